@@ -1,0 +1,291 @@
+"""The policy: what counts as a reason, how much, and what follows. Read from TOML; every key has a shipped value.
+
+Scores are probabilities, made from log-odds: a ladder's `prior` plus the weight of every signal that fired
+(I. J. Good, *Probability and the Weighing of Evidence*, 1950: independent evidence adds in log-odds). Signals of one
+family are not independent, so a rung also asks for a number of families.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, get_args
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from streams.decisions import Action, Family
+from streams.events import Id64, Id128
+from streams.policy_lines import Path, Reading, read, written
+from streams.policy_shape import Misfit, misfits
+
+LONGEST_EXPIRY_HOURS = 28 * 24
+"""No decision outlives the 28 day-buckets of the windows it was made from."""
+
+FEWEST_FAMILIES_TO_SUSPEND = 2
+"""One family of signals alone never suspends: each has an innocent explanation."""
+
+FEWEST_ACCOUNTS_IN_A_CAMPAIGN = 2
+
+Score = Annotated[float, Meta(gt=0, lt=1)]
+Families = Annotated[int, Meta(ge=1, le=len(get_args(Family)))]
+ExpiryHours = Annotated[int, Meta(ge=1, le=LONGEST_EXPIRY_HOURS)]
+LogOdds = Annotated[float, Meta(ge=-20, le=20)]
+Weight = Annotated[float, Meta(ge=0, le=20)]
+Threshold = Annotated[float, Meta(gt=0, le=1_000_000)]
+Quota = Annotated[int, Meta(ge=0, le=10**9)]
+WindowMinutes = Annotated[int, Meta(ge=1, le=24 * 60)]
+Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
+AccountCap = Annotated[int, Meta(ge=0, le=10**7)]
+
+
+class SignalPolicy(Struct, frozen=True):
+    """One signal: whether it counts, from which `threshold` (unit in the signal's docstring), and its log-odds."""
+
+    enabled: bool
+    threshold: Threshold
+    weight: Weight
+
+
+class Rung(Struct, frozen=True):
+    """One step of a ladder: taken from this `score` and this many `families`; gone after `expires_hours`.
+
+    Only throttle has `requests` and `tokens`: what stays allowed in each window of `window_minutes`.
+    """
+
+    score: Score
+    families: Families
+    expires_hours: ExpiryHours
+    requests: Quota | None = None
+    tokens: Quota | None = None
+    window_minutes: WindowMinutes | None = None
+
+
+class Ladder(Struct, frozen=True):
+    """What follows from a score. `prior` is the log-odds before any reason; `minimum_accounts` is for campaigns."""
+
+    prior: LogOdds
+    observe: Rung
+    throttle: Rung
+    challenge: Rung
+    suspend: Rung
+    minimum_accounts: Positive = 1
+
+    @property
+    def rungs(self) -> tuple[tuple[Action, Rung], ...]:
+        """The four rungs from the mildest to the hardest, each with the action it leads to."""
+        return (
+            ("observe", self.observe),
+            ("throttle", self.throttle),
+            ("challenge", self.challenge),
+            ("suspend", self.suspend),
+        )
+
+
+class Allowlist(Struct, frozen=True):
+    """Who is never decided against, though still watched. `payments` holds payment hashes."""
+
+    accounts: frozenset[Id128] = frozenset()
+    organisations: frozenset[Id128] = frozenset()
+    payments: frozenset[Id128] = frozenset()
+
+
+class BlastRadius(Struct, frozen=True):
+    """How many accounts the decisions of one event-time hour may newly limit, account and campaign decisions each."""
+
+    accounts_per_hour: AccountCap = 2000
+
+
+class Evaluation(Struct, frozen=True):
+    """When a subject is looked at again: at `first_at` events, then at each doubling, from `every` on every `every`."""
+
+    first_at: Positive = 4
+    every: Positive = 64
+
+
+SIGNALS: Mapping[str, SignalPolicy] = MappingProxyType(
+    {
+        "volume_against_plan": SignalPolicy(enabled=True, threshold=2.0, weight=1.6),
+        "new_account_at_maximum": SignalPolicy(enabled=True, threshold=0.8, weight=1.6),
+        "round_the_clock": SignalPolicy(enabled=True, threshold=20, weight=1.6),
+        "many_addresses": SignalPolicy(enabled=True, threshold=24, weight=1.8),
+        "template_concentration": SignalPolicy(enabled=True, threshold=0.6, weight=1.0),
+        "capability_focus": SignalPolicy(enabled=True, threshold=0.8, weight=0.6),
+        "anomaly": SignalPolicy(enabled=True, threshold=0.005, weight=0.8),
+        "accounts_per_payment": SignalPolicy(enabled=True, threshold=5, weight=3.5),
+        "accounts_per_template": SignalPolicy(enabled=True, threshold=8, weight=2.5),
+        "synchrony": SignalPolicy(enabled=True, threshold=0.5, weight=1.5),
+        "young_accounts": SignalPolicy(enabled=True, threshold=0.5, weight=1.0),
+        "network_anomaly": SignalPolicy(enabled=True, threshold=0.005, weight=0.6),
+    }
+)
+"""Every signal a policy may name, as shipped."""
+
+SIGNAL_NAMES: tuple[str, ...] = tuple(SIGNALS)
+
+HIGHEST_THRESHOLDS: Mapping[str, float] = MappingProxyType(
+    {
+        "new_account_at_maximum": 1.0,
+        "round_the_clock": 24.0,
+        "template_concentration": 1.0,
+        "capability_focus": 1.0,
+        "anomaly": 1.0,
+        "synchrony": 1.0,
+        "young_accounts": 1.0,
+        "network_anomaly": 1.0,
+    }
+)
+"""Above these a signal could never fire: shares and p-values end at 1, a day at 24 hours."""
+
+ACCOUNT_LADDER = Ladder(
+    prior=-6.0,
+    observe=Rung(score=0.30, families=1, expires_hours=24),
+    throttle=Rung(score=0.60, families=2, expires_hours=6, requests=30, tokens=60_000, window_minutes=60),
+    challenge=Rung(score=0.85, families=3, expires_hours=12),
+    suspend=Rung(score=0.97, families=4, expires_hours=72),
+)
+CAMPAIGN_LADDER = Ladder(
+    prior=-5.0,
+    minimum_accounts=5,
+    observe=Rung(score=0.30, families=1, expires_hours=24),
+    throttle=Rung(score=0.60, families=2, expires_hours=6, requests=30, tokens=60_000, window_minutes=60),
+    challenge=Rung(score=0.85, families=3, expires_hours=12),
+    suspend=Rung(score=0.97, families=3, expires_hours=72),
+)
+
+
+class Policy(Struct, frozen=True):
+    """The whole policy; `signals` has every known name. With `shadow` decisions are marked and nobody enforces them."""
+
+    version: Id64 = "2026-11-23"
+    shadow: bool = False
+    allowlist: Allowlist = Allowlist()
+    blast_radius: BlastRadius = BlastRadius()
+    evaluation: Evaluation = Evaluation()
+    signals: Mapping[str, SignalPolicy] = field(default_factory=lambda: SIGNALS)
+    account: Ladder = ACCOUNT_LADDER
+    campaign: Ladder = CAMPAIGN_LADDER
+
+    def __post_init__(self) -> None:
+        """Freeze the mapping too; a caller who gives a dict keeps no hold on it."""
+        msgspec.structs.force_setattr(self, "signals", MappingProxyType(dict(self.signals)))
+
+
+DEFAULT_POLICY = Policy()
+"""What deploy/policy.toml says, for when there is no file."""
+
+_LIMITS = ("requests", "tokens", "window_minutes")
+_SHIPPED: dict[str, Any] = msgspec.to_builtins(DEFAULT_POLICY, enc_hook=dict)
+
+
+class Problem(Struct, frozen=True):
+    """One mistake in a policy file: the line it is on, from 1, and a sentence for the person who wrote it."""
+
+    line: int
+    sentence: str
+
+
+class PolicyError(Exception):
+    """The policy cannot be used. `problems` lists every mistake, in the order of the file."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        """Make the message one line a problem."""
+        super().__init__("\n".join(f"line {problem.line}: {problem.sentence}" for problem in problems))
+        self.problems = problems
+
+
+def load_policy(text: str) -> Policy:
+    """Read a policy from TOML; what it leaves out has its shipped value. Raises `PolicyError` with every mistake."""
+    reading = read(text)
+    found = [*misfits(reading.table, Policy, _SHIPPED)]
+    sound = _without(reading.table, {misfit.path for misfit in found}, ())
+    policy: Policy = msgspec.convert(_merged(_SHIPPED, sound), Policy)
+    found += _broken_rules(_Draft(policy, frozenset(reading.lines), frozenset(misfit.path for misfit in found)))
+    if not reading.mistakes:
+        found += _left_unsaid(reading.lines)
+    problems = [Problem(mistake.line, mistake.sentence) for mistake in reading.mistakes]
+    problems += [Problem(_line(misfit.path, reading), misfit.sentence) for misfit in found]
+    if problems:
+        raise PolicyError(tuple(sorted(problems, key=lambda problem: problem.line)))
+    return policy
+
+
+def _line(path: Path, reading: Reading) -> int:
+    """Return the line of `path`, or of the nearest table around it where it is a missing key."""
+    return next((reading.lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in reading.lines), 1)
+
+
+def _merged(shipped: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    both = {key: _merged(shipped[key], value) for key, value in given.items() if isinstance(value, dict)}
+    return {**shipped, **given, **both}
+
+
+def _without(table: dict[str, Any], refused: set[Path], path: Path) -> dict[str, Any]:
+    """Return `table` less every key that is refused or holds a list with a refused item."""
+    kept = {}
+    for key, value in table.items():
+        here = (*path, key)
+        if isinstance(value, dict) and here not in refused:
+            kept[key] = _without(value, refused, here)
+        elif not any(place[: len(here)] == here for place in refused):
+            kept[key] = value
+    return kept
+
+
+class _Draft(Struct, frozen=True):
+    """A policy whose values fit one by one, the paths that its text gives, and those refused and since replaced."""
+
+    policy: Policy
+    given: frozenset[Path]
+    refused: frozenset[Path]
+
+    def blame(self, *paths: Path) -> Path | None:
+        """Return the first path that the text gives, or None where one was refused already: once is enough."""
+        return None if self.refused & {*paths} else next((path for path in paths if path in self.given), None)
+
+
+def _broken_rules(draft: _Draft) -> Iterator[Misfit]:
+    """Yield what is wrong between values that are right by themselves."""
+    policy = draft.policy
+    if not policy.version.strip():
+        yield Misfit(("version",), "version must not be blank: it goes into every decision.")
+    place = draft.blame(("evaluation", "first_at"), ("evaluation", "every"))
+    if place and policy.evaluation.first_at > policy.evaluation.every:
+        yield Misfit(place, "evaluation.first_at must not be above evaluation.every.")
+    for name, highest in HIGHEST_THRESHOLDS.items():
+        if policy.signals[name].threshold > highest:
+            path = ("signals", name, "threshold")
+            yield Misfit(path, f"{written(path)} must be at most {highest:g}, or the signal never fires.")
+    yield from _broken_rungs("account", policy.account, draft)
+    yield from _broken_rungs("campaign", policy.campaign, draft)
+    yield from _broken_sizes(policy, draft)
+
+
+def _broken_sizes(policy: Policy, draft: _Draft) -> Iterator[Misfit]:
+    if ("account", "minimum_accounts") in draft.given:
+        yield Misfit(("account", "minimum_accounts"), "account.minimum_accounts means nothing: only campaigns have it.")
+    if policy.campaign.minimum_accounts < FEWEST_ACCOUNTS_IN_A_CAMPAIGN:
+        path = ("campaign", "minimum_accounts")
+        yield Misfit(path, f"campaign.minimum_accounts must be at least {FEWEST_ACCOUNTS_IN_A_CAMPAIGN}.")
+
+
+def _broken_rungs(name: str, ladder: Ladder, draft: _Draft) -> Iterator[Misfit]:
+    for (milder_action, milder), (action, rung) in zip(ladder.rungs, ladder.rungs[1:], strict=False):
+        place = draft.blame((name, action, "score"), (name, milder_action, "score"))
+        if place and rung.score <= milder.score:
+            sentence = f"must be above {name}.{milder_action}.score ({milder.score:g}), not {rung.score:g}."
+            yield Misfit(place, f"{name}.{action}.score {sentence}")
+    if ladder.suspend.families < FEWEST_FAMILIES_TO_SUSPEND:
+        path = (name, "suspend", "families")
+        yield Misfit(path, f"{written(path)} must be at least {FEWEST_FAMILIES_TO_SUSPEND}: one never suspends alone.")
+    for action, key in ((action, key) for action, _ in ladder.rungs for key in _LIMITS):
+        if action != "throttle" and (name, action, key) in draft.given:
+            yield Misfit((name, action, key), f"{name}.{action}.{key} means nothing: only throttle has limits.")
+
+
+def _left_unsaid(given: Mapping[Path, int]) -> Iterator[Misfit]:
+    """Yield what a rung that is written out must say for itself: how long it lasts, and a throttle its limits."""
+    for ladder in ("account", "campaign"):
+        for action, _ in ACCOUNT_LADDER.rungs:
+            needed = ("expires_hours", *_LIMITS) if action == "throttle" else ("expires_hours",)
+            for key in needed:
+                if (ladder, action) in given and (ladder, action, key) not in given:
+                    yield Misfit((ladder, action, key), f"{ladder}.{action} has no {key}, and has to say it.")
