@@ -1,0 +1,169 @@
+"""Every metric that Stillwatch has, declared once.
+
+Names follow Prometheus: base units in the name (`_seconds`), counters end in `_total`. A label is only ever one of
+a short list of words, a topic or a partition: never an account, an address, a hash or a campaign, because each new
+value is a new series, and because a metrics page has no right to know who somebody is.
+"""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final, Literal, get_args
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+
+from agents.deadletters import Reason
+from streams.decisions import Action, SubjectKind
+
+Stage = Literal["observe", "networks", "campaigns", "decide", "learn"]
+"""The stages in the order of the path; one word each, the same in modules, metrics and logs."""
+
+WindowStage = Literal["observe", "networks"]
+"""The stages that hold windows: of accounts, and of networks and other shared things."""
+
+FenceAnswer = Literal["applied", "duplicate", "conflict"]
+"""What a fenced Redis script answers to a batch: done, done before, or the offsets do not follow each other."""
+
+BATCH_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+DECISION_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+REDIS_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+
+
+class Metrics:
+    """The metrics of one process, registered with `registry` when this is made.
+
+    Every attribute is final, and each is a metric that prometheus-client makes safe to use from any thread. Counters
+    whose labels are known beforehand start at zero, so that a first event is a rise and not a new series.
+    Raises ValueError when the registry has these names already.
+    """
+
+    __slots__ = (
+        "append_to_decision_seconds",
+        "batch_seconds",
+        "build",
+        "clamped_events",
+        "dead_letters",
+        "decisions",
+        "events_read",
+        "lag",
+        "last_offset",
+        "late_events",
+        "learning_refusals",
+        "rebuilt_partitions",
+        "redis_fence_answers",
+        "redis_seconds",
+        "windows_held",
+    )
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        # The `_created` series would double what Prometheus stores, and no rule reads them.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.events_read: Final = Counter(
+            "stillwatch_events_read", "Events read, by the stage that read them.", ["stage"], registry=registry
+        )
+        self.dead_letters: Final = Counter(
+            "stillwatch_dead_letters",
+            "Records sent to the dead-letter topic, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self.batch_seconds: Final = Histogram(
+            "stillwatch_batch_seconds",
+            "Seconds from taking a batch to its acknowledgement, by stage.",
+            ["stage"],
+            buckets=BATCH_SECONDS,
+            registry=registry,
+        )
+        self.append_to_decision_seconds: Final = Histogram(
+            "stillwatch_append_to_decision_seconds",
+            "Seconds from a request's append to the acknowledgement of the decision that it led to.",
+            buckets=DECISION_SECONDS,
+            registry=registry,
+        )
+        self.lag: Final = Gauge(
+            "stillwatch_lag_records", "Records not yet processed.", ["topic", "partition"], registry=registry
+        )
+        self.last_offset: Final = Gauge(
+            "stillwatch_last_offset", "The last offset processed.", ["topic", "partition"], registry=registry
+        )
+        self.windows_held: Final = Gauge(
+            "stillwatch_windows_held",
+            "Sliding windows held: of accounts by observe, of networks and other shared things by networks.",
+            ["stage"],
+            registry=registry,
+        )
+        self.decisions: Final = Counter(
+            "stillwatch_decisions",
+            "Decisions emitted, by action and kind of subject; shadow ones are not enforced.",
+            ["action", "subject_kind", "shadow"],
+            registry=registry,
+        )
+        self.learning_refusals: Final = Counter(
+            "stillwatch_learning_refusals",
+            "Windows that the gate kept away from the anomaly model, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        self.late_events: Final = Counter(
+            "stillwatch_late_events", "Events older than any open window, counted apart.", registry=registry
+        )
+        self.clamped_events: Final = Counter(
+            "stillwatch_clamped_events", "Events ahead of their append time, moved back to it.", registry=registry
+        )
+        self.redis_seconds: Final = Histogram(
+            "stillwatch_redis_seconds",
+            "Seconds of one round trip to Redis, by operation.",
+            ["operation"],
+            buckets=REDIS_SECONDS,
+            registry=registry,
+        )
+        self.redis_fence_answers: Final = Counter(
+            "stillwatch_redis_fence_answers", "Answers of fenced Redis scripts, by kind.", ["answer"], registry=registry
+        )
+        self.rebuilt_partitions: Final = Counter(
+            "stillwatch_rebuilt_partitions",
+            "Partitions whose windows were rebuilt from the log, because Redis had lost them.",
+            registry=registry,
+        )
+        self.build: Final = Info("stillwatch_build", "The version that runs.", registry=registry)
+        self.build.info({"version": _installed_version(), "python": platform.python_version()})
+        self._start_at_zero()
+
+    def count_decision(self, action: Action, subject_kind: SubjectKind, *, shadow: bool) -> None:
+        """Count one decision."""
+        self.decisions.labels(action=action, subject_kind=subject_kind, shadow=_word(shadow)).inc()
+
+    def place(self, topic: str, partition: int, *, position: int, end_offset: int) -> None:
+        """Show how far a partition is: `position` is the next offset to process, `end_offset` the end of the log."""
+        self.lag.labels(topic=topic, partition=partition).set(max(0, end_offset - position))
+        self.last_offset.labels(topic=topic, partition=partition).set(position - 1)
+
+    def forget(self, topic: str, partition: int) -> None:
+        """Stop showing a partition that another worker has now; its last lag would stand here for ever."""
+        self.lag.remove_by_labels({"topic": topic, "partition": str(partition)})
+        self.last_offset.remove_by_labels({"topic": topic, "partition": str(partition)})
+
+    def _start_at_zero(self) -> None:
+        for stage in get_args(Stage):
+            self.events_read.labels(stage=stage)
+            self.batch_seconds.labels(stage=stage)
+        for stage in get_args(WindowStage):
+            self.windows_held.labels(stage=stage)
+        for reason in Reason:
+            self.dead_letters.labels(reason=reason.value)
+        for answer in get_args(FenceAnswer):
+            self.redis_fence_answers.labels(answer=answer)
+        for action in get_args(Action):
+            for kind in get_args(SubjectKind):
+                for shadow in (False, True):
+                    self.decisions.labels(action=action, subject_kind=kind, shadow=_word(shadow))
+
+
+def _word(truth: bool) -> str:  # noqa: FBT001 - the one argument is what the function is about
+    return "true" if truth else "false"
+
+
+def _installed_version() -> str:
+    try:
+        return version("stillwatch")
+    except PackageNotFoundError:
+        return "unknown"
