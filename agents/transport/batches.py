@@ -1,0 +1,79 @@
+"""What an agent reads: the batch, the records in it, and how its topic is declared."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, cast
+
+import faust
+from faust.exceptions import ImproperlyConfigured
+from faust.types import TP, AppT, ConsumerMessage, EventT, Message, TopicT
+
+DEFAULT_WAITING_BATCHES = 16
+"""How many batches may wait for one agent. A batch is bounded by one fetch: `consumer_max_fetch_size` bytes as they
+travel, `broker_max_poll_records` records. Memory is bounded by the product."""
+
+
+class Record(Protocol):
+    """One record of a batch, as aiokafka's `ConsumerRecord` has it: bytes exactly as they lie in the log."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    """Milliseconds since the epoch: the producer's clock, or the broker's where the topic says LogAppendTime."""
+    timestamp_type: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+Batch = list[Record]
+
+
+class BatchSchema(faust.Schema[None, Batch]):
+    """What `batches` declares a topic with: no key is decoded, and the list of records passes as it is."""
+
+    def compile(self, app: AppT, **_callbacks: object) -> Callable[..., Awaitable[EventT[Any]]]:
+        """Return the function that makes an event of a message.
+
+        It raises `ImproperlyConfigured` for a message of another transport, which ends the worker: Faust would
+        acknowledge a decoding error.
+        """
+
+        async def decode(message: Message, *, propagate: bool = False) -> EventT[Any]:  # noqa: ARG001 - Faust's call
+            value = cast("object", message.value)
+            if not isinstance(value, list):
+                raise ImproperlyConfigured(f"{message.topic} is read in batches: the broker URL must be stillwatch://.")
+            return app.create_event(None, value, {}, message)
+
+        return decode
+
+
+def batches(app: AppT, *topics: str, waiting: int = DEFAULT_WAITING_BATCHES) -> TopicT:
+    """Declare what an agent reads: each event's value is a `Batch` of one partition of one of `topics`.
+
+    At most `waiting` batches wait for the agent; fetching from a partition rests while four fifths of that are taken.
+    """
+    return app.topic(*topics, schema=BatchSchema(), maxsize=waiting)
+
+
+def message_of(tp: TP, batch: Batch, generation: int) -> ConsumerMessage:
+    """Wrap a batch of at least one record as one message.
+
+    `generation` is the consumer group's current one: Faust drops a message of any other, and says nothing.
+    """
+    last = batch[-1]
+    return ConsumerMessage(
+        topic=tp.topic,
+        partition=tp.partition,
+        offset=last.offset,
+        timestamp=last.timestamp / 1000.0,
+        timestamp_type=last.timestamp_type,
+        headers=[],
+        key=None,
+        value=cast("bytes", batch),  # Faust's type knows only undecoded messages
+        checksum=None,
+        serialized_key_size=0,
+        serialized_value_size=0,
+        tp=tp,
+        generation_id=generation,
+    )

@@ -1,0 +1,170 @@
+"""The consumer and the transport: Faust's aiokafka driver, with a partition batch for a message."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import suppress
+from typing import ClassVar
+
+from faust.exceptions import ImproperlyConfigured
+from faust.transport.consumer import ensure_TP
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, AppT, ConsumerMessage
+from faust.types.transports import ConsumerT, TPorTopicSet
+from faust.types.tuples import ack_lock
+
+from agents.transport.batches import BatchSchema, message_of
+from agents.transport.offsets import Delivered, OutsideLog, ReportOutsideLog, ResumeOffsets, as_committed
+
+
+class BatchConsumer(driver.Consumer):
+    """Faust's aiokafka consumer, with a message per partition batch and a start that a store can decide."""
+
+    transport: "Transport"
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        """Begin with nothing handed out; the arguments are Faust's."""
+        super().__init__(*args, **kwargs)
+        self._delivered: defaultdict[TP, Delivered] = defaultdict(Delivered)
+        self._position_lost = False
+        self._room = asyncio.Event()
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        """Subscribe, after checking that whoever listens expects batches.
+
+        Raises `ImproperlyConfigured` for a topic that was not declared with `batches`: its decoder would fail on every
+        batch, and Faust acknowledges what fails to decode.
+        """
+        strangers = {
+            name for topic in self.app.topics if not isinstance(topic.schema, BatchSchema) for name in topic.topics
+        }
+        if strangers:
+            raise ImproperlyConfigured(f"Declare with agents.transport.batches: {', '.join(sorted(strangers))}.")
+        await super().subscribe(topics)
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - Faust's
+        """Fetch once, for at most `timeout` seconds, and yield one message per partition that brought records."""
+        if self._position_lost:
+            await self._find_position()
+        if self.flow_active and not self._active_partitions:
+            await self._wait_for_room(timeout)
+            return
+        records, active = await self._wait_next_records(timeout)
+        if not records or self.should_stop:
+            return
+        generation = self.app.consumer_generation_id
+        for tp, batch in records.items():
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                # aiokafka has moved past these records and nobody will see them: ask again where to read.
+                self._position_lost = True
+                return
+            if active is None or tp in active or tp in self._buffered_partitions:
+                self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
+                self._delivered[tp].add(batch[-1].offset)
+                yield tp, message_of(ensure_TP(tp), batch, generation)
+
+    async def _find_position(self) -> None:
+        """Seek again, once the flow is back, after records were dropped because it had stopped."""
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # mode waits for asyncio's events as well
+        if self.should_stop:
+            return
+        try:
+            await self.perform_seek()
+        except Exception:
+            if self.flow_active:
+                raise
+            return  # another rebalance began meanwhile: the position is still lost
+        self._position_lost = False
+
+    async def _wait_for_room(self, seconds: float) -> None:
+        """Wait until an agent takes from its full buffer, or `seconds` passed. Faust sleeps a whole second here."""
+        self._room.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._room.wait(), seconds)
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """Fetch from the partition again: its agent has room."""
+        super().on_buffer_drop(tp)
+        self._room.set()
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """Fetch from the partitions again, at once."""
+        super().resume_partitions(tps)
+        self._room.set()
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Start each assigned partition where the app's `ResumeOffsets` says, and answer where that is.
+
+        An offset outside the log is reported, and the partition starts at the log's beginning.
+        """
+        assigned = self.assignment()
+        if not assigned:
+            return {}
+        committed = await super().seek_to_committed()
+        beginnings = await self.earliest_offsets(*assigned)
+        ends = await self.highwaters(*assigned)
+        unread = beginnings if self.app.conf.consumer_auto_offset_reset == "earliest" else ends
+        starts = {tp: unread[tp] if committed.get(tp) is None else committed[tp] for tp in assigned}
+        starts |= {tp: at for tp, at in (await self.transport.resume_offsets(starts)).items() if tp in assigned}
+        for tp, at in starts.items():
+            self._delivered.pop(tp, None)
+            if not beginnings[tp] <= at <= ends[tp]:
+                await self._report(OutsideLog(tp, at, beginnings[tp], ends[tp]))
+                starts[tp] = beginnings[tp]
+        await self.seek_wait(starts)
+        return starts
+
+    async def _report(self, outside: OutsideLog) -> None:
+        """Log the sentence and tell whoever registered."""
+        self.log.error(outside.sentence)
+        if self.transport.report_outside_log is not None:
+            await self.transport.report_outside_log(outside)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Wait for the batch each agent has in hand, commit what is done, and forget the partitions."""
+        for tp in revoked:
+            self._new_offset(tp)  # Faust is about to forget what was acknowledged since the last commit
+        await super().on_partitions_revoked(revoked)
+        for tp in revoked:
+            self._delivered.pop(tp, None)
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Do nothing: between the last offsets of two batches there is no gap, there is a batch."""
+
+    def _filter_tps_with_pending_acks(self, topics: TPorTopicSet | None = None) -> Iterator[TP]:
+        """Yield the partitions that batches were handed out of."""
+        return (tp for tp in list(self._delivered) if topics is None or tp in topics or tp.topic in topics)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        """Return the offset that is safe to commit, None where no batch is done.
+
+        Faust's own counts consecutive offsets and fills the gaps between them. Between batches everything looks like a
+        gap, and it would commit past a batch that is still in hand.
+        """
+        with ack_lock:
+            done = set(self._acked_index.pop(tp, ()))
+            self._acked.pop(tp, None)
+        delivered = self._delivered[tp]
+        delivered.acknowledge(done)
+        return delivered.committable
+
+
+class Transport(driver.Transport):
+    """`stillwatch://`: Faust's aiokafka transport with batches for messages. The producer is Faust's own."""
+
+    Consumer: ClassVar[type[ConsumerT]] = BatchConsumer
+    resume_offsets: ResumeOffsets = staticmethod(as_committed)
+    report_outside_log: ReportOutsideLog | None = None
+
+
+def resume_with(app: AppT, *, offsets: ResumeOffsets, outside_log: ReportOutsideLog | None = None) -> None:
+    """Register, before the app starts, who knows where to resume. Both are awaited in the app's event loop.
+
+    Raises `ImproperlyConfigured` when the app's broker URL is not a stillwatch:// one.
+    """
+    transport = app.transport
+    if not isinstance(transport, Transport):
+        raise ImproperlyConfigured(f"The broker URL of the app {app.conf.id} must be stillwatch://.")
+    transport.resume_offsets = offsets
+    transport.report_outside_log = outside_log
