@@ -198,9 +198,10 @@ def load_policy(text: str) -> Policy:
     found = [*misfits(reading.table, Policy, _SHIPPED)]
     sound = _without(reading.table, {misfit.path for misfit in found}, ())
     policy: Policy = msgspec.convert(_merged(_SHIPPED, sound), Policy)
-    found += _broken_rules(_Draft(policy, frozenset(reading.lines), frozenset(misfit.path for misfit in found)))
-    if not reading.mistakes:
-        found += _left_unsaid(reading.lines)
+    draft = _Draft(policy, frozenset(reading.lines), frozenset(misfit.path for misfit in found))
+    found += _broken_rules(draft)
+    if not reading.mistakes:  # what seems to be missing may stand in a statement that was left out
+        found += _left_unsaid(draft)
     problems = [Problem(mistake.line, mistake.sentence) for mistake in reading.mistakes]
     problems += [Problem(_line(misfit.path, reading), misfit.sentence) for misfit in found]
     if problems:
@@ -281,11 +282,12 @@ def _broken_rungs(name: str, ladder: Ladder, draft: _Draft) -> Iterator[Misfit]:
             yield Misfit((name, action, key), f"{name}.{action}.{key} means nothing: only throttle has limits.")
 
 
-def _left_unsaid(given: Mapping[Path, int]) -> Iterator[Misfit]:
+def _left_unsaid(draft: _Draft) -> Iterator[Misfit]:
     """Yield what a rung that is written out must say for itself: how long it lasts, and a throttle its limits."""
     for ladder in ("account", "campaign"):
         for action, _ in ACCOUNT_LADDER.rungs:
             needed = ("expires_hours", *_LIMITS) if action == "throttle" else ("expires_hours",)
-            for key in needed:
-                if (ladder, action) in given and (ladder, action, key) not in given:
-                    yield Misfit((ladder, action, key), f"{ladder}.{action} has no {key}, and has to say it.")
+            for key in needed if draft.blame((ladder, action)) else ():
+                if (ladder, action, key) not in draft.given:
+                    sentence = f"{ladder}.{action} lacks {key}: a rung that is written out must have it."
+                    yield Misfit((ladder, action, key), sentence)

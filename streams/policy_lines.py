@@ -81,10 +81,10 @@ def read(text: str) -> Reading:
         try:
             table = tomllib.loads(remaining)
         except tomllib.TOMLDecodeError as error:
-            statements = _statements(remaining)
-            position, mistake = _explain(str(error), statements)
+            mistake, left_out = _refused(str(error), remaining)
             mistakes.append(mistake)
-            _leave_out(lines, statements, position)
+            for index in left_out:
+                lines[index] = ""
         except RecursionError:
             mistakes.append(Mistake(1, "not TOML: brackets are nested too deeply."))
             break
@@ -124,32 +124,34 @@ def _statements(text: str) -> tuple[_Statement, ...]:
     return tuple(found)
 
 
-def _explain(error: str, statements: tuple[_Statement, ...]) -> tuple[int, Mistake]:
-    """Which statement `tomllib` refused, by its position, and what to say about it."""
+def _refused(error: str, text: str) -> tuple[Mistake, range]:
+    """Say what `tomllib` refused, and which lines (from 0) to leave out so that it can read on."""
     match = _PLACE.match(error)
-    what, line = (match["what"], match["line"]) if match else (error, None)
-    position = len(statements) - 1 if line is None else _statement_at(statements, int(line))
-    refused = statements[position]
-    paths = _paths(statements[: position + 1])
+    what, place = (match["what"], match["line"]) if match else (error, None)
+    statements = _statements(text)
+    line = int(place) if place else statements[-1].line
+    position = bisect_right(statements, line, key=lambda statement: statement.line) - 1
+    if position < 0 or line > statements[position].last_line:  # a comment, with a character that none may have
+        return Mistake(line, _not_toml(what)), range(line - 1, line)
+    refused, paths = statements[position], _paths(statements[: position + 1])
     first = next((s.line for s, path in zip(statements[:position], paths, strict=False) if path == paths[-1]), None)
-    if first is not None:
-        return position, Mistake(refused.line, f"{written(paths[-1])} is given twice; the first is on line {first}.")
-    return position, Mistake(int(line or refused.line), f"not TOML: {what[:1].lower()}{what[1:]}.")
+    if first is None:
+        return Mistake(line, _not_toml(what)), _extent(statements, position, text)
+    sentence = f"{written(paths[-1])} is given twice; the first is on line {first}."
+    return Mistake(refused.line, sentence), _extent(statements, position, text)
 
 
-def _statement_at(statements: tuple[_Statement, ...], line: int) -> int:
-    return max(0, bisect_right(statements, line, key=lambda statement: statement.line) - 1)
+def _not_toml(what: str) -> str:
+    return f"not TOML: {what[:1].lower()}{what[1:]}."
 
 
-def _leave_out(lines: list[str], statements: tuple[_Statement, ...], position: int) -> None:
-    """Empty the refused statement's lines. A refused header takes its keys with it: they belong to no other table."""
+def _extent(statements: tuple[_Statement, ...], position: int, text: str) -> range:
+    """Return a statement's lines, from 0. A refused header takes its keys with it: they belong to no other table."""
     refused = statements[position]
-    last = refused.last_line
-    if refused.header_depth:
-        after = (statement.line - 1 for statement in statements[position + 1 :] if statement.header_depth)
-        last = next(after, len(lines))
-    for index in range(refused.line - 1, last):
-        lines[index] = ""
+    if not refused.header_depth:
+        return range(refused.line - 1, refused.last_line)
+    after = (statement.line - 1 for statement in statements[position + 1 :] if statement.header_depth)
+    return range(refused.line - 1, next(after, text.count("\n") + 1))
 
 
 def written(path: Path) -> str:
@@ -169,7 +171,7 @@ def _paths(statements: tuple[_Statement, ...]) -> list[Path]:
             section = _within_arrays(key[:-1], lengths) + key[-1:]
             if statement.header_depth == 2:  # noqa: PLR2004 - the two brackets of an array of tables
                 lengths[section] = lengths.get(section, 0) + 1
-            section = _within_arrays(section, lengths)
+                section += (lengths[section] - 1,)
         found.append(section if statement.header_depth else section + key)
     return found
 
@@ -179,7 +181,7 @@ def _within_arrays(path: Path, lengths: dict[Path, int]) -> Path:
     whole: Path = ()
     for name in path:
         whole += (name,)
-        if whole in lengths and not isinstance(name, int):
+        if whole in lengths:
             whole += (lengths[whole] - 1,)
     return whole
 

@@ -6,7 +6,7 @@ leaf and puts each refusal into a sentence. Nothing here knows what a policy is.
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 from msgspec import Struct
@@ -30,7 +30,7 @@ def misfits(table: Mapping[str, Any], shape: type[Struct], shipped: Mapping[str,
     return _table(table, shape, shipped, ())
 
 
-def _table(table: Mapping[str, Any], shape: Any, shipped: Mapping[str, Any], path: Path) -> Iterator[Misfit]:
+def _table(table: Mapping[str, Any], shape: object, shipped: Mapping[str, Any], path: Path) -> Iterator[Misfit]:
     inner = _inner_types(shape, shipped)
     for key, value in table.items():
         if key not in inner:
@@ -41,11 +41,11 @@ def _table(table: Mapping[str, Any], shape: Any, shipped: Mapping[str, Any], pat
             yield from _leaf(value, inner[key], (*path, key))
 
 
-def _inner_types(shape: Any, shipped: Mapping[str, Any]) -> dict[str, Any]:
+def _inner_types(shape: object, shipped: Mapping[str, Any]) -> dict[str, Any]:
     """Return the type behind each known key: of a struct its fields', of a mapping the one type of its values."""
     if isinstance(shape, type) and issubclass(shape, Struct):
         return get_type_hints(shape, include_extras=True)
-    return dict.fromkeys(shipped, shape.__args__[1])
+    return dict.fromkeys(shipped, get_args(shape)[1])
 
 
 def _unknown(key: str, known: Iterable[str], path: Path) -> Misfit:
@@ -55,18 +55,18 @@ def _unknown(key: str, known: Iterable[str], path: Path) -> Misfit:
     return Misfit((*path, key), f'{table} has no "{key}"{hint}')
 
 
-def _nested(value: Any, shape: Any, shipped: Mapping[str, Any], path: Path) -> Iterator[Misfit]:
+def _nested(value: object, shape: object, shipped: Mapping[str, Any], path: Path) -> Iterator[Misfit]:
     if isinstance(value, Mapping):
         yield from _table(value, shape, shipped, path)
     else:
         yield Misfit(path, f"{written(path)} must be a table, not {_shown(value)}.")
 
 
-def _leaf(value: Any, shape: Any, path: Path) -> Iterator[Misfit]:
+def _leaf(value: object, shape: object, path: Path) -> Iterator[Misfit]:
     items = types.type_info(shape)
     if isinstance(items, types.FrozenSetType) and isinstance(value, list):
         for position, item in enumerate(value):
-            yield from _leaf(item, shape.__args__[0], (*path, position))
+            yield from _leaf(item, get_args(shape)[0], (*path, position))
         return
     try:
         msgspec.convert(value, shape)
@@ -88,12 +88,12 @@ def _expected(wanted: types.Type) -> str:
 
 
 def _range(wanted: types.IntType | types.FloatType) -> str:
-    low = f"above {wanted.gt:g}" if wanted.gt is not None else f"from {wanted.ge:g}"
-    high = f"and below {wanted.lt:g}" if wanted.lt is not None else f"to {wanted.le:g}"
+    low = f"above {wanted.gt}" if wanted.gt is not None else f"from {wanted.ge}"
+    high = f"and below {wanted.lt}" if wanted.lt is not None else f"to {wanted.le}"
     return f"{low} {high}"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, Mapping):
         return "a table"
     if isinstance(value, list):
