@@ -64,7 +64,6 @@ def say(server: HealthServer, raw: bytes) -> bytes:
         contextlib.suppress(ConnectionError),
     ):
         connection.sendall(raw)
-        connection.shutdown(socket.SHUT_WR)
         while chunk := connection.recv(65536):
             received += chunk
     return received
