@@ -1,0 +1,105 @@
+"""One step of one stage on one partition: load what is missing, fold, commit. Live and replay both call this."""
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from agents.store import NOTHING, Place, Store
+from streams.stages import Output, Stage
+from streams.states import States
+
+Item = TypeVar("Item")
+
+STATES_AT_HAND = 4_000
+"""Decoded states one partition keeps between batches; more are dropped, oldest use first, and loaded again."""
+
+
+class Posted(Struct, frozen=True, array_like=True):
+    """One record as it will be produced: the outbox keeps these."""
+
+    topic: str
+    partition: int | None
+    key: str | None
+    value: bytes
+
+
+class Advanced(Struct, frozen=True):
+    """What a step did: what the fold said, and the records to produce before the next step."""
+
+    output: Output
+    posted: tuple[Posted, ...]
+
+
+_encode_json = msgspec.json.Encoder().encode
+_encode_outbox = msgspec.msgpack.Encoder().encode
+_decode_outbox = msgspec.msgpack.Decoder(tuple[Posted, ...]).decode
+
+
+class Partition(Generic[Item]):
+    """One partition of one stage: its offset, and the states at hand. Only the owner of the partition has one."""
+
+    def __init__(
+        self, stage: Stage[Item], partition: int, store: Store, *, states_at_hand: int = STATES_AT_HAND
+    ) -> None:
+        self.stage = stage
+        self.place = Place(stage.name, partition)
+        self.offset = NOTHING
+        self._store = store
+        self._states = States()
+        self._limit = states_at_hand
+
+    async def open(self) -> tuple[Posted, ...]:
+        """Take up where the store stands; the records that the last step left to be produced. Raises StoreError."""
+        self._states = States()
+        self.offset = (await self._store.load(self.place, ())).offset
+        outbox = await self._store.outbox(self.place)
+        return _decode_outbox(outbox) if outbox else ()
+
+    async def advance(self, items: Sequence[Item], offset: int) -> Advanced:
+        """Fold `items`, all after `self.offset`, and commit up to `offset`, the last of the batch.
+
+        Without items and with the offset unchanged the stage looks at what it left for later. Raises StoreError and
+        FenceLostError; either way nothing was written and the states at hand are forgotten.
+        """
+        try:
+            await self._load(items)
+            self._states.changed.clear()
+            output = self.stage.fold(self.place.partition, items, self._states)
+            posted = tuple(
+                Posted(record.topic, record.partition, record.key, _encode_json(record.value))
+                for record in output.records
+            )
+            encode, held = self.stage.encode, self._states.held
+            values = {key: encode(key, held[key]) for key in sorted(self._states.changed)}
+            outbox = _encode_outbox(posted) if posted else b""
+            await self._store.commit(self.place, expected=self.offset, offset=offset, values=values, outbox=outbox)
+        except BaseException:
+            self._states = States()
+            raise
+        self.offset = offset
+        self._forget()
+        return Advanced(output, posted)
+
+    async def _load(self, items: Sequence[Item]) -> None:
+        """Load what the stage needs and is not at hand, until it needs nothing more."""
+        held = self._states.held
+        while True:
+            needed = self.stage.needs(items, self._states)
+            missing = self._states.missing(sorted(needed))
+            if not missing:
+                break
+            loaded = await self._store.load(self.place, missing)
+            for key, value in zip(missing, loaded.values, strict=True):
+                held[key] = self.stage.decode(key, value)
+        for key in sorted(needed):
+            held[key] = held.pop(key)
+
+    def _forget(self) -> None:
+        """Keep the states used last."""
+        surplus = len(self._states.held) - self._limit
+        for key in list(self._states.held)[: max(0, surplus)]:
+            del self._states.held[key]
+
+

@@ -1,0 +1,134 @@
+"""How strange is this window, against others of its cohort: river's half-space trees, calibrated and guarded.
+
+Half-space trees (Tan, Ting and Liu, "Fast Anomaly Detection for Streaming Data", IJCAI 2011) score a vector;
+split-conformal calibration (Laxhammar and Falkman, "Conformal prediction for distribution-independent anomaly
+detection in streaming vessel data", 2010) turns the score into a p-value: the share of ordinary windows of the
+same cohort that look at least as strange. The guards, and what each is against:
+
+- the trees that score are frozen for an epoch: anomalies that cluster in time cannot teach them to look away;
+- a subject teaches at most once in `TEACH_EVERY_HOURS`, never while it is limited, never when it scores as
+  strange: one account, or one campaign, cannot move the reference far;
+- features are a fixed list, finite and in 0..1, so schema drift cannot blind or poison the trees;
+- while far more windows than 5 % score below p = .05 the world has changed, not the accounts: the model
+  abstains and learns, until the next epoch is frozen;
+- the stored state is the vectors it learnt from, one byte a feature, and the trees are grown again from them:
+  nothing to unpickle, nothing that depends on river's insides.
+"""
+
+import math
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct, field
+from river.anomaly import HalfSpaceTrees
+
+MODEL_VERSION = "hst-conformal-1"
+EPOCH = 512
+"""Vectors in an epoch: every other one grows the trees, the rest calibrate them."""
+
+TEACH_EVERY_HOURS = 6
+MINIMUM_COHORT = 100
+"""Below this many calibration scores a cohort is judged against everybody's."""
+
+_STRANGE = 0.01
+_DRIFT_P = 0.05
+_DRIFT_SHARE = 0.25
+_DRIFT_WEIGHT = 1 / 128
+
+Refusal = Literal["not_finite", "limited", "taught_recently", "strange"]
+
+
+class Lesson(Struct, frozen=True, array_like=True, gc=False):
+    """One window that teaches: the cohort it belongs to and its features, one byte each."""
+
+    cohort: str
+    vector: bytes
+
+
+class ModelState(Struct, array_like=True):
+    """What is stored: the epoch that scores, the epoch being gathered, and the share of strange windows of late."""
+
+    version: str = MODEL_VERSION
+    reference: list[Lesson] = field(default_factory=list)
+    gathering: list[Lesson] = field(default_factory=list)
+    strange_share: float = _DRIFT_P
+
+
+class Model:
+    """The trees grown from a `ModelState`, and the calibration scores of each cohort."""
+
+    def __init__(self, state: ModelState, features: Sequence[str]) -> None:
+        """Grow the trees for `state`. A state of another version or another feature list starts afresh."""
+        self.features = tuple(features)
+        if state.version != MODEL_VERSION or any(len(lesson.vector) != len(features) for lesson in state.reference):
+            state = ModelState()
+        self.state = state
+        self._grow()
+
+    @property
+    def warm(self) -> bool:
+        """True once a first epoch is complete; until then nothing is judged."""
+        return bool(self.state.reference)
+
+    @property
+    def drifting(self) -> bool:
+        """True while so many windows look strange that it is the world that changed."""
+        return self.state.strange_share > _DRIFT_SHARE
+
+    def vector(self, values: Sequence[float]) -> bytes | None:
+        """One byte a feature from values in 0..1 (clipped); None if a value is missing or not finite."""
+        if len(values) != len(self.features) or not all(math.isfinite(value) for value in values):
+            return None
+        return bytes(round(255 * min(1.0, max(0.0, value))) for value in values)
+
+    def p_value(self, cohort: str, vector: bytes) -> float | None:
+        """The share of ordinary windows at least as strange, in 1/(n + 1)..1; None while warming up."""
+        if not self.warm:
+            return None
+        scores = self._scores.get(cohort, [])
+        if len(scores) < MINIMUM_COHORT:
+            scores = self._everybody
+        at_least = len(scores) - bisect_left(scores, self._score(vector))
+        return (1 + at_least) / (len(scores) + 1)
+
+    def judge(self, cohort: str, vector: bytes) -> float | None:
+        """As `p_value`, and watch for drift: None too while the world is changing."""
+        p_value = self.p_value(cohort, vector)
+        if p_value is None:
+            return None
+        self.state.strange_share += _DRIFT_WEIGHT * ((p_value < _DRIFT_P) - self.state.strange_share)
+        return None if self.drifting else p_value
+
+    def learn(self, lesson: Lesson, p_value: float | None) -> Refusal | None:
+        """Take a lesson unless it scored as strange; at the end of an epoch grow and freeze new trees."""
+        if p_value is not None and p_value < _STRANGE and not self.drifting:
+            return "strange"
+        self.state.gathering.append(lesson)
+        if len(self.state.gathering) >= EPOCH:
+            self.state.reference, self.state.gathering = self.state.gathering, []
+            self.state.strange_share = _DRIFT_P
+            self._grow()
+        return None
+
+    def _grow(self) -> None:
+        teach, calibrate = self.state.reference[::2], self.state.reference[1::2]
+        self._trees = HalfSpaceTrees(n_trees=10, height=8, window_size=max(1, len(teach)), seed=20261123)
+        for lesson in teach:
+            self._trees.learn_one(self._named(lesson.vector))
+        scores: dict[str, list[float]] = {}
+        for lesson in calibrate:
+            scores.setdefault(lesson.cohort, []).append(self._score(lesson.vector))
+        self._scores = {cohort: sorted(values) for cohort, values in scores.items()}
+        self._everybody = sorted(score for values in scores.values() for score in values)
+
+    def _score(self, vector: bytes) -> float:
+        return float(self._trees.score_one(self._named(vector)))
+
+    def _named(self, vector: bytes) -> dict[str, float]:
+        return {name: value / 255 for name, value in zip(self.features, vector, strict=True)}
+
+
+def log_scale(value: float, ceiling: float) -> float:
+    """Map 0..ceiling to 0..1 on a logarithmic scale."""
+    return math.log1p(max(0.0, value)) / math.log1p(ceiling)

@@ -1,0 +1,121 @@
+"""Campaigns: links that tie accounts, joined where they share accounts, become one campaign with one id.
+
+The first finding of a link founds a campaign, or joins one that holds enough of its members. When a link and a
+campaign, or two campaigns, turn out to share members, the older campaign takes the younger in and keeps its id. One
+shared account never joins two campaigns: an innocent caught in one must not fuse it with another.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct, field
+
+from streams.accounts import Enforcement
+from streams.decisions import Reason
+from streams.findings import Finding
+
+FEWEST_SHARED = 2
+SHARED_SHARE = 0.1
+
+
+class Pointer(Struct, array_like=True):
+    """To which campaign an account, a link or a merged campaign belongs."""
+
+    campaign_id: str | None = None
+
+
+class LinkEvidence(Struct, array_like=True):
+    """What one link contributes to a campaign."""
+
+    as_of_ms: int
+    reasons: tuple[Reason, ...]
+    members: int = 0
+    shared: dict[str, int] = field(default_factory=dict)
+
+
+class Campaign(Struct, array_like=True):
+    """One campaign: its links, its members (with the time each came), and what was decided about it."""
+
+    campaign_id: str = ""
+    created_ms: int = 0
+    merged_into: str | None = None
+    links: dict[str, LinkEvidence] = field(default_factory=dict)
+    members: dict[str, int] = field(default_factory=dict)
+    undecided: list[str] = field(default_factory=list)
+    enforcement: Enforcement = field(default_factory=Enforcement)
+    alerted_members: int = 0
+    alerted_action: str = ""
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Of each signal the strongest reason of any link: the greatest observed figure."""
+        best: dict[str, Reason] = {}
+        for _, evidence in sorted(self.links.items()):
+            for reason in evidence.reasons:
+                if reason.signal not in best or reason.observed > best[reason.signal].observed:
+                    best[reason.signal] = reason
+        return tuple(best.values())
+
+
+def link_name(finding: Finding) -> str:
+    """The link of a finding as one string."""
+    return f"{finding.kind}:{finding.value}"
+
+
+def found(finding: Finding) -> Campaign:
+    """A campaign founded on one finding; its id follows from the link and the minute."""
+    text = f"{link_name(finding)}\x1f{finding.as_of_ms}"
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, person=b"sw-campaign").hexdigest()
+    return Campaign(campaign_id=f"c-{digest}", created_ms=finding.as_of_ms)
+
+
+def homes_of(finding: Finding, homes: Mapping[str, str], campaigns: Mapping[str, Campaign]) -> list[str]:
+    """The campaigns a finding belongs to, oldest first: the one that has its link, and those that share members.
+
+    `homes` maps account ids to campaign ids; shared members are added up over all findings of a link.
+    """
+    name = link_name(finding)
+    own = [campaign_id for campaign_id, campaign in campaigns.items() if name in campaign.links]
+    shared = Counter(homes[member] for member in finding.members if member in homes)
+    size = len(finding.members)
+    for campaign_id in own:
+        evidence = campaigns[campaign_id].links[name]
+        evidence.shared = dict(sorted((Counter(evidence.shared) + shared).items()))
+        shared = Counter(evidence.shared)
+        size += evidence.members
+    joined = [
+        campaign_id
+        for campaign_id, count in shared.items()
+        if campaign_id in campaigns
+        and count >= max(FEWEST_SHARED, SHARED_SHARE * min(size, len(campaigns[campaign_id].members)))
+    ]
+    return sorted({*own, *joined}, key=lambda campaign_id: (campaigns[campaign_id].created_ms, campaign_id))
+
+
+def add_finding(campaign: Campaign, finding: Finding, newcomers: Iterable[str]) -> None:
+    """Add a finding's evidence and its members that belong to no campaign yet."""
+    name = link_name(finding)
+    before = campaign.links.get(name)
+    campaign.links[name] = LinkEvidence(
+        finding.as_of_ms,
+        finding.reasons,
+        (before.members if before else 0) + len(finding.members),
+        before.shared if before else {},
+    )
+    for member in newcomers:
+        campaign.members[member] = finding.as_of_ms
+        campaign.undecided.append(member)
+
+
+def take_in(older: Campaign, younger: Campaign) -> None:
+    """Move all that `younger` holds to `older`; its members are decided about anew under the older's id."""
+    for name, evidence in younger.links.items():
+        kept = older.links.get(name)
+        if kept is None or kept.as_of_ms < evidence.as_of_ms:
+            older.links[name] = evidence
+    for member, since in younger.members.items():
+        older.members.setdefault(member, since)
+    older.undecided.extend(member for member in younger.members if member not in older.undecided)
+    younger.merged_into = older.campaign_id
+    younger.links, younger.members, younger.undecided = {}, {}, []

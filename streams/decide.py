@@ -1,0 +1,136 @@
+"""From reasons to an action: the policy's ladder. Deciding is not enforcing; every decision expires."""
+
+import hashlib
+import math
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from streams.accounts import Enforcement
+from streams.decisions import LADDER, Action, Decision, Limits, Reason, SubjectKind
+from streams.policy import Ladder, Policy, Rung
+from streams.windows import HOUR_MS, MINUTE_MS
+
+LIMITING: frozenset[Action] = frozenset({"throttle", "challenge", "suspend"})
+
+
+class Budget(Struct, array_like=True):
+    """How many accounts decisions newly limited in event-time hour `hour`: the blast radius."""
+
+    hour: int = 0
+    used: int = 0
+
+    def left(self, at_ms: int, cap: int) -> int:
+        """How many more this hour may take. An hour in the past shares the budget of the newest."""
+        if at_ms // HOUR_MS > self.hour:
+            self.hour, self.used = at_ms // HOUR_MS, 0
+        return max(0, cap - self.used)
+
+
+class Verdict(Struct, frozen=True):
+    """What the ladder says to a set of reasons."""
+
+    action: Action | None
+    score: float
+    reasons: tuple[Reason, ...]
+
+
+def verdict_of(reasons: Iterable[Reason], ladder: Ladder) -> Verdict:
+    """The hardest rung that score and number of families allow.
+
+    Log-odds add up (Good, "Probability and the Weighing of Evidence", 1950), the strongest reason of each family
+    alone: reasons of one family are not independent, so the second of a family adds nothing.
+    """
+    ordered = tuple(sorted(reasons, key=lambda reason: (-reason.weight, reason.signal)))
+    strongest: dict[str, float] = {}
+    for reason in ordered:
+        strongest.setdefault(reason.family, reason.weight)
+    score = 1 / (1 + math.exp(-(ladder.prior + sum(strongest.values()))))
+    action: Action | None = None
+    for rung_action, rung in ladder.rungs:
+        if score >= rung.score and len(strongest) >= rung.families:
+            action = rung_action
+    return Verdict(action, round(score, 6), ordered)
+
+
+def rung_of(ladder: Ladder, action: Action) -> Rung:
+    """The rung that leads to `action`; a release, which is no rung, is remembered as long as an observation."""
+    return dict(ladder.rungs).get(action, ladder.observe)
+
+
+def harder(current: Enforcement, action: Action, at_ms: int) -> Action:
+    """The harder of `action` and what is in force: news about a subject never softens what stands."""
+    standing = _action(current) if at_ms < current.expires_at_ms else "release"
+    return max(standing, action, key=LADDER.index)
+
+
+def is_due(current: Enforcement, action: Action, at_ms: int, ladder: Ladder) -> bool:
+    """True if `action` is news: harder than what is in force, or past the middle of its time and still deserved."""
+    if at_ms >= current.expires_at_ms:
+        return True
+    if LADDER.index(action) != LADDER.index(_action(current)):
+        return LADDER.index(action) > LADDER.index(_action(current))
+    return current.expires_at_ms - at_ms <= rung_of(ladder, action).expires_hours * HOUR_MS // 2
+
+
+def is_limited(current: Enforcement, at_ms: int) -> bool:
+    """True while an action that slows or stops the subject is in force."""
+    return at_ms < current.expires_at_ms and _action(current) in LIMITING
+
+
+def limits_of(rung: Rung) -> Limits | None:
+    """The limits of a throttle; None for every other rung."""
+    if rung.requests is None or rung.tokens is None or rung.window_minutes is None:
+        return None
+    return Limits(rung.requests, rung.tokens, rung.window_minutes * MINUTE_MS)
+
+
+def decide(  # noqa: PLR0913  a decision has this many independent facts
+    current: Enforcement,
+    *,
+    subject_kind: SubjectKind,
+    subject_id: str,
+    action: Action,
+    verdict: Verdict,
+    at_ms: int,
+    source: str,
+    ladder: Ladder,
+    policy: Policy,
+    model_version: str,
+    members: tuple[str, ...] = (),
+) -> tuple[Enforcement, Decision]:
+    """Make the next decision about a subject, and what is in force from then on.
+
+    `source` names the input that caused it (stage, partition and offset): the same input gives the same id.
+    """
+    rung = rung_of(ladder, action)
+    sequence = current.sequence + 1
+    expires_at_ms = at_ms + rung.expires_hours * HOUR_MS
+    decision = Decision(
+        decision_id=decision_id(subject_kind, subject_id, policy.version, source, sequence),
+        subject_kind=subject_kind,
+        subject_id=subject_id,
+        campaign_id=subject_id if subject_kind == "campaign" else None,
+        members=members,
+        action=action,
+        limits=limits_of(rung) if action == "throttle" else None,
+        reasons=verdict.reasons,
+        score=verdict.score,
+        decided_at_ms=at_ms,
+        expires_at_ms=expires_at_ms,
+        policy_version=policy.version,
+        model_version=model_version,
+        shadow=policy.shadow,
+        sequence=sequence,
+    )
+    return Enforcement(action, expires_at_ms, sequence, policy.shadow), decision
+
+
+def decision_id(*parts: str | int) -> str:
+    """32 hexadecimal digits that follow from the subject, the policy version and the input alone."""
+    text = "\x1f".join(str(part) for part in parts)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=b"sw-decision").hexdigest()
+
+
+def _action(current: Enforcement) -> Action:
+    return next((action for action in LADDER if action == current.action), "release")

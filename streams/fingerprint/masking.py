@@ -1,0 +1,197 @@
+"""The template of a request: its words in order, with every variable slot replaced by one mark.
+
+Two requests made from one template differ only in their slots, so their templates are equal. A slot is a number,
+a quoted string, a code span or block, an address, a path, a file name or any other literal that is not a plain
+word; neighbouring slots are one, so that a list of three numbers equals a list of five. The variable tail of a
+fixed instruction goes too: the template ends at a colon, a tag, a heading or a separator once the instruction
+before it names a subject, and at the end of a line once the line is long enough to be the whole instruction.
+
+The work is bounded whatever comes: at most `HEAD_CHARACTERS` + `TAIL_CHARACTERS` characters of a text are read.
+Every alternative of the expression below is possessive and stops at the character that could open it again, so
+no character is visited more than twice: there is nothing to backtrack into. (Each begins with its quote, which lets
+the engine skip all other text quickly.)
+"""
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from streams.fingerprint.memory import Memory
+from streams.fingerprint.words import STOP_WORDS
+
+HEAD_CHARACTERS = 4096
+"""How much of a text is read from its beginning."""
+
+TAIL_CHARACTERS = 512
+"""How much of a longer text is read from its end (for the capability: the instruction may come last)."""
+
+SLOT = "0"
+"""What stands for a slot. It is itself a number, so masking a template again changes nothing."""
+
+MAX_TEMPLATE_WORDS = 96
+"""The template is the first so many words and slots; what follows is rarely the instruction."""
+
+MIN_TEMPLATE_WORDS = 3
+"""A template with fewer words (slots do not count) is too generic to tie anyone to anyone."""
+
+MIN_SUBJECTS_BEFORE_END = 2
+"""The template ends early only after so many words that are not stop words: "do this for me:" instructs nothing."""
+
+MIN_WORDS_BEFORE_LINE_END = 8
+"""A line of at least so many words is taken for the whole instruction, and what follows for its input."""
+
+MAX_WORD_CHARACTERS = 24
+"""A longer run of letters is a literal (base64, a key), not a word."""
+
+_QUOTED = re.compile(
+    r"""
+      ```[^`]*+(?:`(?!``)[^`]*+)*+(?:```)?   # a fenced block, to its end or to the end of the text
+    | `[^`\n]*+`                             # a code span
+    | "[^"\n]*+"                             # quoted strings
+    | “[^“”\n]*+”
+    | «[^«»\n]*+»
+    | '(?<![^\s(\[{=,:]')[^'\n]*+'(?!\w)     # 'quoted', not don't
+    """,
+    re.VERBOSE,
+)
+_INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
+_LINE_BREAKS = "\x85\u2028\u2029"
+_CLOSING = ".,;:!?)]}>*'’_~|…\"”»`"
+_OPENING = "([{<*'‘#-–—•_~|>\"“«`"
+_JOINED = re.compile(r"[-'’]")
+_NAMES = frozenset({"c++", "c#", "f#"})
+_FIRST_IDEOGRAPH = "\u2e80"
+_MIN_SEPARATOR_CHARACTERS = 3
+_SLOT_WORDS = (SLOT,)
+
+
+_MAX_TEMPLATE_TOKENS = 4 * MAX_TEMPLATE_WORDS
+
+_PLAIN, _SLOT, _LINE_END, _ENDS_BEFORE, _ENDS_AFTER = range(5)
+
+
+class Token(NamedTuple):
+    """What one token becomes: its words (or the slot mark), and what it does to the template."""
+
+    words: tuple[str, ...]
+    kind: int = _PLAIN
+
+
+class Masked(NamedTuple):
+    """A text with its slots masked: the words of its template, and the tokens of everything that was read."""
+
+    template: list[str]
+    tokens: list[str]
+
+    @property
+    def says_enough(self) -> bool:
+        """Whether the template has enough words to tie two requests together."""
+        return len(self.template) - self.template.count(SLOT) >= MIN_TEMPLATE_WORDS
+
+
+class Masker:
+    """Masks texts, and remembers what each token became."""
+
+    def __init__(self) -> None:
+        """Start with nothing remembered."""
+        self._known = Memory(_token)
+
+    def mask(self, text: str) -> Masked:
+        """Return the template and the tokens of `text` (any string; bounded work, never raises)."""
+        tokens = tokenised(text)
+        return Masked(self._template(tokens), tokens)
+
+    def _template(self, tokens: list[str]) -> list[str]:
+        """Return the words of the instruction that opens `tokens`, neighbouring slots merged."""
+        known = self._known
+        template: list[str] = []
+        for token in tokens[:_MAX_TEMPLATE_TOKENS]:
+            words, kind = known[token]
+            if kind != _PLAIN and kind != _ENDS_AFTER:
+                if kind != _SLOT and _is_instruction(template, kind):
+                    break
+                if words == _SLOT_WORDS and template and template[-1] == SLOT:
+                    continue
+            template += words
+            if kind == _ENDS_AFTER and _is_instruction(template, kind):
+                break
+        return template[:MAX_TEMPLATE_WORDS]
+
+
+def _is_instruction(template: list[str], kind: int) -> bool:
+    """Return whether `template` may end at a token of `kind`: whether it is an instruction by itself."""
+    said = len(template) - template.count(SLOT)
+    if kind == _LINE_END:
+        return said >= MIN_WORDS_BEFORE_LINE_END
+    if said < MIN_TEMPLATE_WORDS:
+        return False
+    return sum(word not in STOP_WORDS for word in template) - template.count(SLOT) >= MIN_SUBJECTS_BEFORE_END
+
+
+def bounded(text: str) -> str:
+    """Return `text`, or the beginning and the end of it when it is longer than both together."""
+    if len(text) <= HEAD_CHARACTERS + TAIL_CHARACTERS:
+        return text
+    return f"{text[:HEAD_CHARACTERS]}\n{text[-TAIL_CHARACTERS:]}"
+
+
+def normalised(text: str) -> str:
+    """Return `text` in lower case, with compatibility forms unified and invisible characters removed."""
+    if text.isascii():
+        return text.lower()
+    # Lowering a letter may leave a form that NFKC unifies, hence twice.
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())
+    for character in _INVISIBLE:
+        text = text.replace(character, "")
+    for character in _LINE_BREAKS:
+        text = text.replace(character, "\n")
+    return text
+
+
+def tokenised(text: str) -> list[str]:
+    """Return the tokens of `text`: runs without spaces, line ends, and quoted text as slots; some are empty."""
+    text = _QUOTED.sub(_slot_for_quoted, normalised(bounded(text)))
+    return text.replace("\n", " \n ").replace("\t", " ").replace("\r", " ").split(" ")
+
+
+def _slot_for_quoted(quoted: re.Match[str]) -> str:
+    """Return what stands for quoted text: a slot, and the mark of code for a fenced block."""
+    return " ``` " if quoted[0].startswith("```") else " 0 "
+
+
+def _token(text: str) -> Token:
+    """Return what the token `text` becomes in a template."""
+    if text == "\n":
+        return Token((), _LINE_END)
+    if text in _NAMES:
+        return Token((text,))
+    core = text.rstrip(_CLOSING).lstrip(_OPENING)
+    if not core:
+        return _punctuation(text)
+    ends_before = text.startswith(("##", "<"))
+    words = _words(core)
+    if words is None or (text[0] == "<" and text[-1] == ">"):
+        return Token(_SLOT_WORDS, _ENDS_BEFORE if ends_before else _SLOT)
+    if ends_before:
+        return Token(words, _ENDS_BEFORE)
+    return Token(words, _ENDS_AFTER if ":" in text else _PLAIN)
+
+
+def _punctuation(text: str) -> Token:
+    """Return what a token without letters or digits becomes: the mark of code, a separator, or nothing."""
+    if text.startswith("```"):
+        return Token(_SLOT_WORDS, _ENDS_BEFORE)
+    is_separator = len(text) >= _MIN_SEPARATOR_CHARACTERS and not text.startswith(".")
+    return Token((), _ENDS_BEFORE if is_separator else _PLAIN)
+
+
+def _words(core: str) -> tuple[str, ...] | None:
+    """Return the words of a token without its punctuation, or None when it is a literal."""
+    if core in _NAMES:
+        return (core,)
+    parts = (core,) if core.isalpha() else tuple(_JOINED.split(core))
+    if not all(part.isalpha() and len(part) <= MAX_WORD_CHARACTERS for part in parts):
+        return None
+    if core[0] >= _FIRST_IDEOGRAPH:
+        return tuple("".join(parts))  # scripts without spaces: each character is a word
+    return parts

@@ -1,0 +1,257 @@
+"""One link's state (what accounts share), the fold of a delta into it, and the view of it that signals judge.
+
+Every link has windows and sketches. Links that can tie accounts into a campaign also list their members: an account
+is a member from its first request over the link, and *ripe* once it did enough over it, in number and in share of
+its own requests, for the link to say something about that account.
+"""
+
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+from streams.distinct import Distinct
+from streams.events import CAPABILITIES
+from streams.links import LinkDelta, LinkKind
+from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, Counts, Windows
+
+TYING_KINDS: frozenset[LinkKind] = frozenset({"payment", "template"})
+"""A shared address block, ASN or TLS fingerprint is context; it never ties an account to a campaign by itself."""
+
+MEMBERS = 1024
+"""Members listed for one link. A link of more accounts than this is too common to tie anybody by itself."""
+
+YOUNG_MS = 7 * DAY_MS
+WEEK_HOURS = 168
+RIPE_REQUESTS = 5
+RIPE_SHARE = 0.1
+_DAY_HOURS = 24
+_DAY_MASK = (1 << _DAY_HOURS) - 1
+
+
+class Member(Struct, array_like=True, gc=False):
+    """One account on a tying link. `hours` is a bitmap of its last 24 active hours over the link, newest bit 0."""
+
+    first_minute: int
+    last_minute: int
+    requests: int
+    first_count: int
+    last_count: int
+    created_at_ms: int | None
+    org_id: str | None
+    hours: int
+    reported: bool = False
+
+    @property
+    def ripe(self) -> bool:
+        """Did enough over this link: at least 5 requests, and a tenth of what the account did since it first came."""
+        since = max(1, self.last_count - self.first_count + 1)
+        return self.requests >= RIPE_REQUESTS and self.requests >= RIPE_SHARE * since
+
+
+class NetworkState(Struct, array_like=True):
+    """Everything kept about one link."""
+
+    windows: Windows = field(default_factory=Windows)
+    accounts: Distinct = field(default_factory=Distinct)
+    young_accounts: Distinct = field(default_factory=Distinct)
+    parties: Distinct = field(default_factory=Distinct)
+    networks: Distinct = field(default_factory=Distinct)
+    capability_days: dict[int, dict[int, int]] = field(default_factory=dict)
+    members: dict[str, Member] = field(default_factory=dict)
+    crowded: bool = False
+    requests: int = 0
+    late: int = 0
+    touched: set[str] = field(default_factory=set)
+    taught_hour: int = 0
+
+
+class NetworkView(NamedTuple):
+    """What signals judge: one link as of one moment. Volume is of 24 hours, distinct counts of 7 days."""
+
+    kind: LinkKind
+    as_of_ms: int
+    requests: int
+    tokens: int
+    errors: int
+    accounts: int
+    young_accounts: int
+    parties: int
+    networks: int
+    active_hours: int
+    capability: str
+    capability_share: float
+    ripe_accounts: int
+    ripe_parties: int
+    ripe_requests: float
+    synchrony: float
+    everybody: int
+    p_value: float | None = None
+
+
+def fold_delta(state: NetworkState, delta: LinkDelta) -> bool:
+    """Add one delta to its link; True if it came late."""
+    at_ms = delta.minute * MINUTE_MS
+    hour = at_ms // HOUR_MS
+    counts = Counts(delta.requests, delta.input_tokens, delta.output_tokens, delta.errors, delta.refusals)
+    late = state.windows.add(at_ms, counts)
+    state.requests += delta.requests
+    state.late += delta.requests if late else 0
+    state.accounts.add(delta.account_id, hour, window_hours=WEEK_HOURS)
+    state.parties.add(delta.org_id or delta.account_id, hour, window_hours=WEEK_HOURS)
+    created = delta.account_created_at_ms
+    if created is not None and at_ms - created < YOUNG_MS:
+        state.young_accounts.add(delta.account_id, hour, window_hours=WEEK_HOURS)
+    if delta.network_hash is not None:
+        state.networks.add(delta.network_hash, hour, window_hours=WEEK_HOURS)
+    _note_capabilities(state, delta, at_ms // DAY_MS)
+    if delta.kind in TYING_KINDS and not delta.exempt:
+        _note_member(state, delta)
+    return late
+
+
+def view_of(state: NetworkState, kind: LinkKind, as_of_ms: int, everybody: int) -> NetworkView:
+    """The link as signals see it at `as_of_ms`, of `everybody` accounts that are known."""
+    hour = as_of_ms // HOUR_MS
+    day = state.windows.total("hours", as_of_ms)
+    capability, share = _focus(state, as_of_ms // DAY_MS)
+    ripe = [member for member in state.members.values() if member.ripe]
+    return NetworkView(
+        kind=kind,
+        as_of_ms=as_of_ms,
+        requests=day.requests,
+        tokens=day.tokens,
+        errors=day.errors,
+        accounts=state.accounts.count(hour, window_hours=WEEK_HOURS),
+        young_accounts=state.young_accounts.count(hour, window_hours=WEEK_HOURS),
+        parties=state.parties.count(hour, window_hours=WEEK_HOURS),
+        networks=state.networks.count(hour, window_hours=WEEK_HOURS),
+        active_hours=sum(1 for index in state.windows.hours if hour - _DAY_HOURS < index <= hour),
+        capability=capability,
+        capability_share=share,
+        ripe_accounts=len(ripe),
+        ripe_parties=len(_parties(state)),
+        ripe_requests=sum(member.requests for member in ripe) / len(ripe) if ripe else 0.0,
+        synchrony=synchrony([_hours_at(member, hour) for member in ripe]),
+        everybody=everybody,
+    )
+
+
+def has_news(state: NetworkState) -> bool:
+    """True if a member that no finding named has become ripe since the link was last looked at."""
+    return any(state.members[name].ripe for name in state.touched)
+
+
+def report_news(state: NetworkState) -> tuple[str, ...]:
+    """The ripe members that no finding has named yet, in the order they came; from now on they are named."""
+    news = tuple(name for name, member in state.members.items() if member.ripe and not member.reported)
+    for name in news:
+        state.members[name].reported = True
+    return news
+
+
+def synchrony(hours: list[int]) -> float:
+    """How much the members are active in the same hours, 0..1; 0 for fewer than two.
+
+    For a random active hour of a random member: the share of the other members that are active in it too.
+    Each entry is a bitmap of 24 hours.
+    """
+    if len(hours) < 2:
+        return 0.0
+    active = [sum(bitmap >> bit & 1 for bitmap in hours) for bit in range(_DAY_HOURS)]
+    total = sum(active)
+    return sum(count * (count - 1) for count in active) / (total * (len(hours) - 1)) if total else 0.0
+
+
+def _parties(state: NetworkState) -> set[str]:
+    """Ripe members, those of one organisation counted once."""
+    return {member.org_id or name for name, member in state.members.items() if member.ripe}
+
+
+def _hours_at(member: Member, hour: int) -> int:
+    """The member's bitmap shifted so that bit 0 is `hour`."""
+    behind = hour - member.last_minute // 60
+    return (member.hours << behind) & _DAY_MASK if 0 <= behind < _DAY_HOURS else 0
+
+
+def _note_capabilities(state: NetworkState, delta: LinkDelta, day: int) -> None:
+    days = state.capability_days
+    counts = days.get(day)
+    if counts is None:
+        if day <= max(days, default=day) - 28:
+            return
+        counts = days[day] = {}
+        for old in [key for key in days if key <= max(days) - 28]:
+            del days[old]
+    for index, requests in delta.capabilities.items():
+        counts[index] = counts.get(index, 0) + requests
+
+
+def _note_member(state: NetworkState, delta: LinkDelta) -> None:
+    """Add the delta to its account's membership; a member that no finding named yet is to be looked at."""
+    member = state.members.get(delta.account_id)
+    if member is None:
+        if len(state.members) >= MEMBERS:
+            state.crowded = True
+            return
+        member = Member(
+            delta.minute,
+            delta.minute,
+            delta.requests,
+            delta.first_count,
+            delta.last_count,
+            delta.account_created_at_ms,
+            delta.org_id,
+            1,
+        )
+        state.members[delta.account_id] = member
+    else:
+        member.requests += delta.requests
+        member.first_minute = min(member.first_minute, delta.minute)
+        member.last_count = max(member.last_count, delta.last_count)
+        _note_hour(member, delta.minute // 60)
+        member.last_minute = max(member.last_minute, delta.minute)
+    if not member.reported:
+        state.touched.add(delta.account_id)
+
+
+def _note_hour(member: Member, hour: int) -> None:
+    ahead = hour - member.last_minute // 60
+    if ahead >= 0:
+        member.hours = ((member.hours << min(ahead, _DAY_HOURS)) | 1) & _DAY_MASK
+    elif -ahead < _DAY_HOURS:
+        member.hours |= 1 << -ahead
+
+
+def _focus(state: NetworkState, day: int) -> tuple[str, float]:
+    """The capability asked for most over this link today and yesterday, and its share."""
+    totals: dict[int, int] = {}
+    for index in (day - 1, day):
+        for capability, count in state.capability_days.get(index, {}).items():
+            totals[capability] = totals.get(capability, 0) + count
+    if not totals:
+        return "other", 0.0
+    top = min(totals, key=lambda index: (-totals[index], index))
+    return CAPABILITIES[top], totals[top] / sum(totals.values())
+
+
+TYPICAL = NetworkView(
+    kind="network",
+    as_of_ms=1_760_000_000_000,
+    requests=120,
+    tokens=150_000,
+    errors=1,
+    accounts=6,
+    young_accounts=0,
+    parties=5,
+    networks=1,
+    active_hours=11,
+    capability="coding",
+    capability_share=0.4,
+    ripe_accounts=0,
+    ripe_parties=0,
+    ripe_requests=0.0,
+    synchrony=0.0,
+    everybody=5_000,
+    p_value=0.5,
+)
+"""An ordinary link, the ground that samples of signals vary."""

@@ -1,0 +1,46 @@
+"""Students who have nothing in common but the network of their campus."""
+
+from functools import cache
+
+from msgspec.structs import replace
+
+from streams.scenarios.addresses import Connection, network_of, place_of, subnet
+from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
+from streams.scenarios.conversations import Conversation, ordinary_author, turns_of
+from streams.scenarios.people import Person, ordinary_person
+from streams.scenarios.stage import Script, Stage
+
+STUDENTS = 300
+CONVERSATIONS_A_DAY = 5.0
+
+
+def campus_nat(stage: Stage) -> Script:
+    """Three hundred students behind one /24 of their campus ask about whatever they like.
+
+    After "one university behind one address" in mission.md; the size of the campus and its five conversations a day
+    are our own. Nothing but the network is shared. At larger scales there are more campuses.
+    """
+    random = stage.random("play")
+
+    @cache
+    def campus(number: int) -> tuple[int, Connection]:
+        own = stage.random("campus", number)
+        place = place_of(own)
+        network = network_of(own, place, "education")
+        return place, Connection(network, prefixes=(subnet(own, network),))
+
+    size = stage.size(STUDENTS)
+    crowd = Crowd(stage.random("crowd"), size, 1.0, [campus(index // STUDENTS)[0] for index in range(size)])
+
+    @cache
+    def student(index: int) -> Person:
+        place, connection = campus(index // STUDENTS)
+        person = ordinary_person(stage, index, place, crowd.volumes[index], "look_alike:campus_nat")
+        return replace(person, connections=(connection,))
+
+    def begin(index: int, _at_ms: int) -> Conversation:
+        capability = (who := student(index)).capability(random)
+        return Conversation(random, who, capability, turns_of(random), ordinary_author(capability))
+
+    arrivals = crowd_arrivals(stage, crowd, CONVERSATIONS_A_DAY, (stage.start_ms, stage.end_ms))
+    return converse(random, arrivals, begin, stage.end_ms)

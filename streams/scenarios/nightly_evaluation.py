@@ -1,0 +1,66 @@
+"""A company that grades its own product's answers every night, by the thousand, with one rubric."""
+
+from functools import cache
+from random import Random
+
+from msgspec.structs import replace
+
+from streams.scenarios.addresses import Connection, host, network_of, place_of, subnet
+from streams.scenarios.arrivals import FLAT, Crowd, converse, crowd_arrivals
+from streams.scenarios.conversations import Author, Conversation
+from streams.scenarios.people import Person, ordinary_person
+from streams.scenarios.prompts import opening, reply
+from streams.scenarios.stage import DAY_MS, HOUR_MS, Script, Stage
+
+COMPANIES = 1
+REQUESTS = 4_000
+NIGHT = (2 * HOUR_MS, 4 * HOUR_MS)
+
+
+def nightly_evaluation(stage: Stage) -> Script:
+    """One enterprise account grades four thousand answers with one rubric between two and four at night.
+
+    After "nightly evaluation runs" and "CI keys" in mission.md; the hours and the four thousand are our own. It has the
+    plan for it, pays for it, and comes from one hosting network, as a job in the cloud does.
+    """
+    random = stage.random("play")
+    crowd = Crowd(stage.random("crowd"), stage.size(COMPANIES), 0.0)
+
+    @cache
+    def company(index: int) -> tuple[Person, Author]:
+        own = stage.random("company", index)
+        place = place_of(own)
+        network = network_of(own, place, "hosting")
+        person = replace(
+            ordinary_person(stage, index, place, 1.0, "look_alike:nightly_evaluation"),
+            plan="enterprise",
+            account_created_at_ms=stage.start_ms - (200 + own.randrange(400)) * DAY_MS,
+            payment_hash=stage.opaque("payment of the company", index),
+            org_id=stage.opaque("org of the company", index),
+            api_key_id=stage.opaque("key of the company", index),
+            access_path="first_party_api",
+            user_agents=("python-sdk/2.3.1",),
+            connections=(Connection(network, host(own, subnet(own, network))),),
+        )
+        return person, _author(own)
+
+    def begin(index: int, _at_ms: int) -> Conversation:
+        person, author = company(index)
+        return Conversation(random, person, "rubric_grading", 1, author)
+
+    window = (stage.start_ms + NIGHT[0], stage.start_ms + NIGHT[1])
+    return converse(random, crowd_arrivals(stage, crowd, REQUESTS, window, FLAT), begin, stage.end_ms)
+
+
+def _author(own: Random) -> Author:
+    """The company's rubric, with a customer's question and the product's answer in its slots."""
+    product, length = own.choice(("help desk", "shop", "travel", "billing")), own.randrange(2, 6)
+    rubric = (
+        f"You are grading the answers of our {product} assistant. Score the answer from 1 to {length + 3} for accuracy, "
+        f"for tone and for completeness, then give a verdict in at most {length} sentences."
+    )
+
+    def write(random: Random, _turn: int) -> str:
+        return f"{rubric}\n\nQuestion: {opening(random, 'other', beside=len(rubric))}\n\nAnswer: {reply(random)}"
+
+    return write

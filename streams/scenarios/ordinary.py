@@ -1,0 +1,34 @@
+"""Ordinary customers, who ask what people ask, by day, in conversations, most of them a little."""
+
+from functools import cache
+
+from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
+from streams.scenarios.conversations import Conversation, ordinary_author, turns_of
+from streams.scenarios.people import Person, ordinary_person
+from streams.scenarios.stage import Script, Stage
+
+ACCOUNTS = 5_000
+CONVERSATIONS_A_DAY = 7.0
+VOLUME_SPREAD = 1.1
+
+
+def ordinary(stage: Stage) -> Script:
+    """Five thousand ordinary accounts over a day: heavy-tailed use by local time, in conversations of all kinds.
+
+    No disclosure counts ordinary users, so every figure is our own: seven conversations a day of 3.3 requests for the
+    average account (about 23 requests; the median account has 13, the heaviest of 5,000 about a thousand), the shape
+    of the day, the mix of plans, devices and networks (`streams.scenarios.people`), 2 % errors and 0.5 % refusals.
+    """
+    random = stage.random("play")
+    crowd = Crowd(stage.random("crowd"), stage.size(ACCOUNTS), VOLUME_SPREAD)
+
+    @cache
+    def person(index: int) -> Person:
+        return ordinary_person(stage, index, crowd.places[index], crowd.volumes[index])
+
+    def begin(index: int, _at_ms: int) -> Conversation:
+        capability = (who := person(index)).capability(random)
+        return Conversation(random, who, capability, turns_of(random), ordinary_author(capability))
+
+    arrivals = crowd_arrivals(stage, crowd, CONVERSATIONS_A_DAY, (stage.start_ms, stage.end_ms))
+    return converse(random, arrivals, begin, stage.end_ms)

@@ -1,0 +1,48 @@
+"""Prompts from a grammar of our own, one file a capability, with thousands of distinct forms of each."""
+
+from collections.abc import Mapping
+from random import Random
+
+from streams.events import Capability
+from streams.scenarios.prompts.chat import CHAT
+from streams.scenarios.prompts.coding import CODING
+from streams.scenarios.prompts.data_analysis import DATA_ANALYSIS
+from streams.scenarios.prompts.grammar import Grammar, compose, elaborate, length, pick
+from streams.scenarios.prompts.policy_sensitive import POLICY_SENSITIVE
+from streams.scenarios.prompts.reasoning import REASONING
+from streams.scenarios.prompts.rubric_grading import RUBRIC_GRADING
+from streams.scenarios.prompts.tool_use import TOOL_USE
+from streams.scenarios.prompts.vision import VISION
+from streams.scenarios.prompts.words import REPLIES
+
+ELABORATED_SHARE = 0.5
+
+GRAMMARS: Mapping[Capability, Grammar] = {
+    "reasoning": REASONING,
+    "coding": CODING,
+    "tool_use": TOOL_USE,
+    "data_analysis": DATA_ANALYSIS,
+    "vision": VISION,
+    "rubric_grading": RUBRIC_GRADING,
+    "policy_sensitive": POLICY_SENSITIVE,
+    "other": CHAT,
+}
+
+
+def opening(random: Random, capability: Capability, beside: int = 0) -> str:
+    """The first message of a conversation: 40 to 1,200 characters, heavy-tailed, with `beside` of them spoken for."""
+    return compose(random.random, GRAMMARS[capability], length(random.gauss(0.0, 1.0)) - beside)
+
+
+def follow_up(random: Random, capability: Capability) -> str:
+    """A later message: one short sentence, and in half of them some detail."""
+    grammar = GRAMMARS[capability]
+    text = pick(random.random, grammar.follow_ups)
+    if random.random() < ELABORATED_SHARE:
+        return " ".join([text, *elaborate(random.random, grammar.details, length(random.gauss(0.0, 1.0)))])
+    return text
+
+
+def reply(random: Random) -> str:
+    """What the model answered: one to five sentences, kept in the history of a conversation."""
+    return " ".join([pick(random.random, REPLIES) for _ in range(1 + int(random.random() * 5))])

@@ -1,0 +1,88 @@
+"""Signals: one file each. A signal's docstring is the sentence on-call reads; `value` is what it measures.
+
+A signal module has
+- a docstring whose first paragraph is the sentence, with `{observed}` and `{baseline}` for the two figures,
+- `FAMILY`, the kind of evidence it is (evidence of one family is not independent),
+- `value(view)`, the figure that is held against the policy's threshold, or None where the signal has nothing to say,
+- `FIRES` and `QUIET`, samples of both: they are its tests.
+
+To add one: write the file, list it here, and give it a threshold and a weight in `streams.policy`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from inspect import cleandoc
+from types import ModuleType
+from typing import Any
+
+from msgspec import Struct
+
+from streams.decisions import Family, Reason
+from streams.policy import SignalPolicy
+from streams.signals import (
+    accounts_per_payment,
+    accounts_per_template,
+    anomaly,
+    capability_focus,
+    many_addresses,
+    network_anomaly,
+    new_account_at_maximum,
+    round_the_clock,
+    synchrony,
+    template_concentration,
+    volume_against_plan,
+    young_accounts,
+)
+
+
+class Signal(Struct, frozen=True):
+    """A signal module, taken apart once: its name is the file's, its sentence the first paragraph of its docstring."""
+
+    name: str
+    family: Family
+    sentence: str
+    value: Callable[[Any], float | None]
+    fires: tuple[Any, ...]
+    quiet: tuple[Any, ...]
+
+    def reason(self, view: object, policy: SignalPolicy) -> Reason | None:
+        """The reason this signal gives for `view` under `policy`, or None if it stays quiet."""
+        if not policy.enabled:
+            return None
+        observed = self.value(view)
+        if observed is None or observed < policy.threshold:
+            return None
+        sentence = self.sentence.format(observed=observed, baseline=policy.threshold)
+        return Reason(self.name, self.family, sentence, round(observed, 6), policy.threshold, policy.weight)
+
+
+def _signal(module: ModuleType) -> Signal:
+    sentence = cleandoc(module.__doc__ or "").split("\n\n", maxsplit=1)[0].replace("\n", " ")
+    name = module.__name__.rpartition(".")[2]
+    return Signal(name, module.FAMILY, sentence, module.value, module.FIRES, module.QUIET)
+
+
+ACCOUNT_SIGNALS: tuple[Signal, ...] = tuple(
+    _signal(module)
+    for module in (
+        volume_against_plan,
+        new_account_at_maximum,
+        round_the_clock,
+        many_addresses,
+        template_concentration,
+        capability_focus,
+        anomaly,
+    )
+)
+"""The signals that judge an `AccountView`."""
+
+NETWORK_SIGNALS: tuple[Signal, ...] = tuple(
+    _signal(module)
+    for module in (accounts_per_payment, accounts_per_template, synchrony, young_accounts, network_anomaly)
+)
+"""The signals that judge a `NetworkView`."""
+
+
+def reasons_of(view: object, signals: Iterable[Signal], policies: Mapping[str, SignalPolicy]) -> tuple[Reason, ...]:
+    """Every reason that `signals` give for `view`, in their order."""
+    found = (signal.reason(view, policies[signal.name]) for signal in signals)
+    return tuple(reason for reason in found if reason is not None)

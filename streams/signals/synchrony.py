@@ -1,0 +1,27 @@
+"""Its accounts are active in the same hours: {observed:.0%} together (suspicious from {baseline:.0%}).
+
+For a random active hour of a random account, the share of the others that are active in it too, over at least eight
+hours of the last 24. Known evasions: give accounts shifts. Innocent: office hours of one time zone, which are shorter.
+"""
+
+from streams.decisions import Family
+from streams.networks import TYPICAL, NetworkView
+
+FAMILY: Family = "rhythm"
+FEWEST_ACCOUNTS = 5
+FEWEST_HOURS = 8
+
+
+def value(view: NetworkView) -> float | None:
+    """The synchrony of the ripe accounts, where there are at least 5 and the link was active in 8 hours."""
+    if view.ripe_accounts < FEWEST_ACCOUNTS or view.active_hours < FEWEST_HOURS:
+        return None
+    return view.synchrony
+
+
+FIRES = (TYPICAL._replace(ripe_accounts=60, active_hours=20, synchrony=0.9),)
+QUIET = (
+    TYPICAL._replace(ripe_accounts=40, active_hours=2, synchrony=1.0),
+    TYPICAL._replace(ripe_accounts=60, active_hours=20, synchrony=0.2),
+    TYPICAL._replace(ripe_accounts=2, active_hours=20, synchrony=1.0),
+)

@@ -1,0 +1,225 @@
+"""campaigns: findings into campaigns, and decisions and alerts about them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from streams.anomaly import MODEL_VERSION
+from streams.campaigns import Campaign, Pointer, add_finding, found, homes_of, link_name, take_in
+from streams.decide import LIMITING, Budget, Verdict, decide, harder, is_due, verdict_of
+from streams.decisions import Action, Decision
+from streams.findings import Finding, Findings
+from streams.policy import Policy
+from streams.stages.shape import Outgoing, Output, StageName
+from streams.states import States
+
+SHARD = "shard"
+
+
+class CampaignsShard(Struct, array_like=True):
+    """What is kept beside the campaigns: the last record applied of each source, and the blast radius."""
+
+    sources: dict[int, tuple[int, int]] = field(default_factory=dict)
+    budget: Budget = field(default_factory=Budget)
+
+
+class PlacedFindings(Struct, frozen=True, gc=False):
+    """A record of findings with its own offset in `stillwatch.findings`."""
+
+    offset: int
+    findings: Findings
+
+
+class CampaignsStage:
+    """Accounts tied by findings become campaigns; the ladder decides about a campaign when it changed."""
+
+    name: StageName = "campaigns"
+
+    def __init__(self, policy: Policy) -> None:
+        """Decide by `policy`."""
+        self._policy = policy
+        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
+            "member": msgspec.msgpack.Decoder(Pointer),
+            "link": msgspec.msgpack.Decoder(Pointer),
+            "campaign": msgspec.msgpack.Decoder(Campaign),
+            SHARD: msgspec.msgpack.Decoder(CampaignsShard),
+        }
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def needs(self, items: Sequence[PlacedFindings], states: States) -> set[str]:
+        """Links and members of the batch, then the campaigns they point to, then those that took these in."""
+        keys = {SHARD}
+        for item in items:
+            for finding in item.findings.findings:
+                keys.add(_link_key(finding))
+                keys.update(_member_key(member) for member in finding.members)
+        for key in list(keys):
+            if key != SHARD and key in states:
+                keys |= _chain(states.read(key, Pointer).campaign_id, states)
+        return keys
+
+    def decode(self, key: str, stored: bytes | None) -> object:
+        """A pointer, a campaign or the shard."""
+        kind = key.partition(":")[0]
+        if stored is not None:
+            return self._decoders[kind].decode(stored)
+        if kind == SHARD:
+            return CampaignsShard()
+        return Campaign() if kind == "campaign" else Pointer()
+
+    def encode(self, _key: str, state: object) -> bytes:
+        """MessagePack of the state."""
+        return self._encode(state)
+
+    def fold(self, _partition: int, items: Sequence[PlacedFindings], states: States) -> Output:
+        """Take each finding that was not seen before: join or found a campaign, then decide."""
+        output = Output()
+        for item in items:
+            record = item.findings
+            shard = states.change(SHARD, CampaignsShard)
+            place = (record.source_offset, record.part)
+            if place <= shard.sources.get(record.source_partition, (-1, 0)):
+                output.tally["duplicate"] += 1
+                continue
+            shard.sources[record.source_partition] = place
+            for index, finding in enumerate(record.findings):
+                source = f"findings/{item.offset}/{index}"
+                self._take(finding, source, record.appended_at_ms, states, output)
+        return output
+
+    def _take(self, finding: Finding, source: str, appended_at_ms: int, states: States, output: Output) -> None:
+        homes, campaigns = _homes(finding, states)
+        ids = homes_of(finding, homes, campaigns)
+        campaign = campaigns[ids[0]] if ids else found(finding)
+        key = _campaign_key(campaign.campaign_id)
+        if not ids:
+            states.held[key] = campaign
+        states.changed.add(key)
+        states.change(_link_key(finding), Pointer).campaign_id = campaign.campaign_id
+        for other in ids[1:]:
+            younger = states.change(_campaign_key(other), Campaign)
+            take_in(campaign, younger)
+            self._release(younger, finding.as_of_ms, source, appended_at_ms, output)
+        newcomers = [name for name in finding.members if name not in homes]
+        add_finding(campaign, finding, newcomers)
+        for name in newcomers:
+            states.change(_member_key(name), Pointer).campaign_id = campaign.campaign_id
+        self._decide(campaign, finding.as_of_ms, source, appended_at_ms, states, output)
+
+    def _decide(  # noqa: PLR0913  what is decided about, when, from what, and where it goes
+        self, campaign: Campaign, at_ms: int, source: str, appended_at_ms: int, states: States, output: Output
+    ) -> None:
+        """Decide if the campaign is big enough and there is something new to say; alert if people must know."""
+        ladder = self._policy.campaign
+        verdict = verdict_of(campaign.reasons, ladder)
+        if verdict.action is None or len(campaign.members) < ladder.minimum_accounts:
+            return
+        action = harder(campaign.enforcement, verdict.action, at_ms)
+        members = self._within_budget(campaign, action, at_ms, states, output)
+        if not members and not is_due(campaign.enforcement, action, at_ms, ladder):
+            return
+        campaign.enforcement, decision = decide(
+            campaign.enforcement,
+            subject_kind="campaign",
+            subject_id=campaign.campaign_id,
+            action=action,
+            verdict=verdict,
+            at_ms=at_ms,
+            source=source,
+            ladder=ladder,
+            policy=self._policy,
+            model_version=MODEL_VERSION,
+            members=members,
+        )
+        output.records.append(Outgoing("enforcement", decision, appended_at_ms, key=decision.subject_id))
+        self._alert(campaign, decision, appended_at_ms, output)
+
+    def _within_budget(
+        self, campaign: Campaign, action: Action, at_ms: int, states: States, output: Output
+    ) -> tuple[str, ...]:
+        """The members this decision adds: as many as the blast radius leaves; the rest wait for the next finding.
+
+        Watching limits nobody, so `observe` adds no members; they are added when the campaign is limited.
+        """
+        if action not in LIMITING:
+            return ()
+        budget = states.change(SHARD, CampaignsShard).budget
+        left = budget.left(at_ms, self._policy.blast_radius.accounts_per_hour)
+        members, campaign.undecided = campaign.undecided[:left], campaign.undecided[left:]
+        budget.used += len(members)
+        output.tally["withheld"] += len(campaign.undecided)
+        return tuple(members)
+
+    def _alert(self, campaign: Campaign, decision: Decision, appended_at_ms: int, output: Output) -> None:
+        """Tell on-call of a new campaign, of a harder action, and each time the campaign has doubled."""
+        size = len(campaign.members)
+        if campaign.alerted_action == decision.action and size < 2 * campaign.alerted_members:
+            return
+        campaign.alerted_members, campaign.alerted_action = size, decision.action
+        output.records.append(Outgoing("alerts", decision, appended_at_ms, key=decision.subject_id))
+
+    def _release(self, campaign: Campaign, at_ms: int, source: str, appended_at_ms: int, output: Output) -> None:
+        """Let go of a campaign that another took in; its members are decided about under the other's id."""
+        if campaign.enforcement.sequence == 0:
+            return
+        ladder = self._policy.campaign
+        campaign.enforcement, decision = decide(
+            campaign.enforcement,
+            subject_kind="campaign",
+            subject_id=campaign.campaign_id,
+            action="release",
+            verdict=Verdict("release", 0.0, ()),
+            at_ms=at_ms,
+            source=source,
+            ladder=ladder,
+            policy=self._policy,
+            model_version=MODEL_VERSION,
+        )
+        output.records.append(Outgoing("enforcement", decision, appended_at_ms, key=decision.subject_id))
+
+
+def _homes(finding: Finding, states: States) -> tuple[dict[str, str], dict[str, Campaign]]:
+    """Where the members and the link belong now, and those campaigns."""
+    homes: dict[str, str] = {}
+    campaigns: dict[str, Campaign] = {}
+    for name in (*finding.members, None):
+        key = _link_key(finding) if name is None else _member_key(name)
+        campaign = _final(states.read(key, Pointer).campaign_id, states)
+        if campaign is not None:
+            campaigns[campaign.campaign_id] = campaign
+            if name is not None:
+                homes[name] = campaign.campaign_id
+    return homes, campaigns
+
+
+def _chain(campaign_id: str | None, states: States) -> set[str]:
+    """The keys of a campaign and of those that took it in, as far as they are at hand."""
+    keys: set[str] = set()
+    while campaign_id is not None and _campaign_key(campaign_id) not in keys:
+        keys.add(_campaign_key(campaign_id))
+        if _campaign_key(campaign_id) not in states:
+            break
+        campaign_id = states.read(_campaign_key(campaign_id), Campaign).merged_into
+    return keys
+
+
+def _final(campaign_id: str | None, states: States) -> Campaign | None:
+    """The campaign that `campaign_id` is part of today."""
+    if campaign_id is None:
+        return None
+    campaign = states.read(_campaign_key(campaign_id), Campaign)
+    return campaign if campaign.merged_into is None else _final(campaign.merged_into, states)
+
+
+def _campaign_key(campaign_id: str) -> str:
+    return f"campaign:{campaign_id}"
+
+
+def _member_key(account_id: str) -> str:
+    return f"member:{account_id}"
+
+
+def _link_key(finding: Finding) -> str:
+    return f"link:{link_name(finding)}"

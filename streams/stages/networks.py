@@ -1,0 +1,222 @@
+"""networks: link deltas into windows per link, and findings about links that tie accounts together.
+
+A link is judged when a later minute of its own event time begins, as of the minute that closed, and only if a member
+has become ripe since: never because a batch ended.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import Struct, field
+
+from streams.anomaly import TEACH_EVERY_HOURS, Lesson, Model, ModelState, log_scale
+from streams.decisions import Reason
+from streams.distinct import Distinct
+from streams.findings import Finding, Findings
+from streams.links import LinkDelta, LinkKind, Links
+from streams.networks import (
+    WEEK_HOURS,
+    NetworkState,
+    NetworkView,
+    fold_delta,
+    has_news,
+    report_news,
+    view_of,
+)
+from streams.policy import Policy
+from streams.signals import NETWORK_SIGNALS, reasons_of
+from streams.stages.shape import Outgoing, Output, StageName
+from streams.states import States
+from streams.windows import HOUR_MS, MINUTE_MS
+
+MODEL = "model"
+SHARD = "shard"
+EVERYBODY = 1024
+FEWEST_ACCOUNTS_TO_TEACH = 3
+FEATURES = (
+    "requests",
+    "accounts",
+    "requests_an_account",
+    "tokens_a_request",
+    "young_share",
+    "parties_share",
+    "networks_share",
+    "active_hours",
+    "capability_share",
+    "ripe_share",
+    "synchrony",
+    "error_share",
+)
+_TIES: dict[LinkKind, frozenset[str]] = {
+    "payment": frozenset({"accounts_per_payment"}),
+    "template": frozenset({"accounts_per_template", "synchrony"}),
+}
+"""Which signals must all fire for a link to tie its ripe members to one campaign."""
+
+
+class NetworksShard(Struct, array_like=True):
+    """What one partition of links keeps beside its links.
+
+    `sources` maps a partition of the requests to the last offset applied of it, `everybody` counts all accounts
+    (each sends links to every partition sooner or later), `open_links` are those with news in a minute that has not
+    closed, `offset` and `parts` number what leaves.
+    """
+
+    sources: dict[int, int] = field(default_factory=dict)
+    everybody: Distinct = field(default_factory=Distinct)
+    open_links: set[str] = field(default_factory=set)
+    offset: int = 0
+    parts: int = 0
+    appended_at_ms: int = 0
+
+
+class PlacedLinks(Struct, frozen=True, gc=False):
+    """A record of links with its own offset in `stillwatch.links`."""
+
+    offset: int
+    links: Links
+
+
+def link_key(kind: LinkKind, value: str) -> str:
+    """The key of a link's state."""
+    return f"link:{kind}:{value}"
+
+
+class NetworksStage:
+    """Windows per link; signals and the anomaly model when a minute closes."""
+
+    name: StageName = "networks"
+
+    def __init__(self, policy: Policy) -> None:
+        """Judge by the signals of `policy`."""
+        self._policy = policy
+        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
+            "link": msgspec.msgpack.Decoder(NetworkState),
+            MODEL: msgspec.msgpack.Decoder(ModelState),
+            SHARD: msgspec.msgpack.Decoder(NetworksShard),
+        }
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def needs(self, items: Sequence[PlacedLinks], states: States) -> set[str]:
+        """The links of the batch, the model and the shard; without items, the links that were left open."""
+        keys = {link_key(delta.kind, delta.value) for item in items for delta in item.links.deltas}
+        if not items and SHARD in states:
+            keys |= states.read(SHARD, NetworksShard).open_links
+        return keys | {MODEL, SHARD}
+
+    def decode(self, key: str, stored: bytes | None) -> object:
+        """A link, the model with its trees grown, or the shard."""
+        if key == MODEL:
+            return Model(ModelState() if stored is None else self._decoders[MODEL].decode(stored), FEATURES)
+        if stored is None:
+            return NetworksShard() if key == SHARD else NetworkState()
+        return self._decoders[key.partition(":")[0]].decode(stored)
+
+    def encode(self, _key: str, state: object) -> bytes:
+        """MessagePack of the state; of a model the lessons it was grown from."""
+        return self._encode(state.state if isinstance(state, Model) else state)
+
+    def fold(self, partition: int, items: Sequence[PlacedLinks], states: States) -> Output:
+        """Add the deltas of every record that was not seen before; without items, close what was left open."""
+        output = Output()
+        shard = states.change(SHARD, NetworksShard)
+        findings: list[Finding] = []
+        for item in items:
+            links = item.links
+            if links.source_offset <= shard.sources.get(links.source_partition, -1):
+                output.tally["duplicate"] += 1
+                continue
+            shard.sources[links.source_partition] = links.source_offset
+            shard.appended_at_ms = max(shard.appended_at_ms, links.appended_at_ms)
+            for delta in links.deltas:
+                self._fold_delta(delta, shard, states, findings, output)
+        if items:
+            shard.offset, shard.parts = items[-1].offset, 0
+        else:
+            shard.parts += 1
+            for key in sorted(shard.open_links):
+                self._close(key, shard, states, findings, output)
+        if findings:
+            record = Findings(partition, shard.offset, shard.parts, shard.appended_at_ms, findings)
+            output.records.append(Outgoing("findings", record, shard.appended_at_ms, partition=0))
+        return output
+
+    def _fold_delta(
+        self, delta: LinkDelta, shard: NetworksShard, states: States, findings: list[Finding], output: Output
+    ) -> None:
+        key = link_key(delta.kind, delta.value)
+        state = states.change(key, NetworkState)
+        if delta.minute * MINUTE_MS > state.windows.newest_ms:
+            self._close(key, shard, states, findings, output)
+        output.tally["late"] += fold_delta(state, delta)
+        hour = delta.minute * MINUTE_MS // HOUR_MS
+        shard.everybody.add(delta.account_id, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY)
+        if state.touched:
+            shard.open_links.add(key)
+
+    def _close(self, key: str, shard: NetworksShard, states: States, findings: list[Finding], output: Output) -> None:
+        """Judge the link as of its newest minute, if a member has become ripe in it."""
+        if key not in shard.open_links:
+            return
+        shard.open_links.discard(key)
+        state = states.change(key, NetworkState)
+        news = has_news(state)
+        state.touched.clear()
+        if not news:
+            return
+        _, kind_text, value = key.split(":", 2)
+        kind: LinkKind = "payment" if kind_text == "payment" else "template"
+        as_of_ms = state.windows.newest_ms
+        everybody = shard.everybody.count(as_of_ms // HOUR_MS, window_hours=WEEK_HOURS)
+        view = view_of(state, kind, as_of_ms, everybody)
+        view = view._replace(p_value=self._anomaly(view, state, states, output))
+        reasons = reasons_of(view, NETWORK_SIGNALS, self._policy.signals)
+        if _TIES[kind] <= {reason.signal for reason in reasons}:
+            findings.append(Finding(kind, value, as_of_ms, _ordered(reasons), report_news(state)))
+
+    def _anomaly(self, view: NetworkView, state: NetworkState, states: States, output: Output) -> float | None:
+        """The p-value of the link's window, and the window's lesson if the gate lets it teach."""
+        if view.accounts < FEWEST_ACCOUNTS_TO_TEACH:
+            return None
+        model = states.change(MODEL, Model)
+        vector = model.vector(features_of(view))
+        if vector is None:
+            output.tally["gate_not_finite"] += 1
+            return None
+        p_value = model.judge(view.kind, vector)
+        hour = view.as_of_ms // HOUR_MS
+        if hour - state.taught_hour < TEACH_EVERY_HOURS:
+            output.tally["gate_taught_recently"] += 1
+        elif any(member.reported for member in state.members.values()):
+            output.tally["gate_limited"] += 1
+        elif model.learn(Lesson(view.kind, vector), p_value) is None:
+            state.taught_hour = hour
+            output.tally["learned"] += 1
+        else:
+            output.tally["gate_strange"] += 1
+        return p_value
+
+
+def features_of(view: NetworkView) -> tuple[float, ...]:
+    """The link's window as `FEATURES`, each about 0..1."""
+    requests = max(1, view.requests)
+    accounts = max(1, view.accounts)
+    return (
+        log_scale(view.requests, 1_000_000),
+        log_scale(view.accounts, 100_000),
+        log_scale(view.requests / accounts, 10_000),
+        log_scale(view.tokens / requests, 100_000),
+        view.young_accounts / accounts,
+        view.parties / accounts,
+        view.networks / accounts,
+        view.active_hours / 24,
+        view.capability_share,
+        view.ripe_accounts / accounts,
+        view.synchrony,
+        view.errors / requests,
+    )
+
+
+def _ordered(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
+    return tuple(sorted(reasons, key=lambda reason: reason.signal))

@@ -1,0 +1,250 @@
+"""observe: events of one partition into account windows, links and decisions about single accounts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from streams.accounts import AccountState, AccountView, counts_of, fold_event, view_of
+from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Lesson, Model, ModelState, log_scale
+from streams.decide import LIMITING, Budget, decide, is_due, is_limited, verdict_of
+from streams.decisions import Action
+from streams.events import CAPABILITIES
+from streams.links import LinkDelta, LinkKind, Links, link_partition, links_of
+from streams.policy import Policy
+from streams.signals import ACCOUNT_SIGNALS, reasons_of
+from streams.stages.shape import Incoming, Outgoing, Output, StageName
+from streams.states import States
+from streams.windows import HOUR_MS, MINUTE_MS, Counts
+
+MODEL = "model"
+BUDGET = "budget"
+FEWEST_REQUESTS_TO_JUDGE = 30
+FEWEST_REQUESTS_TO_TEACH = 12
+FEATURES = (
+    "requests",
+    "tokens",
+    "requests_1h",
+    "tokens_against_plan",
+    "active_hours",
+    "active_hours_7d",
+    "addresses",
+    "user_agents",
+    "templates_a_request",
+    "conversations_a_request",
+    "top_template_share",
+    "capability_share",
+    "gap_variation",
+    "error_share",
+)
+_CAPABILITY_INDEX = {name: index for index, name in enumerate(CAPABILITIES)}
+_Deltas = dict[tuple[LinkKind, str, str, int], LinkDelta]
+
+
+def account_key(account_id: str) -> str:
+    """The key of an account's state."""
+    return f"account:{account_id}"
+
+
+class ObserveStage:
+    """Windows per account; signals, the anomaly model and the ladder when an account's count says so."""
+
+    name: StageName = "observe"
+
+    def __init__(self, policy: Policy, link_partitions: int, partitions: int) -> None:
+        """Decide by `policy`. The blast radius is shared evenly by the `partitions` of the requests."""
+        self._policy = policy
+        self._link_partitions = link_partitions
+        self._cap = -(-policy.blast_radius.accounts_per_hour // partitions)
+        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
+            "account": msgspec.msgpack.Decoder(AccountState),
+            MODEL: msgspec.msgpack.Decoder(ModelState),
+            BUDGET: msgspec.msgpack.Decoder(Budget),
+        }
+        self._encode = msgspec.msgpack.Encoder().encode
+
+    def needs(self, items: Sequence[Incoming], _states: States) -> set[str]:
+        """The accounts of the batch, the model and the budget."""
+        return {account_key(item.event.account_id) for item in items} | {MODEL, BUDGET}
+
+    def decode(self, key: str, stored: bytes | None) -> object:
+        """An account, the model with its trees grown, or the budget."""
+        if key == MODEL:
+            return Model(ModelState() if stored is None else self._decoders[MODEL].decode(stored), FEATURES)
+        if stored is None:
+            return Budget() if key == BUDGET else AccountState()
+        return self._decoders[key.partition(":")[0]].decode(stored)
+
+    def encode(self, _key: str, state: object) -> bytes:
+        """MessagePack of the state; of a model the lessons it was grown from."""
+        return self._encode(state.state if isinstance(state, Model) else state)
+
+    def fold(self, partition: int, items: Sequence[Incoming], states: States) -> Output:
+        """Fold the events one by one; the links of the batch leave summed by (link, account, minute)."""
+        output = Output()
+        deltas: _Deltas = {}
+        for item in items:
+            event = item.event
+            state = states.change(account_key(event.account_id), AccountState)
+            at_ms = min(event.occurred_at_ms, item.appended_at_ms)
+            counts = counts_of(event)
+            output.tally["clamped"] += at_ms < event.occurred_at_ms
+            output.tally["late"] += fold_event(state, event, at_ms, counts)
+            self._add_links(deltas, item, at_ms, counts, state)
+            if self._is_due(state):
+                self._evaluate(partition, item, state, states, output)
+        if items:
+            self._emit_links(partition, items, deltas, output)
+        return output
+
+    def _is_due(self, state: AccountState) -> bool:
+        """True at `first_at` events, at each doubling up to `every`, and from there at every `every`."""
+        rule = self._policy.evaluation
+        done = state.evaluated_requests
+        return state.requests >= (rule.first_at if done == 0 else done + min(done, rule.every))
+
+    def _evaluate(self, partition: int, item: Incoming, state: AccountState, states: States, output: Output) -> None:
+        """Judge the account as of its newest event, decide if that is news, and let it teach the model."""
+        state.evaluated_requests = state.requests
+        view = view_of(state, state.last_ms)
+        view = view._replace(p_value=self._anomaly(view, state, states, output))
+        ladder = self._policy.account
+        verdict = verdict_of(reasons_of(view, ACCOUNT_SIGNALS, self._policy.signals), ladder)
+        if verdict.action is None or self._is_allowed(item.event.account_id, state):
+            return
+        at_ms = view.as_of_ms
+        action = self._within_budget(verdict.action, state, at_ms, states, output)
+        if not is_due(state.enforcement, action, at_ms, ladder):
+            return
+        state.enforcement, decision = decide(
+            state.enforcement,
+            subject_kind="account",
+            subject_id=item.event.account_id,
+            action=action,
+            verdict=verdict,
+            at_ms=at_ms,
+            source=f"requests/{partition}/{item.offset}",
+            ladder=ladder,
+            policy=self._policy,
+            model_version=MODEL_VERSION,
+        )
+        output.records.append(Outgoing("enforcement", decision, item.appended_at_ms, key=decision.subject_id))
+
+    def _within_budget(self, action: Action, state: AccountState, at_ms: int, states: States, output: Output) -> Action:
+        """The action, or `observe` where limiting one more account this hour would pass the blast radius."""
+        if action not in LIMITING or is_limited(state.enforcement, at_ms):
+            return action
+        budget = states.change(BUDGET, Budget)
+        if budget.left(at_ms, self._cap) == 0:
+            output.tally["withheld"] += 1
+            return "observe"
+        budget.used += 1
+        return action
+
+    def _is_allowed(self, account_id: str, state: AccountState) -> bool:
+        allow = self._policy.allowlist
+        return (
+            account_id in allow.accounts or state.org_id in allow.organisations or state.payment_hash in allow.payments
+        )
+
+    def _anomaly(self, view: AccountView, state: AccountState, states: States, output: Output) -> float | None:
+        """The p-value of the account's window, and the window's lesson if the gate lets it teach."""
+        if view.requests < FEWEST_REQUESTS_TO_TEACH:
+            return None
+        hour = view.as_of_ms // HOUR_MS
+        teaches = hour - state.taught_hour >= TEACH_EVERY_HOURS
+        if not teaches and view.requests < FEWEST_REQUESTS_TO_JUDGE:
+            return None
+        model = states.change(MODEL, Model)
+        vector = model.vector(features_of(view))
+        if vector is None:
+            output.tally["gate_not_finite"] += 1
+            return None
+        cohort = cohort_of(view)
+        p_value = model.judge(cohort, vector)
+        if not teaches:
+            output.tally["gate_taught_recently"] += 1
+        elif is_limited(state.enforcement, view.as_of_ms):
+            output.tally["gate_limited"] += 1
+        elif model.learn(Lesson(cohort, vector), p_value) is None:
+            state.taught_hour = hour
+            output.tally["learned"] += 1
+        else:
+            output.tally["gate_strange"] += 1
+        return p_value
+
+    def _add_links(self, deltas: _Deltas, item: Incoming, at_ms: int, counts: Counts, state: AccountState) -> None:
+        """Add the event to the deltas of its links."""
+        event = item.event
+        minute = at_ms // MINUTE_MS
+        capability = _CAPABILITY_INDEX[event.capability]
+        for kind, value in links_of(event):
+            key = (kind, value, event.account_id, minute)
+            delta = deltas.get(key)
+            if delta is None:
+                deltas[key] = LinkDelta(
+                    kind,
+                    value,
+                    event.account_id,
+                    minute,
+                    1,
+                    counts.input_tokens,
+                    counts.output_tokens,
+                    counts.errors,
+                    counts.refusals,
+                    {capability: 1},
+                    state.requests,
+                    state.requests,
+                    event.account_created_at_ms,
+                    event.org_id,
+                    event.network_hash,
+                    self._is_allowed(event.account_id, state),
+                )
+                continue
+            delta.requests += 1
+            delta.input_tokens += counts.input_tokens
+            delta.output_tokens += counts.output_tokens
+            delta.errors += counts.errors
+            delta.refusals += counts.refusals
+            delta.capabilities[capability] = delta.capabilities.get(capability, 0) + 1
+            delta.last_count = state.requests
+
+    def _emit_links(self, partition: int, items: Sequence[Incoming], deltas: _Deltas, output: Output) -> None:
+        bundles: dict[int, list[LinkDelta]] = {}
+        owners: dict[tuple[LinkKind, str], int] = {}
+        for (kind, value, _, _), delta in deltas.items():
+            owner = owners.get((kind, value))
+            if owner is None:
+                owner = owners[kind, value] = link_partition(kind, value, self._link_partitions)
+            bundles.setdefault(owner, []).append(delta)
+        appended_at_ms = max(item.appended_at_ms for item in items)
+        for owner, bundle in sorted(bundles.items()):
+            links = Links(partition, items[-1].offset, appended_at_ms, bundle)
+            output.records.append(Outgoing("links", links, appended_at_ms, partition=owner))
+
+
+def cohort_of(view: AccountView) -> str:
+    """Accounts of one plan, the new apart from the old, are each other's measure."""
+    new = view.age_ms is not None and view.age_ms < 7 * 24 * HOUR_MS
+    return f"{view.plan or 'none'}/{'new' if new else 'old'}"
+
+
+def features_of(view: AccountView) -> tuple[float, ...]:
+    """The window as `FEATURES`, each about 0..1."""
+    requests = max(1, view.requests)
+    return (
+        log_scale(view.requests, 100_000),
+        log_scale(view.tokens, 1e9),
+        log_scale(view.requests_1h, 10_000),
+        log_scale(view.tokens / view.plan_daily_tokens if view.plan_daily_tokens else 0.0, 100),
+        view.active_hours / 24,
+        view.active_hours_7d / 168,
+        log_scale(view.addresses, 1_000),
+        log_scale(view.user_agents, 1_000),
+        view.templates / requests,
+        view.conversations / requests,
+        view.top_template_share,
+        view.capability_share,
+        view.gap_variation / 8,
+        view.errors / requests,
+    )

@@ -1,0 +1,69 @@
+"""What a stage is, what goes into it and what leaves it."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal, Protocol, TypeVar
+
+from msgspec import Struct, field
+
+from streams.decisions import Decision
+from streams.events import RequestEvent
+from streams.findings import Findings
+from streams.links import Links
+from streams.states import States
+
+Topic = Literal["links", "findings", "enforcement", "alerts"]
+StageName = Literal["observe", "networks", "campaigns"]
+
+
+class Incoming(Struct, frozen=True, gc=False):
+    """One event with its place in the log and the time the log took it."""
+
+    offset: int
+    appended_at_ms: int
+    event: RequestEvent
+
+
+class Outgoing(Struct, frozen=True, gc=False):
+    """One record that leaves a stage. `partition` None: by `key`. `appended_at_ms`: of the input that caused it."""
+
+    topic: Topic
+    value: Links | Findings | Decision
+    appended_at_ms: int
+    partition: int | None = None
+    key: str | None = None
+
+
+class Output(Struct):
+    """What a fold says: the records that leave, in order, and a tally of what is worth counting, by bounded names."""
+
+    records: list[Outgoing] = field(default_factory=list)
+    tally: Counter[str] = field(default_factory=Counter)
+
+
+Item = TypeVar("Item", contravariant=True)
+
+
+class Stage(Protocol[Item]):
+    """One stage of the pipeline; pure, deterministic, one partition at a time."""
+
+    @property
+    def name(self) -> StageName:
+        """One word, the same in module, topic, metric and key."""
+        ...
+
+    def needs(self, items: Sequence[Item], states: States) -> set[str]:
+        """The keys the fold will touch, as far as `states` lets one see; asked again until nothing new is named."""
+        ...
+
+    def decode(self, key: str, stored: bytes | None) -> object:
+        """The state of `key` from what the store holds; a fresh one for None. Raises msgspec.DecodeError."""
+        ...
+
+    def encode(self, key: str, state: object) -> bytes:
+        """What the store shall hold for `key`."""
+        ...
+
+    def fold(self, partition: int, items: Sequence[Item], states: States) -> Output:
+        """Take `items` in order. No items: nothing more came for a while, so look at what was left for later."""
+        ...
