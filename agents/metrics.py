@@ -56,7 +56,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         # The `_created` series would double what Prometheus stores, and no rule reads them.
-        disable_created_metrics()  # type: ignore[no-untyped-call]
+        disable_created_metrics()
         self.events_read: Final = Counter(
             "stillwatch_events_read", "Events read, by the stage that read them.", ["stage"], registry=registry
         )
