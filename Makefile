@@ -1,0 +1,58 @@
+# Everything a person or a robot does with this repository. `make` alone says what there is.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo test check bench lock format clean
+
+# The first Python that is new enough and can make environments; PYTHON=/path/to/python chooses another.
+CAN_SERVE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c '$(CAN_SERVE)' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
+
+BIN := .venv/bin
+READY := .venv/.ready
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+
+help: ## say what there is
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make the environment in .venv, once
+
+$(READY): requirements.lock pyproject.toml
+	@"$(PYTHON)" -c '$(CAN_SERVE)' 2>/dev/null || { \
+		echo "Stillwatch needs Python 3.11 or newer with its venv module (on Debian and Ubuntu: python3-venv)." >&2; \
+		echo "None was found as $(if $(PYTHON),$(PYTHON),python3); make PYTHON=/path/to/python names another." >&2; \
+		exit 2; }
+	@echo "Setting up .venv (about a minute, once)"
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
+	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY) ## find a campaign in live traffic on a real Kafka and Redis (under 3 minutes)
+	@$(BIN)/stillwatch demo
+
+check: $(READY) ## look at the code without running it: style, types, arrows between modules
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "Some files are not formatted; make format does it." >&2; exit 1; }
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo >.venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log >&2; exit 1; }
+
+test: check ## check, then run every test, with the branches of streams/ counted
+	@$(BIN)/pytest --cov
+
+bench: $(READY) ## measure the speeds that the README names
+	@$(BIN)/python tests/benchmarks/fingerprint.py
+	@$(BIN)/python tests/benchmarks/transport.py
+
+lock: $(READY) ## choose versions anew, with hashes and without an index's address
+	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
+		--extra embedded --group dev pyproject.toml -o requirements.lock --custom-compile-command "make lock"
+
+format: $(READY) ## put the code in form
+	@$(BIN)/ruff check --fix --quiet || true
+	@$(BIN)/ruff format --quiet
+
+clean: ## remove the environment and every cache; servers' data in .stillwatch stay
+	@rm -rf .venv .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache build dist
+	@find streams agents tests -name __pycache__ -type d -prune -exec rm -rf {} +
