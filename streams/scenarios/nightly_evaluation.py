@@ -56,7 +56,7 @@ def _author(own: Random) -> Author:
     """The company's rubric, with a customer's question and the product's answer in its slots."""
     product, length = own.choice(("help desk", "shop", "travel", "billing")), own.randrange(2, 6)
     rubric = (
-        f"You are grading the answers of our {product} assistant. Score the answer from 1 to {length + 3} for accuracy, "
+        f"You are grading the answers of our {product} assistant. Score it from 1 to {length + 3} for accuracy, "
         f"for tone and for completeness, then give a verdict in at most {length} sentences."
     )
 

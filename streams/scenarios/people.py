@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from streams.events import CAPABILITIES, Capability
 from streams.scenarios.addresses import COUNTRIES, Connection, home_address, host, network_of, subnet
-from streams.scenarios.stage import DAY_MS, Stage, Truth
+from streams.scenarios.stage import DAY_MS, Stage, Truth, repeatable
 
 PLAN_DAILY_TOKENS = {"free": 60_000, "pro": 600_000, "max": 3_000_000, "api": 10_000_000, "enterprise": 50_000_000}
 """What each plan allows in a day (our own figures)."""
@@ -32,7 +32,7 @@ _MIX_SHARES = tuple(accumulate(share for share, _ in MIXES))
 _MIX_WEIGHTS = tuple(tuple(accumulate(mix)) for _, mix in MIXES)
 
 # The pools of devices are the same in every simulation.
-_DEVICES = Random(7)
+_DEVICES = repeatable("devices")
 BROWSERS = tuple(
     f"Mozilla/5.0 ({system}) Browser/{major}.0 Engine/{major + 400}.{minor}"
     for major in range(128, 142)

@@ -51,13 +51,17 @@ class Stage(Struct, frozen=True):
 
     def random(self, *purpose: str | int) -> Random:
         """A generator that depends on the seed, the scenario and `purpose` alone."""
-        return Random(self._digest(purpose, 8))
+        return repeatable(self.seed, self.scenario, *purpose)
 
     def opaque(self, *purpose: str | int) -> str:
         """A name of 16 hexadecimal digits that tells neither the scenario nor the purpose it was made for."""
-        return f"{self._digest(purpose, 8):016x}"
+        return f"{_digest(self.seed, self.scenario, *purpose):016x}"
 
-    def _digest(self, purpose: tuple[str | int, ...], size: int) -> int:
-        words = "\x1f".join(map(str, (self.scenario, *purpose)))
-        digest = blake2b(words.encode(), digest_size=size, key=str(self.seed).encode()[:64]).digest()
-        return int.from_bytes(digest, "big")
+
+def repeatable(*words: str | int) -> Random:
+    """A generator that gives the same numbers for the same words, in every process and on every machine."""
+    return Random(_digest(*words))  # noqa: S311 - a simulation has to be repeatable, not unguessable
+
+
+def _digest(*words: str | int) -> int:
+    return int.from_bytes(blake2b("\x1f".join(map(str, words)).encode(), digest_size=8).digest(), "big")

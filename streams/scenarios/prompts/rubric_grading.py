@@ -1,12 +1,11 @@
 """How people ask for a verdict on a text: scores, rubrics, the better of two answers."""
 
-from random import Random
-
 from streams.scenarios.prompts.grammar import Grammar, options, phrases, pick
 from streams.scenarios.prompts.words import BACKGROUND, OPENERS, REPLIES, SHARED
+from streams.scenarios.stage import repeatable
 
 # The same few hundred sentences to judge in every run.
-_UNIFORM = Random(1).random
+_UNIFORM = repeatable("texts to judge").random
 
 POOLS = SHARED | {
     "criterion": options(

@@ -1,0 +1,127 @@
+"""`stillwatch simulate`: write the records of one or more scenarios, and the truth about their accounts."""
+
+import gzip
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import click
+import msgspec
+
+from streams.scenarios import SCENARIOS, Truth, describe, simulate_labelled
+
+LARGEST_SCALE = 100_000.0
+STDOUT = "-"
+
+
+class Misuse(click.ClickException):
+    """The command was given something it cannot work with: one sentence, exit code 2."""
+
+    exit_code = 2
+
+
+@click.command()
+@click.argument("scenarios", nargs=-1, metavar="SCENARIO...")
+@click.option("--out", metavar="RECORDS", help="Request records as JSON Lines; gzip if it ends in .gz; - for stdout.")
+@click.option("--truth", metavar="TRUTH", help="What each account really is, as JSON Lines; the same endings.")
+@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes.")
+@click.option("--scale", type=float, default=1.0, show_default=True, help="Multiplies the number of accounts.")
+@click.option("--list", "listing", is_flag=True, help="Describe every scenario in one sentence, and stop.")
+def simulate(
+    scenarios: tuple[str, ...], out: str | None, truth: str | None, seed: int, scale: float, *, listing: bool
+) -> None:
+    """Write one simulated day of SCENARIO... (several are merged by time); --list describes them.
+
+    Files appear whole or not at all: they are written beside their place and renamed at the end.
+    """
+    if listing:
+        width = max(map(len, SCENARIOS))
+        click.echo("\n".join(f"{name:{width}}  {describe(name)}" for name in SCENARIOS))
+        return
+    _check(scenarios, out, truth, scale)
+    try:
+        records, accounts = _write(scenarios, out or STDOUT, truth, seed=seed, scale=scale)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            raise
+        raise Misuse(f"Cannot write {error.filename or out}: {(error.strerror or str(error)).lower()}.") from error
+    click.echo(f"Wrote {records:,} records of {accounts:,} accounts.", err=True)
+
+
+def _check(scenarios: Sequence[str], out: str | None, truth: str | None, scale: float) -> None:
+    """Refuse, in one sentence each, what cannot be simulated or written."""
+    for name in scenarios:
+        if name not in SCENARIOS:
+            raise Misuse(f"There is no scenario {name!r}; there are {', '.join(SCENARIOS)}.")
+    if not scenarios:
+        raise Misuse(f"Name at least one scenario: {', '.join(SCENARIOS)}.")
+    if not 0 < scale <= LARGEST_SCALE:
+        raise Misuse(f"--scale must be above 0 and at most {LARGEST_SCALE:,.0f}, not {scale:g}.")
+    if out is None:
+        raise Misuse("Say with --out where the records go (- for stdout).")
+    if truth is not None and (out == truth == STDOUT or Path(out).resolve() == Path(truth).resolve()):
+        raise Misuse("--out and --truth must not be the same place.")
+
+
+def _write(scenarios: Sequence[str], out: str, truth: str | None, *, seed: int, scale: float) -> tuple[int, int]:
+    """Write both files; the number of records and of accounts."""
+    encoder = msgspec.json.Encoder()
+    truths: dict[str, Truth] = {}
+    count = 0
+    buffer = bytearray()
+    with ExitStack() as files:
+        truth_file = files.enter_context(_place(truth)) if truth is not None else None
+        record_file = files.enter_context(_place(out))
+        for record, label in simulate_labelled(scenarios, seed=seed, scale=scale):
+            truths[label.account_id] = label
+            encoder.encode_into(record, buffer)
+            buffer += b"\n"
+            record_file.write(buffer)
+            buffer.clear()
+            count += 1
+        if truth_file is not None:
+            truth_file.write(msgspec.json.Encoder().encode_lines(truths.values()))
+    return count, len(truths)
+
+
+@contextmanager
+def _place(name: str) -> Iterator[BinaryIO]:
+    """A file to write to, in place under `name` only once everything is written; `OSError` if it cannot be.
+
+    What is not an ordinary file (stdout, a pipe, /dev/null) is written to directly.
+    """
+    path = Path(name).resolve()
+    if name == STDOUT:
+        with _compressed(click.get_binary_stream("stdout"), name) as file:
+            yield file
+    elif path.exists() and not path.is_file():
+        with path.open("wb") as plain, _compressed(plain, name) as file:
+            yield file
+    else:
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        try:
+            with _opened(temporary, name) as plain, _compressed(plain, name) as file:
+                yield file
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _opened(temporary: Path, name: str) -> BinaryIO:
+    """The temporary file, new; an `OSError` names the file that the user named."""
+    try:
+        return temporary.open("xb")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, name) from error
+
+
+@contextmanager
+def _compressed(file: BinaryIO, name: str) -> Iterator[BinaryIO]:
+    """The file itself, or a gzip stream into it that carries neither a name nor a time, so that bytes repeat."""
+    if not name.endswith(".gz"):
+        yield file
+        return
+    with gzip.GzipFile(filename="", mode="wb", fileobj=file, compresslevel=5, mtime=0) as packed:
+        yield cast("BinaryIO", packed)
