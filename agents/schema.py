@@ -218,6 +218,5 @@ def _components(shapes: tuple[type[Struct], ...], reference: str) -> dict[str, D
     """Return the schema of every struct that `shapes` reach, by name, with docstrings as plain descriptions."""
     _, parts = msgspec.json.schema_components(shapes, ref_template=reference)
     for part in parts.values():
-        if "description" in part:
-            part["description"] = inspect.cleandoc(part["description"])
+        part["description"] = inspect.cleandoc(part["description"])
     return parts

@@ -109,31 +109,33 @@ SIGNALS: Mapping[str, SignalPolicy] = MappingProxyType(
         "many_addresses": SignalPolicy(enabled=True, threshold=24, weight=1.8),
         "template_concentration": SignalPolicy(enabled=True, threshold=0.6, weight=1.0),
         "capability_focus": SignalPolicy(enabled=True, threshold=0.8, weight=0.6),
-        "anomaly": SignalPolicy(enabled=True, threshold=0.005, weight=0.8),
+        "anomaly": SignalPolicy(enabled=True, threshold=200, weight=0.8),
         "accounts_per_payment": SignalPolicy(enabled=True, threshold=5, weight=3.5),
         "accounts_per_template": SignalPolicy(enabled=True, threshold=8, weight=2.5),
         "synchrony": SignalPolicy(enabled=True, threshold=0.5, weight=1.5),
         "young_accounts": SignalPolicy(enabled=True, threshold=0.5, weight=1.0),
-        "network_anomaly": SignalPolicy(enabled=True, threshold=0.005, weight=0.6),
+        "network_anomaly": SignalPolicy(enabled=True, threshold=200, weight=0.6),
     }
 )
 """Every signal a policy may name, as shipped."""
 
 SIGNAL_NAMES: tuple[str, ...] = tuple(SIGNALS)
 
-HIGHEST_THRESHOLDS: Mapping[str, float] = MappingProxyType(
+THRESHOLD_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
-        "new_account_at_maximum": 1.0,
-        "round_the_clock": 24.0,
-        "template_concentration": 1.0,
-        "capability_focus": 1.0,
-        "anomaly": 1.0,
-        "synchrony": 1.0,
-        "young_accounts": 1.0,
-        "network_anomaly": 1.0,
+        "round_the_clock": (1, 24),
+        "template_concentration": (0.01, 1),
+        "capability_focus": (0.01, 1),
+        "anomaly": (2, 257),
+        "accounts_per_payment": (2, 1_000_000),
+        "accounts_per_template": (2, 1_000_000),
+        "synchrony": (0.01, 1),
+        "young_accounts": (0.01, 1),
+        "network_anomaly": (2, 257),
     }
 )
-"""Above these a signal could never fire: shares and p-values end at 1, a day at 24 hours."""
+"""Thresholds that can tell anything apart: below, everybody would be above it; above, nobody (shares end at 1, a day
+at 24 hours, strangeness at one in 257, the windows of half an epoch of `streams.anomaly` and one)."""
 
 ACCOUNT_LADDER = Ladder(
     prior=-6.0,
@@ -251,10 +253,12 @@ def _broken_rules(draft: _Draft) -> Iterator[Misfit]:
     place = draft.blame(("evaluation", "first_at"), ("evaluation", "every"))
     if place and policy.evaluation.first_at > policy.evaluation.every:
         yield Misfit(place, "evaluation.first_at must not be above evaluation.every.")
-    for name, highest in HIGHEST_THRESHOLDS.items():
-        if policy.signals[name].threshold > highest:
-            path = ("signals", name, "threshold")
-            yield Misfit(path, f"{written(path)} must be at most {highest:g}, or the signal never fires.")
+    for name, (lowest, highest) in THRESHOLD_RANGES.items():
+        threshold = policy.signals[name].threshold
+        if not lowest <= threshold <= highest:
+            outcome = "always fires" if threshold < lowest else "never fires"
+            sentence = f"must be from {lowest} to {highest}; at {threshold:g} it {outcome}."
+            yield Misfit(("signals", name, "threshold"), f"signals.{name}.threshold {sentence}")
     yield from _broken_rungs("account", policy.account, draft)
     yield from _broken_rungs("campaign", policy.campaign, draft)
     yield from _broken_sizes(policy, draft)

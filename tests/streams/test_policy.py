@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.policy import DEFAULT_POLICY, SIGNAL_NAMES, Policy, PolicyError, Problem, Rung, SignalPolicy, load_policy
+from streams.signals import ACCOUNT_SIGNALS, NETWORK_SIGNALS, Signal
 
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = (ROOT / "deploy" / "policy.toml").read_text(encoding="utf-8")
@@ -31,6 +32,17 @@ def test_the_shipped_file_leaves_nothing_out() -> None:
     assert all(set(signal) == set(SignalPolicy.__struct_fields__) for signal in table["signals"].values())
 
 
+def test_the_policy_names_the_signals_that_there_are() -> None:
+    assert tuple(signal.name for signal in (*ACCOUNT_SIGNALS, *NETWORK_SIGNALS)) == SIGNAL_NAMES
+
+
+@pytest.mark.parametrize("signal", [*ACCOUNT_SIGNALS, *NETWORK_SIGNALS], ids=lambda signal: signal.name)
+def test_a_shipped_threshold_is_in_the_unit_of_its_signal(signal: Signal) -> None:
+    policy = DEFAULT_POLICY.signals[signal.name]
+    assert all(signal.reason(view, policy) for view in signal.fires)
+    assert not any(signal.reason(view, policy) for view in signal.quiet)
+
+
 def test_an_empty_file_is_the_shipped_policy() -> None:
     assert load_policy("") == DEFAULT_POLICY
 
@@ -52,7 +64,7 @@ def test_allowlists_are_sets_of_ids() -> None:
 
 def test_the_signals_of_a_policy_cannot_be_changed() -> None:
     with pytest.raises(TypeError):
-        DEFAULT_POLICY.signals["anomaly"] = SignalPolicy(enabled=False, threshold=1, weight=1)  # type: ignore[index]
+        DEFAULT_POLICY.signals["anomaly"] = SignalPolicy(enabled=False, threshold=9, weight=1)  # type: ignore[index]
 
 
 def test_a_policy_keeps_no_hold_on_the_mapping_it_was_made_from() -> None:
