@@ -12,7 +12,6 @@ from math import log2
 from typing import NamedTuple
 
 from streams.events import CAPABILITIES, Capability
-from streams.fingerprint.memory import Memory
 
 MIN_SCORE = 3.0
 """Below this sum nothing is called: one strong cue, or three weak ones, in a request of ordinary length."""
@@ -23,7 +22,7 @@ ORDINARY_TOKENS = 48
 HALF_STRENGTH = 4.0
 """The sum at which the strength is one half."""
 
-_CUES: dict[Capability, dict[int, str]] = {
+_WORDS: dict[Capability, dict[int, str]] = {
     "reasoning": {
         3: "theorem lemma prove proof derive deduce puzzle riddle step-by-step reasoning chain-of-thought equation integral derivative "
         "probability combinatorics polynomial",
@@ -72,7 +71,13 @@ _CUES: dict[Capability, dict[int, str]] = {
         1: "policy government party leader leaders rewrite neutral safe unsafe compliant rights guidelines topic racist violence police",
     },
 }
-_NO_CUE = -1
+
+
+class Cue(NamedTuple):
+    """A word that speaks for capabilities: (position in CAPABILITIES, weight) pairs."""
+
+    word: str
+    weights: tuple[tuple[int, int], ...]
 
 
 class Shape(NamedTuple):
@@ -85,45 +90,39 @@ class Shape(NamedTuple):
 
 
 _EFFORT = {"high": 3.0, "xhigh": 3.0, "max": 3.0, "medium": 1.0}
-_STRIPPED = ".,;:!?()[]{}<>*'\"’‘“”#-–—_~|"
+_ENDINGS = ("", ".", ",", ":", ";", "?", "!", ")", "].", ").", "),", "**", ":**", "'s")
+_OPENINGS = ("", "(", "**", "#", "##", "###", "[", "-")
 
 
-def _weights() -> tuple[dict[str, int], list[tuple[tuple[int, int], ...]]]:
-    """Return the number of each cue word, and by that number its (position in CAPABILITIES, weight) pairs."""
+def _cues() -> dict[str, Cue]:
+    """Return the cues by every token they may come as: looking a token up is cheaper than taking it apart."""
     by_word: dict[str, list[tuple[int, int]]] = {}
-    for capability, cues in _CUES.items():
-        for weight, words in cues.items():
+    for capability, words_by_weight in _WORDS.items():
+        for weight, words in words_by_weight.items():
             for word in words.split():
                 by_word.setdefault(word, []).append((CAPABILITIES.index(capability), weight))
-    return {word: number for number, word in enumerate(by_word)}, [tuple(pairs) for pairs in by_word.values()]
+    cues = [Cue(word, tuple(weights)) for word, weights in by_word.items()]
+    return {f"{before}{cue.word}{after}": cue for before in _OPENINGS for after in _ENDINGS for cue in cues}
 
 
-_NUMBERS, _WEIGHTS = _weights()
+_CUES = _cues()
+_TOKENS_OF_CUES = frozenset(_CUES)
 
 
-class Scorer:
-    """Scores requests, and remembers which tokens are cues."""
-
-    def __init__(self) -> None:
-        """Start with nothing remembered."""
-        self._cues = Memory(_cue)
-
-    def score(self, tokens: list[str], shape: Shape) -> tuple[Capability, float]:
-        """Return the capability that `tokens` and `shape` ask for, and its strength (0..1, two digits)."""
-        scores = [0.0] * len(CAPABILITIES)
-        found = set(map(self._cues.__getitem__, tokens))
-        found.discard(_NO_CUE)
-        for number in found:
-            for position, weight in _WEIGHTS[number]:
-                scores[position] += weight
-        if len(tokens) > ORDINARY_TOKENS:
-            damping = 1 + log2(len(tokens) / ORDINARY_TOKENS) / 2
-            scores = [score / damping for score in scores]
-        _add_shape(scores, shape)
-        best = max(scores)
-        if best < MIN_SCORE:
-            return "other", 0.0
-        return CAPABILITIES[scores.index(best)], round(best / (best + HALF_STRENGTH), 2)
+def score(tokens: list[str], shape: Shape) -> tuple[Capability, float]:
+    """Return the capability that `tokens` and `shape` ask for, and its strength (0..1, two digits)."""
+    scores = [0.0] * len(CAPABILITIES)
+    for cue in {_CUES[token] for token in _TOKENS_OF_CUES.intersection(tokens)}:
+        for position, weight in cue.weights:
+            scores[position] += weight
+    if len(tokens) > ORDINARY_TOKENS:
+        damping = 1 + log2(len(tokens) / ORDINARY_TOKENS) / 2
+        scores = [each / damping for each in scores]
+    _add_shape(scores, shape)
+    best = max(scores)
+    if best < MIN_SCORE:
+        return "other", 0.0
+    return CAPABILITIES[scores.index(best)], round(best / (best + HALF_STRENGTH), 2)
 
 
 def _add_shape(scores: list[float], shape: Shape) -> None:
@@ -136,11 +135,3 @@ def _add_shape(scores: list[float], shape: Shape) -> None:
         scores[CAPABILITIES.index("tool_use")] += 3.0
     if shape.reasoning_effort is not None:
         scores[CAPABILITIES.index("reasoning")] += _EFFORT.get(shape.reasoning_effort.lower(), 0.0)
-
-
-def _cue(token: str) -> int:
-    """Return the number of the cue that `token` is, or `_NO_CUE`."""
-    number = _NUMBERS.get(token)
-    if number is None:
-        number = _NUMBERS.get(token.strip(_STRIPPED), _NO_CUE)
-    return number

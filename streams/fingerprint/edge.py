@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from streams.events import Message, RequestEvent, RequestRecord
-from streams.fingerprint.capability import Scorer, Shape
+from streams.fingerprint.capability import Shape, score
 from streams.fingerprint.keys import Keys
 from streams.fingerprint.masking import Masker
 from streams.fingerprint.memory import Memory
@@ -35,7 +35,6 @@ class Fingerprinter:
         self._keys = Keys(key)
         self._masker = Masker()
         self._sketcher = Sketcher(self._keys)
-        self._scorer = Scorer()
         self._addresses = Memory(self._keys.address)
         self._agents = Memory(lambda agent: self._keys.hash("user_agent", agent))
 
@@ -45,7 +44,7 @@ class Fingerprinter:
         masked = self._masker.mask(conversation.ask)
         tool_count = len(record.tools or ())
         shape = Shape(conversation.images, tool_count, conversation.tool_parts, record.reasoning_effort)
-        capability, strength = self._scorer.score(masked.tokens, shape)
+        capability, strength = score(masked.tokens, shape)
         address_hash, network_hash = self._addresses[record.client_address] if record.client_address else (None, None)
         return RequestEvent(
             event_id=record.event_id,

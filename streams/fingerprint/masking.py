@@ -54,9 +54,10 @@ _QUOTED = re.compile(
     """,
     re.VERBOSE,
 )
+_AMONG_IDEOGRAPHS = re.compile(r"([:,;!?。、])(?=[\u2e80-\U0010ffff])")
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 _LINE_BREAKS = "\x85\u2028\u2029"
-_CLOSING = ".,;:!?)]}>*'’_~|…\"”»`"
+_CLOSING = ".,;:!?。、)]}>*'’_~|…\"”»`"
 _OPENING = "([{<*'‘#-–—•_~|>\"“«`"
 _JOINED = re.compile(r"[-'’]")
 _NAMES = frozenset({"c++", "c#", "f#"})
@@ -67,7 +68,8 @@ _SLOT_WORDS = (SLOT,)
 
 _MAX_TEMPLATE_TOKENS = 4 * MAX_TEMPLATE_WORDS
 
-_PLAIN, _SLOT, _LINE_END, _ENDS_BEFORE, _ENDS_AFTER = range(5)
+_PLAIN, _SLOT, _LINE_END, _HEADING, _MARKUP, _COLON = range(6)
+_SLOT_OR_COLON = frozenset({_SLOT, _COLON})
 
 
 class Token(NamedTuple):
@@ -107,14 +109,17 @@ class Masker:
         template: list[str] = []
         for token in tokens[:_MAX_TEMPLATE_TOKENS]:
             words, kind = known[token]
-            if kind != _PLAIN and kind != _ENDS_AFTER:
-                if kind != _SLOT and _is_instruction(template, kind):
+            if kind:
+                if kind not in _SLOT_OR_COLON and _is_instruction(template, kind):
                     break
+                if kind == _HEADING:
+                    template.clear()  # what came before was a courtesy
                 if words == _SLOT_WORDS and template and template[-1] == SLOT:
                     continue
+                if kind == _COLON and _is_instruction([*template, *words], kind):
+                    template += words
+                    break
             template += words
-            if kind == _ENDS_AFTER and _is_instruction(template, kind):
-                break
         return template[:MAX_TEMPLATE_WORDS]
 
 
@@ -145,7 +150,7 @@ def normalised(text: str) -> str:
         text = text.replace(character, "")
     for character in _LINE_BREAKS:
         text = text.replace(character, "\n")
-    return text
+    return _AMONG_IDEOGRAPHS.sub(r"\1 ", text)  # scripts without spaces have none after punctuation either
 
 
 def tokenised(text: str) -> list[str]:
@@ -168,21 +173,22 @@ def _token(text: str) -> Token:
     core = text.rstrip(_CLOSING).lstrip(_OPENING)
     if not core:
         return _punctuation(text)
-    ends_before = text.startswith(("##", "<"))
     words = _words(core)
     if words is None or (text[0] == "<" and text[-1] == ">"):
-        return Token(_SLOT_WORDS, _ENDS_BEFORE if ends_before else _SLOT)
-    if ends_before:
-        return Token(words, _ENDS_BEFORE)
-    return Token(words, _ENDS_AFTER if ":" in text else _PLAIN)
+        return Token(_SLOT_WORDS, _MARKUP if text[0] == "<" else _SLOT)
+    if text.startswith("##"):
+        return Token(words, _HEADING)
+    return Token(words, _COLON if ":" in text else _PLAIN)
 
 
 def _punctuation(text: str) -> Token:
     """Return what a token without letters or digits becomes: the mark of code, a separator, or nothing."""
     if text.startswith("```"):
-        return Token(_SLOT_WORDS, _ENDS_BEFORE)
+        return Token(_SLOT_WORDS, _MARKUP)
     is_separator = len(text) >= _MIN_SEPARATOR_CHARACTERS and not text.startswith(".")
-    return Token((), _ENDS_BEFORE if is_separator else _PLAIN)
+    if is_separator and text.startswith("##"):
+        return Token((), _HEADING)
+    return Token((), _MARKUP if is_separator else _PLAIN)
 
 
 def _words(core: str) -> tuple[str, ...] | None:
