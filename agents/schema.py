@@ -112,7 +112,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         name="stillwatch.findings",
         summary="Inside Stillwatch: shared things that tie accounts together, with reasons.",
-        key="None: the partition is chosen by the sender.",
+        key="None: the topic has one partition, because campaigns are tied over all findings together.",
         value=Findings,
         actions=("send", "receive"),
     ),
