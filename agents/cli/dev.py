@@ -1,0 +1,69 @@
+"""`stillwatch dev up|status|down`: a real Kafka and a real Redis on this machine, for a person to work with."""
+
+import os
+from pathlib import Path
+
+import click
+
+from agents.embedded import ServerError, servers
+from agents.topics import DEFAULT_PARTITIONS, TopicError, create_topics
+
+FOLDER = click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=servers.DEFAULT_FOLDER,
+    show_default=True,
+    help="Where data, settings and logs are.",
+)
+
+
+class _Unavailable(click.ClickException):
+    """One sentence on stderr and exit code 1: the command was right, the machine was not able to."""
+
+    exit_code = 1
+
+
+@click.group()
+def dev() -> None:
+    """Run the embedded Kafka and Redis."""
+
+
+@dev.command()
+@FOLDER
+@click.option("--partitions", type=click.IntRange(1, 1024), default=DEFAULT_PARTITIONS, show_default=True)
+@click.option("--brokers", type=click.IntRange(1, 3), default=1, show_default=True)
+def up(folder: Path, partitions: int, brokers: int) -> None:
+    """Start Kafka and Redis, create the topics, and say where they are."""
+    try:
+        running = servers.up(folder, brokers=brokers)
+        # A Kafka that was given is someone else's: it has its own idea of how many copies it keeps, at least one.
+        create_topics(running.bootstrap_servers, partitions=partitions, replication=brokers)
+    except (ServerError, TopicError) as error:
+        raise _Unavailable(str(error)) from error
+    if not os.environ.get(servers.KAFKA_VARIABLE):
+        click.echo(f"export {servers.KAFKA_VARIABLE}={running.bootstrap_servers}")
+    if not os.environ.get(servers.REDIS_VARIABLE):
+        click.echo(f"export {servers.REDIS_VARIABLE}={running.redis_url}")
+    click.echo(f"# Logs are in {running.logs}; `stillwatch dev down` stops both and keeps their data.")
+
+
+@dev.command()
+@FOLDER
+def status(folder: Path) -> None:
+    """Say what runs and whether it answers; exit code 1 when something does not."""
+    found = servers.status(folder)
+    for server in found:
+        click.echo(server.sentence)
+    if not all(server.healthy for server in found):
+        raise click.exceptions.Exit(1)
+
+
+@dev.command()
+@FOLDER
+def down(folder: Path) -> None:
+    """Stop Kafka and Redis; their data stays."""
+    try:
+        stopped = servers.down(folder)
+    except ServerError as error:
+        raise _Unavailable(str(error)) from error
+    click.echo(f"Stopped {', '.join(stopped)}." if stopped else "Nothing was running.")

@@ -1,0 +1,144 @@
+"""The topics: their names, how each is cut and kept, and their creation. Nothing else creates or changes a topic."""
+
+from typing import Any, Self
+
+from kafka.admin import KafkaAdminClient
+from kafka.errors import KafkaError
+from msgspec import Struct
+
+REQUESTS = "stillwatch.requests"
+LINKS = "stillwatch.links"
+FINDINGS = "stillwatch.findings"
+ENFORCEMENT = "stillwatch.enforcement"
+ALERTS = "stillwatch.alerts"
+DLQ = "stillwatch.dlq"
+
+DEFAULT_PREFIX = "stillwatch"
+DEFAULT_PARTITIONS = 8
+
+MAX_STAGE_RECORD_BYTES = 4 * 1024 * 1024
+"""The largest record one stage may hand to the next. A producer and a consumer need settings at least as large."""
+
+FRAME_BYTES = 64 * 1024
+"""Room for a batch's header, a record's key and its headers on top of the value."""
+
+DAY_MS = 24 * 60 * 60 * 1000
+REPLAY_MS = 29 * DAY_MS
+"""How long what windows are rebuilt from is kept: the longest window, 28 days, and the day that is not over."""
+
+OUTCOME_MS = 90 * DAY_MS
+"""How long decisions, alerts and dead letters are kept, for the person who looks into an appeal."""
+
+ADMIN_TIMEOUT_MS = 10_000
+ALREADY_EXISTS = 36
+"""Kafka's error code when a topic to create is there."""
+
+
+class TopicError(Exception):
+    """The topics cannot be made, or are not as they should be. Its text is one sentence."""
+
+
+class TopicNames(Struct, frozen=True):
+    """The names of the six topics. A test isolates itself with a prefix of its own: `TopicNames.under("test-1")`."""
+
+    requests: str = REQUESTS
+    links: str = LINKS
+    findings: str = FINDINGS
+    enforcement: str = ENFORCEMENT
+    alerts: str = ALERTS
+    dlq: str = DLQ
+
+    @classmethod
+    def under(cls, prefix: str) -> Self:
+        """Name the topics `prefix`.requests and so on."""
+        return cls(*(f"{prefix}.{stage}" for stage in cls.__struct_fields__))
+
+
+class TopicSpec(Struct, frozen=True):
+    """One topic: its name, its number of partitions, how long a record stays, and how large a batch may be."""
+
+    name: str
+    partitions: int
+    retention_ms: int
+    max_message_bytes: int = MAX_STAGE_RECORD_BYTES + FRAME_BYTES
+
+    def configs(self, replication: int) -> dict[str, str]:
+        """Return the topic's settings in Kafka's words.
+
+        A record's time is the moment the broker took it, for every topic: event times, which a client or a replayed
+        log makes, then decide neither how long a record stays nor whether the broker refuses it.
+        """
+        return {
+            "cleanup.policy": "delete",  # never compact: a campaign's decisions each carry only the members they add
+            "message.timestamp.type": "LogAppendTime",
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(self.max_message_bytes),
+            "min.insync.replicas": str(max(1, replication - 1)),
+        }
+
+
+def specs(names: TopicNames, *, partitions: int = DEFAULT_PARTITIONS) -> tuple[TopicSpec, ...]:
+    """Return the table of topics; `partitions` is how many ways accounts and links are shared out.
+
+    Findings have one partition because campaigns are tied over all of them together.
+    """
+    return (
+        TopicSpec(names.requests, partitions, REPLAY_MS, max_message_bytes=1024 * 1024),
+        TopicSpec(names.links, partitions, REPLAY_MS),
+        TopicSpec(names.findings, 1, REPLAY_MS),
+        TopicSpec(names.enforcement, partitions, OUTCOME_MS),
+        TopicSpec(names.alerts, 1, OUTCOME_MS),
+        TopicSpec(names.dlq, 1, OUTCOME_MS),
+    )
+
+
+def create_topics(
+    bootstrap_servers: str,
+    *,
+    partitions: int = DEFAULT_PARTITIONS,
+    replication: int = 1,
+    prefix: str = DEFAULT_PREFIX,
+) -> TopicNames:
+    """Create the topics that are missing, wait until each can be written to, and return their names.
+
+    A topic that exists stays as it is. Raises `TopicError` when no Kafka answers, when it refuses, and when an existing
+    topic has another number of partitions than asked for: that would send an account to a partition without its past.
+    """
+    names = TopicNames.under(prefix)
+    table = specs(names, partitions=partitions)
+    try:
+        with KafkaAdminClient(
+            bootstrap_servers=bootstrap_servers.split(","),
+            bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
+            request_timeout_ms=ADMIN_TIMEOUT_MS,
+        ) as admin:
+            _create(admin, table, replication)
+            admin.wait_for_topics([spec.name for spec in table], timeout_ms=ADMIN_TIMEOUT_MS)
+            _check_partitions(admin, table)
+    except (KafkaError, OSError, ValueError) as error:
+        raise TopicError(f"the topics could not be created at {bootstrap_servers}: {error}") from error
+    return names
+
+
+def _create(admin: Any, table: tuple[TopicSpec, ...], replication: int) -> None:  # noqa: ANN401 - kafka-python is untyped
+    wanted = {
+        spec.name: {
+            "num_partitions": spec.partitions,
+            "replication_factor": replication,
+            "configs": spec.configs(replication),
+        }
+        for spec in table
+    }
+    for answer in admin.create_topics(wanted, raise_errors=False)["topics"]:
+        if answer["error_code"] not in {0, ALREADY_EXISTS}:
+            raise TopicError(f"Kafka refused to create the topic {answer['name']}: {answer['error_message']}")
+
+
+def _check_partitions(admin: Any, table: tuple[TopicSpec, ...]) -> None:  # noqa: ANN401
+    present = {it["name"]: len(it["partitions"]) for it in admin.describe_topics([spec.name for spec in table])}
+    for spec in table:
+        if present[spec.name] != spec.partitions:
+            raise TopicError(
+                f"the topic {spec.name} has {present[spec.name]} partition(s), not {spec.partitions}: "
+                f"ask for {present[spec.name]}, or start anew under another prefix or in another folder"
+            )
