@@ -6,15 +6,16 @@ Connect's `task.id` is left out, because there are no tasks here, and so is `exc
 record, not at a line of ours. Nothing that a dead letter *adds* repeats any text of the payload: neither a metric, nor
 a log line, nor a header built from these values can leak what somebody typed.
 
-**Which limit holds.** A record reaches us only in a batch of at most `SOURCE_MAX_BYTES` (the `max.message.bytes` of
-the source topic, Kafka's default), the headers added here come to less than `ADDED_MAX_BYTES`, and the dead-letter
-topic and its producer accept the sum, `DEAD_LETTER_MAX_BYTES`. So every record that fits the source uncompressed fits
-here whole, and nothing is ever cut short. A record that fitted only because it was compressed is for the caller to
-hold: `DeadLetter.fits` answers False, and the partition waits rather than lose bytes.
+**Which limit holds.** A record reaches us only in a batch of at most `SOURCE_MAX_BYTES`, the `max.message.bytes` of
+the requests topic. What is added here comes to less than `ADDED_MAX_BYTES`. The dead-letter topic accepts
+`DEAD_LETTER_MAX_BYTES`, four times as much and more, and its producer's `max_request_size` must be no less. So every
+record that is no larger than its source's limit fits whole, and so does one that compression had made four times
+smaller; nothing is ever cut short. What would still not fit is for the caller to hold: `DeadLetter.fits` answers False,
+and the partition waits rather than lose bytes.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -24,16 +25,13 @@ from msgspec import Struct
 from streams.events import MAX_EVENT_BYTES, RequestEvent
 
 SOURCE_MAX_BYTES: Final = 1024 * 1024
-"""`max.message.bytes` of every topic that we read, in bytes."""
+"""`max.message.bytes` of the requests topic at most, as `agents.topics` creates it."""
 
 ADDED_MAX_BYTES: Final = 64 * 1024
 """Room for the error headers and Kafka's own framing, in bytes."""
 
-DEAD_LETTER_MAX_BYTES: Final = SOURCE_MAX_BYTES + ADDED_MAX_BYTES
-"""`max.message.bytes` of the dead-letter topic and `max_request_size` of its producer, in bytes."""
-
-TOPIC_SETTINGS: Final[Mapping[str, str]] = {"max.message.bytes": str(DEAD_LETTER_MAX_BYTES), "cleanup.policy": "delete"}
-"""How the dead-letter topic is created."""
+DEAD_LETTER_MAX_BYTES: Final = 4 * SOURCE_MAX_BYTES + ADDED_MAX_BYTES
+"""`max.message.bytes` of the dead-letter topic at least, as `agents.topics` creates it."""
 
 MAX_AHEAD_MS: Final = 24 * 60 * 60 * 1000
 """An event this far ahead of its own append time, in milliseconds, is refused; a smaller lead is clamped, because
@@ -84,7 +82,7 @@ class DeadLetter(Struct, frozen=True, gc=False):
 
     @property
     def fits(self) -> bool:
-        """Whether a topic with `TOPIC_SETTINGS` accepts it, framing included."""
+        """Whether the dead-letter topic accepts it, framing included."""
         return self.byte_size + 100 + 10 * len(self.headers) <= DEAD_LETTER_MAX_BYTES
 
 

@@ -6,6 +6,7 @@ value is a new series, and because a metrics page has no right to know who someb
 """
 
 import platform
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Literal, get_args
 
@@ -13,15 +14,16 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from agents.deadletters import Reason
 from streams.decisions import Action, SubjectKind
-
-Stage = Literal["observe", "networks", "campaigns", "decide", "learn"]
-"""The stages in the order of the path; one word each, the same in modules, metrics and logs."""
+from streams.stages.shape import StageName
 
 WindowStage = Literal["observe", "networks"]
 """The stages that hold windows: of accounts, and of networks and other shared things."""
 
 FenceAnswer = Literal["applied", "duplicate", "conflict"]
 """What a fenced Redis script answers to a batch: done, done before, or the offsets do not follow each other."""
+
+GateReason = Literal["limited", "not_finite", "strange", "taught_recently"]
+"""Why a window may not teach: its subject is limited, a feature is no number, it is too strange, or it just did."""
 
 BATCH_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 DECISION_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -37,21 +39,25 @@ class Metrics:
     """
 
     __slots__ = (
+        "_tallied",
         "append_to_decision_seconds",
         "batch_seconds",
         "build",
         "clamped_events",
         "dead_letters",
         "decisions",
+        "duplicates",
         "events_read",
         "lag",
         "last_offset",
         "late_events",
+        "learned_windows",
         "learning_refusals",
         "rebuilt_partitions",
         "redis_fence_answers",
         "redis_seconds",
         "windows_held",
+        "withheld_decisions",
     )
 
     def __init__(self, registry: CollectorRegistry) -> None:
@@ -99,12 +105,15 @@ class Metrics:
         )
         self.learning_refusals: Final = Counter(
             "stillwatch_learning_refusals",
-            "Windows that the gate kept away from the anomaly model, by reason.",
-            ["reason"],
+            "Windows that the gate kept away from the anomaly model, by stage and reason.",
+            ["stage", "reason"],
             registry=registry,
         )
         self.late_events: Final = Counter(
-            "stillwatch_late_events", "Events older than any open window, counted apart.", registry=registry
+            "stillwatch_late_events",
+            "Events older than any open window, counted apart, by stage.",
+            ["stage"],
+            registry=registry,
         )
         self.clamped_events: Final = Counter(
             "stillwatch_clamped_events", "Events ahead of their append time, moved back to it.", registry=registry
@@ -124,13 +133,34 @@ class Metrics:
             "Partitions whose windows were rebuilt from the log, because Redis had lost them.",
             registry=registry,
         )
+        self.learned_windows: Final = Counter(
+            "stillwatch_learned_windows",
+            "Windows that taught the anomaly model, by stage.",
+            ["stage"],
+            registry=registry,
+        )
+        self.withheld_decisions: Final = Counter(
+            "stillwatch_withheld_decisions",
+            "Decisions that the cap on accounts per hour held back, by stage.",
+            ["stage"],
+            registry=registry,
+        )
+        self.duplicates: Final = Counter(
+            "stillwatch_duplicates", "Records that a stage had taken before, by stage.", ["stage"], registry=registry
+        )
         self.build: Final = Info("stillwatch_build", "The version that runs.", registry=registry)
         self.build.info({"version": _installed_version(), "python": platform.python_version()})
+        self._tallied: Final = self._by_tally()
         self._start_at_zero()
 
     def count_decision(self, action: Action, subject_kind: SubjectKind, *, shadow: bool) -> None:
         """Count one decision."""
         self.decisions.labels(action=action, subject_kind=subject_kind, shadow=_word(shadow)).inc()
+
+    def count_tally(self, stage: StageName, tally: Mapping[str, int]) -> None:
+        """Count what a fold tallied. Raises KeyError for a name that no metric stands for, which is a bug."""
+        for name, count in tally.items():
+            self._tallied[stage, name].inc(count)
 
     def place(self, topic: str, partition: int, *, position: int, end_offset: int) -> None:
         """Show how far a partition is: `position` is the next offset to process, `end_offset` the end of the log."""
@@ -142,8 +172,24 @@ class Metrics:
         self.lag.remove_by_labels({"topic": topic, "partition": str(partition)})
         self.last_offset.remove_by_labels({"topic": topic, "partition": str(partition)})
 
+    def _by_tally(self) -> dict[tuple[str, str], Counter]:
+        """The counter, by stage and by the name that folds tally it under; each starts at zero."""
+        by_name = {
+            "duplicate": self.duplicates,
+            "late": self.late_events,
+            "learned": self.learned_windows,
+            "withheld": self.withheld_decisions,
+        }
+        counters: dict[tuple[str, str], Counter] = {}
+        for stage in get_args(StageName):
+            counters |= {(stage, name): counter.labels(stage=stage) for name, counter in by_name.items()}
+            for reason in get_args(GateReason):
+                counters[stage, f"gate_{reason}"] = self.learning_refusals.labels(stage=stage, reason=reason)
+            counters[stage, "clamped"] = self.clamped_events
+        return counters
+
     def _start_at_zero(self) -> None:
-        for stage in get_args(Stage):
+        for stage in get_args(StageName):
             self.events_read.labels(stage=stage)
             self.batch_seconds.labels(stage=stage)
         for stage in get_args(WindowStage):

@@ -10,7 +10,6 @@ from agents.deadletters import (
     DEAD_LETTER_MAX_BYTES,
     MAX_AHEAD_MS,
     SOURCE_MAX_BYTES,
-    TOPIC_SETTINGS,
     DeadLetter,
     Reason,
     Refusal,
@@ -19,6 +18,7 @@ from agents.deadletters import (
     decode_event,
     original_headers,
 )
+from agents.topics import TopicNames, specs
 from streams.events import MAX_EVENT_BYTES, RequestEvent, RequestRecord
 
 TYPED_TEXT = "marmalade"
@@ -273,4 +273,10 @@ def test_what_is_added_fits_the_room_kept_for_it_even_with_the_longest_names() -
 
 def test_a_letter_that_no_topic_accepts_says_so() -> None:
     assert not letter(b"x" * (DEAD_LETTER_MAX_BYTES + 1)).fits
-    assert int(TOPIC_SETTINGS["max.message.bytes"]) == DEAD_LETTER_MAX_BYTES
+
+
+def test_the_topics_are_created_with_the_limits_that_dead_letters_count_on() -> None:
+    names = TopicNames()
+    limits = {spec.name: spec.max_message_bytes for spec in specs(names)}
+    assert limits[names.requests] <= SOURCE_MAX_BYTES
+    assert limits[names.dlq] >= DEAD_LETTER_MAX_BYTES

@@ -1,5 +1,9 @@
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
@@ -7,6 +11,9 @@ from prometheus_client.metrics_core import Metric
 
 from agents.deadletters import Reason
 from agents.metrics import DECISION_SECONDS, Metrics
+from streams.stages.shape import StageName
+
+ROOT = Path(__file__).resolve().parents[2]
 
 ALLOWED_LABELS = {
     "action",
@@ -34,14 +41,13 @@ def registry() -> CollectorRegistry:
 def metrics(registry: CollectorRegistry) -> Metrics:
     made = Metrics(registry)
     made.place("stillwatch.requests", 0, position=10, end_offset=12)
-    made.learning_refusals.labels(reason="warm_up").inc()
     made.redis_seconds.labels(operation="apply").observe(0.001)
     return made
 
 
 def families(registry: CollectorRegistry) -> Iterator[Metric]:
     found = list(registry.collect())
-    assert len(found) == len(Metrics.__slots__)
+    assert len(found) == len([name for name in Metrics.__slots__ if not name.startswith("_")])
     yield from found
 
 
@@ -92,6 +98,33 @@ def test_a_decision_is_counted_under_its_action_kind_and_shadow(metrics: Metrics
     assert registry.get_sample_value("stillwatch_decisions_total", {**labels, "shadow": "false"}) == 0
 
 
+def test_what_a_fold_tallies_is_counted_by_stage(metrics: Metrics, registry: CollectorRegistry) -> None:
+    tally = {"late": 2, "clamped": 3, "gate_strange": 4, "learned": 5, "withheld": 6, "duplicate": 7}
+    metrics.count_tally("observe", tally)
+    metrics.count_tally("networks", {"late": 1})
+    by_stage = {"stage": "observe"}
+    assert registry.get_sample_value("stillwatch_late_events_total", by_stage) == 2
+    assert registry.get_sample_value("stillwatch_clamped_events_total") == 3
+    assert registry.get_sample_value("stillwatch_learning_refusals_total", {**by_stage, "reason": "strange"}) == 4
+    assert registry.get_sample_value("stillwatch_learned_windows_total", by_stage) == 5
+    assert registry.get_sample_value("stillwatch_withheld_decisions_total", by_stage) == 6
+    assert registry.get_sample_value("stillwatch_duplicates_total", by_stage) == 7
+    assert registry.get_sample_value("stillwatch_late_events_total", {"stage": "networks"}) == 1
+
+
+def test_every_name_that_a_stage_tallies_has_a_metric(metrics: Metrics) -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "streams" / "stages").glob("*.py"))
+    names = set(re.findall(r'tally\["([a-z_]+)"\]', text))
+    assert names
+    for stage in get_args(StageName):
+        metrics.count_tally(stage, dict.fromkeys(names, 1))
+
+
+def test_a_tally_that_no_metric_stands_for_is_a_bug(metrics: Metrics) -> None:
+    with pytest.raises(KeyError):
+        metrics.count_tally("observe", {"account_17": 1})
+
+
 def test_a_place_shows_the_lag_and_the_last_offset(metrics: Metrics, registry: CollectorRegistry) -> None:
     labels = {"topic": "stillwatch.requests", "partition": "0"}
     assert registry.get_sample_value("stillwatch_lag_records", labels) == 2
@@ -124,3 +157,14 @@ def test_the_page_has_no_created_series_and_names_the_build(registry: CollectorR
     page = generate_latest(registry).decode()
     assert "_created" not in page
     assert re.search(r'^stillwatch_build_info\{python="3[^"]+",version="[^"]+"\} 1\.0$', page, re.MULTILINE)
+
+
+@pytest.mark.usefixtures("metrics")
+def test_promtool_finds_nothing_wrong_with_the_page(registry: CollectorRegistry) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed; Debian has it in the package prometheus")
+    checked = subprocess.run(  # noqa: S603 - the program is Prometheus' own
+        [promtool, "check", "metrics"], input=generate_latest(registry), capture_output=True, check=False, timeout=60
+    )
+    assert (checked.returncode, checked.stdout + checked.stderr) == (0, b"")
