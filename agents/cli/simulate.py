@@ -102,8 +102,8 @@ def _place(name: str) -> Iterator[BinaryIO]:
     else:
         temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
         try:
-            with _opened(temporary, name) as plain, _compressed(plain, name) as file:
-                yield file
+            with _opened(temporary, name) as fresh, _compressed(fresh, name) as written:
+                yield written
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)

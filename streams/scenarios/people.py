@@ -82,11 +82,6 @@ class Person(Struct, frozen=True, gc=False):
     capability_weights: tuple[float, ...]
     model: str
 
-    @property
-    def account_id(self) -> str:
-        """The account's opaque id."""
-        return self.truth.account_id
-
     def capability(self, random: Random) -> Capability:
         """What this person wants from the model this time."""
         weights = self.capability_weights

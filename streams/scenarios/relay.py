@@ -38,7 +38,7 @@ REWORDING = {
     "solve": ("Solve", "Work through", "Answer"),
     "show": ("Show", "Write out", "Give"),
     "every": ("every step", "each step", "all steps"),
-    "judge": ("strict judge", "careful judge", "impartial judge"),
+    "judge": ("strict judge", "careful judge", "fair judge"),
     "rate": ("Rate", "Score", "Grade"),
     "code": ("complete code", "full code", "finished code"),
 }

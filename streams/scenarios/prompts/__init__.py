@@ -13,9 +13,9 @@ from streams.scenarios.prompts.reasoning import REASONING
 from streams.scenarios.prompts.rubric_grading import RUBRIC_GRADING
 from streams.scenarios.prompts.tool_use import TOOL_USE
 from streams.scenarios.prompts.vision import VISION
-from streams.scenarios.prompts.words import REPLIES
+from streams.scenarios.prompts.words import LEAD_INS, REPLIES
 
-ELABORATED_SHARE = 0.5
+LEAD_IN_SHARE, ELABORATED_SHARE = 0.4, 0.5
 
 GRAMMARS: Mapping[Capability, Grammar] = {
     "reasoning": REASONING,
@@ -37,10 +37,12 @@ def opening(random: Random, capability: Capability, beside: int = 0) -> str:
 def follow_up(random: Random, capability: Capability) -> str:
     """A later message: one short sentence, and in half of them some detail."""
     grammar = GRAMMARS[capability]
-    text = pick(random.random, grammar.follow_ups)
+    parts = [pick(random.random, grammar.follow_ups)]
+    if random.random() < LEAD_IN_SHARE:
+        parts.insert(0, pick(random.random, LEAD_INS))
     if random.random() < ELABORATED_SHARE:
-        return " ".join([text, *elaborate(random.random, grammar.details, length(random.gauss(0.0, 1.0)))])
-    return text
+        parts += elaborate(random.random, grammar.details, length(random.gauss(0.0, 1.0)))
+    return " ".join(parts)
 
 
 def reply(random: Random) -> str:

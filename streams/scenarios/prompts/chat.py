@@ -62,5 +62,13 @@ CHAT = Grammar(
         "Thanks! One more: {piece} to {person}.",
         "thanks",
         "go on",
+        "Actually it is for {person}, not for {name}.",
+        "And if we go to {place} for {activity} first?",
+        "Can I use {dish} instead of {dish}?",
+        "Leave out the part about the {thing}.",
+        "What would {person} say about {worry}?",
+        "I like it, but {name} finds it too {feeling}.",
+        "Which of those suits {activity} in {place} best?",
+        "Add something {feeling} about {field} at the end.",
     ),
 )

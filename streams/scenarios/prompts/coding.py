@@ -10,7 +10,9 @@ POOLS = SHARED | {
         "merges sorts validates parses groups deduplicates exports paginates caches retries encrypts compresses "
         "renders schedules imports flattens ranks archives normalises streams"
     ),
-    "unit": options("function | class | script | module | endpoint | decorator | iterator | command line tool | query"),
+    "unit": options(
+        "function | class | script | module | endpoint | decorator | generator | command line tool | query"
+    ),
     "file": tuple(
         f"{stem}.{end}"
         for stem in options("loader | billing | parser | worker | views | schema | client | cache | report | router")
@@ -67,7 +69,13 @@ CODING = Grammar(
         "What if {variable} is empty?",
         "Do the same in {language}.",
         "Show only {file}.",
-        "It works, thanks. Next: a {unit} that {verb} {thing}.",
+        "It works, thanks, but now I need a {unit} that {verb} {thing} too.",
+        "Does the {unit} still work when {name} {verb} {thing} at the same time?",
+        "The {thing} come out in the wrong order.",
+        "Please use {library} for the {thing} part.",
+        "Our {language} linter complains about {variable} in the {unit}.",
+        "How would you split the {unit} so that {name} can reuse it?",
+        "Explain the {unit} line by line, I am new to {language}.",
         "Why did you use {library} here?",
         "continue",
     ),

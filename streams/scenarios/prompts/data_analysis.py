@@ -55,5 +55,11 @@ DATA_ANALYSIS = Grammar(
         "What about {measure}?",
         "Add {column} as a third column.",
         "and for last year?",
+        "Does {measure} hold for the {thing} in {place} as well?",
+        "{name} doubts {measure}, show how you got it per {column}.",
+        "Split the {thing} by {column} before the {chart}.",
+        "Could {column} explain the difference between {place} and {place}?",
+        "Write it up for {name} in {field}, without {method}.",
+        "The {column} of the {thing} looks wrong to me.",
     ),
 )

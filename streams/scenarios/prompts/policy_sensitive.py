@@ -47,5 +47,10 @@ POLICY_SENSITIVE = Grammar(
         "Is {form} enough?",
         "What about {topic}?",
         "shorter please",
+        "{name} in {place} wants {form} on {topic} instead.",
+        "Would {audience} in {place} accept that?",
+        "Say it so that {audience} in {field} understand it.",
+        "Which part of it is about {topic}?",
+        "Add a line on {thing} for {audience}.",
     ),
 )

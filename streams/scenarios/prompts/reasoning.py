@@ -62,5 +62,11 @@ REASONING = Grammar(
         "Is there a shorter way with {subject}?",
         "And if {name} starts?",
         "ok, and in general?",
+        "I do not see why {claim} follows from {subject}.",
+        "Would {name} get the same answer with {subject}?",
+        "Use {object} and {thing} as the example instead.",
+        "My teacher in {place} says that {claim}.",
+        "Draw the case where {name} has no {object}.",
+        "What does {subject} have to do with the {thing}?",
     ),
 )

@@ -48,5 +48,10 @@ RUBRIC_GRADING = Grammar(
         "What would lift the {criterion}?",
         "Grade the {work} of {name} as well.",
         "be stricter please",
+        "Would a reader from {field} agree about the {criterion}?",
+        "{name} thinks the {work} deserves more for {criterion}.",
+        "Compare it with the {work} from {place} for {criterion}.",
+        "Put the weak {criterion} first and the {thing} last.",
+        "Write that feedback in a {feeling} tone for {name}.",
     ),
 )

@@ -56,5 +56,11 @@ TOOL_USE = Grammar(
         "Go on with the next step.",
         "Put {goal} into {store}.",
         "yes, do it",
+        "Before that, {act} the {thing} for {name}.",
+        "The {thing} in {place} are missing, look in {store}.",
+        "Why did you {act} the {thing} of {name}?",
+        "Undo that and give me {goal} on the {thing} instead.",
+        "Is there a faster way to {act} {thing} in {store}?",
+        "Tell {name} in {place} that the {thing} are done.",
     ),
 )

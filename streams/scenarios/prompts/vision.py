@@ -46,5 +46,10 @@ VISION = Grammar(
         "Count the {thing} again.",
         "Write it as {number} bullet points.",
         "thanks, and the other one?",
+        "Is that {name} beside the {thing}?",
+        "What would somebody from {field} see in the {part}?",
+        "Are the {thing} in the {picture} from {place}?",
+        "Say more about {aspect} and the {thing}.",
+        "Make the caption more {feeling}, {name} will read it.",
     ),
 )

@@ -60,6 +60,24 @@ OPENERS = phrases(
     "This is about our {thing}.",
 )
 
+LEAD_INS = phrases(
+    SHARED,
+    "Thanks.",
+    "Ok.",
+    "Hmm.",
+    "Great, that helps.",
+    "Not quite what I meant.",
+    "Good, {name} likes it.",
+    "I tried it on the {thing}.",
+    "Sorry, I forgot something.",
+    "One more thing.",
+    "That was for {place}.",
+    "It is {feeling} enough now.",
+    "I showed it to {name} in {place}.",
+    "Wait.",
+    "Perfect for the {thing}.",
+)
+
 BACKGROUND = phrases(
     SHARED,
     "It is for {name}, who looks after the {thing} in {place}.",
