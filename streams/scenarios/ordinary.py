@@ -16,7 +16,7 @@ def ordinary(stage: Stage) -> Script:
     """Five thousand ordinary accounts over a day: heavy-tailed use by local time, in conversations of all kinds.
 
     No disclosure counts ordinary users, so every figure is our own: seven conversations a day of 3.3 requests for the
-    average account (about 23 requests; the median account has 13, the heaviest of 5,000 about a thousand), the shape
+    average account (23 requests; 14 for the median account, about 700 for the heaviest of 5,000), the shape
     of the day, the mix of plans, devices and networks (`streams.scenarios.people`), 2 % errors and 0.5 % refusals.
     """
     random = stage.random("play")

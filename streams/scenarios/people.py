@@ -14,7 +14,7 @@ from streams.events import CAPABILITIES, Capability
 from streams.scenarios.addresses import COUNTRIES, Connection, home_address, host, network_of, subnet
 from streams.scenarios.stage import DAY_MS, Stage, Truth, repeatable
 
-PLAN_DAILY_TOKENS = {"free": 60_000, "pro": 600_000, "max": 3_000_000, "api": 10_000_000, "enterprise": 50_000_000}
+PLAN_DAILY_TOKENS = {"free": 150_000, "pro": 600_000, "max": 3_000_000, "api": 10_000_000, "enterprise": 50_000_000}
 """What each plan allows in a day (our own figures)."""
 
 MIXES: tuple[tuple[float, tuple[float, ...]], ...] = (
@@ -120,8 +120,8 @@ def ordinary_person(stage: Stage, index: int, place: int, volume: float, label: 
 
 
 def _plan(random: Random, volume: float) -> str:
-    """A plan; who uses the model more than a free plan allows pays for it."""
-    draw = random.random() * (0.45 if volume > FREE_VOLUME else 1.0)
+    """A plan; who uses the model more than a plan allows is on a larger one."""
+    draw = random.random() * (0.20 if volume > PRO_VOLUME else 0.45 if volume > FREE_VOLUME else 1.0)
     return ("enterprise", "api", "max", "pro", "free")[bisect((0.04, 0.14, 0.20, 0.45), draw)]
 
 
@@ -175,7 +175,7 @@ def _office(stage: Stage, office: int, place: int) -> tuple[Connection, ...]:
 
 
 CLIENT_SHARE = 0.3
-FREE_VOLUME = 2.5
+FREE_VOLUME, PRO_VOLUME = 2.5, 8.0
 MODELS = ("large-5", "medium-5", "small-5", "large-4")
 _MODEL_SHARES = (0.35, 0.75, 0.92)
 HOURS_AHEAD = tuple(hours for _, hours, _ in COUNTRIES)
