@@ -32,6 +32,7 @@ NETWORKS_OF_A_KIND: dict[NetworkType, int] = {
     "hosting": 3,
 }
 BLOCKS_OF_A_NETWORK = 8
+IPV6_SHARE = 0.25
 _FIRST_PRIVATE_ASN = 4_200_000_000
 _FIRST_OCTETS = tuple(octet for octet in range(20, 220) if octet not in {100, 127, 169, 172, 192, 198, 203})
 
@@ -111,6 +112,3 @@ def home_address(random: Random, network: Network) -> str:
     if random.random() < IPV6_SHARE:
         return f"{network.ipv6}:{random.getrandbits(16):x}:{random.getrandbits(8):x}::{random.getrandbits(16):x}"
     return host(random, subnet(random, network))
-
-
-IPV6_SHARE = 0.25

@@ -17,6 +17,8 @@ from streams.scenarios.prompts.tool_use import TOOLS
 
 ERROR_SHARE, REFUSAL_SHARE = 0.02, 0.005
 ERRORS = (429, 429, 500, 503, 529)
+GOES_ON, LONGEST_CONVERSATION = 0.7, 20
+LENGTH_LIMIT = 4_000
 CHARACTERS_A_TOKEN = 4
 MEDIAN_OUTPUT_TOKENS: dict[Capability, int] = {
     "reasoning": 520,
@@ -154,7 +156,3 @@ def _outcome(random: Random, capability: Capability) -> tuple[int, str | None, i
         return 200, "refusal", 40
     tokens = int(MEDIAN_OUTPUT_TOKENS[capability] * exp(random.gauss(0.0, 0.7)))
     return 200, "length" if tokens > LENGTH_LIMIT else "tool_use" if capability == "tool_use" else "stop", tokens
-
-
-GOES_ON, LONGEST_CONVERSATION = 0.7, 20
-LENGTH_LIMIT = 4_000

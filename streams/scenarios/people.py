@@ -64,6 +64,11 @@ WORLD = 5_000
 """The accounts of the ordinary world at scale 1, which offices and households are counted from."""
 OFFICE_SHARE, OFFICE_SIZE, TEAM_PLAN_SHARE = 0.14, 14, 0.5
 HOUSEHOLD_SHARE, HOUSEHOLD_SIZE = 0.07, 2
+CLIENT_SHARE = 0.3
+FREE_VOLUME, PRO_VOLUME = 2.5, 8.0
+MODELS = ("large-5", "medium-5", "small-5", "large-4")
+_MODEL_SHARES = (0.35, 0.75, 0.92)
+HOURS_AHEAD = tuple(hours for _, hours, _ in COUNTRIES)
 
 
 class Person(Struct, frozen=True, gc=False):
@@ -172,10 +177,3 @@ def _office(stage: Stage, office: int, place: int) -> tuple[Connection, ...]:
     network = network_of(shared, place, "corporate")
     prefix = subnet(shared, network)
     return (Connection(network, host(shared, prefix)), Connection(network, prefixes=(prefix,)))
-
-
-CLIENT_SHARE = 0.3
-FREE_VOLUME, PRO_VOLUME = 2.5, 8.0
-MODELS = ("large-5", "medium-5", "small-5", "large-4")
-_MODEL_SHARES = (0.35, 0.75, 0.92)
-HOURS_AHEAD = tuple(hours for _, hours, _ in COUNTRIES)
