@@ -53,7 +53,7 @@ def batches(app: AppT, *topics: str, waiting: int = DEFAULT_WAITING_BATCHES) -> 
 
     At most `waiting` batches wait for the agent; fetching from a partition rests while four fifths of that are taken.
     """
-    return app.topic(*topics, schema=BatchSchema(), maxsize=waiting)
+    return faust.Topic(app, topics=topics, schema=BatchSchema(), maxsize=waiting)  # app.topic() loses maxsize
 
 
 def message_of(tp: TP, batch: Batch, generation: int) -> ConsumerMessage:

@@ -14,6 +14,7 @@ from typing import Any
 import faust
 import msgspec
 from aiokafka import AIOKafkaConsumer
+from faust.types import StreamT
 
 from agents.transport import batches
 from streams.events import RequestEvent
@@ -76,7 +77,7 @@ async def read_stock(servers: str, topic: str, watch: Stopwatch) -> None:
     app = application("kafka", servers)
 
     @app.agent(app.topic(topic, key_serializer="raw", value_serializer="raw"))
-    async def observe(stream: Any) -> None:  # noqa: ANN401 - Faust's own type is generic in the value
+    async def observe(stream: StreamT[Any]) -> None:
         async for value in stream:
             watch.arrived()
             decode(value)
@@ -90,7 +91,7 @@ async def read_batches(servers: str, topic: str, watch: Stopwatch) -> None:
     app = application("stillwatch", servers)
 
     @app.agent(batches(app, topic))
-    async def observe(stream: Any) -> None:  # noqa: ANN401 - Faust's own type is generic in the value
+    async def observe(stream: StreamT[Any]) -> None:
         async for batch in stream:
             watch.arrived()
             watch.decoded(_decode_all(batch))

@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 import faust
+from faust.types import StreamT
 
 from agents.transport import batches
 
@@ -32,7 +33,7 @@ async def work(servers: str, group: str, topic: str) -> None:
     )
 
     @app.agent(batches(app, topic))
-    async def observe(stream: Any) -> None:  # noqa: ANN401 - Faust's stream is generic in the value
+    async def observe(stream: StreamT[Any]) -> None:
         async for event in stream.events():
             await asyncio.sleep(0.01)
             records = event.value
