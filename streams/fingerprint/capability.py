@@ -12,6 +12,7 @@ from math import log2
 from typing import NamedTuple
 
 from streams.events import CAPABILITIES, Capability
+from streams.fingerprint.cues import CUES
 
 MIN_SCORE = 3.0
 """Below this sum nothing is called: one strong cue, or three weak ones, in a request of ordinary length."""
@@ -19,65 +20,11 @@ MIN_SCORE = 3.0
 ORDINARY_TOKENS = 48
 """A request of so many tokens is not damped; one of twice as many counts 1 / 1.5, and so on with the logarithm."""
 
+MIN_FRAME_SCORE = 10.0
+"""A grading prompt is a frame around some other task: from this sum of its cues on, the frame counts double."""
+
 HALF_STRENGTH = 4.0
 """The sum at which the strength is one half."""
-
-_WORDS: dict[Capability, dict[int, str]] = {
-    "reasoning": {
-        3: "theorem lemma prove proof derive deduce puzzle riddle step-by-step reasoning chain-of-thought equation integral derivative "
-        "probability combinatorics polynomial",
-        2: "logic logical solve deduction mathematical math maths geometry algebra calculus calculate hypothesis paradox infer premise "
-        "inequality contradiction prime modulo",
-        1: "think explain why steps step sum square root angle reason conclude assume analyse analyze compare argument divided times",
-    },
-    "coding": {
-        3: "python javascript typescript java c++ c# rust golang kotlin php ruby html css sql bash compile compiler "
-        "refactor debug stacktrace traceback def const printf println codebase regex numpy fortran nodejs node.js react django "
-        "``` function() unittest pytest typeerror syntaxerror nullpointerexception haskell perl scala matlab powershell lambda recursion",
-        2: "code function script program class method algorithm variable syntax loop api bug compiling programming array "
-        "string boolean integer int struct pointer module import return implement snippet repository git docker linux command fix",
-        1: "write list output input object error server file test software parameter argument sort element elements takes",
-    },
-    "tool_use": {
-        3: "pretrained pre-trained huggingface torchhub tensorflowhub plugin webhook endpoint tool-call function-call tensorflow",
-        2: "api apis tool tools library invoke model models orchestrate workflow automate agent agents",
-        1: "call recommend suggest provide search find select detect classify classification recognize generate audio speech video "
-        "convert service book schedule application app",
-    },
-    "data_analysis": {
-        3: "dataset datasets dataframe pandas csv spreadsheet excel regression correlation visualization visualisation histogram pivot "
-        "anova forecast quartile outliers tableau",
-        2: "data column columns rows row chart plot graph statistics statistical table trend median variance mean cluster clustering "
-        "metrics aggregate tabular survey",
-        1: "average analyze analyse analysis summary report sales revenue percentage group distribution total",
-    },
-    "vision": {
-        3: "screenshot ocr",
-        2: "image images photo photos picture pictures",
-        1: "camera visual pixel diagram drawing figure caption bounding scanned",
-    },
-    "rubric_grading": {
-        3: "rubric rubrics grader grading",
-        2: "score scores scoring judge rate rating grade evaluate evaluating evaluation evaluator criteria criterion assess assessing "
-        "feedback preference pairwise",
-        1: "response responses answer answers assistant reference scale quality helpful helpfulness harmless honest verdict "
-        "better instruction instructions integer strictly accurate",
-    },
-    "policy_sensitive": {
-        3: "censorship censored censor dissident dissidents jailbreak authoritarian authoritarianism propaganda uncensored "
-        "disallowed genocide tiananmen extremist bioweapon",
-        2: "political politically sensitive controversial regime protest protests refuse refusal harmful illegal weapon weapons explosive "
-        "bypass policy-compliant democracy dictatorship surveillance hate drugs malware exploit suicide bomb hack steal",
-        1: "policy government party leader leaders rewrite neutral safe unsafe compliant rights guidelines topic racist violence police",
-    },
-}
-
-
-class Cue(NamedTuple):
-    """A word that speaks for capabilities: (position in CAPABILITIES, weight) pairs."""
-
-    word: str
-    weights: tuple[tuple[int, int], ...]
 
 
 class Shape(NamedTuple):
@@ -89,32 +36,46 @@ class Shape(NamedTuple):
     reasoning_effort: str | None = None
 
 
+_REASONING, _TOOL_USE, _VISION, _RUBRIC = map(
+    CAPABILITIES.index,
+    ("reasoning", "tool_use", "vision", "rubric_grading"),
+)
 _EFFORT = {"high": 3.0, "xhigh": 3.0, "max": 3.0, "medium": 1.0}
-_ENDINGS = ("", ".", ",", ":", ";", "?", "!", ")", "].", ").", "),", "**", ":**", "'s")
-_OPENINGS = ("", "(", "**", "#", "##", "###", "[", "-")
+_ENDINGS = ("", ".", ",", ":", ";", "?", "!", ")")
+_DRESSED = ("({}", "({})", "##{}", "##{}:", "###{}", "###{}:", "**{}", "**{}**", "**{}:**", "[{}]", "{}'s")
+
+_Weights = tuple[tuple[int, int], ...]  # (position in CAPABILITIES, weight) pairs
 
 
-def _cues() -> dict[str, Cue]:
-    """Return the cues by every token they may come as: looking a token up is cheaper than taking it apart."""
+def _cues() -> tuple[dict[str, int], list[_Weights]]:
+    """Return the numbers of the cues by every token they come as, and their weights by number.
+
+    Looking a token up is cheaper than taking its punctuation off; the table has some 10,000 entries.
+    """
     by_word: dict[str, list[tuple[int, int]]] = {}
-    for capability, words_by_weight in _WORDS.items():
+    for capability, words_by_weight in CUES.items():
         for weight, words in words_by_weight.items():
             for word in words.split():
                 by_word.setdefault(word, []).append((CAPABILITIES.index(capability), weight))
-    cues = [Cue(word, tuple(weights)) for word, weights in by_word.items()]
-    return {f"{before}{cue.word}{after}": cue for before in _OPENINGS for after in _ENDINGS for cue in cues}
+    numbers: dict[str, int] = {}
+    for number, word in enumerate(by_word):
+        numbers |= dict.fromkeys([word + ending for ending in _ENDINGS], number)
+        numbers |= dict.fromkeys([form.format(word) for form in _DRESSED], number)
+    return numbers, [tuple(pairs) for pairs in by_word.values()]
 
 
-_CUES = _cues()
-_TOKENS_OF_CUES = frozenset(_CUES)
+_NUMBERS, _WEIGHTS = _cues()
+_TOKENS = frozenset(_NUMBERS)
 
 
 def score(tokens: list[str], shape: Shape) -> tuple[Capability, float]:
     """Return the capability that `tokens` and `shape` ask for, and its strength (0..1, two digits)."""
     scores = [0.0] * len(CAPABILITIES)
-    for cue in {_CUES[token] for token in _TOKENS_OF_CUES.intersection(tokens)}:
-        for position, weight in cue.weights:
+    for number in {_NUMBERS[token] for token in _TOKENS.intersection(tokens)}:
+        for position, weight in _WEIGHTS[number]:
             scores[position] += weight
+    if scores[_RUBRIC] >= MIN_FRAME_SCORE:
+        scores[_RUBRIC] *= 2
     if len(tokens) > ORDINARY_TOKENS:
         damping = 1 + log2(len(tokens) / ORDINARY_TOKENS) / 2
         scores = [each / damping for each in scores]
@@ -128,10 +89,10 @@ def score(tokens: list[str], shape: Shape) -> tuple[Capability, float]:
 def _add_shape(scores: list[float], shape: Shape) -> None:
     """Add to `scores` what the shape of the request says."""
     if shape.images:
-        scores[CAPABILITIES.index("vision")] += 6.0
+        scores[_VISION] += 6.0
     if shape.tool_parts:
-        scores[CAPABILITIES.index("tool_use")] += 5.0
+        scores[_TOOL_USE] += 5.0
     elif shape.tools:
-        scores[CAPABILITIES.index("tool_use")] += 3.0
+        scores[_TOOL_USE] += 3.0
     if shape.reasoning_effort is not None:
-        scores[CAPABILITIES.index("reasoning")] += _EFFORT.get(shape.reasoning_effort.lower(), 0.0)
+        scores[_REASONING] += _EFFORT.get(shape.reasoning_effort.lower(), 0.0)

@@ -107,8 +107,7 @@ class Masker:
         """Return the words of the instruction that opens `tokens`, neighbouring slots merged."""
         known = self._known
         template: list[str] = []
-        for token in tokens[:_MAX_TEMPLATE_TOKENS]:
-            words, kind = known[token]
+        for words, kind in map(known.__getitem__, tokens[:_MAX_TEMPLATE_TOKENS]):
             if kind:
                 if kind not in _SLOT_OR_COLON and _is_instruction(template, kind):
                     break
@@ -166,10 +165,10 @@ def _slot_for_quoted(quoted: re.Match[str]) -> str:
 
 def _token(text: str) -> Token:
     """Return what the token `text` becomes in a template."""
+    if text.isalpha() and len(text) <= MAX_WORD_CHARACTERS and text < _FIRST_IDEOGRAPH:
+        return Token((text,))
     if text == "\n":
         return Token((), _LINE_END)
-    if text in _NAMES:
-        return Token((text,))
     core = text.rstrip(_CLOSING).lstrip(_OPENING)
     if not core:
         return _punctuation(text)

@@ -2,11 +2,11 @@
 
 STOP_WORDS = frozenset(
     """
-    a about after all also am an and any are as at be because been before being but by can could d did do does each
-    else for from give given had has have he hello help her here hers hey hi him his how i if in into is it its just
-    kindly let like ll m may me might must my need no not now of on one only or other our out over own please re s
-    shall she should so some such t than thank thanks that the their them then there these they this those to too
-    under up us use used using ve very want was way we were what when where which while who whom why will with would
-    you your
+    a about advance after all also am an and any appreciate are as at be because been before being but by can could
+    d did do does each else for from give given grateful had has have he hello help her here hers hey hi him his how
+    i if in into is it its just kindly let like ll m may me might must my need no not now of on one only or other
+    our out over own please re really s shall she should so some such t than thank thanks that the their them then
+    there these they this those to too under up us use used using ve very want was way we were what when where which
+    while who whom why will with would you your
     """.split(),
 )

@@ -12,7 +12,7 @@ FINGERPRINTER = Fingerprinter(b"a key for the tests")
 TEXTUAL = {"messages", "client_address", "user_agent", "tools"}
 
 
-def record(prompt: str | None = None, **fields: object) -> RequestRecord:
+def record(prompt: str | None = None, /, **fields: object) -> RequestRecord:
     """Return a record around a prompt, or with the messages in `fields`."""
     values = {"event_id": "e", "occurred_at_ms": 1_780_000_000_000, "account_id": "a", "operation": "chat"}
     values |= {"request_model": "m", **fields}
@@ -21,7 +21,7 @@ def record(prompt: str | None = None, **fields: object) -> RequestRecord:
     return msgspec.json.decode(msgspec.json.encode(values), type=RequestRecord)
 
 
-def event(prompt: str | None = None, **fields: object) -> RequestEvent:
+def event(prompt: str | None = None, /, **fields: object) -> RequestEvent:
     """Return the event of such a record."""
     return FINGERPRINTER.event(record(prompt, **fields))
 
@@ -122,7 +122,9 @@ def test_what_is_remembered_does_not_change_an_event() -> None:
 
 _ANY_TEXT = st.text(alphabet=st.characters(codec=None, categories=None))
 _CONTENT = st.one_of(
-    st.none(), _ANY_TEXT, st.lists(st.builds(ContentPart, st.sampled_from(["text", "image", "x"]), st.none() | _ANY_TEXT))
+    st.none(),
+    _ANY_TEXT,
+    st.lists(st.builds(ContentPart, st.sampled_from(["text", "image", "x"]), st.none() | _ANY_TEXT)),
 )
 
 

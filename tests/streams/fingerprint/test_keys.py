@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.fingerprint.keys import Keys
+from streams.fingerprint.keys import Field, Keys
 
 KEYS = Keys(b"0123456789abcdef")
 
@@ -22,7 +22,7 @@ def test_every_byte_of_a_long_key_counts() -> None:
 
 
 def test_the_same_text_in_two_fields_does_not_match() -> None:
-    fields = ("address", "network", "user_agent", "template", "word")
+    fields: tuple[Field, ...] = ("address", "network", "user_agent", "template", "word")
     assert len({KEYS.hash(field, "same") for field in fields}) == len(fields)
 
 

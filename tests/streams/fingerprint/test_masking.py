@@ -28,7 +28,10 @@ def template(text: str) -> str:
         ("Open https://a.example/x?y=1 and list it", "Open http://b.example and list it"),
         ("Write to ann@example.com about rent", "Write to bob.b@example.org about rent"),
         ("Decode deadbeef00 for my job", "Decode aGVsbG8gd29ybGQhIQ== for my job"),
-        ("Find 123e4567-e89b-12d3-a456-426614174000 in the log", "Find 00000000-0000-0000-0000-000000000000 in the log"),
+        (
+            "Find 123e4567-e89b-12d3-a456-426614174000 in the log",
+            "Find 00000000-0000-0000-0000-000000000000 in the log",
+        ),
         ("Sort the list [1, 2, 3] for me", "Sort the list [4, 5, 6, 7, 8] for me"),
         ("Summarise the following article:\nCats purr.", "Summarise the following article:\nRates rose by 3 %."),
         ("Translate to French: good day", "Translate to French: see you soon"),
@@ -95,13 +98,20 @@ def test_lone_surrogates_are_text_like_any_other(text: str) -> None:
     assert isinstance(template(text), str)
 
 
-@given(st.integers(), st.integers(), st.text(alphabet="abc XYZ.,:-", min_size=1), st.text(alphabet="abc XYZ.,:-", min_size=1))
+@given(
+    st.integers(),
+    st.integers(),
+    st.text(alphabet="abc XYZ.,:-", min_size=1),
+    st.text(alphabet="abc XYZ.,:-", min_size=1),
+)
 def test_changing_the_values_of_slots_keeps_the_template(n: int, m: int, a: str, b: str) -> None:
     form = 'Tell me in {} words what "{}" means to a child'
     assert template(form.format(n, a)) == template(form.format(m, b))
 
 
-@pytest.mark.parametrize("unit", ["7", '"', "`", "```", "[[[[", "'", "“", "a", "a ", "\n", " ", "\x00", "\ud800", "ﷺ", "'a ", '"\n', ":"])
+@pytest.mark.parametrize(
+    "unit", ["7", '"', "`", "```", "[[[[", "'", "“", "a", "a ", "\n", " ", "\x00", "\ud800", "ﷺ", "'a ", '"\n', ":"]
+)
 def test_a_megabyte_is_read_only_at_its_ends(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
     read = bounded(text)
