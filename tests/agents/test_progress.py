@@ -178,7 +178,12 @@ def test_a_process_ends_even_when_its_last_words_cannot_be_written(
     progress: Progress, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     never = threading.Event()
-    monkeypatch.setattr("agents.progress.logger.critical", lambda *_: never.wait())
+
+    def hang(*_: object) -> None:
+        never.wait()
+        raise SystemExit  # ends the thread that wrote, once the test is over
+
+    monkeypatch.setattr("agents.progress.logger.critical", hang)
     monkeypatch.setattr("agents.progress.LAST_WORDS_S", 0.01)
     codes: list[int] = []
     watchdog = watchdog_of(progress, codes)
