@@ -172,7 +172,7 @@ class Watchdog:
         hung = silent_s > self._limit_s
         if hung and self._suspected:
             # What hangs may be the log itself (a full pipe, a lock), so the last words get a thread and a deadline.
-            last_words = threading.Thread(target=_report, args=(silent_s,), daemon=True)
+            last_words = threading.Thread(target=_report, args=(silent_s,), name="last words", daemon=True)
             last_words.start()
             last_words.join(LAST_WORDS_S)
             self._end(HUNG_EXIT_CODE)

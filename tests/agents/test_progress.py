@@ -178,12 +178,7 @@ def test_a_process_ends_even_when_its_last_words_cannot_be_written(
     progress: Progress, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     never = threading.Event()
-
-    def hang(*_: object) -> None:
-        never.wait()
-        raise SystemExit  # ends the thread that wrote, once the test is over
-
-    monkeypatch.setattr("agents.progress.logger.critical", hang)
+    monkeypatch.setattr("agents.progress.logger.critical", lambda *_: never.wait())
     monkeypatch.setattr("agents.progress.LAST_WORDS_S", 0.01)
     codes: list[int] = []
     watchdog = watchdog_of(progress, codes)
@@ -192,6 +187,9 @@ def test_a_process_ends_even_when_its_last_words_cannot_be_written(
     watchdog.check()
     assert codes == [HUNG_EXIT_CODE]
     never.set()
+    for thread in threading.enumerate():
+        if thread.name == "last words":
+            thread.join()
 
 
 def test_the_watchdog_looks_by_itself_on_its_own_thread(progress: Progress, clock: Clock) -> None:
