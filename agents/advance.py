@@ -1,13 +1,13 @@
 """One step of one stage on one partition: load what is missing, fold, commit. Live and replay both call this."""
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from agents.store import NOTHING, Place, Store
-from streams.stages import Output, Stage
+from streams.stages import Output, Stage, Topic
 from streams.states import States
 
 Item = TypeVar("Item")
@@ -17,12 +17,14 @@ STATES_AT_HAND = 4_000
 
 
 class Posted(Struct, frozen=True, array_like=True):
-    """One record as it will be produced: the outbox keeps these."""
+    """One record as it will be produced: the outbox keeps these. `topic` is the word for it, not its full name."""
 
-    topic: str
+    topic: Topic | Literal["dlq"]
     partition: int | None
-    key: str | None
-    value: bytes
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+    appended_at_ms: int = 0
 
 
 class Advanced(Struct, frozen=True):
@@ -50,6 +52,11 @@ class Partition(Generic[Item]):
         self._states = States()
         self._limit = states_at_hand
 
+    @property
+    def states_at_hand(self) -> int:
+        """How many decoded states are kept."""
+        return len(self._states.held)
+
     async def open(self) -> tuple[Posted, ...]:
         """Take up where the store stands; the records that the last step left to be produced. Raises StoreError."""
         self._states = States()
@@ -57,9 +64,10 @@ class Partition(Generic[Item]):
         outbox = await self._store.outbox(self.place)
         return _decode_outbox(outbox) if outbox else ()
 
-    async def advance(self, items: Sequence[Item], offset: int) -> Advanced:
+    async def advance(self, items: Sequence[Item], offset: int, refused: tuple[Posted, ...] = ()) -> Advanced:
         """Fold `items`, all after `self.offset`, and commit up to `offset`, the last of the batch.
 
+        `refused` are the dead letters of the batch: they leave through the outbox with everything else.
         Without items and with the offset unchanged the stage looks at what it left for later. Raises StoreError and
         FenceLostError; either way nothing was written and the states at hand are forgotten.
         """
@@ -67,8 +75,14 @@ class Partition(Generic[Item]):
             await self._load(items)
             self._states.changed.clear()
             output = self.stage.fold(self.place.partition, items, self._states)
-            posted = tuple(
-                Posted(record.topic, record.partition, record.key, _encode_json(record.value))
+            posted = refused + tuple(
+                Posted(
+                    record.topic,
+                    record.partition,
+                    None if record.key is None else record.key.encode("utf-8", "surrogatepass"),
+                    _encode_json(record.value),
+                    appended_at_ms=record.appended_at_ms,
+                )
                 for record in output.records
             )
             encode, held = self.stage.encode, self._states.held

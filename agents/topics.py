@@ -142,3 +142,19 @@ def _check_partitions(admin: Any, table: tuple[TopicSpec, ...]) -> None:  # noqa
                 f"the topic {spec.name} has {present[spec.name]} partition(s), not {spec.partitions}: "
                 f"ask for {present[spec.name]}, or start anew under another prefix or in another folder"
             )
+
+
+def partitions_of(bootstrap_servers: str, names: TopicNames) -> int:
+    """How many partitions the requests have. Raises `TopicError` when no Kafka answers or the topic is missing."""
+    try:
+        with KafkaAdminClient(
+            bootstrap_servers=bootstrap_servers.split(","),
+            bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
+            request_timeout_ms=ADMIN_TIMEOUT_MS,
+        ) as admin:
+            found = {it["name"]: len(it["partitions"]) for it in admin.describe_topics([names.requests])}
+    except (KafkaError, OSError, ValueError) as error:
+        raise TopicError(f"No Kafka answers at {bootstrap_servers}: {error}") from error
+    if not found.get(names.requests):
+        raise TopicError(f"Kafka at {bootstrap_servers} has no topic {names.requests}: create the topics first.")
+    return found[names.requests]

@@ -39,6 +39,7 @@ class Campaign(Struct, array_like=True):
 
     campaign_id: str = ""
     created_ms: int = 0
+    newest_ms: int = 0
     merged_into: str | None = None
     links: dict[str, LinkEvidence] = field(default_factory=dict)
     members: dict[str, int] = field(default_factory=dict)
@@ -96,6 +97,7 @@ def homes_of(finding: Finding, homes: Mapping[str, str], campaigns: Mapping[str,
 def add_finding(campaign: Campaign, finding: Finding, newcomers: Iterable[str]) -> None:
     """Add a finding's evidence and its members that belong to no campaign yet."""
     name = link_name(finding)
+    campaign.newest_ms = max(campaign.newest_ms, finding.as_of_ms)
     before = campaign.links.get(name)
     campaign.links[name] = LinkEvidence(
         finding.as_of_ms,
@@ -117,5 +119,6 @@ def take_in(older: Campaign, younger: Campaign) -> None:
     for member, since in younger.members.items():
         older.members.setdefault(member, since)
     older.undecided.extend(member for member in younger.members if member not in older.undecided)
+    older.newest_ms = max(older.newest_ms, younger.newest_ms)
     younger.merged_into = older.campaign_id
     younger.links, younger.members, younger.undecided = {}, {}, []

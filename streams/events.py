@@ -62,7 +62,7 @@ class ContentPart(Struct, frozen=True, gc=False):
 
     type: str
     text: str | None = None
-    content: msgspec.Raw = msgspec.Raw(b"")  # tool results may carry anything; kept undecoded
+    content: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # a tool result may carry anything: kept undecoded
 
 
 class Message(Struct, frozen=True, gc=False):

@@ -21,7 +21,6 @@ NonNegative = Annotated[int, Meta(ge=0)]
 class LinkDelta(Struct, array_like=True, gc=False):
     """What one account did over one link in one minute, as far as one batch saw it.
 
-    `first_count` and `last_count` are the account's lifetime count of requests at the first and the last of them;
     `capabilities` maps the position in `CAPABILITIES` to requests. `exempt`: the
     policy's allowlist has the account, so it is counted and never a member. Mutable while `observe` sums; a plain
     value once it is emitted.
@@ -37,8 +36,6 @@ class LinkDelta(Struct, array_like=True, gc=False):
     errors: int
     refusals: int
     capabilities: dict[int, int]
-    first_count: int
-    last_count: int
     account_created_at_ms: int | None
     org_id: str | None
     network_hash: str | None

@@ -1,8 +1,8 @@
 """One link's state (what accounts share), the fold of a delta into it, and the view of it that signals judge.
 
 Every link has windows and sketches. Links that can tie accounts into a campaign also list their members: an account
-is a member from its first request over the link, and *ripe* once it did enough over it, in number and in share of
-its own requests, for the link to say something about that account.
+is a member from its first request over the link, and *ripe* once it came back to it in another hour, so that the link
+says something about the account and not about one afternoon.
 """
 
 from typing import NamedTuple
@@ -22,8 +22,8 @@ MEMBERS = 1024
 
 YOUNG_MS = 7 * DAY_MS
 WEEK_HOURS = 168
-RIPE_REQUESTS = 5
-RIPE_SHARE = 0.1
+RIPE_REQUESTS = 3
+RIPE_HOURS = 2
 _DAY_HOURS = 24
 _DAY_MASK = (1 << _DAY_HOURS) - 1
 
@@ -34,8 +34,6 @@ class Member(Struct, array_like=True, gc=False):
     first_minute: int
     last_minute: int
     requests: int
-    first_count: int
-    last_count: int
     created_at_ms: int | None
     org_id: str | None
     hours: int
@@ -43,9 +41,8 @@ class Member(Struct, array_like=True, gc=False):
 
     @property
     def ripe(self) -> bool:
-        """Did enough over this link: at least 5 requests, and a tenth of what the account did since it first came."""
-        since = max(1, self.last_count - self.first_count + 1)
-        return self.requests >= RIPE_REQUESTS and self.requests >= RIPE_SHARE * since
+        """Came back: at least 3 requests over this link, in at least 2 different hours."""
+        return self.requests >= RIPE_REQUESTS and self.hours.bit_count() >= RIPE_HOURS
 
 
 class NetworkState(Struct, array_like=True):
@@ -197,8 +194,6 @@ def _note_member(state: NetworkState, delta: LinkDelta) -> None:
             delta.minute,
             delta.minute,
             delta.requests,
-            delta.first_count,
-            delta.last_count,
             delta.account_created_at_ms,
             delta.org_id,
             1,
@@ -207,7 +202,6 @@ def _note_member(state: NetworkState, delta: LinkDelta) -> None:
     else:
         member.requests += delta.requests
         member.first_minute = min(member.first_minute, delta.minute)
-        member.last_count = max(member.last_count, delta.last_count)
         _note_hour(member, delta.minute // 60)
         member.last_minute = max(member.last_minute, delta.minute)
     if not member.reported:

@@ -44,11 +44,12 @@ _EFFORT = {"high": 3.0, "xhigh": 3.0, "max": 3.0, "medium": 1.0}
 _ENDINGS = ("", ".", ",", ":", ";", "?", "!", ")")
 _DRESSED = ("({}", "({})", "##{}", "##{}:", "###{}", "###{}:", "**{}", "**{}**", "**{}:**", "[{}]", "{}'s")
 
-_Weights = tuple[tuple[int, int], ...]  # (position in CAPABILITIES, weight) pairs
+_LANE = 16
+"""A cue's weights for all capabilities are one integer, 16 bits each, so that adding up is one sum."""
 
 
-def _cues() -> tuple[dict[str, int], list[_Weights]]:
-    """Return the numbers of the cues by every token they come as, and their weights by number.
+def _cues() -> tuple[dict[str, int], list[int]]:
+    """Return the numbers of the cues by every token they come as, and their weights (see `_LANE`) by number.
 
     Looking a token up is cheaper than taking its punctuation off; the table has some 10,000 entries.
     """
@@ -61,19 +62,20 @@ def _cues() -> tuple[dict[str, int], list[_Weights]]:
     for number, word in enumerate(by_word):
         numbers |= dict.fromkeys([word + ending for ending in _ENDINGS], number)
         numbers |= dict.fromkeys([form.format(word) for form in _DRESSED], number)
-    return numbers, [tuple(pairs) for pairs in by_word.values()]
+    return numbers, [sum(weight << _LANE * position for position, weight in pairs) for pairs in by_word.values()]
 
 
+_LANE_MASK = 2**_LANE - 1
+_SHIFTS = range(0, _LANE * len(CAPABILITIES), _LANE)
 _NUMBERS, _WEIGHTS = _cues()
 _TOKENS = frozenset(_NUMBERS)
 
 
 def score(tokens: list[str], shape: Shape) -> tuple[Capability, float]:
     """Return the capability that `tokens` and `shape` ask for, and its strength (0..1, two digits)."""
-    scores = [0.0] * len(CAPABILITIES)
-    for number in {_NUMBERS[token] for token in _TOKENS.intersection(tokens)}:
-        for position, weight in _WEIGHTS[number]:
-            scores[position] += weight
+    found = {_NUMBERS[token] for token in _TOKENS.intersection(tokens)}
+    total = sum([_WEIGHTS[number] for number in found])
+    scores = [float(total >> shift & _LANE_MASK) for shift in _SHIFTS]
     if scores[_RUBRIC] >= MIN_FRAME_SCORE:
         scores[_RUBRIC] *= 2
     if len(tokens) > ORDINARY_TOKENS:

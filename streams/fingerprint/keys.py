@@ -6,7 +6,7 @@ so that the same text in two fields does not match.
 
 import hashlib
 import ipaddress
-from typing import Literal
+from typing import Literal, get_args
 
 Field = Literal["address", "network", "user_agent", "template", "word"]
 
@@ -29,16 +29,16 @@ class Keys:
             message = f"The fingerprint key has {len(key)} bytes; it needs at least {MIN_KEY_BYTES}."
             raise ValueError(message)
         # BLAKE2b takes 64 bytes of key at most; hashing first lets a longer one count in full.
-        self._key = hashlib.blake2b(key).digest()
-
-    def digest(self, field: Field, text: str, size: int = HASH_BYTES) -> bytes:
-        """Return the keyed hash of `text` in `field`, `size` bytes; any string is accepted, lone surrogates too."""
-        data = text.encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(data, digest_size=size, key=self._key, person=field.encode()).digest()
+        whole = hashlib.blake2b(key).digest()
+        self._keyed = {
+            field: hashlib.blake2b(digest_size=HASH_BYTES, key=whole, person=field.encode()) for field in get_args(Field)
+        }
 
     def hash(self, field: Field, text: str) -> str:
-        """Return the keyed hash of `text` in `field` as 16 hexadecimal digits."""
-        return self.digest(field, text).hex()
+        """Return the keyed hash of `text` (any string, lone surrogates too) in `field` as 16 hexadecimal digits."""
+        keyed = self._keyed[field].copy()  # a copy is cheaper than taking the key in again
+        keyed.update(text.encode("utf-8", "surrogatepass"))
+        return keyed.hexdigest()
 
     def address(self, text: str) -> tuple[str, str | None]:
         """Return the hashes of a client address and of its network (the /24 or the /48).

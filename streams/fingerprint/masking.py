@@ -48,18 +48,17 @@ _QUOTED = re.compile(
       ```[^`]*+(?:`(?!``)[^`]*+)*+(?:```)?   # a fenced block, to its end or to the end of the text
     | `[^`\n]*+`                             # a code span
     | "[^"\n]*+"                             # quoted strings
-    | “[^“”\n]*+”
-    | «[^«»\n]*+»
     | '(?<![^\s(\[{=,:]')[^'\n]*+'(?!\w)     # 'quoted', not don't
     """,
     re.VERBOSE,
 )
 _AMONG_IDEOGRAPHS = re.compile(r"([:,;!?。、])(?=[\u2e80-\U0010ffff])")
+_STRAIGHT = [*zip("“”„«»", '"""""', strict=True), *zip("‘’", "''", strict=True)]
 _INVISIBLE = "\u00ad\u200b\u200c\u200d\u2060\ufeff"
 _LINE_BREAKS = "\x85\u2028\u2029"
-_CLOSING = ".,;:!?。、)]}>*'’_~|…\"”»`"
-_OPENING = "([{<*'‘#-–—•_~|>\"“«`"
-_JOINED = re.compile(r"[-'’]")
+_CLOSING = ".,;:!?。、)]}>*'_~|…\"`"
+_OPENING = "([{<*'#-–—•_~|>\"`"
+_JOINED = re.compile(r"[-']")
 _NAMES = frozenset({"c++", "c#", "f#"})
 _FIRST_IDEOGRAPH = "\u2e80"
 _MIN_SEPARATOR_CHARACTERS = 3
@@ -140,11 +139,13 @@ def bounded(text: str) -> str:
 
 
 def normalised(text: str) -> str:
-    """Return `text` in lower case, with compatibility forms unified and invisible characters removed."""
+    """Return `text` in lower case, with compatibility forms and quotation marks unified, without invisible characters."""
     if text.isascii():
         return text.lower()
     # Lowering a letter may leave a form that NFKC unifies, hence twice.
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())
+    for typographic, straight in _STRAIGHT:
+        text = text.replace(typographic, straight)
     for character in _INVISIBLE:
         text = text.replace(character, "")
     for character in _LINE_BREAKS:

@@ -40,7 +40,7 @@ class Sketcher:
 
     def __init__(self, keys: Keys) -> None:
         """Derive the seed of the hash from `keys`."""
-        self._seed = int.from_bytes(keys.digest("word", "seed"))
+        self._seed = int(keys.hash("word", "seed"), 16)
         self._hashes = Memory(self._hash)
 
     def sketch(self, words: Iterable[str]) -> str | None:

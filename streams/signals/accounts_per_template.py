@@ -1,7 +1,8 @@
-"""{observed:.0f} accounts on unrelated networks live off one rare template (suspicious from {baseline:.0f}).
+"""{observed:.0f} accounts on unrelated networks keep coming back to one rare template (suspicious from {baseline:.0f}).
 
-Rare: at most a quarter of all known accounts ever used it. Known evasions: reword until the masked template changes.
-Innocent: a class doing one exercise (one network), benchmark fever (nobody lives off it).
+Rare: at most a quarter of all known accounts used it, and of those who did a third came back in another hour. Known
+evasions: reword until the masked template changes. Innocent: a class doing one exercise (one network), benchmark fever
+(everybody tries it, nobody comes back).
 """
 
 from streams.decisions import Family
@@ -9,20 +10,24 @@ from streams.networks import TYPICAL, NetworkView
 
 FAMILY: Family = "content"
 FEWEST_NETWORKS = 4
-RAREST_SHARE = 0.25
+COMMONEST_SHARE = 0.25
+RETURNING_SHARE = 1 / 3
 
 
 def value(view: NetworkView) -> float | None:
-    """Ripe accounts (organisations once) on a template that is rare and comes from at least 4 networks."""
+    """Ripe accounts (organisations once) on a template that is rare, comes from 4 networks, and is returned to."""
     if view.kind != "template" or view.networks < FEWEST_NETWORKS:
         return None
-    return float(view.ripe_parties) if view.accounts <= RAREST_SHARE * view.everybody else None
+    if view.accounts > COMMONEST_SHARE * view.everybody or view.ripe_accounts < RETURNING_SHARE * view.accounts:
+        return None
+    return float(view.ripe_parties)
 
 
-FIRES = (TYPICAL._replace(kind="template", ripe_accounts=60, ripe_parties=60, networks=50),)
+FIRES = (TYPICAL._replace(kind="template", accounts=70, ripe_accounts=60, ripe_parties=60, networks=50),)
 QUIET = (
     TYPICAL._replace(kind="template", ripe_accounts=40, ripe_parties=40, networks=1),
     TYPICAL._replace(kind="template", ripe_accounts=3, ripe_parties=3, networks=50),
+    TYPICAL._replace(kind="template", accounts=400, ripe_accounts=18, ripe_parties=18, networks=50),
     TYPICAL._replace(kind="template", accounts=4000, ripe_accounts=60, ripe_parties=60, networks=50),
     TYPICAL._replace(kind="payment", ripe_accounts=60, ripe_parties=60, networks=50),
 )

@@ -101,12 +101,12 @@ class CampaignsStage:
         for other in ids[1:]:
             younger = states.change(_campaign_key(other), Campaign)
             take_in(campaign, younger)
-            self._release(younger, finding.as_of_ms, source, appended_at_ms, output)
+            self._release(younger, max(campaign.newest_ms, finding.as_of_ms), source, appended_at_ms, output)
         newcomers = [name for name in finding.members if name not in homes]
         add_finding(campaign, finding, newcomers)
         for name in newcomers:
             states.change(_member_key(name), Pointer).campaign_id = campaign.campaign_id
-        self._decide(campaign, finding.as_of_ms, source, appended_at_ms, states, output)
+        self._decide(campaign, campaign.newest_ms, source, appended_at_ms, states, output)
 
     def _decide(  # noqa: PLR0913  what is decided about, when, from what, and where it goes
         self, campaign: Campaign, at_ms: int, source: str, appended_at_ms: int, states: States, output: Output

@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct, field
 
 from streams.anomaly import TEACH_EVERY_HOURS, Lesson, Model, ModelState, log_scale
-from streams.decisions import Reason
+from streams.decisions import Family, Reason
 from streams.distinct import Distinct
 from streams.findings import Finding, Findings
 from streams.links import LinkDelta, LinkKind, Links
@@ -48,23 +48,26 @@ FEATURES = (
     "synchrony",
     "error_share",
 )
-_TIES: dict[LinkKind, frozenset[str]] = {
-    "payment": frozenset({"accounts_per_payment"}),
-    "template": frozenset({"accounts_per_template", "synchrony"}),
-}
-"""Which signals must all fire for a link to tie its ripe members to one campaign."""
+_LEADS: dict[LinkKind, str] = {"payment": "accounts_per_payment", "template": "accounts_per_template"}
+"""The signal that must fire for a link of this kind to tie its ripe members to one campaign."""
+
+_SECONDS: frozenset[Family] = frozenset({"rhythm", "lifecycle"})
+"""For a template, which many may come upon by chance, one of these families must speak of the same link too."""
 
 
 class NetworksShard(Struct, array_like=True):
     """What one partition of links keeps beside its links.
 
     `sources` maps a partition of the requests to the last offset applied of it, `everybody` counts all accounts
-    (each sends links to every partition sooner or later), `open_links` are those with news in a minute that has not
+    (each sends links to every partition sooner or later) and `everybody_known` is their number when the hour
+    `everybody_hour` began, `open_links` are those with news in a minute that has not
     closed, `offset` and `parts` number what leaves.
     """
 
     sources: dict[int, int] = field(default_factory=dict)
     everybody: Distinct = field(default_factory=Distinct)
+    everybody_known: int = 0
+    everybody_hour: int = 0
     open_links: set[str] = field(default_factory=set)
     offset: int = 0
     parts: int = 0
@@ -149,7 +152,7 @@ class NetworksStage:
         state = states.change(key, NetworkState)
         if delta.minute * MINUTE_MS > state.windows.newest_ms:
             self._close(key, shard, states, findings, output)
-        output.tally["late"] += fold_delta(state, delta)
+        fold_delta(state, delta)
         hour = delta.minute * MINUTE_MS // HOUR_MS
         shard.everybody.add(delta.account_id, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY)
         if state.touched:
@@ -168,11 +171,10 @@ class NetworksStage:
         _, kind_text, value = key.split(":", 2)
         kind: LinkKind = "payment" if kind_text == "payment" else "template"
         as_of_ms = state.windows.newest_ms
-        everybody = shard.everybody.count(as_of_ms // HOUR_MS, window_hours=WEEK_HOURS)
-        view = view_of(state, kind, as_of_ms, everybody)
+        view = view_of(state, kind, as_of_ms, _everybody(shard, as_of_ms // HOUR_MS))
         view = view._replace(p_value=self._anomaly(view, state, states, output))
         reasons = reasons_of(view, NETWORK_SIGNALS, self._policy.signals)
-        if _TIES[kind] <= {reason.signal for reason in reasons}:
+        if _ties(kind, reasons):
             findings.append(Finding(kind, value, as_of_ms, _ordered(reasons), report_news(state)))
 
     def _anomaly(self, view: NetworkView, state: NetworkState, states: States, output: Output) -> float | None:
@@ -216,6 +218,19 @@ def features_of(view: NetworkView) -> tuple[float, ...]:
         view.synchrony,
         view.errors / requests,
     )
+
+
+def _everybody(shard: NetworksShard, hour: int) -> int:
+    """All accounts known, counted anew when a later hour begins or while they are few."""
+    if hour > shard.everybody_hour or shard.everybody_known < EVERYBODY:
+        shard.everybody_known = shard.everybody.count(hour, window_hours=WEEK_HOURS)
+        shard.everybody_hour = max(hour, shard.everybody_hour)
+    return shard.everybody_known
+
+
+def _ties(kind: LinkKind, reasons: tuple[Reason, ...]) -> bool:
+    leads = any(reason.signal == _LEADS[kind] for reason in reasons)
+    return leads and (kind == "payment" or any(reason.family in _SECONDS for reason in reasons))
 
 
 def _ordered(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:

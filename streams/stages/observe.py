@@ -193,8 +193,6 @@ class ObserveStage:
                     counts.errors,
                     counts.refusals,
                     {capability: 1},
-                    state.requests,
-                    state.requests,
                     event.account_created_at_ms,
                     event.org_id,
                     event.network_hash,
@@ -207,7 +205,6 @@ class ObserveStage:
             delta.errors += counts.errors
             delta.refusals += counts.refusals
             delta.capabilities[capability] = delta.capabilities.get(capability, 0) + 1
-            delta.last_count = state.requests
 
     def _emit_links(self, partition: int, items: Sequence[Incoming], deltas: _Deltas, output: Output) -> None:
         bundles: dict[int, list[LinkDelta]] = {}

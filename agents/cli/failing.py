@@ -1,0 +1,9 @@
+"""How a command fails: one sentence on stderr and an exit code, never a traceback."""
+
+import click
+
+
+class UnusableError(click.ClickException):
+    """Wrong usage, unreadable input or a server that is not there: exit code 2."""
+
+    exit_code = 2

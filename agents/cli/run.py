@@ -1,0 +1,51 @@
+"""`stillwatch run`: the worker."""
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+import click
+from aiokafka.errors import KafkaError
+
+from agents.cli.config import read_policy
+from agents.cli.failing import UnusableError
+from agents.settings import Settings, SettingsError, read_settings
+from agents.store import StoreError
+from agents.topics import TopicError, TopicNames, partitions_of
+from agents.worker import AGENTS, Worker
+from streams.policy import Policy
+
+
+@click.command()
+@click.option("--agents", "names", default=",".join(AGENTS), show_default=True, help="Which agents, with commas.")
+@click.option("--policy", "policy_path", type=click.Path(path_type=Path), help="Another policy than deploy/policy.toml.")
+def run(names: str, policy_path: Path | None) -> None:
+    """Read request events, keep windows, emit decisions, until SIGTERM or Ctrl-C.
+
+    Needs KAFKA_BOOTSTRAP_SERVERS and REDIS_URL. Run as many as there are partitions; each takes its share.
+    """
+    agents = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    strangers = [name for name in agents if name not in AGENTS]
+    if strangers or not agents:
+        raise UnusableError(f"--agents takes {', '.join(AGENTS)}; not {', '.join(strangers) or 'nothing'}.")
+    source, policy = read_policy(policy_path)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("aiokafka", "faust", "mode", "kafka"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    try:
+        settings = read_settings()
+        partitions = partitions_of(settings.bootstrap_servers, TopicNames.under(settings.prefix))
+        logging.getLogger("stillwatch").info("policy: %s, version %s", source, policy.version)
+        asyncio.run(_work(settings, policy, partitions, agents))
+    except (SettingsError, TopicError, StoreError) as error:
+        raise UnusableError(str(error)) from error
+    except KafkaError as error:
+        raise UnusableError(f"Kafka cannot be used: {error}") from error
+    except OSError as error:
+        raise UnusableError(f"The worker cannot listen or connect: {error}") from error
+
+
+async def _work(settings: Settings, policy: Policy, partitions: int, agents: tuple[str, ...]) -> None:
+    """Make the worker inside its loop, where its locks and sockets belong."""
+    await Worker(settings, policy, partitions=partitions, agents=agents).run()

@@ -1,0 +1,172 @@
+"""`stillwatch state`: what is known about an account, a shared link or a campaign, for a person to read."""
+
+import asyncio
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+import click
+
+from agents.cli.config import read_policy
+from agents.cli.failing import UnusableError
+from agents.routing import key_partition
+from agents.settings import Settings, SettingsError, read_settings
+from agents.store import Place, StoreError
+from agents.store.redis import RedisStore
+from agents.topics import TopicError, TopicNames, partitions_of
+from streams.accounts import AccountState, Enforcement
+from streams.accounts import view_of as account_view
+from streams.campaigns import Campaign
+from streams.events import CAPABILITIES
+from streams.links import LINK_KINDS, LinkKind, link_partition
+from streams.networks import NetworkState
+from streams.networks import view_of as network_view
+from streams.stages import CampaignsStage, NetworksStage, ObserveStage
+from streams.windows import Windows
+
+Rows = list[tuple[str, str]]
+
+
+@click.command()
+@click.argument("subject")
+def state(subject: str) -> None:
+    """Print the state of SUBJECT: an account id, a link as KIND:VALUE (network, asn, payment, template, tls), or c-...
+
+    Reads Redis; needs REDIS_URL and KAFKA_BOOTSTRAP_SERVERS. Exit code 1 if nothing is known.
+    """
+    try:
+        settings = read_settings()
+        partitions = partitions_of(settings.bootstrap_servers, TopicNames.under(settings.prefix))
+        rows = asyncio.run(_rows(subject, settings, partitions))
+    except (SettingsError, TopicError, StoreError) as error:
+        raise UnusableError(str(error)) from error
+    if rows is None:
+        click.echo(f"Nothing is known of {subject}.", err=True)
+        raise click.exceptions.Exit(1)
+    width = max(len(name) for name, _ in rows)
+    for name, text in rows:
+        click.echo(f"{name:<{width}}  {text}")
+
+
+async def _rows(subject: str, settings: Settings, partitions: int) -> Rows | None:
+    store = RedisStore(settings.redis_url, prefix=settings.prefix)
+    try:
+        kind, _, value = subject.partition(":")
+        link_kind = next((known for known in LINK_KINDS if known == kind), None)
+        if link_kind is not None and value:
+            return await _link(store, link_kind, value, partitions)
+        if subject.startswith("c-"):
+            campaign = await _campaign(store, subject)
+            if campaign is not None:
+                return campaign
+        return await _account(store, subject, partitions)
+    finally:
+        await store.close()
+
+
+async def _account(store: RedisStore, account_id: str, partitions: int) -> Rows | None:
+    _, policy = read_policy(None)
+    stage = ObserveStage(policy, partitions, partitions)
+    place = Place(stage.name, key_partition(account_id, partitions))
+    found = await _read(store, place, f"account:{account_id}")
+    if found is None:
+        return None
+    account = stage.decode("account:", found)
+    if not isinstance(account, AccountState):
+        raise TypeError(account)
+    view = account_view(account, account.last_ms)
+    return [
+        ("account", account_id),
+        ("plan", f"{account.plan or 'unknown'}, {account.plan_daily_tokens or 'unknown'} tokens a day"),
+        ("created", _time(account.created_at_ms)),
+        ("seen", f"{_time(account.first_ms)} to {_time(account.last_ms)}, {account.requests} requests"),
+        *_window_rows(account.windows),
+        ("active", f"{view.active_hours} of the last 24 hours, {view.active_hours_7d} of the last 168"),
+        ("rhythm", f"variation of the gap between requests {view.gap_variation:.2f} (0 is a metronome)"),
+        ("distinct, 24 h", f"{view.addresses} addresses, {view.user_agents} user agents, {view.templates} templates, "
+                           f"{view.conversations} conversations"),
+        ("top template", f"{view.top_template_share:.0%} of its requests"),
+        ("capabilities", _capabilities(account.capability_days.values())),
+        ("late events", str(account.late)),
+        ("enforcement", _enforcement(account.enforcement)),
+    ]  # fmt: skip
+
+
+async def _link(store: RedisStore, kind: LinkKind, value: str, partitions: int) -> Rows | None:
+    _, policy = read_policy(None)
+    stage = NetworksStage(policy)
+    place = Place(stage.name, link_partition(kind, value, partitions))
+    found = await _read(store, place, f"link:{kind}:{value}")
+    if found is None:
+        return None
+    link = stage.decode("link:", found)
+    if not isinstance(link, NetworkState):
+        raise TypeError(link)
+    view = network_view(link, kind, link.windows.newest_ms, 0)
+    reported = sum(member.reported for member in link.members.values())
+    return [
+        ("link", f"{kind} {value}"),
+        ("seen", f"until {_time(link.windows.newest_ms)}, {link.requests} requests"),
+        *_window_rows(link.windows),
+        ("distinct, 7 d", f"{view.accounts} accounts ({view.young_accounts} younger than 7 days), "
+                          f"{view.parties} parties, {view.networks} networks"),
+        ("members", f"{len(link.members)} listed, {view.ripe_accounts} came back, {reported} named in findings"),
+        ("synchrony", f"{view.synchrony:.0%}"),
+        ("capabilities", _capabilities(link.capability_days.values())),
+    ]  # fmt: skip
+
+
+async def _campaign(store: RedisStore, campaign_id: str) -> Rows | None:
+    _, policy = read_policy(None)
+    stage = CampaignsStage(policy)
+    found = await _read(store, Place(stage.name, 0), f"campaign:{campaign_id}")
+    if found is None:
+        return None
+    campaign = stage.decode("campaign:", found)
+    if not isinstance(campaign, Campaign):
+        raise TypeError(campaign)
+    if campaign.merged_into is not None:
+        return [("campaign", f"{campaign_id} is part of {campaign.merged_into} now")]
+    return [
+        ("campaign", f"{campaign_id} since {_time(campaign.created_ms)}"),
+        ("accounts", f"{len(campaign.members)}, {len(campaign.undecided)} of them not yet decided about"),
+        ("links", ", ".join(f"{name} ({link.members})" for name, link in campaign.links.items())),
+        *(("because", reason.sentence) for reason in campaign.reasons),
+        ("enforcement", _enforcement(campaign.enforcement)),
+    ]
+
+
+async def _read(store: RedisStore, place: Place, key: str) -> bytes | None:
+    return (await store.load(place, (key,))).values[0]
+
+
+def _window_rows(windows: Windows) -> Rows:
+    rows: Rows = []
+    for title, resolution in (("last 60 minutes", "minutes"), ("last 24 hours", "hours"), ("last 28 days", "days")):
+        total = windows.total(resolution, windows.newest_ms)  # type: ignore[arg-type]  # the three literals above
+        rows.append((
+            title,
+            f"{total.requests} requests, {total.input_tokens} input and {total.output_tokens} output tokens, "
+            f"{total.errors} errors, {total.refusals} refusals",
+        ))  # fmt: skip
+    return rows
+
+
+def _capabilities(days: Iterable[dict[int, int]]) -> str:
+    totals: dict[int, int] = {}
+    for day in days:
+        for index, count in day.items():
+            totals[index] = totals.get(index, 0) + count
+    ordered = sorted(totals.items(), key=lambda pair: -pair[1])
+    return ", ".join(f"{CAPABILITIES[index]} {count}" for index, count in ordered) or "none"
+
+
+def _enforcement(enforcement: Enforcement) -> str:
+    if enforcement.sequence == 0:
+        return "none"
+    shadow = ", shadow" if enforcement.shadow else ""
+    until = _time(enforcement.expires_at_ms)
+    return f"{enforcement.action} until {until} (sequence {enforcement.sequence}{shadow})"
+
+
+def _time(at_ms: int | None) -> str:
+    return "unknown" if at_ms is None else f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"

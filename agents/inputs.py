@@ -1,0 +1,82 @@
+"""From the records of a partition batch to the items of a stage; what cannot be read becomes a dead letter."""
+
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from agents.advance import Posted
+from agents.deadletters import Refusal, classify, dead_letter, decode_event
+from agents.deadletters import Reason as Fault
+from agents.transport import Record
+from streams.findings import Findings
+from streams.links import Links
+from streams.stages import Incoming
+from streams.stages.campaigns import PlacedFindings
+from streams.stages.networks import PlacedLinks
+
+Item = TypeVar("Item")
+Reader = Callable[[Record], Item | Refusal]
+
+_links = msgspec.json.Decoder(Links)
+_findings = msgspec.json.Decoder(Findings)
+
+
+class Inputs(Struct, Generic[Item]):
+    """The items of a batch, and the dead letters of what was none, with their reasons."""
+
+    items: list[Item]
+    refused: list[Posted]
+    faults: list[str]
+
+
+def read_batch(records: Iterable[Record], read: Reader[Item], stage: str) -> Inputs[Item]:
+    """Read every record: an item, or a dead letter with the original bytes and headers."""
+    inputs: Inputs[Item] = Inputs([], [], [])
+    for record in records:
+        found = read(record)
+        if not isinstance(found, Refusal):
+            inputs.items.append(found)
+            continue
+        letter = dead_letter(
+            found,
+            stage=stage,
+            source=(record.topic, record.partition, record.offset),
+            key=record.key,
+            value=record.value,
+            headers=tuple(record.headers),
+        )
+        inputs.refused.append(Posted("dlq", None, letter.key, letter.value, letter.headers))
+        inputs.faults.append(found.reason.value)
+    return inputs
+
+
+def read_event(record: Record) -> Incoming | Refusal:
+    """A request event with its place."""
+    event = decode_event(record.value, record.key, appended_at_ms=record.timestamp)
+    return event if isinstance(event, Refusal) else Incoming(record.offset, record.timestamp, event)
+
+
+def read_links(record: Record) -> PlacedLinks | Refusal:
+    """A record of links with its place."""
+    found = _decoded(record.value, _links)
+    return found if isinstance(found, Refusal) else PlacedLinks(record.offset, found)
+
+
+def read_findings(record: Record) -> PlacedFindings | Refusal:
+    """A record of findings with its place."""
+    found = _decoded(record.value, _findings)
+    return found if isinstance(found, Refusal) else PlacedFindings(record.offset, found)
+
+
+T = TypeVar("T")
+
+
+def _decoded(value: bytes | None, decoder: msgspec.json.Decoder[T]) -> T | Refusal:
+    if value is None:
+        return Refusal(Fault.NO_VALUE, "The record has no value.", "ValueError")
+    try:
+        return decoder.decode(value)
+    except (ValueError, RecursionError) as error:
+        return classify(error, value)

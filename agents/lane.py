@@ -1,0 +1,198 @@
+"""A lane: one stage behind its topic. It turns each partition batch into one step, whatever goes wrong on the way.
+
+Three kinds of failure, and this is the one place that tells them apart:
+- a bad record is a dead letter, and the batch goes on;
+- trouble with Redis or Kafka is waited out with the partition held, and nothing is acknowledged;
+- anything else is a bug: the process ends with the offset unmoved.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import Generic, TypeVar
+
+from aiokafka.errors import KafkaError
+
+from agents.advance import Advanced, Partition, Posted
+from agents.inputs import Reader, read_batch
+from agents.metrics import Metrics
+from agents.post import Post
+from agents.progress import Progress
+from agents.store import NOTHING, FenceLostError, Place, Store, StoreError
+from agents.transport import Record
+from streams.stages import Stage
+
+logger = logging.getLogger(__name__)
+Item = TypeVar("Item")
+T = TypeVar("T")
+SeekBack = Callable[[str, int, int], Awaitable[None]]
+"""Read a partition (topic, number) again from an offset."""
+
+FIRST_WAIT_S = 0.1
+LONGEST_WAIT_S = 2.0
+
+
+class Lane(Generic[Item]):
+    """The partitions of one stage that this worker owns."""
+
+    def __init__(  # noqa: PLR0913  a lane is where these meet
+        self,
+        stage: Stage[Item],
+        topic: str,
+        read: Reader[Item],
+        *,
+        store: Store,
+        post: Post,
+        metrics: Metrics,
+        progress: Progress,
+        seek_back: SeekBack,
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        """`fail` is told of a bug and must end the process."""
+        self.stage = stage
+        self.topic = topic
+        self._read = read
+        self._store = store
+        self._post = post
+        self._metrics = metrics
+        self._progress = progress
+        self._seek_back = seek_back
+        self._fail = fail
+        self._partitions: dict[int, Partition[Item]] = {}
+        self._locks: dict[int, asyncio.Lock] = {}
+        self._moved_at: dict[int, float] = {}
+        self._sought: dict[int, int] = {}
+
+    async def resume(self, number: int) -> int:
+        """Open partition `number` where the store stands and send what it left to be sent; the offset to read next.
+
+        NOTHING + 1 = 0 for a partition the store knows nothing of: it is built from the log.
+        """
+        async with self._lock(number):
+            return await self._patiently(partial(self._open, number)) + 1
+
+    async def rebase(self, number: int, offset: int) -> None:
+        """Stand at `offset` from now on, states kept: the log no longer has what the store expected next."""
+        async with self._lock(number):
+            await self._patiently(partial(self._rebase, number, offset))
+
+    def revoke(self, numbers: Sequence[int]) -> None:
+        """Forget partitions that another worker has now."""
+        for number in numbers:
+            self._partitions.pop(number, None)
+            self._moved_at.pop(number, None)
+            self._sought.pop(number, None)
+
+    async def take(self, number: int, records: Sequence[Record]) -> None:
+        """Take one partition batch to its end: states committed, records produced. Returns only then."""
+        try:
+            async with self._lock(number):
+                started = time.perf_counter()
+                await self._patiently(partial(self._step, number, records))
+                self._metrics.batch_seconds.labels(stage=self.stage.name).observe(time.perf_counter() - started)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  a bug: Faust would acknowledge the batch
+            self._fail(error)
+            await asyncio.Event().wait()
+
+    async def settle(self, idle_s: float) -> None:
+        """Let partitions that were idle for `idle_s` seconds look at what they left for later."""
+        now = time.monotonic()
+        for number in [number for number, moved in self._moved_at.items() if now - moved >= idle_s]:
+            async with self._lock(number):
+                self._moved_at.pop(number, None)
+                if number in self._partitions:
+                    await self._patiently(partial(self._settle, number))
+
+    def offset(self, number: int) -> int:
+        """The last offset that the states of a partition reflect; NOTHING if it is not open."""
+        partition = self._partitions.get(number)
+        return NOTHING if partition is None else partition.offset
+
+    @property
+    def states_held(self) -> int:
+        """Decoded states at hand in this worker."""
+        return sum(partition.states_at_hand for partition in self._partitions.values())
+
+    async def _open(self, number: int) -> int:
+        partition = Partition(self.stage, number, self._store)
+        left = await partition.open()
+        await self._post.send(left)
+        self._partitions[number] = partition
+        return partition.offset
+
+    async def _rebase(self, number: int, offset: int) -> int:
+        place = Place(self.stage.name, number)
+        actual = (await self._store.load(place, ())).offset
+        await self._store.commit(place, expected=actual, offset=offset, values={}, outbox=b"")
+        return await self._open(number)
+
+    async def _step(self, number: int, records: Sequence[Record]) -> int:
+        if number not in self._partitions:
+            await self._open(number)
+        partition = self._partitions[number]
+        fresh = [record for record in records if record.offset > partition.offset]
+        if not fresh:
+            self._metrics.redis_fence_answers.labels(answer="duplicate").inc()
+            return partition.offset
+        if fresh[0].offset > partition.offset + 1 and self._sought.get(number) != partition.offset:
+            # Records are missing before this batch. Read them; if there are none (the markers of a transaction,
+            # records that retention removed), the next batch starts at the same place and is taken.
+            self._sought[number] = partition.offset
+            await self._seek_back(self.topic, number, partition.offset + 1)
+            return partition.offset
+        inputs = read_batch(fresh, self._read, self.stage.name)
+        advanced = await self._advance(partition, inputs.items, fresh[-1].offset, tuple(inputs.refused))
+        self._metrics.events_read.labels(stage=self.stage.name).inc(len(fresh))
+        for fault in inputs.faults:
+            self._metrics.dead_letters.labels(reason=fault).inc()
+        await self._send(advanced)
+        self._moved_at[number] = time.monotonic()
+        return partition.offset
+
+    async def _settle(self, number: int) -> int:
+        partition = self._partitions[number]
+        await self._send(await self._advance(partition, (), partition.offset, ()))
+        return partition.offset
+
+    async def _advance(
+        self, partition: Partition[Item], items: Sequence[Item], offset: int, refused: tuple[Posted, ...]
+    ) -> Advanced:
+        try:
+            advanced = await partition.advance(items, offset, refused)
+        except FenceLostError:
+            self._metrics.redis_fence_answers.labels(answer="conflict").inc()
+            raise
+        self._metrics.redis_fence_answers.labels(answer="applied").inc()
+        self._metrics.count_tally(self.stage.name, advanced.output.tally)
+        return advanced
+
+    async def _send(self, advanced: Advanced) -> None:
+        """Produce until the broker has it all: the states are committed, so this may only be repeated."""
+        await self._patiently(partial(self._post.send, advanced.posted))
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Repeat `work` until Redis and Kafka let it through."""
+        wait = FIRST_WAIT_S
+        while True:
+            try:
+                done = await work()
+            except FenceLostError as lost:
+                # Another worker has, or had, this partition. Drop what is at hand; the store says where it stands.
+                logger.warning("%s", lost)
+                self._partitions.clear()
+            except (StoreError, KafkaError) as trouble:
+                sentence = str(trouble) or type(trouble).__name__
+                logger.warning("%s stands still: %s", self.stage.name, sentence)
+                self._progress.not_ready(sentence)
+            else:
+                self._progress.ready()
+                return done
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, LONGEST_WAIT_S)
+
+    def _lock(self, number: int) -> asyncio.Lock:
+        return self._locks.setdefault(number, asyncio.Lock())

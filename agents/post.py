@@ -1,0 +1,70 @@
+"""The post: produces what stages emit, and returns when the broker has acknowledged all of it."""
+
+import asyncio
+import time
+from collections.abc import Iterable
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+
+from agents.advance import Posted
+from agents.metrics import Metrics
+from agents.topics import FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicNames
+from streams.decisions import Decision
+
+_decision = msgspec.json.Decoder(Decision)
+
+
+class Post:
+    """An idempotent producer with acks from all in-sync replicas. `start` it in the loop that uses it."""
+
+    def __init__(self, bootstrap_servers: str, names: TopicNames, metrics: Metrics) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._names = {name: getattr(names, name) for name in TopicNames.__struct_fields__}
+        self._metrics = metrics
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Connect. Raises KafkaError."""
+        self._producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap_servers,
+            enable_idempotence=True,
+            acks="all",
+            linger_ms=2,
+            max_request_size=MAX_STAGE_RECORD_BYTES + FRAME_BYTES,
+        )
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Send what is waiting and disconnect."""
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def send(self, posted: Iterable[Posted]) -> None:
+        """Produce in order and wait for every acknowledgement. Raises KafkaError; then all may be sent again."""
+        letters = tuple(posted)
+        if self._producer is None or not letters:
+            return
+        acknowledged = [
+            await self._producer.send(
+                self._names[letter.topic],
+                value=letter.value,
+                key=letter.key,
+                partition=letter.partition,
+                headers=list(letter.headers) or None,
+            )
+            for letter in letters
+        ]
+        await asyncio.gather(*acknowledged)
+        self._count(letters)
+
+    def _count(self, letters: Iterable[Posted]) -> None:
+        """Count the decisions that gateways now have, and how long they took from the log to the log."""
+        now_ms = time.time() * 1000
+        for letter in letters:
+            if letter.topic != "enforcement" or letter.value is None:
+                continue
+            decision = _decision.decode(letter.value)
+            self._metrics.count_decision(decision.action, decision.subject_kind, shadow=decision.shadow)
+            if letter.appended_at_ms:
+                self._metrics.append_to_decision_seconds.observe(max(0.0, now_ms - letter.appended_at_ms) / 1000)

@@ -1,0 +1,11 @@
+"""Which partition a key goes to: Kafka's own rule, so that replay, ingest and any gateway agree."""
+
+from functools import lru_cache
+
+from kafka.partitioner.default import murmur2
+
+
+@lru_cache(maxsize=200_000)
+def key_partition(key: str, partitions: int) -> int:
+    """The partition of `key` by Kafka's default partitioner (murmur2 over the UTF-8 key)."""
+    return int(murmur2(key.encode("utf-8", "surrogatepass")) & 0x7FFFFFFF) % partitions

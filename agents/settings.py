@@ -1,0 +1,87 @@
+"""Where things are: read from the environment once, at the start of a command."""
+
+import os
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from agents.topics import DEFAULT_PREFIX
+
+KEY_VARIABLE = "STILLWATCH_FINGERPRINT_KEY"
+KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
+REDIS_VARIABLE = "REDIS_URL"
+SHORTEST_KEY_BYTES = 16
+
+
+class SettingsError(Exception):
+    """A setting is missing or unusable; one sentence with the way out."""
+
+
+class Settings(Struct, frozen=True):
+    """What the environment says.
+
+    `prefix` is that of topics and Redis keys, `health_host` and `health_port` where /metrics, /healthz and /readyz
+    answer (port 0: a free one), `settle_after_s` after how many seconds without traffic the networks stage takes a
+    minute for closed.
+    """
+
+    bootstrap_servers: str
+    redis_url: str
+    prefix: str = DEFAULT_PREFIX
+    group: str = "stillwatch"
+    health_host: str = "127.0.0.1"
+    health_port: int = 9464
+    settle_after_s: float = 60.0
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings of the worker. Raises SettingsError."""
+    return Settings(
+        bootstrap_servers=bootstrap_servers(environment),
+        redis_url=_required(environment, REDIS_VARIABLE),
+        prefix=environment.get("STILLWATCH_PREFIX", DEFAULT_PREFIX),
+        group=environment.get("STILLWATCH_GROUP", "stillwatch"),
+        health_host=environment.get("STILLWATCH_HEALTH_HOST", "127.0.0.1"),
+        health_port=int(_number(environment, "STILLWATCH_HEALTH_PORT", 9464)),
+        settle_after_s=_number(environment, "STILLWATCH_SETTLE_SECONDS", 60.0),
+    )
+
+
+def bootstrap_servers(environment: Mapping[str, str] = os.environ) -> str:
+    """Kafka's addresses, `host:port` with commas between. Raises SettingsError."""
+    return _required(environment, KAFKA_VARIABLE)
+
+
+def fingerprint_key(environment: Mapping[str, str] = os.environ) -> bytes:
+    """The key of the edge fingerprint. Raises SettingsError if it is not set or too short."""
+    text = environment.get(KEY_VARIABLE, "")
+    if not text:
+        message = f"{KEY_VARIABLE} is not set: it keys the hashes that leave the gateway (`stillwatch dev up` makes one)."
+        raise SettingsError(message)
+    key = text.encode()
+    if len(key) < SHORTEST_KEY_BYTES:
+        message = f"{KEY_VARIABLE} has {len(key)} bytes; it needs at least {SHORTEST_KEY_BYTES}."
+        raise SettingsError(message)
+    return key
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name, "").strip()
+    if not value:
+        message = f"{name} is not set: `stillwatch dev up` starts a server of your own and prints the line to set it."
+        raise SettingsError(message)
+    return value
+
+
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name)
+    if text is None:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < 1_000_000:
+        message = f"{name} is {text!r}; it must be a number from 0."
+        raise SettingsError(message)
+    return number

@@ -1,0 +1,199 @@
+"""The worker: Faust agents around the lanes, health beside them, and an orderly end."""
+
+import asyncio
+import logging
+import os
+import signal
+import traceback
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import faust
+from faust.types import TP
+from prometheus_client import CollectorRegistry
+
+from agents.health import HealthServer
+from agents.inputs import read_event, read_findings, read_links
+from agents.lane import Lane
+from agents.metrics import Metrics
+from agents.post import Post
+from agents.progress import Progress, Watchdog
+from agents.settings import Settings
+from agents.store.redis import RedisStore
+from agents.topics import MAX_STAGE_RECORD_BYTES, TopicNames
+from agents.transport import OutsideLog, batches, resume_with
+from streams.policy import Policy
+from streams.stages import CampaignsStage, NetworksStage, ObserveStage
+
+logger = logging.getLogger(__name__)
+
+AGENTS: Final = ("observe", "networks", "campaigns")
+DRAIN_S: Final = 15.0
+BATCH_RECORDS: Final = 2_000
+BUG_EXIT_CODE: Final = 70
+
+
+class Worker:
+    """Runs some or all agents until it is told to stop."""
+
+    def __init__(
+        self, settings: Settings, policy: Policy, *, partitions: int, agents: Sequence[str] = AGENTS
+    ) -> None:
+        """`partitions` is that of requests and links. Raises StoreError for a bad REDIS_URL."""
+        self.registry = CollectorRegistry()
+        self.metrics = Metrics(self.registry)
+        self.progress = Progress()
+        self._settings = settings
+        self._names = TopicNames.under(settings.prefix)
+        self._store = RedisStore(
+            settings.redis_url,
+            prefix=settings.prefix,
+            observe_seconds=lambda operation, seconds: self.metrics.redis_seconds.labels(operation=operation).observe(
+                seconds
+            ),
+        )
+        self._post = Post(settings.bootstrap_servers, self._names, self.metrics)
+        self._app = _app(settings)
+        self._lanes: dict[str, Lane[Any]] = {}
+        stages = {
+            "observe": (ObserveStage(policy, partitions, partitions), self._names.requests, read_event),
+            "networks": (NetworksStage(policy), self._names.links, read_links),
+            "campaigns": (CampaignsStage(policy), self._names.findings, read_findings),
+        }
+        for name in agents:
+            stage, topic, read = stages[name]
+            lane: Lane[Any] = Lane(
+                stage,
+                topic,
+                read,  # type: ignore[arg-type]  # the table joins each stage with the reader of its items
+                store=self._store,
+                post=self._post,
+                metrics=self.metrics,
+                progress=self.progress,
+                seek_back=self._seek_back,
+                fail=_fail,
+            )
+            self._lanes[topic] = lane
+            _declare(self._app, name, lane, self._report)
+        resume_with(self._app, offsets=self._resume, outside_log=self._outside)
+        self._app.on_partitions_assigned.connect(self._assigned)  # type: ignore[arg-type]  # mode's types
+        self._app.on_partitions_revoked.connect(self._revoked)  # type: ignore[arg-type]
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT, then finish the batches in hand. Raises StoreError, KafkaError at the start."""
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+        await self._store.check()
+        await self._post.start()
+        watchdog = Watchdog(self.progress)
+        health = HealthServer(
+            self.progress, self.registry, host=self._settings.health_host, port=self._settings.health_port
+        )
+        with health:
+            logger.info("Metrics and health on http://%s:%d", self._settings.health_host, health.port)
+            self.progress.heartbeat()
+            watchdog.start()
+            self._app.finalize()
+            await self._app.start()
+            self.progress.ready()
+            watch = asyncio.create_task(self._watch())
+            await stop.wait()
+            self.progress.not_ready("The worker is stopping.")
+            watch.cancel()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._app.stop(), DRAIN_S)
+            await self._post.stop()
+            await self._store.close()
+            watchdog.stop()
+
+    async def _resume(self, starts: Mapping[TP, int]) -> Mapping[TP, int]:
+        """Where the store stands: Redis is the truth about what was done, the consumer group only a hint."""
+        resumed: dict[TP, int] = {}
+        for tp, committed in starts.items():
+            offset = await self._lanes[tp.topic].resume(tp.partition)
+            if offset == 0 and committed > 0:
+                logger.warning("Redis holds nothing of %s/%d: building it again from the log.", tp.topic, tp.partition)
+                self.metrics.rebuilt_partitions.inc()
+            resumed[tp] = offset
+        return resumed
+
+    async def _outside(self, outside: OutsideLog) -> None:
+        """The log does not have what the store expects next: go on with what it has, states kept."""
+        await self._lanes[outside.tp.topic].rebase(outside.tp.partition, outside.beginning - 1)
+
+    async def _seek_back(self, topic: str, partition: int, offset: int) -> None:
+        await self._app.consumer.seek(TP(topic, partition), offset)
+
+    async def _assigned(self, _app: object, assigned: set[TP], **_: object) -> None:
+        self.progress.assigned(assigned)
+
+    async def _revoked(self, _app: object, revoked: set[TP], **_: object) -> None:
+        self.progress.revoked(revoked)
+        for tp in revoked:
+            self.metrics.forget(tp.topic, tp.partition)
+            self._lanes[tp.topic].revoke([tp.partition])
+
+    def _report(self, topic: str, partition: int) -> None:
+        """Show where a partition stands."""
+        position = self._lanes[topic].offset(partition) + 1
+        tp = TP(topic, partition)
+        end = max(position, self._app.consumer.highwater(tp) or 0)
+        self.progress.advanced((topic, partition), position, end)
+        self.metrics.place(topic, partition, position=position, end_offset=end)
+
+    async def _watch(self) -> None:
+        """Once a second: the loop turns, where every partition stands, and what was left for later."""
+        while True:
+            self.progress.heartbeat()
+            for tp in self._app.consumer.assignment():
+                if self._lanes[tp.topic].offset(tp.partition) >= 0:
+                    self._report(tp.topic, tp.partition)
+                else:
+                    self.progress.advanced(tp, 0, self._app.consumer.highwater(tp) or 0)
+            for topic, lane in self._lanes.items():
+                if topic == self._names.links:
+                    await lane.settle(self._settings.settle_after_s)
+                if topic != self._names.findings:
+                    self.metrics.windows_held.labels(stage=lane.stage.name).set(lane.states_held)
+            await asyncio.sleep(1.0)
+
+
+def _app(settings: Settings) -> faust.App:
+    """The Faust app: no web server, no tables, no topics of its own, acknowledgement after the work."""
+    return faust.App(
+        settings.group,
+        broker=";".join(f"stillwatch://{server}" for server in settings.bootstrap_servers.split(",")),
+        store="memory://",
+        autodiscover=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        web_enabled=False,
+        broker_max_poll_records=BATCH_RECORDS,
+        broker_max_poll_interval=60.0,
+        consumer_max_fetch_size=MAX_STAGE_RECORD_BYTES + 1024 * 1024,
+        consumer_auto_offset_reset="earliest",
+        stream_wait_empty=True,
+    )
+
+
+def _declare(app: faust.App, name: str, lane: Lane[Any], report: Any) -> None:  # noqa: ANN401
+    """Declare the agent of a lane: nothing but data around one step."""
+
+    async def agent(stream: faust.StreamT[Any]) -> None:
+        async for event in stream.events():
+            tp = event.message.tp
+            await lane.take(tp.partition, event.value)
+            report(tp.topic, tp.partition)
+
+    app.agent(batches(app, lane.topic), name=name)(agent)
+
+
+def _fail(error: BaseException) -> None:
+    """End the process on a bug: nothing is acknowledged, and whoever takes over meets the same batch."""
+    logger.critical("A bug: %s", "".join(traceback.format_exception(error)))
+    logging.shutdown()
+    os._exit(BUG_EXIT_CODE)
