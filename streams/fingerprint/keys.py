@@ -31,7 +31,8 @@ class Keys:
         # BLAKE2b takes 64 bytes of key at most; hashing first lets a longer one count in full.
         whole = hashlib.blake2b(key).digest()
         self._keyed = {
-            field: hashlib.blake2b(digest_size=HASH_BYTES, key=whole, person=field.encode()) for field in get_args(Field)
+            field: hashlib.blake2b(digest_size=HASH_BYTES, key=whole, person=field.encode())
+            for field in get_args(Field)
         }
 
     def hash(self, field: Field, text: str) -> str:

@@ -4,7 +4,9 @@ Two requests made from one template differ only in their slots, so their templat
 a quoted string, a code span or block, an address, a path, a file name or any other literal that is not a plain
 word; neighbouring slots are one, so that a list of three numbers equals a list of five. The variable tail of a
 fixed instruction goes too: the template ends at a colon, a tag, a heading or a separator once the instruction
-before it names a subject, and at the end of a line once the line is long enough to be the whole instruction.
+before it names a subject, and at the end of a line once the line is long enough to be the whole instruction. An
+instruction that follows its input ("<question>, newline, Think step by step and put the final answer last.") is found
+by the words that command a model.
 
 The work is bounded whatever comes: at most `HEAD_CHARACTERS` + `TAIL_CHARACTERS` characters of a text are read.
 Every alternative of the expression below is possessive and stops at the character that could open it again, so
@@ -17,7 +19,7 @@ import unicodedata
 from typing import NamedTuple
 
 from streams.fingerprint.memory import Memory
-from streams.fingerprint.words import STOP_WORDS
+from streams.fingerprint.words import COMMAND_WORDS, STOP_WORDS
 
 HEAD_CHARACTERS = 4096
 """How much of a text is read from its beginning."""
@@ -28,17 +30,23 @@ TAIL_CHARACTERS = 512
 SLOT = "0"
 """What stands for a slot. It is itself a number, so masking a template again changes nothing."""
 
-MAX_TEMPLATE_WORDS = 96
+MAX_TEMPLATE_WORDS = 64
 """The template is the first so many words and slots; what follows is rarely the instruction."""
 
 MIN_TEMPLATE_WORDS = 3
 """A template with fewer words (slots do not count) is too generic to tie anyone to anyone."""
 
 MIN_SUBJECTS_BEFORE_END = 2
-"""The template ends early only after so many words that are not stop words: "do this for me:" instructs nothing."""
+"""The template ends early only after so many different words with a subject: "do this for me:" instructs nothing."""
 
 MIN_WORDS_BEFORE_LINE_END = 8
 """A line of at least so many words is taken for the whole instruction, and what follows for its input."""
+
+MAX_CLOSING_TOKENS = 64
+"""A last line of more tokens is part of a document, not an instruction after it."""
+
+MIN_COMMANDS = 2
+"""A last line with fewer different commands is not taken for the instruction."""
 
 MAX_WORD_CHARACTERS = 24
 """A longer run of letters is a literal (base64, a key), not a word."""
@@ -63,10 +71,8 @@ _NAMES = frozenset({"c++", "c#", "f#"})
 _FIRST_IDEOGRAPH = "\u2e80"
 _MIN_SEPARATOR_CHARACTERS = 3
 _SLOT_WORDS = (SLOT,)
-
-
+_NO_SUBJECTS = STOP_WORDS | {SLOT}
 _MAX_TEMPLATE_TOKENS = 4 * MAX_TEMPLATE_WORDS
-
 _PLAIN, _SLOT, _LINE_END, _HEADING, _MARKUP, _COLON = range(6)
 _SLOT_OR_COLON = frozenset({_SLOT, _COLON})
 
@@ -103,6 +109,16 @@ class Masker:
         return Masked(self._template(tokens), tokens)
 
     def _template(self, tokens: list[str]) -> list[str]:
+        """Return the words of the instruction, which opens `tokens` or, after its input, is their last line."""
+        opening = self._instruction(tokens)
+        closing = self._instruction(_last_line(tokens))
+        if _commands(closing) < MIN_COMMANDS or not _is_instruction(closing, _COLON):
+            return opening
+        reaches_the_end = opening[-len(closing) :] == closing
+        before = opening[: -len(closing)] if reaches_the_end else opening
+        return closing if _commands(closing) > _commands(before) else opening
+
+    def _instruction(self, tokens: list[str]) -> list[str]:
         """Return the words of the instruction that opens `tokens`, neighbouring slots merged."""
         known = self._known
         template: list[str] = []
@@ -121,25 +137,36 @@ class Masker:
         return template[:MAX_TEMPLATE_WORDS]
 
 
+def _last_line(tokens: list[str]) -> list[str]:
+    """Return the tokens of the last of several lines; nothing for a single line, or when the last one is long."""
+    latest_first = tokens[: -MAX_CLOSING_TOKENS - 1 : -1]
+    if "\n" not in latest_first:
+        return []
+    return tokens[len(tokens) - latest_first.index("\n") :]
+
+
+def _commands(template: list[str]) -> int:
+    """Return how many different words of `template` tell a model what to do."""
+    return len(COMMAND_WORDS.intersection(template))
+
+
 def _is_instruction(template: list[str], kind: int) -> bool:
     """Return whether `template` may end at a token of `kind`: whether it is an instruction by itself."""
     said = len(template) - template.count(SLOT)
     if kind == _LINE_END:
         return said >= MIN_WORDS_BEFORE_LINE_END
-    if said < MIN_TEMPLATE_WORDS:
-        return False
-    return sum(word not in STOP_WORDS for word in template) - template.count(SLOT) >= MIN_SUBJECTS_BEFORE_END
+    return said >= MIN_TEMPLATE_WORDS and len({*template} - _NO_SUBJECTS) >= MIN_SUBJECTS_BEFORE_END
 
 
 def bounded(text: str) -> str:
     """Return `text`, or the beginning and the end of it when it is longer than both together."""
     if len(text) <= HEAD_CHARACTERS + TAIL_CHARACTERS:
         return text
-    return f"{text[:HEAD_CHARACTERS]}\n{text[-TAIL_CHARACTERS:]}"
+    return f"{text[:HEAD_CHARACTERS]} {text[-TAIL_CHARACTERS:]}"
 
 
 def normalised(text: str) -> str:
-    """Return `text` in lower case, with compatibility forms and quotation marks unified, without invisible characters."""
+    """Return `text` in lower case, with compatibility forms and quotes unified, without invisible characters."""
     if text.isascii():
         return text.lower()
     # Lowering a letter may leave a form that NFKC unifies, hence twice.
@@ -155,7 +182,7 @@ def normalised(text: str) -> str:
 
 def tokenised(text: str) -> list[str]:
     """Return the tokens of `text`: runs without spaces, line ends, and quoted text as slots; some are empty."""
-    text = _QUOTED.sub(_slot_for_quoted, normalised(bounded(text)))
+    text = _QUOTED.sub(_slot_for_quoted, normalised(bounded(text))).strip()
     return text.replace("\n", " \n ").replace("\t", " ").replace("\r", " ").split(" ")
 
 

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.fingerprint.masking import HEAD_CHARACTERS, SLOT, TAIL_CHARACTERS, Masker, bounded, tokenised
+from streams.fingerprint.masking import (
+    HEAD_CHARACTERS,
+    MAX_TEMPLATE_WORDS,
+    SLOT,
+    TAIL_CHARACTERS,
+    Masker,
+    bounded,
+    tokenised,
+)
 
 MASKER = Masker()
 
@@ -59,6 +67,25 @@ def test_only_a_slot_differs_so_the_template_is_the_same(one: str, other: str) -
 )
 def test_the_words_differ_so_the_template_does(one: str, other: str) -> None:
     assert template(one) != template(other)
+
+
+def test_an_instruction_after_its_input_is_the_template() -> None:
+    closing = "Think step by step and put the final answer last."
+    questions = ["Of 12 stamps, seven are blue. How many are not, if none is lost?", "Why is the sky blue?\n\nAnd red?"]
+    assert {template(f"{question}\n\n{closing}\n") for question in questions} == {template(closing)}
+
+
+def test_an_instruction_after_a_long_document_is_the_template() -> None:
+    closing = "Summarise the text above in three bullet points."
+    assert template("Cats purr and sleep. " * 2_000 + "\n" + closing) == template(closing)
+
+
+def test_an_instruction_before_its_input_stays_the_template_whatever_the_input_ends_with() -> None:
+    opening = "Solve the problem below, show every step and state the final answer at the end."
+    endings = ["How many are not blue?", "Explain the result.", "Final answer:"]
+    assert {template(f"{opening}\n\nOf 12 stamps five are blue.\n\n{ending}") for ending in endings} == {
+        template(opening)
+    }
 
 
 def test_an_apostrophe_in_a_word_opens_no_quotation() -> None:
@@ -130,5 +157,5 @@ def test_a_text_at_the_bound_is_read_whole() -> None:
 
 
 def test_a_template_is_no_longer_than_its_bound() -> None:
-    assert len(MASKER.mask("word 请请请请 " * 1_000).template) == 96
+    assert len(MASKER.mask("word 请请请请 " * 1_000).template) == MAX_TEMPLATE_WORDS
     assert SLOT not in MASKER.mask("plain words only").template
