@@ -94,9 +94,13 @@ def _record(folder: Path, process: ServerProcess) -> None:
 
 def is_running(process: ServerProcess) -> bool:
     """Say whether this very process still runs: not one that came to have its pid, and not a zombie."""
-    with contextlib.suppress(ChildProcessError):  # it is our child only if this very Python process started it
+    if _started(process.pid) == process.started:
+        return True
+    with contextlib.suppress(
+        ChildProcessError
+    ):  # it is our child, to be reaped, only if this Python process started it
         os.waitpid(process.pid, os.WNOHANG)
-    return _started(process.pid) == process.started
+    return False
 
 
 def stop(processes: Sequence[ServerProcess], *, patience_seconds: float) -> None:
@@ -180,8 +184,9 @@ def _started(pid: int) -> str | None:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return None
-    state, ticks_since_boot = fields[0], fields[19]
-    return None if state in b"ZX" else f"{boot}:{int(ticks_since_boot)}"
+    state, threads, ticks_since_boot = fields[0], int(fields[17]), int(fields[19])
+    # A JVM that ends is a zombie while its other threads still close files and ports: it is gone when they are.
+    return None if state in b"ZX" and threads <= 1 else f"{boot}:{ticks_since_boot}"
 
 
 def _started_by_ps(pid: int) -> str | None:

@@ -1,0 +1,46 @@
+import pytest
+
+from agents import topics
+from agents.topics import TopicError, TopicNames
+
+
+def test_the_names_are_the_contracts() -> None:
+    assert TopicNames.under("stillwatch") == TopicNames()
+    assert TopicNames().requests == "stillwatch.requests"
+    assert TopicNames().dlq == "stillwatch.dlq"
+
+
+def test_a_prefix_isolates_every_topic() -> None:
+    names = TopicNames.under("test-1")
+    assert all(spec.name.startswith("test-1.") for spec in topics.specs(names))
+    assert len({spec.name for spec in topics.specs(names)}) == 6
+
+
+def test_only_what_is_keyed_by_account_or_link_is_cut_into_more_partitions() -> None:
+    partitions = {spec.name: spec.partitions for spec in topics.specs(TopicNames(), partitions=3)}
+    assert partitions == {
+        topics.REQUESTS: 3,
+        topics.LINKS: 3,
+        topics.FINDINGS: 1,
+        topics.ENFORCEMENT: 3,
+        topics.ALERTS: 1,
+        topics.DLQ: 1,
+    }
+
+
+def test_what_windows_are_rebuilt_from_outlives_the_longest_window() -> None:
+    longest_window_ms = 28 * 24 * 60 * 60 * 1000
+    kept = {spec.name: spec.retention_ms for spec in topics.specs(TopicNames())}
+    assert min(kept[topics.REQUESTS], kept[topics.LINKS], kept[topics.FINDINGS]) > longest_window_ms
+
+
+@pytest.mark.parametrize(("copies", "in_sync"), [(1, "1"), (2, "1"), (3, "2")])
+def test_a_write_waits_for_all_copies_but_one(copies: int, in_sync: str) -> None:
+    assert {spec.configs(copies)["min.insync.replicas"] for spec in topics.specs(TopicNames())} == {in_sync}
+
+
+@pytest.mark.parametrize("servers", ["nonsense:port", "127.0.0.1:1"])
+def test_a_kafka_that_does_not_answer_is_one_sentence(servers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "ADMIN_TIMEOUT_MS", 200)
+    with pytest.raises(TopicError, match=f"^the topics could not be created at {servers}: "):
+        topics.create_topics(servers)
