@@ -31,8 +31,8 @@ class OutsideLog(Struct, frozen=True):
 ResumeOffsets = Callable[[Mapping[TP, int]], Awaitable[Mapping[TP, int]]]
 """From where the consumer group would start each assigned partition, to where to start it instead.
 
-A partition left out of the answer starts where the group would. Called after every rebalance, before the first batch.
-What it raises ends the worker, so an outage that will pass is waited for inside, for less than
+A partition left out of the answer starts where the group would. Called at least once after every rebalance,
+before the first batch. What it raises ends the worker, so an outage that will pass is waited for inside, for less than
 `broker_request_timeout`."""
 
 ReportOutsideLog = Callable[[OutsideLog], Awaitable[None]]
@@ -53,6 +53,7 @@ class Delivered:
     def __init__(self) -> None:
         self._waiting: deque[int] = deque()
         self._acked: set[int] = set()
+        self._closed = False
         self.committable: int | None = None
         """One past the last record of the longest run of acknowledged batches; None before the first."""
 
@@ -62,8 +63,14 @@ class Delivered:
 
     def acknowledge(self, lasts: Iterable[int]) -> None:
         """Note that the batches ending at `lasts` are done, in whatever order; move `committable` as far as it goes."""
+        if self._closed:
+            return
         self._acked.update(lasts)
         while self._waiting and self._waiting[0] in self._acked:
             last = self._waiting.popleft()
             self._acked.discard(last)
             self.committable = last + 1
+
+    def close(self) -> None:
+        """Let `committable` stay where it is, whatever is acknowledged from now on."""
+        self._closed = True
