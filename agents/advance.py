@@ -115,5 +115,3 @@ class Partition(Generic[Item]):
         surplus = len(self._states.held) - self._limit
         for key in list(self._states.held)[: max(0, surplus)]:
             del self._states.held[key]
-
-

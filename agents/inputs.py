@@ -7,8 +7,8 @@ import msgspec
 from msgspec import Struct
 
 from agents.advance import Posted
-from agents.deadletters import Refusal, classify, dead_letter, decode_event
 from agents.deadletters import Reason as Fault
+from agents.deadletters import Refusal, classify, dead_letter, decode_event
 from agents.transport import Record
 from streams.findings import Findings
 from streams.links import Links

@@ -15,9 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from agents.deadletters import Reason, Refusal, dead_letter
-from streams import events
 from streams.decisions import Decision
-from streams.events import RequestEvent
+from streams.events import RequestEvent, RequestRecord
 from streams.findings import Findings
 from streams.links import Links
 
@@ -26,24 +25,6 @@ CONTRACT_VERSION = "1.0.0"
 
 JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 KAFKA_BINDING = "0.5.0"
-
-
-class ContentPart(events.ContentPart, frozen=True, gc=False):
-    """One part of a message: its `type` (text, image, tool_use, tool_result, ...) and the text, if it has one."""
-
-    content: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET  # type: ignore[assignment]  # `Raw(b"")` cannot be written
-
-
-class Message(events.Message, frozen=True, gc=False):
-    """One message of the conversation; `content` is text or a list of parts."""
-
-    content: str | list[ContentPart] | None = None  # type: ignore[assignment]  # the part above
-
-
-class RequestRecord(events.RequestRecord, frozen=True, kw_only=True, gc=False):
-    """One request as the gateway saw it, with its text. It never leaves the gateway."""
-
-    messages: list[Message] | None = None  # type: ignore[assignment]  # the message above
 
 
 STRUCTS: Mapping[str, type[Struct]] = MappingProxyType(

@@ -11,6 +11,7 @@ KEY_VARIABLE = "STILLWATCH_FINGERPRINT_KEY"
 KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 REDIS_VARIABLE = "REDIS_URL"
 SHORTEST_KEY_BYTES = 16
+LARGEST_NUMBER = 65_535
 
 
 class SettingsError(Exception):
@@ -56,7 +57,9 @@ def fingerprint_key(environment: Mapping[str, str] = os.environ) -> bytes:
     """The key of the edge fingerprint. Raises SettingsError if it is not set or too short."""
     text = environment.get(KEY_VARIABLE, "")
     if not text:
-        message = f"{KEY_VARIABLE} is not set: it keys the hashes that leave the gateway (`stillwatch dev up` makes one)."
+        message = (
+            f"{KEY_VARIABLE} is not set: it keys every hash that leaves the gateway; `stillwatch dev up` makes one."
+        )
         raise SettingsError(message)
     key = text.encode()
     if len(key) < SHORTEST_KEY_BYTES:
@@ -81,7 +84,7 @@ def _number(environment: Mapping[str, str], name: str, default: float) -> float:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not 0 <= number < 1_000_000:
-        message = f"{name} is {text!r}; it must be a number from 0."
+    if not 0 <= number <= LARGEST_NUMBER:
+        message = f"{name} is {text!r}; it must be a number from 0 to {LARGEST_NUMBER}."
         raise SettingsError(message)
     return number

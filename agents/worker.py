@@ -37,9 +37,7 @@ BUG_EXIT_CODE: Final = 70
 class Worker:
     """Runs some or all agents until it is told to stop."""
 
-    def __init__(
-        self, settings: Settings, policy: Policy, *, partitions: int, agents: Sequence[str] = AGENTS
-    ) -> None:
+    def __init__(self, settings: Settings, policy: Policy, *, partitions: int, agents: Sequence[str] = AGENTS) -> None:
         """`partitions` is that of requests and links. Raises StoreError for a bad REDIS_URL."""
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
@@ -56,7 +54,7 @@ class Worker:
         self._post = Post(settings.bootstrap_servers, self._names, self.metrics)
         self._app = _app(settings)
         self._lanes: dict[str, Lane[Any]] = {}
-        stages = {
+        stages: dict[str, tuple[Any, str, Any]] = {
             "observe": (ObserveStage(policy, partitions, partitions), self._names.requests, read_event),
             "networks": (NetworksStage(policy), self._names.links, read_links),
             "campaigns": (CampaignsStage(policy), self._names.findings, read_findings),
@@ -66,7 +64,7 @@ class Worker:
             lane: Lane[Any] = Lane(
                 stage,
                 topic,
-                read,  # type: ignore[arg-type]  # the table joins each stage with the reader of its items
+                read,
                 store=self._store,
                 post=self._post,
                 metrics=self.metrics,

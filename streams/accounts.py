@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
+from streams.capabilities import POSITION, CapabilityDays, focus, note
 from streams.distinct import Distinct
-from streams.events import CAPABILITIES, RequestEvent
+from streams.events import CAPABILITIES, Capability, RequestEvent
 from streams.windows import DAY_MS, HOUR_MS, Counts, Windows
 
 SPAN_HOURS = 24
@@ -16,8 +17,9 @@ TOP_TEMPLATES = 8
 WEEK_HOURS = 168
 _GAP_WEIGHT = 1 / 32
 _GAP_CEILING_MS = HOUR_MS
-_CAPABILITY_INDEX = {name: index for index, name in enumerate(CAPABILITIES)}
-_EXTRACTED = frozenset(CAPABILITIES) - {"other"}
+_TEMPLATES_BEFORE_HALVING = 1024
+_FIRST_ERROR_STATUS = 400
+_EXTRACTED: frozenset[Capability] = frozenset(CAPABILITIES) - {"other"}
 
 
 class Enforcement(Struct, array_like=True):
@@ -48,7 +50,7 @@ class AccountState(Struct, array_like=True):
     conversations: Distinct = field(default_factory=Distinct)
     top_templates: dict[str, int] = field(default_factory=dict)
     template_requests: int = 0
-    capability_days: dict[int, dict[int, int]] = field(default_factory=dict)
+    capability_days: CapabilityDays = field(default_factory=dict)
     active_hours: bytes = b""
     gap_mean_ms: float = 0.0
     gap_variance: float = 0.0
@@ -80,7 +82,7 @@ class AccountView(NamedTuple):
     conversations: int
     top_template_share: float
     capability_share: float
-    capability: str
+    capability: Capability
     gap_variation: float
     lifetime_requests: int
     p_value: float | None = None
@@ -92,7 +94,7 @@ def counts_of(event: RequestEvent) -> Counts:
         1,
         event.input_tokens,
         event.output_tokens,
-        1 if event.status_code >= 400 else 0,
+        1 if event.status_code >= _FIRST_ERROR_STATUS else 0,
         1 if event.finish_reason == "refusal" else 0,
     )
 
@@ -111,7 +113,7 @@ def fold_event(state: AccountState, event: RequestEvent, at_ms: int, counts: Cou
         state.templates.add(event.template_hash, hour)
         _note_template(state, event.template_hash)
     _note_profile(state, event)
-    _note_capability(state, event, at_ms // DAY_MS)
+    note(state.capability_days, at_ms // DAY_MS, POSITION[event.capability], 1)
     _note_hour(state, hour)
     _note_gap(state, at_ms)
     state.requests += 1
@@ -124,7 +126,7 @@ def view_of(state: AccountState, as_of_ms: int) -> AccountView:
     hour = as_of_ms // HOUR_MS
     day = state.windows.total("hours", as_of_ms)
     last_hour = state.windows.total("minutes", as_of_ms)
-    capability, share = _focus(state, as_of_ms // DAY_MS)
+    capability, share = focus(state.capability_days, as_of_ms // DAY_MS, _EXTRACTED)
     active = int.from_bytes(state.active_hours)
     first_hour = hour - SPAN_HOURS + 1
     return AccountView(
@@ -154,7 +156,7 @@ def view_of(state: AccountState, as_of_ms: int) -> AccountView:
 
 
 def gap_variation(state: AccountState) -> float:
-    """Coefficient of variation of the time between requests: 0 is a metronome, 1 is a Poisson process, more is bursts."""
+    """Coefficient of variation of the time between requests: 0 is a metronome, 1 a Poisson process, more is bursts."""
     return state.gap_variance**0.5 / state.gap_mean_ms if state.gap_mean_ms > 0 else 0.0
 
 
@@ -172,7 +174,7 @@ def _note_profile(state: AccountState, event: RequestEvent) -> None:
 
 
 def _note_template(state: AccountState, template: str) -> None:
-    """Count the commonest templates (Misra and Gries, "Finding repeated elements", 1982); halve now and then to slide."""
+    """Count the commonest templates (Misra and Gries, "Finding repeated elements", 1982); halving makes it slide."""
     top = state.top_templates
     state.template_requests += 1
     if template in top or len(top) < TOP_TEMPLATES:
@@ -182,23 +184,9 @@ def _note_template(state: AccountState, template: str) -> None:
             top[key] -= 1
             if top[key] == 0:
                 del top[key]
-    if state.template_requests >= 1024:
+    if state.template_requests >= _TEMPLATES_BEFORE_HALVING:
         state.template_requests //= 2
         state.top_templates = {key: count // 2 for key, count in top.items() if count > 1}
-
-
-def _note_capability(state: AccountState, event: RequestEvent, day: int) -> None:
-    days = state.capability_days
-    counts = days.get(day)
-    if counts is None:
-        newest = max(days, default=day)
-        if day <= newest - 28:
-            return
-        counts = days[day] = {}
-        for old in [key for key in days if key <= max(newest, day) - 28]:
-            del days[old]
-    index = _CAPABILITY_INDEX[event.capability]
-    counts[index] = counts.get(index, 0) + 1
 
 
 def _note_hour(state: AccountState, hour: int) -> None:
@@ -239,20 +227,6 @@ def _top_template_share(state: AccountState) -> float:
     if state.template_requests == 0:
         return 0.0
     return max(state.top_templates.values(), default=0) / state.template_requests
-
-
-def _focus(state: AccountState, day: int) -> tuple[str, float]:
-    """The capability asked for most often today and yesterday, `other` left out, and its share of all requests."""
-    totals: dict[int, int] = {}
-    for index in (day - 1, day):
-        for capability, count in state.capability_days.get(index, {}).items():
-            totals[capability] = totals.get(capability, 0) + count
-    everything = sum(totals.values())
-    named = {CAPABILITIES[index]: count for index, count in totals.items() if CAPABILITIES[index] in _EXTRACTED}
-    if not named:
-        return "other", 0.0
-    capability = min(named, key=lambda name: (-named[name], name))
-    return capability, named[capability] / everything
 
 
 TYPICAL = AccountView(

@@ -24,8 +24,8 @@ class Finding(Struct, frozen=True):
 class Findings(Struct, frozen=True):
     """A record on `stillwatch.findings`: what one batch of `networks` found.
 
-    Sources are as in `streams.links.Links`; `part` tells apart what was found at one offset: 0 by the batch that ended there, 1 and on by looking again when
-    nothing more came.
+    Sources are as in `streams.links.Links`. `part` tells apart what was found at one offset: 0 by the batch that ended
+    there, 1 and on by looking again when nothing more came.
     """
 
     source_partition: NonNegative

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from msgspec import Struct, field
 
+from streams.capabilities import CapabilityDays, focus, note
 from streams.distinct import Distinct
-from streams.events import CAPABILITIES
+from streams.events import CAPABILITIES, Capability
 from streams.links import LinkDelta, LinkKind
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, Counts, Windows
 
@@ -53,7 +54,7 @@ class NetworkState(Struct, array_like=True):
     young_accounts: Distinct = field(default_factory=Distinct)
     parties: Distinct = field(default_factory=Distinct)
     networks: Distinct = field(default_factory=Distinct)
-    capability_days: dict[int, dict[int, int]] = field(default_factory=dict)
+    capability_days: CapabilityDays = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
     crowded: bool = False
     requests: int = 0
@@ -75,7 +76,7 @@ class NetworkView(NamedTuple):
     parties: int
     networks: int
     active_hours: int
-    capability: str
+    capability: Capability
     capability_share: float
     ripe_accounts: int
     ripe_parties: int
@@ -100,7 +101,8 @@ def fold_delta(state: NetworkState, delta: LinkDelta) -> bool:
         state.young_accounts.add(delta.account_id, hour, window_hours=WEEK_HOURS)
     if delta.network_hash is not None:
         state.networks.add(delta.network_hash, hour, window_hours=WEEK_HOURS)
-    _note_capabilities(state, delta, at_ms // DAY_MS)
+    for position, requests in delta.capabilities.items():
+        note(state.capability_days, at_ms // DAY_MS, position, requests)
     if delta.kind in TYING_KINDS and not delta.exempt:
         _note_member(state, delta)
     return late
@@ -110,7 +112,7 @@ def view_of(state: NetworkState, kind: LinkKind, as_of_ms: int, everybody: int) 
     """The link as signals see it at `as_of_ms`, of `everybody` accounts that are known."""
     hour = as_of_ms // HOUR_MS
     day = state.windows.total("hours", as_of_ms)
-    capability, share = _focus(state, as_of_ms // DAY_MS)
+    capability, share = focus(state.capability_days, as_of_ms // DAY_MS, CAPABILITIES)
     ripe = [member for member in state.members.values() if member.ripe]
     return NetworkView(
         kind=kind,
@@ -152,11 +154,12 @@ def synchrony(hours: list[int]) -> float:
     For a random active hour of a random member: the share of the other members that are active in it too.
     Each entry is a bitmap of 24 hours.
     """
-    if len(hours) < 2:
+    others = len(hours) - 1
+    if others < 1:
         return 0.0
     active = [sum(bitmap >> bit & 1 for bitmap in hours) for bit in range(_DAY_HOURS)]
     total = sum(active)
-    return sum(count * (count - 1) for count in active) / (total * (len(hours) - 1)) if total else 0.0
+    return sum(count * (count - 1) for count in active) / (total * others) if total else 0.0
 
 
 def _parties(state: NetworkState) -> set[str]:
@@ -168,19 +171,6 @@ def _hours_at(member: Member, hour: int) -> int:
     """The member's bitmap shifted so that bit 0 is `hour`."""
     behind = hour - member.last_minute // 60
     return (member.hours << behind) & _DAY_MASK if 0 <= behind < _DAY_HOURS else 0
-
-
-def _note_capabilities(state: NetworkState, delta: LinkDelta, day: int) -> None:
-    days = state.capability_days
-    counts = days.get(day)
-    if counts is None:
-        if day <= max(days, default=day) - 28:
-            return
-        counts = days[day] = {}
-        for old in [key for key in days if key <= max(days) - 28]:
-            del days[old]
-    for index, requests in delta.capabilities.items():
-        counts[index] = counts.get(index, 0) + requests
 
 
 def _note_member(state: NetworkState, delta: LinkDelta) -> None:
@@ -214,18 +204,6 @@ def _note_hour(member: Member, hour: int) -> None:
         member.hours = ((member.hours << min(ahead, _DAY_HOURS)) | 1) & _DAY_MASK
     elif -ahead < _DAY_HOURS:
         member.hours |= 1 << -ahead
-
-
-def _focus(state: NetworkState, day: int) -> tuple[str, float]:
-    """The capability asked for most over this link today and yesterday, and its share."""
-    totals: dict[int, int] = {}
-    for index in (day - 1, day):
-        for capability, count in state.capability_days.get(index, {}).items():
-            totals[capability] = totals.get(capability, 0) + count
-    if not totals:
-        return "other", 0.0
-    top = min(totals, key=lambda index: (-totals[index], index))
-    return CAPABILITIES[top], totals[top] / sum(totals.values())
 
 
 TYPICAL = NetworkView(

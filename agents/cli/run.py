@@ -19,7 +19,7 @@ from streams.policy import Policy
 
 @click.command()
 @click.option("--agents", "names", default=",".join(AGENTS), show_default=True, help="Which agents, with commas.")
-@click.option("--policy", "policy_path", type=click.Path(path_type=Path), help="Another policy than deploy/policy.toml.")
+@click.option("--policy", "policy_path", type=click.Path(path_type=Path), help="Instead of deploy/policy.toml.")
 def run(names: str, policy_path: Path | None) -> None:
     """Read request events, keep windows, emit decisions, until SIGTERM or Ctrl-C.
 

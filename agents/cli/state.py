@@ -82,13 +82,13 @@ async def _account(store: RedisStore, account_id: str, partitions: int) -> Rows 
         *_window_rows(account.windows),
         ("active", f"{view.active_hours} of the last 24 hours, {view.active_hours_7d} of the last 168"),
         ("rhythm", f"variation of the gap between requests {view.gap_variation:.2f} (0 is a metronome)"),
-        ("distinct, 24 h", f"{view.addresses} addresses, {view.user_agents} user agents, {view.templates} templates, "
-                           f"{view.conversations} conversations"),
+        ("distinct, 24 h", f"{view.addresses} addresses, {view.user_agents} user agents"),
+        ("", f"{view.templates} templates, {view.conversations} conversations"),
         ("top template", f"{view.top_template_share:.0%} of its requests"),
         ("capabilities", _capabilities(account.capability_days.values())),
         ("late events", str(account.late)),
         ("enforcement", _enforcement(account.enforcement)),
-    ]  # fmt: skip
+    ]
 
 
 async def _link(store: RedisStore, kind: LinkKind, value: str, partitions: int) -> Rows | None:
@@ -107,12 +107,12 @@ async def _link(store: RedisStore, kind: LinkKind, value: str, partitions: int) 
         ("link", f"{kind} {value}"),
         ("seen", f"until {_time(link.windows.newest_ms)}, {link.requests} requests"),
         *_window_rows(link.windows),
-        ("distinct, 7 d", f"{view.accounts} accounts ({view.young_accounts} younger than 7 days), "
-                          f"{view.parties} parties, {view.networks} networks"),
+        ("distinct, 7 d", f"{view.accounts} accounts, {view.young_accounts} of them younger than 7 days"),
+        ("", f"{view.parties} parties, {view.networks} networks"),
         ("members", f"{len(link.members)} listed, {view.ripe_accounts} came back, {reported} named in findings"),
         ("synchrony", f"{view.synchrony:.0%}"),
         ("capabilities", _capabilities(link.capability_days.values())),
-    ]  # fmt: skip
+    ]
 
 
 async def _campaign(store: RedisStore, campaign_id: str) -> Rows | None:
@@ -143,11 +143,8 @@ def _window_rows(windows: Windows) -> Rows:
     rows: Rows = []
     for title, resolution in (("last 60 minutes", "minutes"), ("last 24 hours", "hours"), ("last 28 days", "days")):
         total = windows.total(resolution, windows.newest_ms)  # type: ignore[arg-type]  # the three literals above
-        rows.append((
-            title,
-            f"{total.requests} requests, {total.input_tokens} input and {total.output_tokens} output tokens, "
-            f"{total.errors} errors, {total.refusals} refusals",
-        ))  # fmt: skip
+        rows.append((title, f"{total.requests} requests, {total.errors} errors, {total.refusals} refusals"))
+        rows.append(("", f"{total.input_tokens} input tokens, {total.output_tokens} output tokens"))
     return rows
 
 

@@ -56,21 +56,21 @@ class RedisStore:
         offset, *values = await self._ask(
             "load", self._redis.mget([self._key(place, "offset"), *(self._key(place, key) for key in keys)])
         )
-        return Loaded(NOTHING if offset is None else int(offset), tuple(values))
+        return Loaded(NOTHING if offset is None else int(offset), tuple(_bytes(value) for value in values))
 
     async def commit(
         self, place: Place, *, expected: int, offset: int, values: Mapping[str, bytes], outbox: bytes
     ) -> None:
         """Move the place on in one script, which checks before it writes. Raises FenceLostError."""
         names = [self._key(place, key) for key in ("offset", "outbox", *values)]
-        arguments = [str(expected), str(offset), outbox, str(KEEP_SECONDS), *values.values()]
+        arguments: list[str | bytes] = [str(expected), str(offset), outbox, str(KEEP_SECONDS), *values.values()]
         applied, actual = await self._ask("commit", self._commit(keys=names, args=arguments))
         if not applied:
             raise FenceLostError(place, expected, int(actual))
 
     async def outbox(self, place: Place) -> bytes:
         """What the last commit left to be sent."""
-        return await self._ask("outbox", self._redis.get(self._key(place, "outbox"))) or b""
+        return _bytes(await self._ask("outbox", self._redis.get(self._key(place, "outbox")))) or b""
 
     async def check(self) -> None:
         """Ask whether the server can hold states at all. Raises StoreError with the sentence a person needs."""
@@ -97,6 +97,11 @@ class RedisStore:
             raise StoreError(_sentence(error)) from error
         finally:
             self._observe_seconds(operation, time.perf_counter() - started)
+
+
+def _bytes(value: bytes | str | None) -> bytes | None:
+    """What Redis answered; it answers bytes, though its types allow for text."""
+    return value.encode() if isinstance(value, str) else value
 
 
 def _sentence(error: RedisError) -> str:

@@ -108,7 +108,7 @@ class CampaignsStage:
             states.change(_member_key(name), Pointer).campaign_id = campaign.campaign_id
         self._decide(campaign, campaign.newest_ms, source, appended_at_ms, states, output)
 
-    def _decide(  # noqa: PLR0913  what is decided about, when, from what, and where it goes
+    def _decide(
         self, campaign: Campaign, at_ms: int, source: str, appended_at_ms: int, states: States, output: Output
     ) -> None:
         """Decide if the campaign is big enough and there is something new to say; alert if people must know."""

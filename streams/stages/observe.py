@@ -7,9 +7,9 @@ import msgspec
 
 from streams.accounts import AccountState, AccountView, counts_of, fold_event, view_of
 from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Lesson, Model, ModelState, log_scale
+from streams.capabilities import POSITION
 from streams.decide import LIMITING, Budget, decide, is_due, is_limited, verdict_of
 from streams.decisions import Action
-from streams.events import CAPABILITIES
 from streams.links import LinkDelta, LinkKind, Links, link_partition, links_of
 from streams.policy import Policy
 from streams.signals import ACCOUNT_SIGNALS, reasons_of
@@ -37,7 +37,6 @@ FEATURES = (
     "gap_variation",
     "error_share",
 )
-_CAPABILITY_INDEX = {name: index for index, name in enumerate(CAPABILITIES)}
 _Deltas = dict[tuple[LinkKind, str, str, int], LinkDelta]
 
 
@@ -177,7 +176,7 @@ class ObserveStage:
         """Add the event to the deltas of its links."""
         event = item.event
         minute = at_ms // MINUTE_MS
-        capability = _CAPABILITY_INDEX[event.capability]
+        capability = POSITION[event.capability]
         for kind, value in links_of(event):
             key = (kind, value, event.account_id, minute)
             delta = deltas.get(key)

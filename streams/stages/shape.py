@@ -41,10 +41,10 @@ class Output(Struct):
     tally: Counter[str] = field(default_factory=Counter)
 
 
-Item = TypeVar("Item", contravariant=True)
+Item_contra = TypeVar("Item_contra", contravariant=True)
 
 
-class Stage(Protocol[Item]):
+class Stage(Protocol[Item_contra]):
     """One stage of the pipeline; pure, deterministic, one partition at a time."""
 
     @property
@@ -52,7 +52,7 @@ class Stage(Protocol[Item]):
         """One word, the same in module, topic, metric and key."""
         ...
 
-    def needs(self, items: Sequence[Item], states: States) -> set[str]:
+    def needs(self, items: Sequence[Item_contra], states: States) -> set[str]:
         """The keys the fold will touch, as far as `states` lets one see; asked again until nothing new is named."""
         ...
 
@@ -64,6 +64,6 @@ class Stage(Protocol[Item]):
         """What the store shall hold for `key`."""
         ...
 
-    def fold(self, partition: int, items: Sequence[Item], states: States) -> Output:
+    def fold(self, partition: int, items: Sequence[Item_contra], states: States) -> Output:
         """Take `items` in order. No items: nothing more came for a while, so look at what was left for later."""
         ...
