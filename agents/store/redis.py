@@ -123,4 +123,6 @@ def _sentence(error: RedisError) -> str:
         return known[0][1]
     if "READONLY" in text:
         return known[2][1]
+    if "OOM " in text:
+        return known[3][1]
     return f"Redis refused: {text}"
