@@ -7,6 +7,8 @@ hash carries the hour it was last seen, which makes the sketch slide. Up to `CAP
 beyond, the standard error is about 1 / sqrt(CAPACITY), 12 % at the default.
 """
 
+from functools import lru_cache
+
 import xxhash
 from msgspec import Struct, field
 
@@ -14,15 +16,21 @@ CAPACITY = 64
 _FULL = 1 << 32
 
 
+@lru_cache(maxsize=1 << 16)
+def _hash(value: str) -> int:
+    return int(xxhash.xxh32_intdigest(value.encode("utf-8", "surrogatepass")))
+
+
 class Distinct(Struct, array_like=True):
     """Distinct values of one kind for one subject; `seen` maps a 32-bit hash to the hour it was last seen in."""
 
     seen: dict[int, int] = field(default_factory=dict)
     ceiling: int = _FULL
+    swept_hour: int = 0
 
     def add(self, value: str, hour: int, *, window_hours: int = 24, capacity: int = CAPACITY) -> None:
         """Note `value` in event-time hour `hour`. A late sighting never makes a value older than it is."""
-        key = xxhash.xxh32_intdigest(value.encode())
+        key = _hash(value)
         seen = self.seen
         last = seen.get(key)
         if last is not None:
@@ -33,7 +41,7 @@ class Distinct(Struct, array_like=True):
             return
         seen[key] = hour
         if len(seen) > capacity:
-            self._shrink(max(seen.values()) - window_hours, capacity)
+            self._shrink(hour, window_hours, capacity)
 
     def count(self, hour: int, *, window_hours: int = 24) -> int:
         """Distinct values of the `window_hours` hours up to and with `hour`; exact while the sketch never filled."""
@@ -41,12 +49,15 @@ class Distinct(Struct, array_like=True):
         live = sum(1 for last in self.seen.values() if last >= first)
         return live if self.ceiling == _FULL else round(live * _FULL / self.ceiling)
 
-    def _shrink(self, expired: int, capacity: int) -> None:
-        """Forget what has left the window; if that is not enough, drop the largest hashes."""
-        live = {key: last for key, last in self.seen.items() if last > expired}
-        if len(live) <= 1:
-            self.ceiling = _FULL
-        while len(live) > capacity:
-            self.ceiling = max(live)
-            del live[self.ceiling]
-        self.seen = live
+    def _shrink(self, hour: int, window_hours: int, capacity: int) -> None:
+        """Once an hour forget what has left the window; if that is not enough, drop the largest hashes."""
+        seen = self.seen
+        if hour > self.swept_hour:
+            self.swept_hour = hour
+            for key in [key for key, last in seen.items() if last <= hour - window_hours]:
+                del seen[key]
+            if len(seen) <= 1:
+                self.ceiling = _FULL
+        while len(seen) > capacity:
+            self.ceiling = max(seen)
+            del seen[self.ceiling]

@@ -52,7 +52,6 @@ class NetworkState(Struct, array_like=True):
     windows: Windows = field(default_factory=Windows)
     accounts: Distinct = field(default_factory=Distinct)
     young_accounts: Distinct = field(default_factory=Distinct)
-    parties: Distinct = field(default_factory=Distinct)
     networks: Distinct = field(default_factory=Distinct)
     capability_days: CapabilityDays = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
@@ -73,7 +72,6 @@ class NetworkView(NamedTuple):
     errors: int
     accounts: int
     young_accounts: int
-    parties: int
     networks: int
     active_hours: int
     capability: Capability
@@ -95,11 +93,10 @@ def fold_delta(state: NetworkState, delta: LinkDelta) -> bool:
     state.requests += delta.requests
     state.late += delta.requests if late else 0
     state.accounts.add(delta.account_id, hour, window_hours=WEEK_HOURS)
-    state.parties.add(delta.org_id or delta.account_id, hour, window_hours=WEEK_HOURS)
     created = delta.account_created_at_ms
     if created is not None and at_ms - created < YOUNG_MS:
         state.young_accounts.add(delta.account_id, hour, window_hours=WEEK_HOURS)
-    if delta.network_hash is not None:
+    if delta.network_hash is not None and delta.kind != "network":
         state.networks.add(delta.network_hash, hour, window_hours=WEEK_HOURS)
     for position, requests in delta.capabilities.items():
         note(state.capability_days, at_ms // DAY_MS, position, requests)
@@ -122,7 +119,6 @@ def view_of(state: NetworkState, kind: LinkKind, as_of_ms: int, everybody: int) 
         errors=day.errors,
         accounts=state.accounts.count(hour, window_hours=WEEK_HOURS),
         young_accounts=state.young_accounts.count(hour, window_hours=WEEK_HOURS),
-        parties=state.parties.count(hour, window_hours=WEEK_HOURS),
         networks=state.networks.count(hour, window_hours=WEEK_HOURS),
         active_hours=sum(1 for index in state.windows.hours if hour - _DAY_HOURS < index <= hour),
         capability=capability,
@@ -214,7 +210,6 @@ TYPICAL = NetworkView(
     errors=1,
     accounts=6,
     young_accounts=0,
-    parties=5,
     networks=1,
     active_hours=11,
     capability="coding",

@@ -145,7 +145,7 @@ ACCOUNT_LADDER = Ladder(
     suspend=Rung(score=0.97, families=4, expires_hours=72),
 )
 CAMPAIGN_LADDER = Ladder(
-    prior=-5.0,
+    prior=-4.0,
     minimum_accounts=5,
     observe=Rung(score=0.30, families=1, expires_hours=24),
     throttle=Rung(score=0.60, families=2, expires_hours=6, requests=30, tokens=60_000, window_minutes=60),

@@ -61,11 +61,20 @@ class Windows(Struct, array_like=True):
 
     def add(self, at_ms: int, counts: Counts) -> bool:
         """Count an event of time `at_ms`; True if it was late (older than the newest minute seen)."""
-        late = at_ms // MINUTE_MS < self.newest_ms // MINUTE_MS
-        self.newest_ms = max(self.newest_ms, at_ms)
-        _add(self.minutes, at_ms // MINUTE_MS, self.newest_ms // MINUTE_MS - 60, counts)
-        _add(self.hours, at_ms // HOUR_MS, self.newest_ms // HOUR_MS - 24, counts)
-        _add(self.days, at_ms // DAY_MS, self.newest_ms // DAY_MS - 28, counts)
+        newest = self.newest_ms
+        late = at_ms // MINUTE_MS < newest // MINUTE_MS
+        if at_ms > newest:
+            self.newest_ms = newest = at_ms
+        for buckets, width, kept in (
+            (self.minutes, MINUTE_MS, 60),
+            (self.hours, HOUR_MS, 24),
+            (self.days, DAY_MS, 28),
+        ):
+            bucket = buckets.get(at_ms // width)
+            if bucket is None:
+                _open(buckets, at_ms // width, newest // width - kept, counts)
+            else:
+                bucket.add(counts)
         return late
 
     def total(self, resolution: Resolution, as_of_ms: int, buckets: int | None = None) -> Counts:
@@ -86,12 +95,8 @@ class Windows(Struct, array_like=True):
         return self.hours if resolution == "hours" else self.days
 
 
-def _add(buckets: dict[int, Counts], index: int, expired: int, counts: Counts) -> None:
-    """Add to bucket `index` unless it has expired; a bucket that is opened clears out those that have."""
-    bucket = buckets.get(index)
-    if bucket is not None:
-        bucket.add(counts)
-        return
+def _open(buckets: dict[int, Counts], index: int, expired: int, counts: Counts) -> None:
+    """Open bucket `index` with `counts` unless it has expired; and clear out the buckets that have."""
     if index <= expired:
         return
     for old in [key for key in buckets if key <= expired]:

@@ -108,7 +108,7 @@ async def _link(store: RedisStore, kind: LinkKind, value: str, partitions: int) 
         ("seen", f"until {_time(link.windows.newest_ms)}, {link.requests} requests"),
         *_window_rows(link.windows),
         ("distinct, 7 d", f"{view.accounts} accounts, {view.young_accounts} of them younger than 7 days"),
-        ("", f"{view.parties} parties, {view.networks} networks"),
+        ("", f"{view.networks} networks"),
         ("members", f"{len(link.members)} listed, {view.ripe_accounts} came back, {reported} named in findings"),
         ("synchrony", f"{view.synchrony:.0%}"),
         ("capabilities", _capabilities(link.capability_days.values())),

@@ -75,12 +75,10 @@ def score(tokens: list[str], shape: Shape) -> tuple[Capability, float]:
     """Return the capability that `tokens` and `shape` ask for, and its strength (0..1, two digits)."""
     found = {_NUMBERS[token] for token in _TOKENS.intersection(tokens)}
     total = sum([_WEIGHTS[number] for number in found])
-    scores = [float(total >> shift & _LANE_MASK) for shift in _SHIFTS]
-    if scores[_RUBRIC] >= MIN_FRAME_SCORE:
+    damping = 1 + max(0.0, log2(len(tokens) / ORDINARY_TOKENS)) / 2 if tokens else 1.0
+    scores = [(total >> shift & _LANE_MASK) / damping for shift in _SHIFTS]
+    if scores[_RUBRIC] * damping >= MIN_FRAME_SCORE:
         scores[_RUBRIC] *= 2
-    if len(tokens) > ORDINARY_TOKENS:
-        damping = 1 + log2(len(tokens) / ORDINARY_TOKENS) / 2
-        scores = [each / damping for each in scores]
     _add_shape(scores, shape)
     best = max(scores)
     if best < MIN_SCORE:

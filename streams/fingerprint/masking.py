@@ -71,6 +71,7 @@ _NAMES = frozenset({"c++", "c#", "f#"})
 _FIRST_IDEOGRAPH = "\u2e80"
 _MIN_SEPARATOR_CHARACTERS = 3
 _SLOT_WORDS = (SLOT,)
+_COMMAND_TOKENS = frozenset(word + ending for word in COMMAND_WORDS for ending in ("", ".", ",", ":", ";"))
 _NO_SUBJECTS = STOP_WORDS | {SLOT}
 _MAX_TEMPLATE_TOKENS = 4 * MAX_TEMPLATE_WORDS
 _PLAIN, _SLOT, _LINE_END, _HEADING, _MARKUP, _COLON = range(6)
@@ -111,8 +112,11 @@ class Masker:
     def _template(self, tokens: list[str]) -> list[str]:
         """Return the words of the instruction, which opens `tokens` or, after its input, is their last line."""
         opening = self._instruction(tokens)
-        closing = self._instruction(_last_line(tokens))
-        if _commands(closing) < MIN_COMMANDS or not _is_instruction(closing, _COLON):
+        last_line = _last_line(tokens)
+        if len(_COMMAND_TOKENS.intersection(last_line)) < MIN_COMMANDS:
+            return opening
+        closing = self._instruction(last_line)
+        if not _is_instruction(closing, _COLON):
             return opening
         reaches_the_end = opening[-len(closing) :] == closing
         before = opening[: -len(closing)] if reaches_the_end else opening
@@ -122,7 +126,11 @@ class Masker:
         """Return the words of the instruction that opens `tokens`, neighbouring slots merged."""
         known = self._known
         template: list[str] = []
-        for words, kind in map(known.__getitem__, tokens[:_MAX_TEMPLATE_TOKENS]):
+        for token in map(known.__getitem__, tokens[:_MAX_TEMPLATE_TOKENS]):
+            if isinstance(token, str):
+                template.append(token)
+                continue
+            words, kind = token
             if kind:
                 if kind not in _SLOT_OR_COLON and _is_instruction(template, kind):
                     break
@@ -191,21 +199,26 @@ def _slot_for_quoted(quoted: re.Match[str]) -> str:
     return " ``` " if quoted[0].startswith("```") else " 0 "
 
 
-def _token(text: str) -> Token:
-    """Return what the token `text` becomes in a template."""
+def _token(text: str) -> Token | str:
+    """Return what the token `text` becomes in a template: a word by itself, as nearly all are, or more."""
     if text.isalpha() and len(text) <= MAX_WORD_CHARACTERS and text < _FIRST_IDEOGRAPH:
-        return Token((text,))
+        return text
     if text == "\n":
         return Token((), _LINE_END)
     core = text.rstrip(_CLOSING).lstrip(_OPENING)
-    if not core:
-        return _punctuation(text)
+    return _dressed(text, core) if core else _punctuation(text)
+
+
+def _dressed(text: str, core: str) -> Token | str:
+    """Return what a token becomes that is `core` with punctuation around it."""
     words = _words(core)
     if words is None or (text[0] == "<" and text[-1] == ">"):
         return Token(_SLOT_WORDS, _MARKUP if text[0] == "<" else _SLOT)
     if text.startswith("##"):
         return Token(words, _HEADING)
-    return Token(words, _COLON if ":" in text else _PLAIN)
+    if ":" in text:
+        return Token(words, _COLON)
+    return words[0] if len(words) == 1 else Token(words)
 
 
 def _punctuation(text: str) -> Token:

@@ -40,7 +40,6 @@ FEATURES = (
     "requests_an_account",
     "tokens_a_request",
     "young_share",
-    "parties_share",
     "networks_share",
     "active_hours",
     "capability_share",
@@ -59,7 +58,7 @@ class NetworksShard(Struct, array_like=True):
     """What one partition of links keeps beside its links.
 
     `sources` maps a partition of the requests to the last offset applied of it, `everybody` counts all accounts
-    (each sends links to every partition sooner or later) and `everybody_known` is their number when the hour
+    (by their templates, which are spread over all partitions) and `everybody_known` is their number when the hour
     `everybody_hour` began, `open_links` are those with news in a minute that has not
     closed, `offset` and `parts` number what leaves.
     """
@@ -153,8 +152,9 @@ class NetworksStage:
         if delta.minute * MINUTE_MS > state.windows.newest_ms:
             self._close(key, shard, states, findings, output)
         fold_delta(state, delta)
-        hour = delta.minute * MINUTE_MS // HOUR_MS
-        shard.everybody.add(delta.account_id, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY)
+        if delta.kind == "template":  # the kind that brings every account to every partition
+            hour = delta.minute * MINUTE_MS // HOUR_MS
+            shard.everybody.add(delta.account_id, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY)
         if state.touched:
             shard.open_links.add(key)
 
@@ -210,7 +210,6 @@ def features_of(view: NetworkView) -> tuple[float, ...]:
         log_scale(view.requests / accounts, 10_000),
         log_scale(view.tokens / requests, 100_000),
         view.young_accounts / accounts,
-        view.parties / accounts,
         view.networks / accounts,
         view.active_hours / 24,
         view.capability_share,
