@@ -1,7 +1,9 @@
 """Where things are: read from the environment once, at the start of a command."""
 
 import os
+import secrets
 from collections.abc import Mapping
+from pathlib import Path
 
 from msgspec import Struct
 
@@ -23,7 +25,7 @@ class Settings(Struct, frozen=True):
 
     `prefix` is that of topics and Redis keys, `health_host` and `health_port` where /metrics, /healthz and /readyz
     answer (port 0: a free one), `settle_after_s` after how many seconds without traffic the networks stage takes a
-    minute for closed.
+    minute for closed, `batch_records` how many records one batch may have.
     """
 
     bootstrap_servers: str
@@ -33,6 +35,7 @@ class Settings(Struct, frozen=True):
     health_host: str = "127.0.0.1"
     health_port: int = 9464
     settle_after_s: float = 60.0
+    batch_records: int = 2_000
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -45,6 +48,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         health_host=environment.get("STILLWATCH_HEALTH_HOST", "127.0.0.1"),
         health_port=int(_number(environment, "STILLWATCH_HEALTH_PORT", 9464)),
         settle_after_s=_number(environment, "STILLWATCH_SETTLE_SECONDS", 60.0),
+        batch_records=max(1, int(_number(environment, "STILLWATCH_BATCH_RECORDS", 2_000))),
     )
 
 
@@ -66,6 +70,28 @@ def fingerprint_key(environment: Mapping[str, str] = os.environ) -> bytes:
         message = f"{KEY_VARIABLE} has {len(key)} bytes; it needs at least {SHORTEST_KEY_BYTES}."
         raise SettingsError(message)
     return key
+
+
+def kept_key(folder: Path) -> str:
+    """The fingerprint key of the servers in `folder`: made once, readable by its owner only, the same ever after.
+
+    Raises SettingsError if it can be neither read nor made.
+    """
+    path = folder / "fingerprint.key"
+    try:
+        if not path.exists():
+            fresh = path.with_name(f".{path.name}.{os.getpid()}")
+            with open(fresh, "w", encoding="ascii", opener=_owner_only) as file:  # noqa: PTH123  Path has no opener
+                file.write(secrets.token_hex(32))
+            fresh.replace(path)
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        message = f"{path}, which keeps the fingerprint key, cannot be used: {getattr(error, 'strerror', error)}."
+        raise SettingsError(message) from error
+
+
+def _owner_only(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _required(environment: Mapping[str, str], name: str) -> str:

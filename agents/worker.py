@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 
 AGENTS: Final = ("observe", "networks", "campaigns")
 DRAIN_S: Final = 15.0
-BATCH_RECORDS: Final = 2_000
 BUG_EXIT_CODE: Final = 70
 
 
@@ -170,7 +169,7 @@ def _app(settings: Settings) -> faust.App:
         topic_disable_leader=True,
         table_standby_replicas=0,
         web_enabled=False,
-        broker_max_poll_records=BATCH_RECORDS,
+        broker_max_poll_records=settings.batch_records,
         broker_max_poll_interval=60.0,
         consumer_max_fetch_size=MAX_STAGE_RECORD_BYTES + 1024 * 1024,
         consumer_auto_offset_reset="earliest",
