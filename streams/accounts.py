@@ -57,6 +57,7 @@ class AccountState(Struct, array_like=True):
     evaluated_requests: int = 0
     evaluated_hour: int = 0
     taught_hour: int = 0
+    p_value: float | None = None
     enforcement: Enforcement = field(default_factory=Enforcement)
 
 

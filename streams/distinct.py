@@ -4,7 +4,8 @@ A bottom-k sketch (Bar-Yossef et al., "Counting distinct elements in a data stre
 sketch (Dasgupta et al., "A Framework for Estimating Stream Expression Cardinalities", ICDT 2016): values hash to
 32 bits, the `CAPACITY` smallest hashes are kept, and the smallest that was dropped is the ceiling theta. Each kept
 hash carries the hour it was last seen, which makes the sketch slide. Up to `CAPACITY` values the answer is exact;
-beyond, the standard error is about 1 / sqrt(CAPACITY), 12 % at the default.
+beyond, the standard error is about 1 / sqrt(CAPACITY), 12 % at the default. After a flood the ceiling rises again,
+once a window; values that it turned away until then count from the next time they are seen.
 """
 
 from functools import lru_cache
@@ -22,10 +23,14 @@ def _hash(value: str) -> int:
 
 
 class Distinct(Struct, array_like=True):
-    """Distinct values of one kind for one subject; `seen` maps a 32-bit hash to the hour it was last seen in."""
+    """Distinct values of one kind for one subject; `seen` maps a 32-bit hash to the hour it was last seen in.
+
+    `ceiling_hour` is the hour in which `ceiling` was last looked at.
+    """
 
     seen: dict[int, int] = field(default_factory=dict)
     ceiling: int = _FULL
+    ceiling_hour: int = 0
     swept_hour: int = 0
 
     def add(self, value: str, hour: int, *, window_hours: int = 24, capacity: int = CAPACITY) -> None:
@@ -37,6 +42,8 @@ class Distinct(Struct, array_like=True):
             if hour > last:
                 seen[key] = hour
             return
+        if key >= self.ceiling and hour - self.ceiling_hour >= window_hours:
+            self._raise_ceiling(hour, window_hours, capacity)
         if key >= self.ceiling:
             return
         seen[key] = hour

@@ -23,6 +23,7 @@ MEMBERS = 1024
 
 YOUNG_MS = 7 * DAY_MS
 WEEK_HOURS = 168
+FEWEST_MEMBERS = 3
 RIPE_REQUESTS = 3
 RIPE_HOURS = 2
 _DAY_HOURS = 24
@@ -47,7 +48,11 @@ class Member(Struct, array_like=True, gc=False):
 
 
 class NetworkState(Struct, array_like=True):
-    """Everything kept about one link."""
+    """Everything kept about one link.
+
+    `touched` are members that no finding named and that did something since the link was last looked at, `judge_at` is
+    the count of requests at which it is looked at whatever its members did, `p_value` what the anomaly model said then.
+    """
 
     windows: Windows = field(default_factory=Windows)
     accounts: Distinct = field(default_factory=Distinct)
@@ -59,6 +64,8 @@ class NetworkState(Struct, array_like=True):
     requests: int = 0
     late: int = 0
     touched: set[str] = field(default_factory=set)
+    judge_at: int = 16
+    p_value: float | None = None
     taught_hour: int = 0
 
 
@@ -129,6 +136,11 @@ def view_of(state: NetworkState, kind: LinkKind, as_of_ms: int, everybody: int) 
         synchrony=synchrony([_hours_at(member, hour) for member in ripe]),
         everybody=everybody,
     )
+
+
+def is_open(state: NetworkState) -> bool:
+    """True if the link is to be looked at when its minute closes: members did something, or its volume doubled."""
+    return (len(state.touched) > 0 and len(state.members) >= FEWEST_MEMBERS) or state.requests >= state.judge_at
 
 
 def has_news(state: NetworkState) -> bool:

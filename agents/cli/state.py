@@ -86,6 +86,7 @@ async def _account(store: RedisStore, account_id: str, partitions: int) -> Rows 
         ("", f"{view.templates} templates, {view.conversations} conversations"),
         ("top template", f"{view.top_template_share:.0%} of its requests"),
         ("capabilities", _capabilities(account.capability_days.values())),
+        ("anomaly", _strangeness(account.p_value)),
         ("late events", str(account.late)),
         ("enforcement", _enforcement(account.enforcement)),
     ]
@@ -111,6 +112,7 @@ async def _link(store: RedisStore, kind: LinkKind, value: str, partitions: int) 
         ("", f"{view.networks} networks"),
         ("members", f"{len(link.members)} listed, {view.ripe_accounts} came back, {reported} named in findings"),
         ("synchrony", f"{view.synchrony:.0%}"),
+        ("anomaly", _strangeness(link.p_value)),
         ("capabilities", _capabilities(link.capability_days.values())),
     ]
 
@@ -163,6 +165,10 @@ def _enforcement(enforcement: Enforcement) -> str:
     shadow = ", shadow" if enforcement.shadow else ""
     until = _time(enforcement.expires_at_ms)
     return f"{enforcement.action} until {until} (sequence {enforcement.sequence}{shadow})"
+
+
+def _strangeness(p_value: float | None) -> str:
+    return "not judged yet" if p_value is None else f"1 in {1 / p_value:.0f} of its cohort looks at least as strange"
 
 
 def _time(at_ms: int | None) -> str:

@@ -1,7 +1,7 @@
 """networks: link deltas into windows per link, and findings about links that tie accounts together.
 
-A link is judged when a later minute of its own event time begins, as of the minute that closed, and only if a member
-has become ripe since: never because a batch ended.
+A link is judged when a later minute of its own event time begins, or a later hour of everybody's, as of the minute that
+closed, and only if a member has become ripe or its volume has doubled since: never because a batch ended.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,14 @@ from streams.anomaly import TEACH_EVERY_HOURS, Lesson, Model, ModelState, log_sc
 from streams.decisions import Family, Reason
 from streams.distinct import Distinct
 from streams.findings import Finding, Findings
-from streams.links import LinkDelta, LinkKind, Links
+from streams.links import LINK_KINDS, LinkDelta, LinkKind, Links
 from streams.networks import (
     WEEK_HOURS,
     NetworkState,
     NetworkView,
     fold_delta,
     has_news,
+    is_open,
     report_news,
     view_of,
 )
@@ -59,8 +60,8 @@ class NetworksShard(Struct, array_like=True):
 
     `sources` maps a partition of the requests to the last offset applied of it, `everybody` counts all accounts
     (by their templates, which are spread over all partitions) and `everybody_known` is their number when the hour
-    `everybody_hour` began, `open_links` are those with news in a minute that has not
-    closed, `offset` and `parts` number what leaves.
+    `everybody_hour` began, `open_links` are those to be looked at when their minute closes, `hour` is the newest hour
+    of event time, `offset` and `parts` number what leaves.
     """
 
     sources: dict[int, int] = field(default_factory=dict)
@@ -68,6 +69,7 @@ class NetworksShard(Struct, array_like=True):
     everybody_known: int = 0
     everybody_hour: int = 0
     open_links: set[str] = field(default_factory=set)
+    hour: int = 0
     offset: int = 0
     parts: int = 0
     appended_at_ms: int = 0
@@ -83,6 +85,12 @@ class PlacedLinks(Struct, frozen=True, gc=False):
 def link_key(kind: LinkKind, value: str) -> str:
     """The key of a link's state."""
     return f"link:{kind}:{value}"
+
+
+def link_of(key: str) -> tuple[LinkKind, str]:
+    """The link whose state has this key."""
+    _, kind, value = key.split(":", 2)
+    return next(known for known in LINK_KINDS if known == kind), value
 
 
 class NetworksStage:
@@ -101,10 +109,12 @@ class NetworksStage:
         self._encode = msgspec.msgpack.Encoder().encode
 
     def needs(self, items: Sequence[PlacedLinks], states: States) -> set[str]:
-        """The links of the batch, the model and the shard; without items, the links that were left open."""
+        """The links of the batch, the model and the shard; when an hour begins or nothing came, the open links too."""
         keys = {link_key(delta.kind, delta.value) for item in items for delta in item.links.deltas}
-        if not items and SHARD in states:
-            keys |= states.read(SHARD, NetworksShard).open_links
+        if SHARD in states:
+            shard = states.read(SHARD, NetworksShard)
+            if not items or any(delta.minute // 60 > shard.hour for item in items for delta in item.links.deltas):
+                keys |= shard.open_links
         return keys | {MODEL, SHARD}
 
     def decode(self, key: str, stored: bytes | None) -> object:
@@ -147,6 +157,8 @@ class NetworksStage:
     def _fold_delta(
         self, delta: LinkDelta, shard: NetworksShard, states: States, findings: list[Finding], output: Output
     ) -> None:
+        if delta.minute // 60 > shard.hour:
+            self._begin_hour(delta.minute // 60, shard, states, findings, output)
         key = link_key(delta.kind, delta.value)
         state = states.change(key, NetworkState)
         if delta.minute * MINUTE_MS > state.windows.newest_ms:
@@ -155,25 +167,36 @@ class NetworksStage:
         if delta.kind == "template":  # the kind that brings every account to every partition
             hour = delta.minute * MINUTE_MS // HOUR_MS
             shard.everybody.add(delta.account_id, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY)
-        if state.touched:
+        if is_open(state):
             shard.open_links.add(key)
 
+    def _begin_hour(
+        self, hour: int, shard: NetworksShard, states: States, findings: list[Finding], output: Output
+    ) -> None:
+        """With each hour of event time close the links that no later minute of their own has closed."""
+        shard.hour = hour
+        for key in sorted(shard.open_links):
+            if states.read(key, NetworkState).windows.newest_ms < hour * HOUR_MS:
+                self._close(key, shard, states, findings, output)
+
     def _close(self, key: str, shard: NetworksShard, states: States, findings: list[Finding], output: Output) -> None:
-        """Judge the link as of its newest minute, if a member has become ripe in it."""
+        """Judge the link as of its newest minute, if a member has become ripe or its volume has doubled."""
         if key not in shard.open_links:
             return
         shard.open_links.discard(key)
         state = states.change(key, NetworkState)
         news = has_news(state)
         state.touched.clear()
-        if not news:
+        if not news and state.requests < state.judge_at:
             return
-        _, kind_text, value = key.split(":", 2)
-        kind: LinkKind = "payment" if kind_text == "payment" else "template"
+        state.judge_at = 2 * state.requests
+        kind, value = link_of(key)
         as_of_ms = state.windows.newest_ms
         view = view_of(state, kind, as_of_ms, _everybody(shard, as_of_ms // HOUR_MS))
-        view = view._replace(p_value=self._anomaly(view, state, states, output))
-        reasons = reasons_of(view, NETWORK_SIGNALS, self._policy.signals)
+        state.p_value = self._anomaly(view, state, states, output)
+        if not news:
+            return
+        reasons = reasons_of(view._replace(p_value=state.p_value), NETWORK_SIGNALS, self._policy.signals)
         if _ties(kind, reasons):
             findings.append(Finding(kind, value, as_of_ms, _ordered(reasons), report_news(state)))
 
@@ -228,7 +251,7 @@ def _everybody(shard: NetworksShard, hour: int) -> int:
 
 
 def _ties(kind: LinkKind, reasons: tuple[Reason, ...]) -> bool:
-    leads = any(reason.signal == _LEADS[kind] for reason in reasons)
+    leads = any(reason.signal == _LEADS.get(kind) for reason in reasons)
     return leads and (kind == "payment" or any(reason.family in _SECONDS for reason in reasons))
 
 

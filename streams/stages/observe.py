@@ -106,7 +106,8 @@ class ObserveStage:
         """Judge the account as of its newest event, decide if that is news, and let it teach the model."""
         state.evaluated_requests = state.requests
         view = view_of(state, state.last_ms)
-        view = view._replace(p_value=self._anomaly(view, state, states, output))
+        state.p_value = self._anomaly(view, state, states, output)
+        view = view._replace(p_value=state.p_value)
         ladder = self._policy.account
         verdict = verdict_of(reasons_of(view, ACCOUNT_SIGNALS, self._policy.signals), ladder)
         if verdict.action is None or self._is_allowed(item.event.account_id, state):
