@@ -30,8 +30,8 @@ class Distinct(Struct, array_like=True):
 
     seen: dict[int, int] = field(default_factory=dict)
     ceiling: int = _FULL
-    ceiling_hour: int = 0
     swept_hour: int = 0
+    ceiling_hour: int = 0
 
     def add(self, value: str, hour: int, *, window_hours: int = 24, capacity: int = CAPACITY) -> None:
         """Note `value` in event-time hour `hour`. A late sighting never makes a value older than it is."""
@@ -46,8 +46,8 @@ class Distinct(Struct, array_like=True):
             self._raise_ceiling(hour, window_hours, capacity)
         if key >= self.ceiling:
             return
-        seen[key] = hour
-        if len(seen) > capacity:
+        self.seen[key] = hour
+        if len(self.seen) > capacity:
             self._shrink(hour, window_hours, capacity)
 
     def count(self, hour: int, *, window_hours: int = 24) -> int:
@@ -63,8 +63,13 @@ class Distinct(Struct, array_like=True):
             self.swept_hour = hour
             for key in [key for key, last in seen.items() if last <= hour - window_hours]:
                 del seen[key]
-            if len(seen) <= 1:
-                self.ceiling = _FULL
         while len(seen) > capacity:
-            self.ceiling = max(seen)
+            self.ceiling, self.ceiling_hour = max(seen), max(hour, self.ceiling_hour)
             del seen[self.ceiling]
+
+    def _raise_ceiling(self, hour: int, window_hours: int, capacity: int) -> None:
+        """Nothing was dropped for a whole window: make room for what came back, to fill half the sketch."""
+        self.seen = {key: last for key, last in self.seen.items() if last > hour - window_hours}
+        self.ceiling_hour = hour
+        if len(self.seen) < capacity // 2:
+            self.ceiling = min(_FULL, self.ceiling * capacity // (2 * max(1, len(self.seen))))
