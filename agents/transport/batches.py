@@ -7,9 +7,11 @@ import faust
 from faust.exceptions import ImproperlyConfigured
 from faust.types import TP, AppT, ConsumerMessage, EventT, Message, TopicT
 
-DEFAULT_WAITING_BATCHES = 16
-"""How many batches may wait for one agent. A batch is bounded by one fetch: `consumer_max_fetch_size` bytes as they
-travel, `broker_max_poll_records` records. Memory is bounded by the product."""
+DEFAULT_WAITING_BATCHES = 2
+"""How many batches may wait for one agent; one more is in its hands.
+
+A batch is bounded by one fetch of one partition: `consumer_max_fetch_size` bytes as they travel, and
+`broker_max_poll_records` records. Few is fast: what does not wait here becomes part of a larger batch at the broker."""
 
 
 class Record(Protocol):
@@ -51,7 +53,8 @@ class BatchSchema(faust.Schema[None, Batch]):
 def batches(app: AppT, *topics: str, waiting: int = DEFAULT_WAITING_BATCHES) -> TopicT:
     """Declare what an agent reads: each event's value is a `Batch` of one partition of one of `topics`.
 
-    At most `waiting` batches wait for the agent; fetching from a partition rests while four fifths of that are taken.
+    While `waiting` batches wait for the agent nothing more is fetched, for the other agents of the worker either: an
+    agent that is much slower than the rest belongs in a worker of its own.
     """
     return faust.Topic(app, topics=topics, schema=BatchSchema(), maxsize=waiting)  # app.topic() loses maxsize
 
