@@ -20,6 +20,7 @@ from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress, Watchdog
 from agents.settings import Settings
+from agents.store import NOTHING
 from agents.store.redis import RedisStore
 from agents.topics import MAX_STAGE_RECORD_BYTES, TopicNames
 from agents.transport import OutsideLog, batches, resume_with
@@ -96,10 +97,13 @@ class Worker:
             self._app.finalize()
             await self._app.start()
             self.progress.ready()
-            watch = asyncio.create_task(self._watch())
+            beside = [asyncio.create_task(work) for work in (self._watch(), self._settle())]
+            for task in beside:
+                task.add_done_callback(_must_not_end)
             await stop.wait()
             self.progress.not_ready("The worker is stopping.")
-            watch.cancel()
+            for task in beside:
+                task.cancel()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._app.stop(), DRAIN_S)
             await self._post.stop()
@@ -142,19 +146,24 @@ class Worker:
         self.metrics.place(topic, partition, position=position, end_offset=end)
 
     async def _watch(self) -> None:
-        """Once a second: the loop turns, where every partition stands, and what was left for later."""
+        """Once a second: the loop turns, and where every partition stands."""
         while True:
             self.progress.heartbeat()
             for tp in self._app.consumer.assignment():
-                if self._lanes[tp.topic].offset(tp.partition) >= 0:
-                    self._report(tp.topic, tp.partition)
-                else:
+                if self._lanes[tp.topic].offset(tp.partition) == NOTHING:
                     self.progress.advanced(tp, 0, self._app.consumer.highwater(tp) or 0)
+                else:
+                    self._report(tp.topic, tp.partition)
             for topic, lane in self._lanes.items():
-                if topic == self._names.links:
-                    await lane.settle(self._settings.settle_after_s)
                 if topic != self._names.findings:
                     self.metrics.windows_held.labels(stage=lane.stage.name).set(lane.states_held)
+            await asyncio.sleep(1.0)
+
+    async def _settle(self) -> None:
+        """Once a second: links whose partition has gone quiet are looked at. Waits for as long as Redis is away."""
+        lane = self._lanes.get(self._names.links)
+        while lane is not None:
+            await lane.settle(self._settings.settle_after_s)
             await asyncio.sleep(1.0)
 
 
@@ -187,6 +196,12 @@ def _declare(app: faust.App, name: str, lane: Lane[Any], report: Any) -> None:  
             report(tp.topic, tp.partition)
 
     app.agent(batches(app, lane.topic), name=name)(agent)
+
+
+def _must_not_end(task: asyncio.Task[None]) -> None:
+    """End the process if a task that runs for as long as the worker met a bug."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _fail(error)
 
 
 def _fail(error: BaseException) -> None:

@@ -24,7 +24,6 @@ MEMBERS = 1024
 YOUNG_MS = 7 * DAY_MS
 WEEK_HOURS = 168
 FEWEST_MEMBERS = 3
-RIPE_REQUESTS = 3
 RIPE_HOURS = 2
 _DAY_HOURS = 24
 _DAY_MASK = (1 << _DAY_HOURS) - 1
@@ -43,8 +42,8 @@ class Member(Struct, array_like=True, gc=False):
 
     @property
     def ripe(self) -> bool:
-        """Came back: at least 3 requests over this link, in at least 2 different hours."""
-        return self.requests >= RIPE_REQUESTS and self.hours.bit_count() >= RIPE_HOURS
+        """Came back: requests over this link in at least two different hours of the last 24."""
+        return self.hours.bit_count() >= RIPE_HOURS
 
 
 class NetworkState(Struct, array_like=True):

@@ -153,8 +153,10 @@ class CampaignsStage:
         return tuple(members)
 
     def _alert(self, campaign: Campaign, decision: Decision, appended_at_ms: int, output: Output) -> None:
-        """Tell on-call of a new campaign, of a harder action, and each time the campaign has doubled."""
+        """Tell on-call when a campaign is first limited, at a harder action, and each time it has doubled."""
         size = len(campaign.members)
+        if decision.action not in LIMITING:
+            return
         if campaign.alerted_action == decision.action and size < 2 * campaign.alerted_members:
             return
         campaign.alerted_members, campaign.alerted_action = size, decision.action
