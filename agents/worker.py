@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 AGENTS: Final = ("observe", "networks", "campaigns")
 DRAIN_S: Final = 15.0
+SESSION_S: Final = 10.0
+"""After so long without a heartbeat (which a thread of its own sends every 3 s) a dead worker's partitions go on."""
+
 BUG_EXIT_CODE: Final = 70
 
 
@@ -180,6 +183,7 @@ def _app(settings: Settings) -> faust.App:
         web_enabled=False,
         broker_max_poll_records=settings.batch_records,
         broker_max_poll_interval=60.0,
+        broker_session_timeout=SESSION_S,
         consumer_max_fetch_size=MAX_STAGE_RECORD_BYTES + 1024 * 1024,
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=True,

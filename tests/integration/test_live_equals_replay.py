@@ -1,0 +1,186 @@
+"""What the worker makes of a log on real Kafka and Redis is what `replay` makes of it in one process.
+
+However the log was cut into batches, whoever was killed meanwhile: the same account states, the same account
+decisions byte for byte, the same windows of what accounts share, campaigns of the same members and action.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from heapq import merge
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Struct
+
+from agents.cli.config import read_policy
+from agents.ingest import Ingest
+from agents.replay import Replay
+from agents.store.memory import MemoryStore
+from agents.topics import TopicNames
+from streams.decisions import Decision
+from streams.events import RequestEvent
+from streams.fingerprint import Fingerprinter
+from streams.networks import NetworkState
+from streams.scenarios import simulate
+from tests.integration.worker_harness import Deployment, States, WorkerProcess, campaigns_of, decoded, stages_of, worker
+
+pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
+
+PARTITIONS = 4
+CAST = {"ordinary": 0.05, "relay": 0.2, "classroom": 0.2, "campus_nat": 0.2}
+RELAY_ACCOUNTS = 40
+POLICY = Path(__file__).with_name("jumpy_policy.toml")
+
+StartWorker = Callable[..., AbstractContextManager[WorkerProcess]]
+
+
+class Expected(Struct, frozen=True):
+    """What replay makes of the events."""
+
+    states: States
+    account_decisions: frozenset[bytes]
+
+
+@pytest.fixture(scope="session")
+def small_world() -> list[RequestEvent]:
+    """One day of ordinary customers, a relay and two look-alikes, without text."""
+    fingerprinter = Fingerprinter(b"the key of live equals replay")
+    records = merge(
+        *(simulate([name], seed=3, scale=scale) for name, scale in CAST.items()),
+        key=lambda record: record.occurred_at_ms,
+    )
+    return [fingerprinter.event(record) for record in records]
+
+
+@pytest.fixture(scope="session")
+def expected(small_world: list[RequestEvent]) -> Expected:
+    _, policy = read_policy(POLICY)
+    replay = Replay(policy, partitions=PARTITIONS)
+    emitted = asyncio.run(replay.run(small_world))
+    decisions = frozenset(it.value for it in emitted if it.topic == "enforcement" and is_about_account(it.value))
+    return Expected(states_in(replay.store), decisions)
+
+
+@pytest.fixture
+def deployment(kafka_bootstrap: str, redis_url: str, topics: TopicNames, topic_prefix: str) -> Deployment:
+    return Deployment(kafka_bootstrap, redis_url, topics, topic_prefix, PARTITIONS)
+
+
+@pytest.fixture
+def start(deployment: Deployment, tmp_path: Path) -> StartWorker:
+    return partial(worker, deployment, tmp_path, "--policy", str(POLICY))
+
+
+def is_about_account(value: bytes) -> bool:
+    return msgspec.json.decode(value, type=Decision).subject_kind == "account"
+
+
+def states_in(store: MemoryStore) -> States:
+    stages = stages_of(PARTITIONS)
+    return {
+        (place.stage, place.partition): {key: decoded(stages[place.stage], key, value) for key, value in values.items()}
+        for place, values in store._values.items()  # noqa: SLF001  there is no other reader of everything
+    }
+
+
+def ingest(deployment: Deployment, events: list[RequestEvent]) -> None:
+    producer = Ingest(deployment.bootstrap_servers, deployment.topics.requests)
+    try:
+        assert producer.put(events) == len(events)
+    finally:
+        producer.close()
+
+
+def of_kind(states: States, stage: str, kind: str) -> dict[tuple[int, str], Any]:
+    """The states of one stage whose key begins with `kind`, over all partitions."""
+    return {
+        (place[1], key): state
+        for place, held in states.items()
+        if place[0] == stage
+        for key, state in held.items()
+        if key.startswith(kind)
+    }
+
+
+def assert_same(deployment: Deployment, expected: Expected) -> None:
+    """Compare all that was promised to be equal."""
+    states = deployment.states()
+    for kind in ("account:", "model", "budget"):
+        assert of_kind(states, "observe", kind) == of_kind(expected.states, "observe", kind), kind
+    assert shared(states) == shared(expected.states)
+    assert campaigns_of(states) == campaigns_of(expected.states)
+    values = [record.value for record in deployment.read(deployment.topics.enforcement)]
+    assert {value for value in values if is_about_account(value)} == expected.account_decisions
+    assert_each_decision_once(values)
+    assert deployment.read(deployment.topics.dlq) == []
+
+
+def shared(states: States) -> dict[tuple[int, str], tuple[Any, ...]]:
+    """What is counted about each link, in no matter which order its partitions were read."""
+    links: dict[tuple[int, str], NetworkState] = of_kind(states, "networks", "link:")
+    return {place: (link.requests, link.windows, link.capability_days) for place, link in links.items()}
+
+
+def assert_each_decision_once(values: list[bytes]) -> None:
+    """A decision may be sent again, the same bytes under the same id; its sequence goes up by one otherwise."""
+    by_id: dict[str, set[bytes]] = {}
+    for value in values:
+        by_id.setdefault(msgspec.json.decode(value, type=Decision).decision_id, set()).add(value)
+    assert all(len(versions) == 1 for versions in by_id.values())
+    decisions = [msgspec.json.decode(next(iter(versions)), type=Decision) for versions in by_id.values()]
+    sequences: dict[str, list[int]] = {}
+    for decision in decisions:
+        sequences.setdefault(decision.subject_id, []).append(decision.sequence)
+    assert all(sorted(found) == list(range(1, len(found) + 1)) for found in sequences.values())
+    named = Counter(
+        (decision.subject_id, member) for decision in decisions if decision.campaign_id for member in decision.members
+    )
+    assert not [member for member, count in named.items() if count > 1]
+
+
+def test_replay_finds_the_relay_in_this_world(small_world: list[RequestEvent], expected: Expected) -> None:
+    assert 15_000 < len(small_world) < 25_000
+    assert expected.account_decisions
+    assert any(len(members) >= RELAY_ACCOUNTS for members in campaigns_of(expected.states))
+
+
+@pytest.mark.parametrize("batch_records", [2_000, 37])
+def test_live_equals_replay_whatever_the_batches(
+    small_world: list[RequestEvent],
+    expected: Expected,
+    deployment: Deployment,
+    start: StartWorker,
+    batch_records: int,
+) -> None:
+    with start(environment={"STILLWATCH_BATCH_RECORDS": str(batch_records)}) as live:
+        live.until_ready()
+        ingest(deployment, small_world)
+        live.until("settled", deployment.settled, seconds=120)
+        assert live.drain() == 0
+    assert_same(deployment, expected)
+
+
+def test_two_workers_and_a_kill_in_the_middle_lose_nothing_and_count_nothing_twice(
+    small_world: list[RequestEvent], expected: Expected, deployment: Deployment, start: StartWorker
+) -> None:
+    with start() as first, start() as second:
+        for each in (first, second):
+            each.until_ready()
+        ingest(deployment, small_world)
+        first.until("half way", lambda: half_way(deployment, len(small_world)))
+        first.kill()
+        with start() as third:
+            third.until("settled", deployment.settled, seconds=180)
+            assert third.drain() == 0
+        assert second.drain() == 0
+    assert_same(deployment, expected)
+
+
+def half_way(deployment: Deployment, records: int) -> bool:
+    done: int = sum(of_kind(deployment.states(), "observe", "offset").values()) + PARTITIONS
+    return done > records / 3

@@ -1,0 +1,276 @@
+"""A worker as it is deployed, in a process of its own, and what a test may see of it: health, topics, states.
+
+Nothing here sleeps and hopes: `Deployment.settled` says from offsets, outboxes and high-water marks whether everything
+that was produced has had all its consequences.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import redis
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from msgspec import Struct
+
+from agents.advance import Posted
+from agents.cli.config import read_policy
+from agents.embedded.processes import LOOPBACK, choose_ports, wait_until
+from agents.topics import TopicNames
+from streams.anomaly import Model
+from streams.campaigns import Campaign
+from streams.findings import Findings
+from streams.links import Links
+from streams.stages import CampaignsStage, NetworksStage, ObserveStage, Stage
+from streams.stages.campaigns import CampaignsShard
+from streams.stages.networks import NetworksShard
+
+STILLWATCH = str(Path(sys.executable).with_name("stillwatch"))
+REPOSITORY = Path(__file__).parents[2]
+READY_SECONDS = 60.0
+SETTLED_SECONDS = 100.0
+DRAIN_SECONDS = 15.0
+
+Place = tuple[str, int]
+States = dict[Place, dict[str, Any]]
+"""Decoded states by place and key."""
+
+
+class Deployment(Struct, frozen=True):
+    """Topics under a prefix of their own, and states under the same prefix."""
+
+    bootstrap_servers: str
+    redis_url: str
+    topics: TopicNames
+    prefix: str
+    partitions: int
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """What `stillwatch run` needs to find it."""
+        own = {
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
+            "REDIS_URL": self.redis_url,
+            "STILLWATCH_PREFIX": self.prefix,
+            "STILLWATCH_GROUP": self.prefix,
+            "STILLWATCH_SETTLE_SECONDS": "1",
+        }
+        return os.environ | own | more
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end."""
+        return subprocess.run(  # noqa: S603  our own command
+            [STILLWATCH, *arguments],
+            cwd=REPOSITORY,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def produce(self, records: Sequence[tuple[int, bytes | None, bytes | None, list[tuple[str, bytes]]]]) -> None:
+        """Put (partition, key, value, headers) on the requests topic, as they are."""
+        producer = KafkaProducer(bootstrap_servers=self.bootstrap_servers, acks="all")
+        for partition, key, value, headers in records:
+            producer.send(self.topics.requests, key=key, value=value, headers=headers, partition=partition)
+        producer.close(timeout=30)
+
+    def read(self, topic: str) -> list[Any]:
+        """All records of a topic, by partition and offset."""
+        with self._consumer() as consumer:
+            ends = self._ends(consumer, topic)
+            consumer.assign(list(ends))
+            consumer.seek_to_beginning()
+            records: list[Any] = []
+            deadline = time.monotonic() + 30
+            while any(consumer.position(tp) < end for tp, end in ends.items()):
+                assert time.monotonic() < deadline, f"{topic} cannot be read to its end"
+                for batch in consumer.poll(timeout_ms=500).values():
+                    records.extend(batch)
+        return sorted(records, key=lambda record: (record.partition, record.offset))
+
+    def states(self) -> States:
+        """Every state that Redis holds for this deployment, decoded by its stage."""
+        stages = stages_of(self.partitions)
+        found: States = {}
+        with redis.Redis.from_url(self.redis_url) as client:
+            names = [name.decode() for name in client.scan_iter(match=f"{self.prefix}:*", count=5_000)]
+            values = client.mget(names) if names else []
+        for name, value in zip(names, values, strict=True):
+            if "{" not in name or value is None:
+                continue
+            stage, _, rest = name.partition("{")[2].partition(":")
+            number, _, key = rest.partition("}:")
+            states = found.setdefault((stage, int(number)), {})
+            if key == "offset":
+                states[key] = int(value)
+            elif key == "outbox":
+                states[key] = msgspec.msgpack.decode(value, type=tuple[Posted, ...]) if value else ()
+            else:
+                states[key] = decoded(stages[stage], key, value)
+        return found
+
+    def settled(self) -> bool:
+        """Whether all that was produced has had all its consequences, on topics and in states."""
+        with self._consumer() as consumer:
+            ends = [
+                {tp.partition: end for tp, end in self._ends(consumer, topic).items()}
+                for topic in (self.topics.requests, self.topics.links, self.topics.findings)
+            ]
+        states = self.states()
+        for stage, stage_ends in zip(("observe", "networks", "campaigns"), ends, strict=True):
+            for number, end in stage_ends.items():
+                if states.get((stage, number), {}).get("offset", -1) != end - 1:
+                    return False
+        shards = {place: state["shard"] for place, state in states.items() if "shard" in state}
+        if any(shard.open_links for shard in shards.values() if isinstance(shard, NetworksShard)):
+            return False
+        outboxes = [posted for state in states.values() for posted in state.get("outbox", ())]
+        return all(_arrived(posted, shards) for posted in outboxes)
+
+    def _consumer(self) -> Any:  # noqa: ANN401  kafka-python is untyped
+        return KafkaConsumer(
+            bootstrap_servers=self.bootstrap_servers,
+            enable_auto_commit=False,
+            max_partition_fetch_bytes=8 * 1024 * 1024,
+        )
+
+    def _ends(self, consumer: KafkaConsumer, topic: str) -> dict[TopicPartition, int]:
+        numbers = consumer.partitions_for_topic(topic)
+        return dict(consumer.end_offsets([TopicPartition(topic, number) for number in sorted(numbers)]))
+
+
+class WorkerProcess:
+    """`stillwatch run`, or another program that is one, with its log and its health port."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+        self._process = process
+        self._port = port
+        self._log = log
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def get(self, path: str) -> tuple[int, str]:
+        """What the health server answers: status 0 if nothing does."""
+        try:
+            with urllib.request.urlopen(f"http://{LOOPBACK}:{self._port}{path}", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def metrics(self) -> dict[str, float]:
+        """Every sample of the metrics page by its name with labels."""
+        rows = (line.rpartition(" ") for line in self.get("/metrics")[1].splitlines() if not line.startswith("#"))
+        return {name: float(value) for name, _, value in rows if name}
+
+    def until(self, what: str, condition: Callable[[], bool], *, seconds: float = READY_SECONDS) -> None:
+        """Wait until `condition()` holds, at most `seconds`, and fail with the log if the worker ends before."""
+
+        def look() -> bool:
+            assert self._process.poll() is None, f"the worker ended before {what}:\n{self.log[-4000:]}"
+            return condition()
+
+        assert wait_until(look, seconds=seconds), f"not {what} in {seconds:.0f} s:\n{self.log[-4000:]}"
+
+    def until_ready(self) -> None:
+        self.until("ready", lambda: self.get("/readyz")[0] == 200)
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self, seconds: float) -> int:
+        """The exit code. Fails if the worker does not end in time."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"the worker did not end in {seconds:.0f} s:\n{self.log[-4000:]}") from None
+
+    def kill(self) -> None:
+        """kill -9, if it still runs."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait(10)
+
+    def drain(self) -> int:
+        """End it as an orchestrator does; the exit code."""
+        self.send(signal.SIGTERM)
+        return self.wait(DRAIN_SECONDS + 3)
+
+
+@contextmanager
+def worker(
+    deployment: Deployment,
+    folder: Path,
+    *arguments: str,
+    program: Sequence[str] = (STILLWATCH, "run"),
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[WorkerProcess]:
+    """A running worker; whatever is left of it after the block is killed."""
+    (port,) = choose_ports((), 1)
+    log = folder / f"worker-{port}.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(  # noqa: S603  our own command
+            [*program, *arguments],
+            cwd=REPOSITORY,
+            env=deployment.environment(STILLWATCH_HEALTH_PORT=str(port), **(environment or {})),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=file,
+        )
+    running = WorkerProcess(process, port, log)
+    try:
+        yield running
+    finally:
+        running.kill()
+
+
+def stages_of(partitions: int) -> dict[str, Stage[Any]]:
+    """The stages as a worker has them."""
+    _, policy = read_policy(None)
+    return {
+        "observe": ObserveStage(policy, partitions, partitions),
+        "networks": NetworksStage(policy),
+        "campaigns": CampaignsStage(policy),
+    }
+
+
+def decoded(stage: Stage[Any], key: str, value: bytes) -> object:
+    """A state that compares by its content: of a model, the lessons it was grown from."""
+    state = stage.decode(key, value)
+    return state.state if isinstance(state, Model) else state
+
+
+def campaigns_of(states: States) -> dict[frozenset[str], str]:
+    """The campaigns that stand, by their members, and the action last decided about each."""
+    found = [state for state in states.get(("campaigns", 0), {}).values() if isinstance(state, Campaign)]
+    return {frozenset(it.members): it.enforcement.action for it in found if it.members and it.merged_into is None}
+
+
+def _arrived(posted: Posted, shards: Mapping[Place, Any]) -> bool:
+    """Whether the next stage has taken a record that an outbox holds."""
+    if posted.topic == "links":
+        links = msgspec.json.decode(posted.value or b"", type=Links)
+        networks = shards.get(("networks", posted.partition or 0), NetworksShard())
+        return bool(networks.sources.get(links.source_partition, -1) >= links.source_offset)
+    if posted.topic == "findings":
+        findings = msgspec.json.decode(posted.value or b"", type=Findings)
+        campaigns = shards.get(("campaigns", 0), CampaignsShard())
+        place = (findings.source_offset, findings.part)
+        return bool(campaigns.sources.get(findings.source_partition, (-1, 0)) >= place)
+    return True
