@@ -7,6 +7,7 @@ import click
 
 COMMANDS = {
     "config": "agents.cli.config:config",
+    "demo": "agents.cli.demo:demo",
     "dev": "agents.cli.dev:dev",
     "ingest": "agents.cli.ingest:ingest",
     "replay": "agents.cli.replay:replay",

@@ -1,0 +1,179 @@
+"""How a snapshot is said: a panel for a terminal, a line for a log, and the closing summary. Pure functions."""
+
+from datetime import UTC, datetime
+from math import isinf
+from typing import Final
+
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from agents.demo.snapshot import CampaignSeen, Score, Snapshot, quantile
+
+DAY_MS: Final = 24 * 60 * 60 * 1000
+WIDTH: Final = 80
+FRAME_ROWS: Final = 14
+"""Rows of the panel without the reasons of a campaign."""
+
+ROWS_A_REASON: Final = 2
+STYLES: Final = {"observe": "cyan", "throttle": "yellow", "challenge": "yellow", "suspend": "red", "release": "green"}
+
+
+def panel(snapshot: Snapshot, rows: int = 24) -> RenderableType:
+    """The live view, 80 columns wide and fewer than `rows` high."""
+    work = snapshot.work
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", width=10)
+    facts.add_column(width=30)
+    facts.add_column(style="dim", width=12)
+    facts.add_column()
+    facts.add_row("events", f"{work.events:,}, {snapshot.events_per_s:,.0f} a second", "lag", f"{work.lag:,}")
+    facts.add_row("watching", f"{work.accounts:,} accounts", "shared links", f"{work.links:,}")
+    facts.add_row("alerts", f"{snapshot.alerts:,} to on-call", "dead letters", f"{work.dead_letters:,}")
+    decisions = Table.grid(padding=(0, 2))
+    decisions.add_column(style="dim", width=10)
+    decisions.add_row("decisions", _decisions(snapshot))
+    body = Group(
+        _clock(snapshot),
+        Text(),
+        facts,
+        decisions,
+        Text(),
+        *_campaign(snapshot, max(1, (rows - 1 - FRAME_ROWS) // ROWS_A_REASON)),
+        Text(),
+        _truth(snapshot.score),
+    )
+    title = "Stillwatch demo: simulated traffic, real Kafka and Redis"
+    return Panel(body, title=title, title_align="left", subtitle=_minutes(snapshot.elapsed_s), width=WIDTH)
+
+
+def line(snapshot: Snapshot) -> str:
+    """One line for a log."""
+    work, campaign = snapshot.work, snapshot.campaign
+    found = f"{campaign.campaign_id} {campaign.action}, {campaign.accounts} accounts" if campaign else "no campaign yet"
+    return (
+        f"{_minutes(snapshot.elapsed_s)}  {_when(snapshot.event_ms)}  {work.events:,} events, "
+        f"{snapshot.events_per_s:,.0f}/s, lag {work.lag:,}; "
+        f"{sum(count for _, count in work.decisions):,} decisions; {found}; dead letters {work.dead_letters:,}"
+    )
+
+
+def summary(snapshot: Snapshot, *, program: str, logs: str) -> str:
+    """What was found, how well, how fast, and what to do next."""
+    return "\n".join((*_found(snapshot), *_speed(snapshot), "", *_next(program), "", f"Logs: {logs}"))
+
+
+def _clock(snapshot: Snapshot) -> RenderableType:
+    """The simulated day, as far as the worker has come."""
+    of_day_ms = 0 if snapshot.event_ms is None else snapshot.event_ms % DAY_MS
+    over = snapshot.all_fed and snapshot.work.events >= snapshot.fed
+    row = Table.grid(padding=(0, 2))
+    row.add_row(
+        Text(_when(snapshot.event_ms), style="bold"),
+        ProgressBar(total=DAY_MS, completed=DAY_MS if over else of_day_ms, width=40),
+        Text("event time", style="dim"),
+    )
+    return row
+
+
+def _decisions(snapshot: Snapshot) -> Text:
+    counts = [(action, count) for action, count in snapshot.work.decisions if count]
+    if not counts:
+        return Text("none yet")
+    text = Text()
+    for action, count in counts:
+        text.append("  " if text else "").append(action, style=STYLES[action]).append(f" {count:,}")
+    return text
+
+
+def _campaign(snapshot: Snapshot, most: int) -> list[RenderableType]:
+    """The campaign and up to `most` of its reasons; nothing found is said as well."""
+    campaign = snapshot.campaign
+    if campaign is None:
+        return [Text("No campaign yet.", style="dim")]
+    others = f" ({snapshot.other_campaigns} smaller)" if snapshot.other_campaigns else ""
+    head = Text("Campaign ", style="bold").append(campaign.campaign_id).append(": ")
+    head.append(campaign.action, style=STYLES[campaign.action]).append(_size(campaign)).append(others)
+    reasons = Table.grid(padding=(0, 1))
+    for sentence in campaign.reasons[:most]:
+        reasons.add_row("-", sentence)
+    left = len(campaign.reasons) - most
+    return [head, reasons] if left <= 0 else [head, reasons, Text(f"  and {left} more", style="dim")]
+
+
+def _size(campaign: CampaignSeen) -> str:
+    return f", {campaign.accounts:,} accounts" if campaign.accounts else ", watched"
+
+
+def _truth(score: Score) -> RenderableType:
+    """What only a simulation can say."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", width=25)
+    unharmed = score.look_alikes - score.look_alikes_limited
+    table.add_row("truth (simulation)", f"{score.caught:,} of {score.campaign_accounts:,} campaign accounts limited")
+    table.add_row("look-alikes unharmed", f"{unharmed:,} of {score.look_alikes:,}")
+    table.add_row("wrongly limited", f"{score.innocents_limited:,} of {score.innocents:,} innocent accounts")
+    return table
+
+
+def _found(snapshot: Snapshot) -> list[str]:
+    score, campaign = snapshot.score, snapshot.campaign
+    rows = ["Simulated traffic, so the truth is known:"]
+    if campaign is None:
+        rows.append("  campaign     not found")
+    else:
+        rows.append(f"  campaign     {campaign.campaign_id}: {campaign.action}{_size(campaign)}, because")
+        rows += [f"               - {sentence}" for sentence in campaign.reasons]
+    caught = _share(score.caught, score.campaign_accounts)
+    leaked = _share(score.passed, score.exchanges)
+    unharmed = score.look_alikes - score.look_alikes_limited
+    return [
+        *rows,
+        f"  caught       {score.caught:,} of its {score.campaign_accounts:,} accounts ({caught})",
+        f"  leaked       {score.passed:,} of its {score.exchanges:,} exchanges ({leaked}) before their accounts' limit",
+        f"  harm         {score.innocents_limited:,} of {score.innocents:,} innocent accounts limited",
+        f"               {unharmed:,} of {score.look_alikes:,} look-alikes unharmed",
+    ]
+
+
+def _speed(snapshot: Snapshot) -> list[str]:
+    work = snapshot.work
+    bounds = ", ".join(
+        f"{name} {_at_most(quantile(work.decision_seconds, share))}" for name, share in (("p50", 0.5), ("p99", 0.99))
+    )
+    return [
+        f"  speed        {work.events:,} events in {snapshot.elapsed_s:,.0f} s; append to decision {bounds}",
+        f"  dead letters {work.dead_letters:,}",
+    ]
+
+
+def _next(program: str) -> list[str]:
+    return [
+        "Next:",
+        f"  {program} dev up                  a Kafka and a Redis to work with",
+        f"  {program} replay LOG --decisions OUT  your own log, without any server",
+        f"  {program} ingest LOG              the same log into Kafka",
+        f"  {program} run                     the worker",
+        f"  {program} state ACCOUNT           what it knows about an account",
+        "README.md says how such a log looks.",
+    ]
+
+
+def _at_most(bound: float | None) -> str:
+    if bound is None:
+        return "unknown"
+    return "above the largest bucket" if isinf(bound) else f"<= {bound:g} s"
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part / whole:.1%}" if whole else "none"
+
+
+def _minutes(seconds: float) -> str:
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
+def _when(event_ms: int | None) -> str:
+    return "--- --:--" if event_ms is None else f"{datetime.fromtimestamp(event_ms / 1000, UTC):%a %H:%M}"
