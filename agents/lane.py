@@ -9,7 +9,7 @@ Three kinds of failure, and this is the one place that tells them apart:
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -32,6 +32,10 @@ SeekBack = Callable[[str, int, int], Awaitable[None]]
 
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 2.0
+
+STEP_BYTES = 1024 * 1024
+"""About how much of a batch one step takes. A step holds the event loop while it folds, and links come in bundles of
+many small things: 1 MiB is a second of work at the most, so that heartbeats go out in between."""
 
 
 class Lane(Generic[Item]):
@@ -144,13 +148,14 @@ class Lane(Generic[Item]):
             self._sought[number] = partition.offset
             await self._seek_back(self.topic, number, partition.offset + 1)
             return partition.offset
-        inputs = read_batch(fresh, self._read, self.stage.name)
-        advanced = await self._advance(partition, inputs.items, fresh[-1].offset, tuple(inputs.refused))
-        self._metrics.events_read.labels(stage=self.stage.name).inc(len(fresh))
-        for fault in inputs.faults:
-            self._metrics.dead_letters.labels(reason=fault).inc()
-        await self._send(advanced)
-        self._moved_at[number] = time.monotonic()
+        for part in parts_of(fresh):
+            inputs = read_batch(part, self._read, self.stage.name)
+            advanced = await self._advance(partition, inputs.items, part[-1].offset, tuple(inputs.refused))
+            self._metrics.events_read.labels(stage=self.stage.name).inc(len(part))
+            for fault in inputs.faults:
+                self._metrics.dead_letters.labels(reason=fault).inc()
+            await self._send(advanced)
+            self._moved_at[number] = time.monotonic()
         return partition.offset
 
     async def _settle(self, number: int) -> int:
@@ -196,3 +201,17 @@ class Lane(Generic[Item]):
 
     def _lock(self, number: int) -> asyncio.Lock:
         return self._locks.setdefault(number, asyncio.Lock())
+
+
+def parts_of(records: Sequence[Record]) -> Iterator[list[Record]]:
+    """Cut a batch into parts of about `STEP_BYTES`, at least one record each, in order."""
+    part: list[Record] = []
+    size = 0
+    for record in records:
+        part.append(record)
+        size += len(record.value or b"")
+        if size >= STEP_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part

@@ -1,6 +1,6 @@
 """{observed:.0f} accounts on unrelated networks keep coming back to one rare template (suspicious from {baseline:.0f}).
 
-Rare: at most a quarter of all known accounts used it, and of those who did a third came back in another hour. Known
+Rare: at most a quarter of all known accounts used it, and of those who did a quarter came back in another hour. Known
 evasions: reword until the masked template changes. Innocent: a class doing one exercise (one network), benchmark fever
 (everybody tries it, nobody comes back).
 """
@@ -11,7 +11,7 @@ from streams.networks import TYPICAL, NetworkView
 FAMILY: Family = "content"
 FEWEST_NETWORKS = 4
 COMMONEST_SHARE = 0.25
-RETURNING_SHARE = 1 / 3
+RETURNING_SHARE = 0.25
 
 
 def value(view: NetworkView) -> float | None:
