@@ -10,6 +10,7 @@ from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Lesson, Model, Mod
 from streams.capabilities import POSITION
 from streams.decide import LIMITING, Budget, decide, is_due, is_limited, verdict_of
 from streams.decisions import Action
+from streams.events import RequestEvent
 from streams.links import LinkDelta, LinkKind, Links, link_partition, links_of
 from streams.policy import Policy
 from streams.signals import ACCOUNT_SIGNALS, reasons_of
@@ -37,7 +38,10 @@ FEATURES = (
     "gap_variation",
     "error_share",
 )
-_Deltas = dict[tuple[LinkKind, str, str, int], LinkDelta]
+_Who = tuple[int, str, str | None, str | None, int | None, bool]
+"""The run of one minute, and all else that a delta says about the account: events that agree in it are summed."""
+
+_Deltas = dict[tuple[LinkKind, str, _Who], LinkDelta]
 
 
 def account_key(account_id: str) -> str:
@@ -79,9 +83,13 @@ class ObserveStage:
         return self._encode(state.state if isinstance(state, Model) else state)
 
     def fold(self, partition: int, items: Sequence[Incoming], states: States) -> Output:
-        """Fold the events one by one; the links of the batch leave summed by (link, account, minute)."""
+        """Fold the events one by one; the links of the batch leave summed by (link, account, minute).
+
+        A minute that comes back late is a new run and summed apart: links change in the order of the log.
+        """
         output = Output()
         deltas: _Deltas = {}
+        minute = run = -1
         for item in items:
             event = item.event
             state = states.change(account_key(event.account_id), AccountState)
@@ -89,7 +97,9 @@ class ObserveStage:
             counts = counts_of(event)
             output.tally["clamped"] += at_ms < event.occurred_at_ms
             output.tally["late"] += fold_event(state, event, at_ms, counts)
-            self._add_links(deltas, item, at_ms, counts, state)
+            if at_ms // MINUTE_MS != minute:
+                minute, run = at_ms // MINUTE_MS, run + 1
+            self._add_links(deltas, run, event, at_ms, counts, exempt=self._is_allowed(event.account_id, state))
             if self._is_due(state):
                 self._evaluate(partition, item, state, states, output)
         if items:
@@ -173,20 +183,21 @@ class ObserveStage:
             output.tally["gate_strange"] += 1
         return p_value
 
-    def _add_links(self, deltas: _Deltas, item: Incoming, at_ms: int, counts: Counts, state: AccountState) -> None:
+    def _add_links(
+        self, deltas: _Deltas, run: int, event: RequestEvent, at_ms: int, counts: Counts, *, exempt: bool
+    ) -> None:
         """Add the event to the deltas of its links."""
-        event = item.event
-        minute = at_ms // MINUTE_MS
+        who = (run, event.account_id, event.network_hash, event.org_id, event.account_created_at_ms, exempt)
         capability = POSITION[event.capability]
         for kind, value in links_of(event):
-            key = (kind, value, event.account_id, minute)
+            key = (kind, value, who)
             delta = deltas.get(key)
             if delta is None:
                 deltas[key] = LinkDelta(
                     kind,
                     value,
                     event.account_id,
-                    minute,
+                    at_ms // MINUTE_MS,
                     1,
                     counts.input_tokens,
                     counts.output_tokens,
@@ -196,7 +207,7 @@ class ObserveStage:
                     event.account_created_at_ms,
                     event.org_id,
                     event.network_hash,
-                    self._is_allowed(event.account_id, state),
+                    exempt,
                 )
                 continue
             delta.requests += 1
@@ -209,7 +220,7 @@ class ObserveStage:
     def _emit_links(self, partition: int, items: Sequence[Incoming], deltas: _Deltas, output: Output) -> None:
         bundles: dict[int, list[LinkDelta]] = {}
         owners: dict[tuple[LinkKind, str], int] = {}
-        for (kind, value, _, _), delta in deltas.items():
+        for (kind, value, _), delta in deltas.items():
             owner = owners.get((kind, value))
             if owner is None:
                 owner = owners[kind, value] = link_partition(kind, value, self._link_partitions)

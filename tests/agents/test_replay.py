@@ -1,0 +1,276 @@
+"""replay: the same input, the same bytes, in any process, however the log is cut into batches."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from random import Random
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from agents.advance import Item, Partition
+from agents.replay import Replay, Replayed
+from agents.store import Place, Store
+from streams.decisions import Decision
+from streams.events import CAPABILITIES, RequestEvent
+from streams.links import links_of
+from streams.networks import NetworkState
+from streams.policy import DEFAULT_POLICY, SIGNALS, Evaluation, Policy
+from streams.stages.networks import link_key
+from streams.stages.observe import account_key
+from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, SPANS
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "data" / "replay" / "decisions.jsonl"
+NOON_MS = 1_791_201_600_000
+PARTITIONS = 8
+
+WATCHFUL = Policy(
+    evaluation=Evaluation(first_at=2, every=4),
+    signals={
+        **SIGNALS,
+        "accounts_per_payment": replace(SIGNALS["accounts_per_payment"], threshold=2),
+        "accounts_per_template": replace(SIGNALS["accounts_per_template"], threshold=2),
+    },
+    account=replace(DEFAULT_POLICY.account, prior=-2),
+    campaign=replace(DEFAULT_POLICY.campaign, minimum_accounts=2),
+)
+"""A policy under which a few hundred events of a few accounts already lead to decisions of every kind."""
+
+
+class Ran(NamedTuple):
+    """What a replay said, and what it holds."""
+
+    out: list[Replayed]
+    replay: Replay
+
+    def about(self, kind: str) -> list[tuple[bytes, Decision]]:
+        """What was said about subjects of one kind, as bytes and decoded."""
+        said = ((record.value, msgspec.json.decode(record.value, type=Decision)) for record in self.out)
+        return [(value, decision) for value, decision in said if decision.subject_kind == kind]
+
+
+def traffic(seed: int, count: int, *, accounts: int = 6, late: bool = True) -> list[RequestEvent]:
+    """Events of a few accounts that share payments, templates and networks, at an uneven pace, some of them late."""
+    random = Random(seed)
+    at_ms = NOON_MS
+    events = []
+    for number in range(count):
+        at_ms += random.choice((0, 0, 500, 20_000, MINUTE_MS, 15 * MINUTE_MS))
+        behind_ms = random.choice((0, 0, 0, MINUTE_MS, HOUR_MS)) if late else 0
+        account = random.randrange(accounts)
+        event = RequestEvent(
+            event_id=f"{seed}-{number}",
+            occurred_at_ms=at_ms - behind_ms,
+            account_id=f"account-{account}",
+            operation="chat",
+            request_model="model",
+            org_id=random.choice((None, None, "organisation")),
+            account_created_at_ms=NOON_MS - DAY_MS,
+            plan="pro",
+            plan_daily_tokens=2_000,
+            payment_hash=f"payment-{account % 2}",
+            address_hash=f"address-{random.randrange(9)}",
+            network_hash=f"network-{random.randrange(5)}",
+            asn=random.randrange(3),
+            user_agent_hash=f"agent-{random.randrange(3)}",
+            tls_fingerprint=f"tls-{random.randrange(2)}",
+            conversation_id=f"conversation-{number // 3}",
+            template_hash=f"template-{random.randrange(3)}",
+            capability=random.choice(CAPABILITIES),
+            input_tokens=random.randrange(500),
+            output_tokens=random.randrange(900),
+            status_code=random.choice((200, 200, 200, 429)),
+            finish_reason=random.choice(("stop", "stop", "refusal")),
+        )
+        events.append(event)
+    return events
+
+
+def run(events: Sequence[RequestEvent], *, batch: int = 512, partitions: int = PARTITIONS) -> Ran:
+    replay = Replay(WATCHFUL, partitions=partitions, batch=batch)
+    return Ran(list(asyncio.run(replay.run(events))), replay)
+
+
+def forgetting(partition: Partition[Item], store: Store) -> Partition[Item]:
+    """The same partition of the same stage, which keeps one state at hand and loads all others again each time."""
+    return Partition(partition.stage, partition.place.partition, store, states_at_hand=1)
+
+
+def stored(ran: Ran, stage: str, keys: Iterable[str]) -> dict[str, bytes | None]:
+    """The bytes of states by partition and key, None where there is none."""
+    wanted = sorted(set(keys))
+    places = [Place(stage, number) for number in range(len(ran.replay.observe))]
+    return {
+        f"{place.partition}/{key}": value
+        for place in places
+        for key, value in zip(wanted, asyncio.run(ran.replay.store.load(place, wanted)).values, strict=True)
+    }
+
+
+def accounts_of(ran: Ran, events: Iterable[RequestEvent]) -> dict[str, bytes | None]:
+    return stored(ran, "observe", (account_key(event.account_id) for event in events))
+
+
+def networks_of(ran: Ran, events: Iterable[RequestEvent]) -> dict[str, NetworkState | None]:
+    keys = (link_key(kind, value) for event in events for kind, value in links_of(event))
+    return {
+        key: None if value is None else msgspec.msgpack.decode(value, type=NetworkState)
+        for key, value in stored(ran, "networks", keys).items()
+    }
+
+
+def campaigns_of(ran: Ran) -> dict[str, Decision]:
+    """What was last said about each campaign, with all members that were ever named, as if it were the first word."""
+    last: dict[str, Decision] = {}
+    for _, decision in ran.about("campaign"):
+        before = last.get(decision.subject_id)
+        members = {*decision.members, *(before.members if before else ())}
+        last[decision.subject_id] = replace(decision, decision_id="", members=tuple(sorted(members)))
+    return last
+
+
+few = settings(max_examples=settings().max_examples // 6)  # each example is two whole replays
+batches = st.one_of(st.sampled_from([1, 7, 512]), st.integers(2, 200))
+seeds = st.integers(0, 2**32)
+counts = st.integers(0, 300)
+
+
+@few
+@given(seeds, counts, batches)
+def test_the_cut_into_batches_changes_no_account_and_no_decision_about_one(seed: int, count: int, batch: int) -> None:
+    events = traffic(seed, count)
+    whole, cut = run(events, batch=10_000), run(events, batch=batch)
+    assert accounts_of(cut, events) == accounts_of(whole, events)
+    assert sorted(value for value, _ in cut.about("account")) == sorted(value for value, _ in whole.about("account"))
+
+
+@few
+@given(seeds, counts, batches)
+def test_the_cut_into_batches_changes_nothing_that_is_counted_of_a_network(seed: int, count: int, batch: int) -> None:
+    events = traffic(seed, count)
+    whole, cut = networks_of(run(events, batch=10_000), events), networks_of(run(events, batch=batch), events)
+    assert cut.keys() == whole.keys()
+    for key, state in cut.items():
+        other = whole[key]
+        assert (state is None) == (other is None)
+        if state is None or other is None:
+            continue
+        for resolution in SPANS:
+            as_of_ms = state.windows.newest_ms
+            assert state.windows.total(resolution, as_of_ms) == other.windows.total(resolution, as_of_ms)
+        assert state.requests == other.requests
+        assert state.capability_days == other.capability_days
+        assert (state.accounts.seen, state.networks.seen) == (other.accounts.seen, other.networks.seen)
+        assert {name: (member.requests, member.ripe) for name, member in state.members.items()} == {
+            name: (member.requests, member.ripe) for name, member in other.members.items()
+        }
+
+
+@few
+@given(seeds, counts, batches)
+def test_from_one_partition_the_cut_into_batches_changes_nothing_at_all(seed: int, count: int, batch: int) -> None:
+    """Only the place of a finding in its topic, which ids of campaign decisions name, follows from the cut."""
+    events = traffic(seed, count)
+    whole, cut = run(events, batch=10_000, partitions=1), run(events, batch=batch, partitions=1)
+    assert accounts_of(cut, events) == accounts_of(whole, events)
+    assert networks_of(cut, events) == networks_of(whole, events)
+    assert campaigns_of(cut) == campaigns_of(whole)
+    assert cut.replay.tally == whole.replay.tally
+    assert [value for value, _ in cut.about("account")] == [value for value, _ in whole.about("account")]
+
+
+def test_this_traffic_leads_to_decisions_about_accounts_and_campaigns() -> None:
+    """Otherwise the tests of batch cuts would prove little."""
+    ran = run(traffic(1, 300))
+    assert {decision.action for _, decision in ran.about("account")} >= {"observe", "throttle"}
+    assert campaigns_of(ran)
+
+
+def test_an_account_that_changes_networks_within_a_minute_is_seen_on_both_whatever_the_batch() -> None:
+    events = [
+        replace(event, occurred_at_ms=NOON_MS, account_id="account-0", network_hash=f"network-{number}")
+        for number, event in enumerate(traffic(1, 4, accounts=1, late=False))
+    ]
+    for batch in (1, 512):
+        counted = [
+            state.networks.count(NOON_MS // HOUR_MS)
+            for key, state in networks_of(run(events, batch=batch), events).items()
+            if state is not None and "payment" in key
+        ]
+        assert counted == [4]
+
+
+def test_the_same_input_gives_the_same_bytes() -> None:
+    events = traffic(2, 400)
+    assert run(events).out == run(events).out
+
+
+def test_what_was_decided_follows_from_the_events_even_where_few_states_are_kept_at_hand() -> None:
+    events = traffic(3, 300, accounts=40)
+    whole = run(events)
+    forgetful = Replay(WATCHFUL, batch=5)
+    forgetful.observe = [forgetting(partition, forgetful.store) for partition in forgetful.observe]
+    forgetful.networks = [forgetting(partition, forgetful.store) for partition in forgetful.networks]
+    forgetful.campaigns = forgetting(forgetful.campaigns, forgetful.store)
+    ran = Ran(list(asyncio.run(forgetful.run(events))), forgetful)
+    assert max(partition.states_at_hand for partition in forgetful.networks) == 1
+    assert accounts_of(ran, events) == accounts_of(whole, events)
+    assert sorted(value for value, _ in ran.about("account")) == sorted(value for value, _ in whole.about("account"))
+
+
+def test_nothing_in_is_nothing_out() -> None:
+    assert run([]).out == []
+
+
+def twelve_accounts_on_one_payment() -> list[RequestEvent]:
+    """192 events without any chance in them: two requests an hour each, for eight hours, then nothing more."""
+    return [
+        RequestEvent(
+            event_id=f"{minute}-{account}",
+            occurred_at_ms=NOON_MS + minute * MINUTE_MS + account * 1_000,
+            account_id=f"account-{account:02}",
+            operation="chat",
+            request_model="model",
+            account_created_at_ms=NOON_MS - 2 * DAY_MS,
+            plan="pro",
+            plan_daily_tokens=5_000,
+            payment_hash="payment",
+            network_hash=f"network-{account}",
+            template_hash=f"template-{account % 3}",
+            capability="reasoning",
+            input_tokens=200,
+            output_tokens=500,
+        )
+        for minute in range(0, 8 * 60, 30)
+        for account in range(12)
+    ]
+
+
+def enforced(ran: Ran) -> bytes:
+    return b"".join(record.value + b"\n" for record in ran.out if record.topic == "enforcement")
+
+
+def test_a_small_run_gives_the_decisions_that_are_committed() -> None:
+    """Golden. After an intended change: `python tests/agents/test_replay.py > tests/data/replay/decisions.jsonl`."""
+    assert enforced(run(twelve_accounts_on_one_payment())) == GOLDEN.read_bytes()
+
+
+@pytest.mark.parametrize("seed", ["0", "1", "4242"])
+def test_another_process_with_another_hash_seed_gives_the_same_bytes(seed: str) -> None:
+    environment = {**os.environ, "PYTHONHASHSEED": seed}
+    ran = subprocess.run(  # noqa: S603  this file itself
+        [sys.executable, __file__], env=environment, cwd=ROOT, check=True, capture_output=True, timeout=60
+    )
+    assert ran.stdout == enforced(run(twelve_accounts_on_one_payment()))
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(enforced(run(twelve_accounts_on_one_payment())))
