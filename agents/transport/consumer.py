@@ -1,4 +1,4 @@
-"""The consumer and the transport: Faust's aiokafka driver, with a partition batch for a message."""
+"""The consumer, the producer and the transport: Faust's aiokafka driver, with a partition batch for a message."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
@@ -8,7 +8,7 @@ from faust.exceptions import ImproperlyConfigured
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, EventT
-from faust.types.transports import ConsumerT, TPorTopicSet
+from faust.types.transports import ConsumerT, ProducerT, TPorTopicSet
 from faust.types.tuples import ack_lock
 
 from agents.transport.batches import BatchSchema, message_of
@@ -161,10 +161,18 @@ class BatchConsumer(driver.Consumer):
         return delivered.committable
 
 
+class IdempotentProducer(driver.Producer):
+    """Faust's producer, whose retries neither repeat nor reorder records. Faust has no setting for that."""
+
+    def _settings_extra(self) -> Mapping[str, Any]:
+        return {**super()._settings_extra(), "acks": "all", "enable_idempotence": True}
+
+
 class Transport(driver.Transport):
-    """`stillwatch://`: Faust's aiokafka transport with batches for messages. The producer is Faust's own."""
+    """`stillwatch://`: Faust's aiokafka transport with batches for messages and a producer that is idempotent."""
 
     Consumer: ClassVar[type[ConsumerT]] = BatchConsumer
+    Producer: ClassVar[type[ProducerT]] = IdempotentProducer
     resume_offsets: ResumeOffsets = staticmethod(as_committed)
     report_outside_log: ReportOutsideLog | None = None
 

@@ -38,6 +38,11 @@ def test_the_scheme_brings_this_transport_for_reading_and_writing() -> None:
     assert app.transport.Consumer is BatchConsumer
 
 
+def test_retries_of_the_producer_neither_repeat_nor_reorder() -> None:
+    settings = application("stillwatch://a:1").producer._settings_extra()  # noqa: SLF001 - what aiokafka is given
+    assert settings == {"acks": "all", "enable_idempotence": True}
+
+
 def test_a_store_can_only_be_registered_with_this_transport() -> None:
     with pytest.raises(ImproperlyConfigured, match="must be stillwatch://"):
         resume_with(application("kafka://a:1"), offsets=resume)

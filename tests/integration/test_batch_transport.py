@@ -483,7 +483,7 @@ class Pressure(faust.Sensor):
 
 async def test_the_producer_of_the_scheme_writes(kafka_bootstrap: str) -> None:
     topic = await new_topic(kafka_bootstrap, partitions=1)
-    app = application(kafka_bootstrap, producer_acks=-1)
+    app = application(kafka_bootstrap)
     reader = Reader(app, topic)
     async with running(app):
         sent: Awaitable[Any] = await app.producer.send(topic, b"key", b"value", 0, None, {"name": b"header"})
