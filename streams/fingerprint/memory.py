@@ -6,9 +6,9 @@ from typing import Generic, TypeVar
 Answer = TypeVar("Answer")
 
 MAX_KEPT = 65_536
-"""Answers held by one memory; it is emptied when full, so that it needs no order and stays below about 20 MB."""
+"""Answers held by one memory; it is emptied when full, so that it needs no order (25 MB at worst)."""
 
-MAX_KEPT_CHARACTERS = 256
+MAX_KEPT_CHARACTERS = 128
 """A longer question is answered but not kept: it would hardly come again, and memory stays bounded."""
 
 

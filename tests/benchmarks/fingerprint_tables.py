@@ -111,8 +111,10 @@ def print_capability_table() -> None:
     for source in ("bfcl_live", "realhumaneval"):
         corpora[f"benign_chat: {source}"] = [row.text for row in rows("benign_chat", "test") if row.source == source]
     grading = corpora["distill_rubric_grading"]
-    corpora["the same, first line removed"] = [text.partition("\n")[2] for text in grading]
-    corpora["the same, from the graded instruction on"] = [text[text.index("###The instruction") :] for text in grading]
+    corpora["grading, first line removed"] = [text.partition("\n")[2] for text in grading]
+    corpora["grading, from the graded instruction on"] = [text[text.index("###The instruction") :] for text in grading]
+    for name in ("benign_hard_questions", "distill_codegen", "distill_tool_use"):
+        corpora[f"{name}, first 100 characters"] = [text[:100] for text in corpora[name] if len(text) >= 100]
     body = []
     for name, texts in corpora.items():
         called = Counter(score(tokenised(text), Shape())[0] for text in texts)
