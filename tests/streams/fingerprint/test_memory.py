@@ -8,7 +8,12 @@ from streams.fingerprint.memory import MAX_KEPT_CHARACTERS, Memory
 
 def test_a_question_that_comes_back_is_not_computed_again() -> None:
     asked: list[str] = []
-    memory = Memory(lambda question: asked.append(question) or question.upper())
+
+    def answer(question: str) -> str:
+        asked.append(question)
+        return question.upper()
+
+    memory = Memory(answer)
     assert [memory["a"], memory["a"], memory["b"]] == ["A", "A", "B"]
     assert asked == ["a", "b"]
 
