@@ -103,7 +103,9 @@ class Worker:
             beside = [asyncio.create_task(work) for work in (self._watch(), self._settle())]
             for task in beside:
                 task.add_done_callback(_must_not_end)
-            await stop.wait()
+            await self._app.wait_for_stopped(stop)  # type: ignore[arg-type]  # mode waits for asyncio's events as well
+            if self._app.crashed:
+                _fail(RuntimeError("Faust stopped by itself; its log says why."))
             self.progress.not_ready("The worker is stopping.")
             for task in beside:
                 task.cancel()
@@ -184,6 +186,11 @@ def _app(settings: Settings) -> faust.App:
         broker_max_poll_records=settings.batch_records,
         broker_max_poll_interval=60.0,
         broker_session_timeout=SESSION_S,
+        broker_heartbeat_interval=SESSION_S / 10,
+        broker_request_timeout=40.0,
+        broker_rebalance_timeout=30.0,
+        broker_commit_interval=1.0,
+        worker_redirect_stdouts=False,
         consumer_max_fetch_size=MAX_STAGE_RECORD_BYTES + 1024 * 1024,
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=True,
