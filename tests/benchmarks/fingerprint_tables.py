@@ -15,6 +15,7 @@ from streams.fingerprint.capability import Shape, score
 from streams.fingerprint.masking import SLOT, Masker, tokenised
 from streams.fingerprint.sketch import MIN_WORDS
 from streams.fingerprint.words import STOP_WORDS
+from streams.scenarios.relay import FAMILIES
 from tests.benchmarks.sketch_candidates import CANDIDATES, Candidate
 from tests.evaluation.prompt_corpora import DIRECTORY, NAMES, REWORDINGS, reworded, rows, sample
 
@@ -122,6 +123,19 @@ def print_capability_table() -> None:
     table("Capability called, share of prompts", ["corpus", *CAPABILITIES], body)
 
 
+def print_relay_table() -> None:
+    """Print how the reworded template families of the simulated relay come out, whatever fills their slots."""
+    random = Random(1)
+    body = []
+    for number, family in enumerate(FAMILIES, 1):
+        masked = [MASKER.mask(family.write(random, 0)).template for _ in range(PROMPTS)]
+        sketches = [CANDIDATES[0].sketch(set(words)) for words in masked]
+        pairs = [random.sample(sketches, 2) for _ in range(1_000)]
+        alike = sum(CANDIDATES[0].similarity(*pair) >= RESEMBLES for pair in pairs) / len(pairs)
+        body.append([f"{number}: {family.capability}", str(len(set(map(tuple, masked)))), f"{alike:.3f}"])
+    table(f"The relay's families, {PROMPTS} prompts each", ["family", "templates", "pairs that resemble"], body)
+
+
 def main() -> None:
     """Print the tables, or say that the corpora are not there."""
     if not DIRECTORY.is_dir():
@@ -129,6 +143,7 @@ def main() -> None:
     print_sketch_tables()
     print_template_table()
     print_capability_table()
+    print_relay_table()
 
 
 if __name__ == "__main__":
