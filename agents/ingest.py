@@ -13,6 +13,20 @@ from streams.events import RequestEvent
 _encode = msgspec.json.Encoder().encode
 
 
+CONNECT_TIMEOUT_MS = 10_000
+"""How long a broker is looked for."""
+
+WAVE = 5_000
+"""So many events are put together, then waited for. That bounds what is held in memory, since kafka-python does not,
+and it keeps kafka-python's sender thread asleep meanwhile: woken for every event, it costs more than the events do."""
+
+BATCH_BYTES = 768 * 1024
+"""A wave is one batch a partition, below the `max.message.bytes` of the topic."""
+
+LINGER_MS = 250
+"""How long an event of a slow stream, such as `tail -f`, may wait for others."""
+
+
 class IngestError(Exception):
     """Kafka took no more; one sentence."""
 
@@ -24,14 +38,15 @@ class Ingest:
         """Connect. Raises IngestError if no broker answers or the topic is not there."""
         self._topic = topic
         self._failed: list[BaseException] = []
+        self._sent = 0
         try:
             self._producer: Any = KafkaProducer(
                 bootstrap_servers=bootstrap_servers.split(","),
                 acks="all",
                 enable_idempotence=True,
-                linger_ms=20,
-                batch_size=256 * 1024,
-                bootstrap_timeout_ms=10_000,
+                linger_ms=LINGER_MS,
+                batch_size=BATCH_BYTES,
+                bootstrap_timeout_ms=CONNECT_TIMEOUT_MS,
                 max_block_ms=30_000,
             )
             known = self._producer.partitions_for(topic)
@@ -47,31 +62,43 @@ class Ingest:
     def put(self, events: Iterable[RequestEvent], *, taken: Callable[[int], None] = lambda _count: None) -> int:
         """Produce `events` and wait for the broker to have them all; how many. Raises IngestError.
 
-        `taken` is told now and then how many are on their way.
+        `taken` is told now and then how many are on their way. What `events` raises passes through at once; call
+        `settle` to know how many went before.
         """
         count = 0
-        try:
-            for event in events:
-                self._producer.send(
-                    self._topic,
-                    key=event.account_id.encode("utf-8", "surrogatepass"),
-                    value=_encode(event),
-                    partition=key_partition(event.account_id, self._partitions),
-                ).add_errback(self._failed.append)
-                count += 1
-                if count % 1_000 == 0:
-                    taken(count)
-                    if self._failed:
-                        break
-            self._producer.flush(timeout=60)
-        except (KafkaError, OSError) as error:
-            message = f"Kafka took no more after {count} events: {error}"
-            raise IngestError(message) from error
-        if self._failed:
-            message = f"Kafka refused {len(self._failed)} of {count} events: {self._failed[0]}"
-            raise IngestError(message)
+        for event in events:
+            self._send(event)
+            count += 1
+            if count % 1_000 == 0:
+                taken(count)
+            if count % WAVE == 0:
+                self.settle()
+        self.settle()
         taken(count)
         return count
+
+    def settle(self) -> int:
+        """Wait for the broker to have all that was put; how many events that makes. Raises IngestError."""
+        try:
+            self._producer.flush(timeout=60)
+        except KafkaError as error:
+            self._failed.append(error)
+        if self._failed:
+            message = f"Kafka refused {len(self._failed)} of {self._sent} events: {self._failed[0]}"
+            raise IngestError(message)
+        return self._sent
+
+    def _send(self, event: RequestEvent) -> None:
+        self._sent += 1
+        try:
+            self._producer.send(
+                self._topic,
+                key=event.account_id.encode(),
+                value=_encode(event),
+                partition=key_partition(event.account_id, self._partitions),
+            ).add_errback(self._failed.append)
+        except KafkaError as error:
+            self._failed.append(error)
 
     def close(self) -> None:
         """Disconnect."""

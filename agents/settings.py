@@ -81,7 +81,7 @@ def kept_key(folder: Path) -> str:
     try:
         if not path.exists():
             fresh = path.with_name(f".{path.name}.{os.getpid()}")
-            with open(fresh, "w", encoding="ascii", opener=_owner_only) as file:  # noqa: PTH123  Path has no opener
+            with open(fresh, "w", encoding="ascii", opener=_owner_only) as file:
                 file.write(secrets.token_hex(32))
             fresh.replace(path)
         return path.read_text(encoding="ascii").strip()

@@ -1,9 +1,16 @@
 """The command line: one file a command, loaded when it is called."""
 
 import importlib
+import os
 import sys
+from collections.abc import Sequence
+from typing import Never
 
 import click
+
+INTERRUPTED = 130
+PIPE_CLOSED = 141
+"""What a shell reports for a program that SIGINT, or SIGPIPE, has ended; these two end a command in the same way."""
 
 COMMANDS = {
     "config": "agents.cli.config:config",
@@ -36,6 +43,14 @@ class LazyGroup(click.Group):
             raise TypeError(cmd_name)
         return command
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; keep a closed pipe from click, which would take it for a failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            _forget_stdout()
+            raise click.exceptions.Exit(PIPE_CLOSED) from None
+
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="stillwatch")
@@ -43,6 +58,39 @@ def cli() -> None:
     """Stop industrial-scale model distillation: request events in, enforcement decisions out."""
 
 
-def main() -> None:
-    """Run the command line."""
-    sys.exit(cli())
+def main(arguments: Sequence[str] | None = None) -> Never:
+    """Run the command line (of this process, unless `arguments` are given) and exit.
+
+    The one place where a command's failure becomes an exit code: a mistake is one sentence on stderr and 2; Ctrl-C
+    and a reader that has gone away (`| head`) end it without a word. Only a bug of ours shows a traceback.
+    """
+    sys.exit(_exit_code(arguments))
+
+
+def _exit_code(arguments: Sequence[str] | None) -> int:
+    try:
+        code = cli.main(arguments, prog_name="stillwatch", standalone_mode=False)
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:  # a group alone: what it can do is the answer
+        error.show()
+        return error.exit_code
+    except click.UsageError as error:
+        sentence = " ".join(error.format_message().split())
+        click.echo(f"Error: {sentence}", err=True)
+        return error.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        _forget_stdout()
+        return PIPE_CLOSED
+    return code if isinstance(code, int) else 0
+
+
+def _forget_stdout() -> None:
+    """Let what is still buffered go nowhere, so that Python does not complain about it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)

@@ -5,20 +5,20 @@ from typing import IO, Any
 
 import click
 
+from agents.cli.failing import UnusableError
 from streams.policy import DEFAULT_POLICY, Policy, PolicyError, load_policy
 
 USUAL_POLICY = Path("deploy/policy.toml")
 """Where a policy is looked for when no file is named, from the working directory."""
 
 
-class UnusablePolicyError(click.ClickException):
+class UnusablePolicyError(UnusableError):
     """A policy file that cannot be read or used: its lines go to stderr as they are, and the command ends with 2."""
-
-    exit_code = 2
 
     def __init__(self, lines: tuple[str, ...]) -> None:
         """Keep one sentence a line."""
-        super().__init__("\n".join(lines))
+        super().__init__("")
+        self.message = "\n".join(lines)
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print the lines bare: FILE:LINE comes first, so that editors can jump to it."""

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
+from agents.cli.failing import UnusableError
 from agents.embedded import ServerError, servers
+from agents.settings import KEY_VARIABLE, SettingsError, kept_key
 from agents.topics import DEFAULT_PARTITIONS, TopicError, create_topics
 
 FOLDER = click.option(
@@ -15,12 +17,6 @@ FOLDER = click.option(
     show_default=True,
     help="Where data, settings and logs are.",
 )
-
-
-class _Unavailable(click.ClickException):
-    """One sentence on stderr and exit code 1: the command was right, the machine was not able to."""
-
-    exit_code = 1
 
 
 @click.group()
@@ -38,12 +34,15 @@ def up(folder: Path, partitions: int, brokers: int) -> None:
         running = servers.up(folder, brokers=brokers)
         # A Kafka that was given is someone else's: it has its own idea of how many copies it keeps, at least one.
         create_topics(running.bootstrap_servers, partitions=partitions, replication=brokers)
-    except (ServerError, TopicError) as error:
-        raise _Unavailable(str(error)) from error
+        key = kept_key(folder)
+    except (ServerError, TopicError, SettingsError) as error:
+        raise UnusableError(str(error)) from error
     if not os.environ.get(servers.KAFKA_VARIABLE):
         click.echo(f"export {servers.KAFKA_VARIABLE}={running.bootstrap_servers}")
     if not os.environ.get(servers.REDIS_VARIABLE):
         click.echo(f"export {servers.REDIS_VARIABLE}={running.redis_url}")
+    if not os.environ.get(KEY_VARIABLE):
+        click.echo(f"export {KEY_VARIABLE}={key}")
     click.echo(f"# Logs are in {running.logs}; `stillwatch dev down` stops both and keeps their data.")
 
 
@@ -65,5 +64,5 @@ def down(folder: Path) -> None:
     try:
         stopped = servers.down(folder)
     except ServerError as error:
-        raise _Unavailable(str(error)) from error
+        raise UnusableError(str(error)) from error
     click.echo(f"Stopped {', '.join(stopped)}." if stopped else "Nothing was running.")

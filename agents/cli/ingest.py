@@ -1,16 +1,17 @@
 """`stillwatch ingest`: records in, fingerprinted events on the requests topic."""
 
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from agents.cli.failing import UnusableError
-from agents.cli.rows import events_of, rejects_to, report_bad
+from agents.cli.rows import events_of, reading, report_bad
 from agents.ingest import Ingest, IngestError
-from agents.records import RecordReader, UnreadableError
+from agents.records import UnreadableError
 from agents.settings import SettingsError, bootstrap_servers, fingerprint_key
 from agents.topics import DEFAULT_PREFIX, TopicNames
+from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 
 
@@ -24,20 +25,27 @@ def ingest(records: str, rejects: Path | None, prefix: str) -> None:
     Needs KAFKA_BOOTSTRAP_SERVERS and STILLWATCH_FINGERPRINT_KEY. No text, address or user agent leaves this process.
     Exit code 1 if a row was bad.
     """
-    reader = RecordReader(time.time_ns() // 1_000_000)
-    try:
-        fingerprinter = Fingerprinter(fingerprint_key())
-        producer = Ingest(bootstrap_servers(), TopicNames.under(prefix).requests)
-    except (SettingsError, IngestError) as error:
-        raise UnusableError(str(error)) from error
-    try:
-        with rejects_to(rejects) as bad:
-            count = producer.put(events_of(reader, records, fingerprinter, bad))
-    except UnreadableError as error:
-        raise UnusableError(f"{error}. {reader.good} records before it were ingested.") from error
-    except IngestError as error:
-        raise UnusableError(str(error)) from error
-    finally:
-        producer.close()
-    click.echo(f"{count} events produced to {TopicNames.under(prefix).requests}", err=True)
+    topic = TopicNames.under(prefix).requests
+    with reading(records, rejects) as reader:
+        try:
+            fingerprinter = Fingerprinter(fingerprint_key())
+            producer = Ingest(bootstrap_servers(), topic)
+        except (SettingsError, IngestError) as error:
+            raise UnusableError(str(error)) from error
+        try:
+            count = _put(producer, events_of(reader, records, fingerprinter))
+        except IngestError as error:
+            raise UnusableError(str(error)) from error
+        finally:
+            producer.close()
+    click.echo(f"{count} events produced to {topic}", err=True)
     report_bad(reader, rejects)
+
+
+def _put(producer: Ingest, events: Iterator[RequestEvent]) -> int:
+    """How many events the broker has now. Where the input breaks off, what came before it is kept, and counted."""
+    try:
+        return producer.put(events)
+    except UnreadableError as error:
+        count = producer.settle()
+        raise UnusableError(f"{error}; the {count} events before it were produced") from error

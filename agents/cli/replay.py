@@ -2,15 +2,20 @@
 
 import asyncio
 import os
-import time
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import Never
 
 import click
 
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
-from agents.cli.rows import Whole, events_of, rejects_to, report_bad
-from agents.records import RecordReader, UnreadableError
+from agents.cli.placing import placed
+from agents.cli.rows import events_of, reading, report_bad
+from agents.records import UnreadableError
 from agents.replay import Replay
 from agents.settings import KEY_VARIABLE, SettingsError, fingerprint_key
 from streams.fingerprint import Fingerprinter
@@ -21,24 +26,31 @@ REPLAY_KEY = b"stillwatch replay, no secret"
 
 @click.command()
 @click.argument("records")
-@click.option("--decisions", required=True, type=click.Path(path_type=Path), help="Where the decisions go: JSON Lines.")
-@click.option("--policy", "policy_path", type=click.Path(path_type=Path), help="Another policy than deploy/policy.toml.")
+@click.option(
+    "--decisions",
+    required=True,
+    type=click.Path(path_type=Path, allow_dash=True),
+    help="Where the decisions go, as JSON Lines; - for stdout.",
+)
+@click.option(
+    "--policy", "policy_path", type=click.Path(path_type=Path), help="Another policy than deploy/policy.toml."
+)
 @click.option("--rejects", type=click.Path(path_type=Path), help="Where rows that are no records go, as they were.")
 def replay(records: str, decisions: Path, policy_path: Path | None, rejects: Path | None) -> None:
     """Run RECORDS (JSON Lines, .gz or - for standard input) through the stages in this process.
 
-    Event time only: the same input gives the same bytes. Exit code 1 if a row was bad.
+    Event time only: the same input gives the same bytes. Files appear whole or not at all. Exit code 1 if a row was
+    bad.
     """
     _, policy = read_policy(policy_path)
     try:
         key = fingerprint_key() if os.environ.get(KEY_VARIABLE) else REPLAY_KEY
     except SettingsError as error:
         raise UnusableError(str(error)) from error
-    reader = RecordReader(time.time_ns() // 1_000_000)
     count = 0
-    with Whole(decisions) as out, rejects_to(rejects) as bad:
+    with reading(records, rejects, decisions) as reader, placed(decisions) as out, _interruptible():
         try:
-            emitted = asyncio.run(Replay(policy).run(events_of(reader, records, Fingerprinter(key), bad)))
+            emitted = asyncio.run(Replay(policy).run(events_of(reader, records, Fingerprinter(key))))
         except UnreadableError as error:
             raise UnusableError(str(error)) from error
         for record in emitted:
@@ -47,3 +59,17 @@ def replay(records: str, decisions: Path, policy_path: Path | None, rejects: Pat
                 count += 1
     click.echo(f"{reader.good} records, {count} decisions in {decisions}", err=True)
     report_bad(reader, rejects)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let Ctrl-C end the block at once: asyncio's own handler waits for a pause, and a replay never makes one."""
+    before = signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> Never:
+    raise KeyboardInterrupt

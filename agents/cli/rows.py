@@ -1,29 +1,38 @@
 """What `replay` and `ingest` share: rows in, events out, bad rows set apart and reported."""
 
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import IO
 
 import click
 
 from agents.cli.failing import UnusableError
-from agents.records import BadRow, RecordReader, opened
+from agents.cli.placing import STDOUT, placed
+from agents.records import STDIN, RecordReader, opened
 from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 
 
-def events_of(
-    reader: RecordReader, path: str, fingerprinter: Fingerprinter, bad: IO[bytes] | None
-) -> Iterator[RequestEvent]:
-    """The events of the good rows of `path`; the bad rows go to `bad` as they were. Raises UnreadableError."""
-    with opened(path) as lines:
-        for found in reader.read(lines, path):
-            if not isinstance(found, BadRow):
-                yield fingerprinter.event(found)
-            elif bad is not None:
-                bad.write(found.row if found.row.endswith(b"\n") else found.row + b"\n")
+@contextmanager
+def reading(records: str, rejects: Path | None, *others: Path) -> Iterator[RecordReader]:
+    """A reader whose bad rows go to `rejects`, which is in place once the block has ended well.
+
+    Raises `UnusableError` where one file is named twice, among `others` too: what is read must not be replaced.
+    """
+    _check_distinct(records, rejects, *others)
+    now_ms = time.time_ns() // 1_000_000
+    if rejects is None:
+        yield RecordReader(now_ms)
+        return
+    with placed(rejects, private=True) as bad:  # a bad row may hold a prompt
+        yield RecordReader(now_ms, bad.write)
+
+
+def events_of(reader: RecordReader, records: str, fingerprinter: Fingerprinter) -> Iterator[RequestEvent]:
+    """The events of the good rows of `records`. Raises `UnreadableError`."""
+    with opened(records) as lines:
+        yield from map(fingerprinter.event, reader.read(lines, records))
 
 
 def report_bad(reader: RecordReader, rejects: Path | None) -> None:
@@ -31,35 +40,21 @@ def report_bad(reader: RecordReader, rejects: Path | None) -> None:
     if not reader.good and not reader.bad:
         click.echo("The input is empty: there was nothing to do.", err=True)
     if reader.bad:
+        total = sum(reader.bad.values())
         words = ", ".join(f"{count} {fault}" for fault, count in sorted(reader.bad.items()))
         where = f"written to {rejects}" if rejects else "name a file with --rejects to keep them"
-        click.echo(f"{sum(reader.bad.values())} bad rows ({words}): {where}", err=True)
+        click.echo(f"{total} bad {'row' if total == 1 else 'rows'} ({words}): {where}", err=True)
+        for row in sorted(reader.first.values(), key=lambda row: row.line):
+            click.echo(f"  first {row.fault}: line {row.line}: {row.sentence}", err=True)
         raise click.exceptions.Exit(1)
 
 
-def rejects_to(path: Path | None) -> AbstractContextManager[IO[bytes] | None]:
-    """Where bad rows go: a whole file, or nowhere."""
-    return nullcontext() if path is None else Whole(path)
-
-
-class Whole:
-    """A file that appears under its name only when it is whole. Raises UnusableError where it cannot be written."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            self._file = NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False)  # noqa: SIM115
-        except OSError as error:
-            raise UnusableError(f"{path} cannot be written: {error.strerror}") from error
-
-    def __enter__(self) -> IO[bytes]:
-        return self._file
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._file.close()
-        part = Path(self._file.name)
-        if kind is None or issubclass(kind, click.exceptions.Exit):
-            part.chmod(0o644)
-            part.replace(self._path)
-        else:
-            part.unlink(missing_ok=True)
+def _check_distinct(records: str, *outputs: Path | None) -> None:
+    taken = set() if records == STDIN else {Path(records).resolve()}
+    for path in outputs:
+        if path is None or (str(path) != STDOUT and path.exists() and not path.is_file()):
+            continue
+        place = path if str(path) == STDOUT else path.resolve()
+        if place in taken:
+            raise UnusableError(f"{path} is named twice: what is read and what is written must be different files")
+        taken.add(place)

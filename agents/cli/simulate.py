@@ -1,7 +1,6 @@
 """`stillwatch simulate`: write the records of one or more scenarios, and the truth about their accounts."""
 
 import gzip
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -10,16 +9,11 @@ from typing import BinaryIO, cast
 import click
 import msgspec
 
+from agents.cli.failing import UnusableError
+from agents.cli.placing import STDOUT, placed
 from streams.scenarios import SCENARIOS, Truth, describe, simulate_labelled
 
 LARGEST_SCALE = 100_000.0
-STDOUT = "-"
-
-
-class Misuse(click.ClickException):
-    """The command was given something it cannot work with: one sentence, exit code 2."""
-
-    exit_code = 2
 
 
 @click.command()
@@ -41,12 +35,7 @@ def simulate(
         click.echo("\n".join(f"{name:{width}}  {describe(name)}" for name in SCENARIOS))
         return
     _check(scenarios, out, truth, scale)
-    try:
-        records, accounts = _write(scenarios, out or STDOUT, truth, seed=seed, scale=scale)
-    except OSError as error:
-        if isinstance(error, BrokenPipeError):
-            raise
-        raise Misuse(f"Cannot write {error.filename or out}: {(error.strerror or str(error)).lower()}.") from error
+    records, accounts = _write(scenarios, out or STDOUT, truth, seed=seed, scale=scale)
     click.echo(f"Wrote {records:,} records of {accounts:,} accounts.", err=True)
 
 
@@ -54,15 +43,15 @@ def _check(scenarios: Sequence[str], out: str | None, truth: str | None, scale: 
     """Refuse, in one sentence each, what cannot be simulated or written."""
     for name in scenarios:
         if name not in SCENARIOS:
-            raise Misuse(f"There is no scenario {name!r}; there are {', '.join(SCENARIOS)}.")
+            raise UnusableError(f"There is no scenario {name!r}; there are {', '.join(SCENARIOS)}.")
     if not scenarios:
-        raise Misuse(f"Name at least one scenario: {', '.join(SCENARIOS)}.")
+        raise UnusableError(f"Name at least one scenario: {', '.join(SCENARIOS)}.")
     if not 0 < scale <= LARGEST_SCALE:
-        raise Misuse(f"--scale must be above 0 and at most {LARGEST_SCALE:,.0f}, not {scale:g}.")
+        raise UnusableError(f"--scale must be above 0 and at most {LARGEST_SCALE:,.0f}, not {scale:g}.")
     if out is None:
-        raise Misuse("Say with --out where the records go (- for stdout).")
+        raise UnusableError("Say with --out where the records go (- for stdout).")
     if truth is not None and (out == truth == STDOUT or Path(out).resolve() == Path(truth).resolve()):
-        raise Misuse("--out and --truth must not be the same place.")
+        raise UnusableError("--out and --truth must not be the same place.")
 
 
 def _write(scenarios: Sequence[str], out: str, truth: str | None, *, seed: int, scale: float) -> tuple[int, int]:
@@ -88,33 +77,9 @@ def _write(scenarios: Sequence[str], out: str, truth: str | None, *, seed: int, 
 
 @contextmanager
 def _place(name: str) -> Iterator[BinaryIO]:
-    """A file to write to, in place under `name` only once everything is written; `OSError` if it cannot be.
-
-    What is not an ordinary file (stdout, a pipe, /dev/null) is written to directly.
-    """
-    path = Path(name).resolve()
-    if name == STDOUT:
-        with _compressed(click.get_binary_stream("stdout"), name) as file:
-            yield file
-    elif path.exists() and not path.is_file():
-        with path.open("wb") as plain, _compressed(plain, name) as file:
-            yield file
-    else:
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        try:
-            with _opened(temporary, name) as fresh, _compressed(fresh, name) as written:
-                yield written
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
-
-
-def _opened(temporary: Path, name: str) -> BinaryIO:
-    """The temporary file, new; an `OSError` names the file that the user named."""
-    try:
-        return temporary.open("xb")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, name) from error
+    """Where the lines go that are meant for `name`, through gzip if it ends so. Raises `UnusableError`."""
+    with placed(name) as file, _compressed(cast("BinaryIO", file), name) as lines:
+        yield lines
 
 
 @contextmanager

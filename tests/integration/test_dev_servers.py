@@ -207,7 +207,7 @@ def test_the_command_prints_what_to_export_and_says_what_runs(folder: Path) -> N
     assert f"Redis answers at {running.redis_url} (pid {running.pids[1]})" in status.output
 
     wrong = command("up", "--folder", str(folder), "--partitions", "5")
-    assert (wrong.exit_code, wrong.output.count("\n")) == (1, 1)
+    assert (wrong.exit_code, wrong.output.count("\n")) == (2, 1)
     assert wrong.output.startswith("Error: the topic stillwatch.requests has 8 partition(s), not 5")
 
     assert command("down", "--folder", str(folder)).output == "Stopped kafka-1, redis.\n"

@@ -1,0 +1,82 @@
+"""`stillwatch ingest` where nothing can be produced: one sentence, exit code 2, no file changed."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agents.cli import main
+from agents.ingest import CONNECT_TIMEOUT_MS
+
+KEY = "a key of more than 16 bytes"
+Outcome = tuple[int, str, str]
+
+
+@pytest.fixture
+def ingest(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Callable[..., Outcome]:
+    """Run `ingest` of one bad row under `environment`, with rejects that exist."""
+    (tmp_path / "records").write_bytes(b"not json\n")
+    (tmp_path / "rejects").write_bytes(b"old rejects")
+
+    def run(**environment: str | None) -> Outcome:
+        for name, value in environment.items():
+            monkeypatch.delenv(name, raising=False)
+            if value is not None:
+                monkeypatch.setenv(name, value)
+        with pytest.raises(SystemExit) as ended:
+            main(["ingest", f"{tmp_path}/records", "--rejects", f"{tmp_path}/rejects"])
+        out, err = capfd.readouterr()
+        assert (tmp_path / "rejects").read_bytes() == b"old rejects"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["records", "rejects"]
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, out, err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [(None, "is not set"), ("", "is not set"), ("fifteen bytes..", "has 15 bytes; it needs at least 16")],
+)
+def test_a_key_that_is_missing_or_short_is_one_sentence(
+    ingest: Callable[..., Outcome], key: str | None, words: str
+) -> None:
+    code, out, err = ingest(STILLWATCH_FINGERPRINT_KEY=key, KAFKA_BOOTSTRAP_SERVERS="127.0.0.1:1")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"Error: STILLWATCH_FINGERPRINT_KEY {words}")
+
+
+def test_a_kafka_that_is_not_named_is_one_sentence(ingest: Callable[..., Outcome]) -> None:
+    code, _, err = ingest(STILLWATCH_FINGERPRINT_KEY=KEY, KAFKA_BOOTSTRAP_SERVERS=None)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "KAFKA_BOOTSTRAP_SERVERS is not set" in err
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("answers", [False, True], ids=["nobody listens", "somebody listens and never answers"])
+def test_a_broker_that_is_not_there_is_one_sentence_within_seconds(
+    ingest: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, answers: bool
+) -> None:
+    assert CONNECT_TIMEOUT_MS <= 15_000
+    monkeypatch.setattr("agents.ingest.CONNECT_TIMEOUT_MS", 2_000)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        if answers:
+            other.listen()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        code, _, err = ingest(STILLWATCH_FINGERPRINT_KEY=KEY, KAFKA_BOOTSTRAP_SERVERS=address)
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith(f"Error: No Kafka answers at {address}: ")
+
+
+@pytest.mark.parametrize("address", ["here", "127.0.0.1:port", "127.0.0.1:99999", "256.0.0.1:9092"])
+def test_an_address_that_is_none_is_one_sentence(
+    ingest: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setattr("agents.ingest.CONNECT_TIMEOUT_MS", 200)
+    code, _, err = ingest(STILLWATCH_FINGERPRINT_KEY=KEY, KAFKA_BOOTSTRAP_SERVERS=address)
+    assert (code, err.count("\n")) == (2, 1)
+    assert err.startswith(f"Error: No Kafka answers at {address}: ")
