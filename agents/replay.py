@@ -1,7 +1,8 @@
 """replay: the whole path in one process, without broker or Redis; event time only, the same input, the same bytes.
 
-Records are put on in-memory partitions as Kafka would, and the stages take them in the order of the path. When a
-batch is cut decides nothing: every stage looks at counts and event time alone.
+Records are put on in-memory partitions as Kafka would, and the stages take them in rounds of a minute of event time:
+in a live deployment the partitions advance together, and here too none runs hours ahead of the others. When a batch
+is cut decides nothing: every stage looks at counts and event time alone.
 """
 
 from collections import Counter, deque
@@ -20,9 +21,14 @@ from streams.policy import Policy
 from streams.stages import CampaignsStage, Incoming, NetworksStage, ObserveStage
 from streams.stages.campaigns import PlacedFindings
 from streams.stages.networks import PlacedLinks
+from streams.windows import MINUTE_MS
 
 PARTITIONS = 8
-BATCH = 512
+BATCH = 4_096
+"""Events of one round at most, over all partitions."""
+
+SPAN_MS = MINUTE_MS
+"""Event time of one round at most."""
 
 _links = msgspec.json.Decoder(Links)
 _findings = msgspec.json.Decoder(Findings)
@@ -38,11 +44,15 @@ class Replayed(Struct, frozen=True):
 class Replay:
     """The stages of one deployment, in this process. Feed events, then finish."""
 
-    def __init__(self, policy: Policy, *, partitions: int = PARTITIONS, batch: int = BATCH) -> None:
+    def __init__(
+        self, policy: Policy, *, partitions: int = PARTITIONS, batch: int = BATCH, span_ms: int = SPAN_MS
+    ) -> None:
         self.tally: Counter[str] = Counter()
         self.store = MemoryStore()
         self._batch = batch
+        self._span_ms = span_ms
         self._pending: list[list[Incoming]] = [[] for _ in range(partitions)]
+        self._links: list[list[PlacedLinks]] = [[] for _ in range(partitions)]
         self._offsets = [0] * partitions
         self._link_offsets = [0] * partitions
         self._finding_offset = 0
@@ -55,22 +65,29 @@ class Replay:
     async def run(self, events: Iterable[RequestEvent]) -> Iterator[Replayed]:
         """All that leaves for gateways and on-call, in order; nothing is known before the last event was taken."""
         out: deque[Replayed] = deque()
+        waiting = until_ms = 0
         for event in events:
+            if waiting >= self._batch or event.occurred_at_ms >= until_ms:
+                await self._advance(out)
+                waiting, until_ms = 0, (event.occurred_at_ms // self._span_ms + 1) * self._span_ms
             number = key_partition(event.account_id, len(self._pending))
-            pending = self._pending[number]
-            pending.append(Incoming(self._offsets[number], event.occurred_at_ms, event))
+            self._pending[number].append(Incoming(self._offsets[number], event.occurred_at_ms, event))
             self._offsets[number] += 1
-            if len(pending) >= self._batch:
-                await self._observe(number, out)
-        for number in range(len(self._pending)):
-            await self._observe(number, out)
+            waiting += 1
+        await self._advance(out)
         await self._settle(out)
         return iter(out)
 
-    async def _observe(self, number: int, out: deque[Replayed]) -> None:
-        items, self._pending[number] = self._pending[number], []
-        if items:
-            await self._pass_on(await self.observe[number].advance(items, items[-1].offset), out)
+    async def _advance(self, out: deque[Replayed]) -> None:
+        """One round: each partition of `observe` takes what came, then each of `networks` what they made of it."""
+        for observe, items in zip(self.observe, self._pending, strict=True):
+            if items:
+                await self._pass_on(await observe.advance(items, items[-1].offset), out)
+                items.clear()
+        for networks, placed in zip(self.networks, self._links, strict=True):
+            if placed:
+                await self._pass_on(await networks.advance(placed, placed[-1].offset), out)
+                placed.clear()
 
     async def _settle(self, out: deque[Replayed]) -> None:
         """Nothing more comes: let each partition of links close what it left open."""
@@ -81,7 +98,7 @@ class Replay:
         self.tally.update(advanced.output.tally)
         for posted in advanced.posted:
             if posted.topic == "links":
-                await self._take_links(posted, out)
+                self._take_links(posted)
             elif posted.topic == "findings":
                 placed = PlacedFindings(self._finding_offset, _findings.decode(posted.value or b""))
                 self._finding_offset += 1
@@ -89,8 +106,7 @@ class Replay:
             else:
                 out.append(Replayed(posted.topic, posted.value or b""))
 
-    async def _take_links(self, posted: Posted, out: deque[Replayed]) -> None:
+    def _take_links(self, posted: Posted) -> None:
         number = posted.partition or 0
-        placed = PlacedLinks(self._link_offsets[number], _links.decode(posted.value or b""))
+        self._links[number].append(PlacedLinks(self._link_offsets[number], _links.decode(posted.value or b"")))
         self._link_offsets[number] += 1
-        await self._pass_on(await self.networks[number].advance((placed,), placed.offset), out)
