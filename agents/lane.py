@@ -8,6 +8,7 @@ Three kinds of failure, and this is the one place that tells them apart:
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
@@ -67,7 +68,7 @@ class Lane(Generic[Item]):
         self._partitions: dict[int, Partition[Item]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
         self._moved_at: dict[int, float] = {}
-        self._sought: dict[int, int] = {}
+        self._sought: dict[int, tuple[int, int]] = {}
 
     async def resume(self, number: int) -> int:
         """Open partition `number` where the store stands and send what it left to be sent; the offset to read next.
@@ -104,11 +105,9 @@ class Lane(Generic[Item]):
 
     async def settle(self, idle_s: float) -> None:
         """Let partitions that were idle for `idle_s` seconds look at what they left for later."""
-        now = time.monotonic()
-        for number in [number for number, moved in self._moved_at.items() if now - moved >= idle_s]:
+        for number in list(self._moved_at):
             async with self._lock(number):
-                self._moved_at.pop(number, None)
-                if number in self._partitions:
+                if time.monotonic() - self._moved_at.get(number, math.inf) >= idle_s:
                     await self._patiently(partial(self._settle, number))
 
     def offset(self, number: int) -> int:
@@ -142,12 +141,10 @@ class Lane(Generic[Item]):
         if not fresh:
             self._metrics.redis_fence_answers.labels(answer="duplicate").inc()
             return partition.offset
-        if fresh[0].offset > partition.offset + 1 and self._sought.get(number) != partition.offset:
-            # Records are missing before this batch. Read them; if there are none (the markers of a transaction,
-            # records that retention removed), the next batch starts at the same place and is taken.
-            self._sought[number] = partition.offset
+        if self._is_behind_a_gap(number, partition.offset, fresh[0].offset):
             await self._seek_back(self.topic, number, partition.offset + 1)
             return partition.offset
+        self._sought.pop(number, None)
         for part in parts_of(fresh):
             inputs = read_batch(part, self._read, self.stage.name)
             advanced = await self._advance(partition, inputs.items, part[-1].offset, tuple(inputs.refused))
@@ -158,9 +155,28 @@ class Lane(Generic[Item]):
             self._moved_at[number] = time.monotonic()
         return partition.offset
 
+    def _is_behind_a_gap(self, number: int, offset: int, start: int) -> bool:
+        """Whether records are missing between `offset`, where the partition stands, and a batch that begins at `start`.
+
+        They are to be read first. If the log has none (the markers of a transaction, records that retention removed),
+        reading again brings a batch that begins at the same place, and there is no gap. A batch that begins later is
+        one that was waiting behind the first.
+        """
+        if start == offset + 1 or self._sought.get(number) == (offset, start):
+            return False
+        stood, lowest = self._sought.get(number, (offset, start))
+        self._sought[number] = (offset, min(lowest, start) if stood == offset else start)
+        return True
+
     async def _settle(self, number: int) -> int:
+        """Look at what was left for later, unless another worker has the partition by now."""
+        if number not in self._moved_at:
+            return NOTHING
+        if number not in self._partitions:
+            await self._open(number)
         partition = self._partitions[number]
         await self._send(await self._advance(partition, (), partition.offset, ()))
+        self._moved_at.pop(number, None)
         return partition.offset
 
     async def _advance(
@@ -168,8 +184,14 @@ class Lane(Generic[Item]):
     ) -> Advanced:
         try:
             advanced = await partition.advance(items, offset, refused)
+        except StoreError:
+            # It may have been applied and not answered: only opening anew tells, and sends what was left to be sent.
+            self._partitions.pop(partition.place.partition, None)
+            raise
         except FenceLostError:
+            # Another worker has, or had, this partition. Drop what is at hand; the store says where it stands.
             self._metrics.redis_fence_answers.labels(answer="conflict").inc()
+            self.revoke([partition.place.partition])
             raise
         self._metrics.redis_fence_answers.labels(answer="applied").inc()
         self._metrics.count_tally(self.stage.name, advanced.output.tally)
@@ -186,9 +208,7 @@ class Lane(Generic[Item]):
             try:
                 done = await work()
             except FenceLostError as lost:
-                # Another worker has, or had, this partition. Drop what is at hand; the store says where it stands.
                 logger.warning("%s", lost)
-                self._partitions.clear()
             except (StoreError, KafkaError) as trouble:
                 sentence = str(trouble) or type(trouble).__name__
                 logger.warning("%s stands still: %s", self.stage.name, sentence)

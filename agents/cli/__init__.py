@@ -1,6 +1,7 @@
 """The command line: one file a command, loaded when it is called."""
 
 import importlib
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -56,6 +57,8 @@ class LazyGroup(click.Group):
 @click.version_option(package_name="stillwatch")
 def cli() -> None:
     """Stop industrial-scale model distillation: request events in, enforcement decisions out."""
+    # kafka-python logs each attempt to connect; a command says once, in a sentence, that no Kafka answers.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
 
 
 def main(arguments: Sequence[str] | None = None) -> Never:

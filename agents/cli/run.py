@@ -32,7 +32,7 @@ def run(names: str, policy_path: Path | None) -> None:
         raise UnusableError(f"--agents takes {', '.join(AGENTS)}; not {', '.join(strangers) or 'nothing'}.")
     source, policy = read_policy(policy_path)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("aiokafka", "faust", "mode", "kafka"):
+    for noisy in ("aiokafka", "faust", "mode"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         settings = read_settings()

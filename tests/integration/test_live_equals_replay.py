@@ -18,7 +18,6 @@ import pytest
 from msgspec import Struct
 
 from agents.cli.config import read_policy
-from agents.ingest import Ingest
 from agents.replay import Replay
 from agents.store.memory import MemoryStore
 from agents.topics import TopicNames
@@ -27,7 +26,17 @@ from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.networks import NetworkState
 from streams.scenarios import simulate
-from tests.integration.worker_harness import Deployment, States, WorkerProcess, campaigns_of, decoded, stages_of, worker
+from tests.integration.worker_harness import (
+    Deployment,
+    States,
+    WorkerProcess,
+    campaigns_of,
+    decoded,
+    ingest,
+    of_kind,
+    stages_of,
+    worker,
+)
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -85,25 +94,6 @@ def states_in(store: MemoryStore) -> States:
     return {
         (place.stage, place.partition): {key: decoded(stages[place.stage], key, value) for key, value in values.items()}
         for place, values in store._values.items()  # noqa: SLF001  there is no other reader of everything
-    }
-
-
-def ingest(deployment: Deployment, events: list[RequestEvent]) -> None:
-    producer = Ingest(deployment.bootstrap_servers, deployment.topics.requests)
-    try:
-        assert producer.put(events) == len(events)
-    finally:
-        producer.close()
-
-
-def of_kind(states: States, stage: str, kind: str) -> dict[tuple[int, str], Any]:
-    """The states of one stage whose key begins with `kind`, over all partitions."""
-    return {
-        (place[1], key): state
-        for place, held in states.items()
-        if place[0] == stage
-        for key, state in held.items()
-        if key.startswith(kind)
     }
 
 

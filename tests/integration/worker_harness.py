@@ -24,9 +24,11 @@ from msgspec import Struct
 from agents.advance import Posted
 from agents.cli.config import read_policy
 from agents.embedded.processes import LOOPBACK, choose_ports, wait_until
+from agents.ingest import Ingest
 from agents.topics import TopicNames
 from streams.anomaly import Model
 from streams.campaigns import Campaign
+from streams.events import RequestEvent
 from streams.findings import Findings
 from streams.links import Links
 from streams.stages import CampaignsStage, NetworksStage, ObserveStage, Stage
@@ -254,6 +256,26 @@ def decoded(stage: Stage[Any], key: str, value: bytes) -> object:
     """A state that compares by its content: of a model, the lessons it was grown from."""
     state = stage.decode(key, value)
     return state.state if isinstance(state, Model) else state
+
+
+def ingest(deployment: Deployment, events: Sequence[RequestEvent]) -> None:
+    """Produce `events` as `stillwatch ingest` does."""
+    producer = Ingest(deployment.bootstrap_servers, deployment.topics.requests)
+    try:
+        assert producer.put(events) == len(events)
+    finally:
+        producer.close()
+
+
+def of_kind(states: States, stage: str, kind: str) -> dict[tuple[int, str], Any]:
+    """The states of one stage whose key begins with `kind`, over all partitions."""
+    return {
+        (place[1], key): state
+        for place, held in states.items()
+        if place[0] == stage
+        for key, state in held.items()
+        if key.startswith(kind)
+    }
 
 
 def campaigns_of(states: States) -> dict[frozenset[str], str]:
