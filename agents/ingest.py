@@ -8,13 +8,11 @@ from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
 from agents.routing import key_partition
+from agents.topics import ADMIN_TIMEOUT_MS, TopicError, TopicNames, partitions_of
 from streams.events import RequestEvent
 
 _encode = msgspec.json.Encoder().encode
 
-
-CONNECT_TIMEOUT_MS = 10_000
-"""How long a broker is looked for."""
 
 WAVE = 5_000
 """So many events are put together, then waited for. That bounds what is held in memory, since kafka-python does not,
@@ -40,24 +38,21 @@ class Ingest:
         self._failed: list[BaseException] = []
         self._sent = 0
         try:
+            self._partitions = partitions_of(bootstrap_servers, TopicNames(requests=topic))
             self._producer: Any = KafkaProducer(
                 bootstrap_servers=bootstrap_servers.split(","),
                 acks="all",
                 enable_idempotence=True,
                 linger_ms=LINGER_MS,
                 batch_size=BATCH_BYTES,
-                bootstrap_timeout_ms=CONNECT_TIMEOUT_MS,
+                bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
                 max_block_ms=30_000,
             )
-            known = self._producer.partitions_for(topic)
+        except TopicError as error:
+            raise IngestError(str(error)) from error
         except (KafkaError, OSError, ValueError) as error:
             message = f"No Kafka answers at {bootstrap_servers}: {error}"
             raise IngestError(message) from error
-        if not known:
-            self._producer.close(timeout=5)
-            message = f"Kafka at {bootstrap_servers} has no topic {topic}: `stillwatch dev up` creates the topics."
-            raise IngestError(message)
-        self._partitions = len(known)
 
     def put(self, events: Iterable[RequestEvent], *, taken: Callable[[int], None] = lambda _count: None) -> int:
         """Produce `events` and wait for the broker to have them all; how many. Raises IngestError.

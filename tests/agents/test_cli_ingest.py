@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agents.cli import main
-from agents.ingest import CONNECT_TIMEOUT_MS
+from agents.topics import ADMIN_TIMEOUT_MS
 
 KEY = "a key of more than 16 bytes"
 Outcome = tuple[int, str, str]
@@ -60,8 +60,8 @@ def test_a_kafka_that_is_not_named_is_one_sentence(ingest: Callable[..., Outcome
 def test_a_broker_that_is_not_there_is_one_sentence_within_seconds(
     ingest: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, answers: bool
 ) -> None:
-    assert CONNECT_TIMEOUT_MS <= 15_000
-    monkeypatch.setattr("agents.ingest.CONNECT_TIMEOUT_MS", 2_000)
+    assert ADMIN_TIMEOUT_MS <= 15_000
+    monkeypatch.setattr("agents.topics.ADMIN_TIMEOUT_MS", 2_000)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         if answers:
@@ -76,7 +76,7 @@ def test_a_broker_that_is_not_there_is_one_sentence_within_seconds(
 def test_an_address_that_is_none_is_one_sentence(
     ingest: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, address: str
 ) -> None:
-    monkeypatch.setattr("agents.ingest.CONNECT_TIMEOUT_MS", 200)
+    monkeypatch.setattr("agents.topics.ADMIN_TIMEOUT_MS", 200)
     code, _, err = ingest(STILLWATCH_FINGERPRINT_KEY=KEY, KAFKA_BOOTSTRAP_SERVERS=address)
     assert (code, err.count("\n")) == (2, 1)
     assert err.startswith(f"Error: No Kafka answers at {address}: ")
