@@ -1,0 +1,110 @@
+"""One contract that every signal keeps."""
+
+import re
+from string import Formatter
+from types import MappingProxyType
+from typing import get_args
+
+import pytest
+from msgspec.structs import replace
+
+from streams import accounts, networks
+from streams.decisions import Family
+from streams.policy import DEFAULT_POLICY, SIGNAL_NAMES, SIGNALS
+from streams.signals import ACCOUNT_SIGNALS, NETWORK_SIGNALS, Signal, reasons_of
+
+EVERY = [*ACCOUNT_SIGNALS, *NETWORK_SIGNALS]
+every_signal = pytest.mark.parametrize("signal", EVERY, ids=[signal.name for signal in EVERY])
+
+
+def test_the_policy_names_exactly_the_signals_there_are() -> None:
+    assert sorted(signal.name for signal in EVERY) == sorted(SIGNAL_NAMES)
+
+
+@every_signal
+def test_it_belongs_to_a_known_family(signal: Signal) -> None:
+    assert signal.family in get_args(Family)
+
+
+@every_signal
+def test_its_sentence_is_one_line_with_the_two_figures_and_no_others(signal: Signal) -> None:
+    fields = [field for _, field, _, _ in Formatter().parse(signal.sentence) if field is not None]
+    assert sorted(fields) == ["baseline", "observed"]
+    assert re.fullmatch(r"\S.*\.", signal.sentence)
+    assert "  " not in signal.sentence
+
+
+@every_signal
+def test_it_fires_on_its_samples_under_the_shipped_policy(signal: Signal) -> None:
+    assert signal.fires
+    for view in signal.fires:
+        reason = signal.reason(view, SIGNALS[signal.name])
+        assert reason is not None
+        assert (reason.signal, reason.family, reason.weight) == (
+            signal.name,
+            signal.family,
+            SIGNALS[signal.name].weight,
+        )
+        assert reason.observed >= reason.baseline == SIGNALS[signal.name].threshold
+        assert "{" not in reason.sentence
+
+
+@every_signal
+def test_it_stays_quiet_on_its_samples_under_the_shipped_policy(signal: Signal) -> None:
+    assert signal.quiet
+    assert [signal.reason(view, SIGNALS[signal.name]) for view in signal.quiet] == [None] * len(signal.quiet)
+
+
+@every_signal
+def test_it_stays_quiet_on_what_is_ordinary(signal: Signal) -> None:
+    typical = accounts.TYPICAL if signal in ACCOUNT_SIGNALS else networks.TYPICAL
+    assert signal.reason(typical, SIGNALS[signal.name]) is None
+
+
+@every_signal
+def test_it_gives_the_same_reason_for_the_same_view(signal: Signal) -> None:
+    policy = SIGNALS[signal.name]
+    assert [signal.reason(view, policy) for view in signal.fires] == [
+        signal.reason(view, policy) for view in signal.fires
+    ]
+
+
+@every_signal
+def test_it_stays_quiet_when_it_is_switched_off(signal: Signal) -> None:
+    off = replace(SIGNALS[signal.name], enabled=False)
+    assert [signal.reason(view, off) for view in signal.fires] == [None] * len(signal.fires)
+
+
+@every_signal
+def test_it_fires_from_the_threshold_on_and_not_below(signal: Signal) -> None:
+    view = signal.fires[0]
+    observed = signal.value(view)
+    assert observed is not None
+    policy = SIGNALS[signal.name]
+    assert signal.reason(view, replace(policy, threshold=observed)) is not None
+    assert signal.reason(view, replace(policy, threshold=observed * 1.001)) is None
+
+
+def test_reasons_come_in_the_order_of_the_signals() -> None:
+    guilty = accounts.TYPICAL._replace(
+        requests=400,
+        tokens=10_000_000,
+        plan_daily_tokens=100_000,
+        age_ms=1,
+        active_hours=24,
+        top_template_share=1.0,
+        capability_share=1.0,
+    )
+    reasons = reasons_of(guilty, ACCOUNT_SIGNALS, DEFAULT_POLICY.signals)
+    assert [reason.signal for reason in reasons] == [
+        "volume_against_plan",
+        "new_account_at_maximum",
+        "round_the_clock",
+        "template_concentration",
+        "capability_focus",
+    ]
+
+
+def test_nothing_is_said_about_an_ordinary_account_or_link() -> None:
+    assert reasons_of(accounts.TYPICAL, ACCOUNT_SIGNALS, MappingProxyType(SIGNALS)) == ()
+    assert reasons_of(networks.TYPICAL, NETWORK_SIGNALS, SIGNALS) == ()
