@@ -48,7 +48,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         health_host=environment.get("STILLWATCH_HEALTH_HOST", "127.0.0.1"),
         health_port=int(_number(environment, "STILLWATCH_HEALTH_PORT", 9464)),
         settle_after_s=_number(environment, "STILLWATCH_SETTLE_SECONDS", 60.0),
-        batch_records=max(1, int(_number(environment, "STILLWATCH_BATCH_RECORDS", 2_000))),
+        batch_records=int(_number(environment, "STILLWATCH_BATCH_RECORDS", 2_000, least=1)),
     )
 
 
@@ -102,7 +102,7 @@ def _required(environment: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+def _number(environment: Mapping[str, str], name: str, default: float, *, least: int = 0) -> float:
     text = environment.get(name)
     if text is None:
         return default
@@ -110,7 +110,7 @@ def _number(environment: Mapping[str, str], name: str, default: float) -> float:
         number = float(text)
     except ValueError:
         number = -1.0
-    if not 0 <= number <= LARGEST_NUMBER:
-        message = f"{name} is {text!r}; it must be a number from 0 to {LARGEST_NUMBER}."
+    if not least <= number <= LARGEST_NUMBER:
+        message = f"{name} is {text!r}; it must be a number from {least} to {LARGEST_NUMBER}."
         raise SettingsError(message)
     return number

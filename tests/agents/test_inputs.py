@@ -1,0 +1,107 @@
+"""A batch of records becomes the items of a stage; what cannot be read leaves with its reason and all its bytes."""
+
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+from msgspec import Struct
+
+from agents.deadletters import original_headers
+from agents.inputs import Reader, read_batch, read_event, read_findings, read_links
+from streams.events import RequestEvent
+from streams.findings import Finding, Findings
+from streams.links import LinkDelta, Links
+
+AT_MS = 1_791_158_400_000
+EVENT = RequestEvent(event_id="e", occurred_at_ms=AT_MS, account_id="alice", operation="chat", request_model="large")
+DELTA = LinkDelta("payment", "p", "alice", AT_MS // 60_000, 1, 2, 3, 0, 0, {0: 1}, None, None, None, exempt=False)
+LINKS = Links(2, 41, AT_MS, [DELTA])
+FINDINGS = Findings(3, 40, 1, AT_MS, [Finding("payment", "p", AT_MS, (), ("alice", "bob"))])
+
+
+class Row(Struct):
+    """A record as aiokafka has it."""
+
+    value: bytes | None
+    offset: int = 7
+    topic: str = "stillwatch.requests"
+    partition: int = 5
+    timestamp: int = AT_MS + 30
+    timestamp_type: int = 1
+    key: bytes | None = b"alice"
+    headers: Sequence[tuple[str, bytes | None]] = ()
+
+
+def test_an_event_keeps_its_offset_and_the_time_the_log_took_it() -> None:
+    (item,) = read_batch([Row(msgspec.json.encode(EVENT))], read_event, "observe").items
+    assert (item.offset, item.appended_at_ms, item.event) == (7, AT_MS + 30, EVENT)
+
+
+def test_links_keep_their_offset() -> None:
+    (item,) = read_batch([Row(msgspec.json.encode(LINKS))], read_links, "networks").items
+    assert (item.offset, item.links) == (7, LINKS)
+
+
+def test_findings_keep_their_offset() -> None:
+    (item,) = read_batch([Row(msgspec.json.encode(FINDINGS))], read_findings, "campaigns").items
+    assert (item.offset, item.findings) == (7, FINDINGS)
+
+
+def test_the_good_records_of_a_batch_stay_in_order_around_the_bad_ones() -> None:
+    rows = [Row(msgspec.json.encode(EVENT) if offset % 3 else b"{", offset=offset) for offset in range(9)]
+    inputs = read_batch(rows, read_event, "observe")
+    assert [item.offset for item in inputs.items] == [1, 2, 4, 5, 7, 8]
+    assert inputs.faults == ["not_json"] * 3
+    assert [dict(it.headers)["__connect.errors.offset"] for it in inputs.refused] == [b"0", b"3", b"6"]
+
+
+@pytest.mark.parametrize("read", [read_event, read_links, read_findings])
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (None, "no_value"),
+        (b"", "not_json"),
+        (b"\xff\xfe", "not_utf8"),
+        (b"[" * 50_000, "wrong_type"),
+        (b"{}", "missing_field"),
+        (b"[]", "wrong_type"),
+        (b"NaN", "not_json"),
+    ],
+)
+def test_what_no_stage_can_read_is_a_dead_letter_whole(read: Reader[object], value: bytes | None, reason: str) -> None:
+    headers = (("trace", b"\x00"), ("trace", None))
+    inputs = read_batch([Row(value, headers=headers)], read, "networks")
+    assert inputs.items == []
+    assert inputs.faults == [reason]
+    (letter,) = inputs.refused
+    assert (letter.topic, letter.partition, letter.key, letter.value) == ("dlq", None, b"alice", value)
+    assert tuple(original_headers(letter.headers)) == headers
+    assert dict(letter.headers)["__connect.errors.stage"] == b"networks"
+    assert dict(letter.headers)["__connect.errors.partition"] == b"5"
+
+
+@pytest.mark.parametrize(
+    ("read", "good", "change", "reason"),
+    [
+        (read_links, LINKS, {"source_partition": -1}, "out_of_range"),
+        (read_links, LINKS, {"source_offset": "41"}, "wrong_type"),
+        (read_links, LINKS, {"deltas": [["address", "p"]]}, "out_of_range"),
+        (read_findings, FINDINGS, {"part": -1}, "out_of_range"),
+        (read_findings, FINDINGS, {"findings": [{"kind": "payment"}]}, "missing_field"),
+    ],
+)
+def test_what_another_program_put_on_our_topics_is_a_dead_letter(
+    read: Reader[object], good: object, change: dict[str, object], reason: str
+) -> None:
+    value = msgspec.json.encode(msgspec.to_builtins(good) | change)
+    assert read_batch([Row(value)], read, "networks").faults == [reason]
+
+
+def test_fields_of_a_later_version_are_ignored() -> None:
+    value = msgspec.json.encode(msgspec.to_builtins(LINKS) | {"news": 1})
+    assert [item.links for item in read_batch([Row(value)], read_links, "networks").items] == [LINKS]
+
+
+def test_nothing_is_read_of_nothing() -> None:
+    inputs = read_batch([], read_event, "observe")
+    assert (inputs.items, inputs.refused, inputs.faults) == ([], [], [])
