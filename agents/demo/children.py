@@ -91,10 +91,16 @@ class Feed(Child):
 
     def allow(self, records: int) -> None:
         """Give leave for so many records in all; a feed that ended needs none."""
-        if self.process.stdin is not None:
+        if self.process.stdin is not None and not self.process.stdin.closed:
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.write(f"{records}\n".encode())
                 self.process.stdin.flush()
+
+    def enough(self) -> None:
+        """Give no more leave: the feed ends where it is."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
 
     def reports(self) -> list[Fed]:
         """The reports since the last call."""

@@ -7,16 +7,19 @@ records that it last read, a line each, from standard input. So the lag stays sm
 measures is that of a worker that keeps up, and the feed ends with the process that reads it.
 """
 
+import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 import msgspec
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from msgspec import Struct
 
-from agents.ingest import Ingest, IngestError
-from agents.settings import SettingsError, bootstrap_servers, fingerprint_key, read_settings
-from agents.topics import TopicNames
+from agents.routing import key_partition
+from agents.settings import SettingsError, fingerprint_key, read_settings
+from agents.topics import DEFAULT_PARTITIONS, TopicNames
 from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.scenarios import Truth, simulate_labelled
@@ -24,6 +27,7 @@ from streams.scenarios import Truth, simulate_labelled
 SCENARIOS: Final = ("ordinary", "relay", "campus_nat", "classroom")
 """Ordinary customers, the campaign to be found, and two look-alikes that must stay unharmed."""
 
+REPORT_EVERY: Final = 1_000
 UNUSABLE_EXIT_CODE: Final = 2
 
 
@@ -52,12 +56,20 @@ class Feed:
         self._accounts: list[Truth] = []
         self._exchanges: list[tuple[str, int]] = []
 
-    def events(self) -> Iterator[RequestEvent]:
-        """The events of the day in order of time; blocks for leave, and ends early when nobody gives it any more."""
+    async def events(self, flush: Callable[[], Awaitable[None]]) -> AsyncIterator[RequestEvent]:
+        """The events of the day in order of time; what went out is flushed and reported before a wait for leave.
+
+        Ends early when nobody gives leave any more.
+        """
+        count = 0
         for count, (record, truth) in enumerate(self._script):
+            if count % REPORT_EVERY == 0:
+                self._report(count)
             while count >= self._leave:
-                line = sys.stdin.readline()
+                await flush()
+                line = await asyncio.to_thread(sys.stdin.readline)
                 if not line:
+                    self._report(count)
                     return
                 self._leave = int(line)
             if truth.account_id not in self._known:
@@ -67,8 +79,10 @@ class Feed:
                 self._exchanges.append((truth.account_id, record.occurred_at_ms))
             self._newest_ms = record.occurred_at_ms
             yield self._fingerprinter.event(record)
+        await flush()
+        self._report(count + 1)
 
-    def report(self, records: int) -> None:
+    def _report(self, records: int) -> None:
         """Write what was fed since the last report."""
         fed = Fed(records, self._newest_ms, tuple(self._accounts), tuple(self._exchanges))
         self._accounts.clear()
@@ -77,18 +91,29 @@ class Feed:
         sys.stdout.buffer.flush()
 
 
+async def produce(feed: Feed, bootstrap_servers: str, topic: str) -> None:
+    """Produce everything that `feed` has to `topic`, keyed by account. Raises KafkaError."""
+    encode = msgspec.json.Encoder().encode
+    # aiokafka, because kafka-python's checksum in pure Python costs more than simulation and fingerprint together.
+    async with AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=20,
+        max_batch_size=256 * 1024,
+    ) as producer:
+        async for event in feed.events(producer.flush):
+            partition = key_partition(event.account_id, DEFAULT_PARTITIONS)
+            await producer.send(topic, encode(event), key=event.account_id.encode(), partition=partition)
+
+
 def main(scale: float, seed: int) -> None:
     """Feed one simulated day to the requests topic that the environment names."""
     try:
+        settings = read_settings()
         feed = Feed(scale, seed, Fingerprinter(fingerprint_key()))
-        topic = TopicNames.under(read_settings().prefix).requests
-        ingest = Ingest(bootstrap_servers(), topic)
-        ingest.put(feed.events(), taken=feed.report)
-        ingest.close()
-    except BrokenPipeError:
-        sys.stderr.write("Nobody reads what the feed reports any more.\n")
-        sys.exit(UNUSABLE_EXIT_CODE)
-    except (IngestError, SettingsError) as error:
+        asyncio.run(produce(feed, settings.bootstrap_servers, TopicNames.under(settings.prefix).requests))
+    except (BrokenPipeError, KafkaError, SettingsError) as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(UNUSABLE_EXIT_CODE)
 

@@ -47,9 +47,13 @@ class Work(Struct, frozen=True):
 
 
 class Snapshot(Struct, frozen=True):
-    """One moment. `elapsed_s` counts from when the servers were up; `event_ms` is the event time that was reached."""
+    """One moment: `elapsed_s` after the servers were up, and `working_s` from the first event taken to the newest.
+
+    `event_ms` is the event time that the worker has reached, `fed` how many events were produced for it.
+    """
 
     elapsed_s: float
+    working_s: float = 0.0
     work: Work = Work()
     score: Score = Score()
     event_ms: int | None = None

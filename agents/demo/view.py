@@ -1,5 +1,6 @@
 """How a snapshot is said: a panel for a terminal, a line for a log, and the closing summary. Pure functions."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from math import isinf
 from typing import Final
@@ -60,9 +61,29 @@ def line(snapshot: Snapshot) -> str:
     )
 
 
-def summary(snapshot: Snapshot, *, program: str, logs: str) -> str:
-    """What was found, how well, how fast, and what to do next."""
-    return "\n".join((*_found(snapshot), *_speed(snapshot), "", *_next(program), "", f"Logs: {logs}"))
+def summary(snapshot: Snapshot) -> RenderableType:
+    """What was found, how well and how fast: the closing words about the traffic."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", width=12)
+    table.add_column()
+    for name, text in (*_found(snapshot), *_speed(snapshot)):
+        table.add_row(name, text)
+    return table
+
+
+def what_next(program: str) -> RenderableType:
+    """What a person may do now; `program` is how they call Stillwatch."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True)
+    table.add_column(style="dim")
+    table.add_row("Next", "")
+    table.add_row(f"  {program} dev up", "a Kafka and a Redis of yours")
+    table.add_row(f"  {program} run", "the worker")
+    table.add_row(f"  {program} ingest LOG", "your own requests, to Kafka")
+    table.add_row(f"  {program} state ACCOUNT", "what is known of an account")
+    table.add_row(f"  {program} replay LOG --decisions OUT", "the same without servers")
+    table.add_row("  README.md", "what a LOG looks like")
+    return table
 
 
 def _clock(snapshot: Snapshot) -> RenderableType:
@@ -118,47 +139,28 @@ def _truth(score: Score) -> RenderableType:
     return table
 
 
-def _found(snapshot: Snapshot) -> list[str]:
+def _found(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     score, campaign = snapshot.score, snapshot.campaign
-    rows = ["Simulated traffic, so the truth is known:"]
     if campaign is None:
-        rows.append("  campaign     not found")
+        yield "campaign", "not found"
     else:
-        rows.append(f"  campaign     {campaign.campaign_id}: {campaign.action}{_size(campaign)}, because")
-        rows += [f"               - {sentence}" for sentence in campaign.reasons]
-    caught = _share(score.caught, score.campaign_accounts)
-    leaked = _share(score.passed, score.exchanges)
-    unharmed = score.look_alikes - score.look_alikes_limited
-    return [
-        *rows,
-        f"  caught       {score.caught:,} of its {score.campaign_accounts:,} accounts ({caught})",
-        f"  leaked       {score.passed:,} of its {score.exchanges:,} exchanges ({leaked}) before their accounts' limit",
-        f"  harm         {score.innocents_limited:,} of {score.innocents:,} innocent accounts limited",
-        f"               {unharmed:,} of {score.look_alikes:,} look-alikes unharmed",
-    ]
+        yield "campaign", f"{campaign.campaign_id}: {campaign.action}{_size(campaign)}"
+        for index, sentence in enumerate(campaign.reasons):
+            yield "" if index else "because", sentence
+    caught, leaked = _share(score.caught, score.campaign_accounts), _share(score.passed, score.exchanges)
+    yield "caught", f"{score.caught:,} of the campaign's {score.campaign_accounts:,} accounts ({caught})"
+    yield "leaked", f"{score.passed:,} of its {score.exchanges:,} exchanges, before their account's limit ({leaked})"
+    yield "harm", f"{score.innocents_limited:,} of {score.innocents:,} innocent accounts wrongly limited"
+    yield "", f"{score.look_alikes - score.look_alikes_limited:,} of {score.look_alikes:,} look-alikes unharmed"
 
 
-def _speed(snapshot: Snapshot) -> list[str]:
+def _speed(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     work = snapshot.work
-    bounds = ", ".join(
-        f"{name} {_at_most(quantile(work.decision_seconds, share))}" for name, share in (("p50", 0.5), ("p99", 0.99))
-    )
-    return [
-        f"  speed        {work.events:,} events in {snapshot.elapsed_s:,.0f} s; append to decision {bounds}",
-        f"  dead letters {work.dead_letters:,}",
-    ]
-
-
-def _next(program: str) -> list[str]:
-    return [
-        "Next:",
-        f"  {program} dev up                  a Kafka and a Redis to work with",
-        f"  {program} replay LOG --decisions OUT  your own log, without any server",
-        f"  {program} ingest LOG              the same log into Kafka",
-        f"  {program} run                     the worker",
-        f"  {program} state ACCOUNT           what it knows about an account",
-        "README.md says how such a log looks.",
-    ]
+    mean = work.events / snapshot.working_s if snapshot.working_s else 0.0
+    p50, p99 = (_at_most(quantile(work.decision_seconds, share)) for share in (0.5, 0.99))
+    yield "speed", f"{work.events:,} events in {snapshot.working_s:,.0f} s, {mean:,.0f} a second"
+    yield "to decision", f"p50 {p50}, p99 {p99}, from a request's append to its decision"
+    yield "dead letters", f"{work.dead_letters:,}"
 
 
 def _at_most(bound: float | None) -> str:

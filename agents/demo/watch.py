@@ -15,8 +15,10 @@ from agents.demo.snapshot import Snapshot, Work
 from agents.topics import TopicNames
 from streams.decisions import Decision
 
-AHEAD_RECORDS: Final = 10_000
-"""How far the feed may be ahead of the worker: enough for it never to wait, little enough for a short lag."""
+AHEAD_S: Final = 1.0
+AHEAD_RECORDS: Final = 3_000
+"""How far the feed may be ahead of the worker: a second's worth of work, and at least so many records. Enough for the
+worker never to wait; little enough for the latency it measures to be its own and not that of a queue."""
 
 RATE_OVER_S: Final = 5.0
 QUIET_S: Final = 4.0
@@ -38,6 +40,7 @@ class Watch:
         self._consumer = _reader(bootstrap_servers, (names.enforcement, names.alerts))
         self._started = self._changed = time.monotonic()
         self._paged = 0.0
+        self._first = self._newest = 0.0
         self._work = Work()
         self._fed: list[int] = [0]
         self._event_ms: list[int] = []
@@ -69,6 +72,9 @@ class Watch:
         work = page.fetch(*self._health)
         now = self._paged = time.monotonic()
         if work is not None:
+            if work.events > self._work.events:
+                self._first = self._first or now
+                self._newest = now
             if (work.events, work.stage_records, work.decisions) != (
                 self._work.events,
                 self._work.stage_records,
@@ -79,7 +85,7 @@ class Watch:
         self._rates.append((now, self._work.events))
         while now - self._rates[0][0] > RATE_OVER_S:
             self._rates.popleft()
-        self._feed.allow(self._work.events + AHEAD_RECORDS)
+        self._feed.allow(self._work.events + max(AHEAD_RECORDS, int(AHEAD_S * self._rate())))
 
     def _collect_decisions(self, wait_s: float) -> None:
         for records in self._consumer.poll(timeout_ms=int(wait_s * 1000)).values():
@@ -94,6 +100,7 @@ class Watch:
         campaigns = self._ledger.campaigns()
         return Snapshot(
             elapsed_s=time.monotonic() - self._started,
+            working_s=self._newest - self._first,
             work=self._work,
             score=self._ledger.score(),
             event_ms=self._event_time(),
