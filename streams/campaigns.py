@@ -7,7 +7,7 @@ shared account never joins two campaigns: an innocent caught in one must not fus
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from msgspec import Struct, field
 
@@ -35,7 +35,11 @@ class LinkEvidence(Struct, array_like=True):
 
 
 class Campaign(Struct, array_like=True):
-    """One campaign: its links, its members (with the time each came), and what was decided about it."""
+    """One campaign: its links, its members (with the time each came), and what was decided about it.
+
+    `undecided` are the members that no decision named yet, `inherited` those that only one about a campaign taken in
+    has named.
+    """
 
     campaign_id: str = ""
     created_ms: int = 0
@@ -47,6 +51,7 @@ class Campaign(Struct, array_like=True):
     enforcement: Enforcement = field(default_factory=Enforcement)
     alerted_members: int = 0
     alerted_action: str = ""
+    inherited: list[str] = field(default_factory=list)
 
     @property
     def reasons(self) -> tuple[Reason, ...]:
@@ -94,31 +99,39 @@ def homes_of(finding: Finding, homes: Mapping[str, str], campaigns: Mapping[str,
     return sorted({*own, *joined}, key=lambda campaign_id: (campaigns[campaign_id].created_ms, campaign_id))
 
 
-def add_finding(campaign: Campaign, finding: Finding, newcomers: Iterable[str]) -> None:
-    """Add a finding's evidence and its members that belong to no campaign yet."""
+def add_finding(campaign: Campaign, finding: Finding, homes: Mapping[str, str]) -> list[str]:
+    """Add a finding's evidence, and its members that belong to no campaign yet: those are returned."""
     name = link_name(finding)
+    newcomers = [member for member in finding.members if member not in homes]
+    elsewhere = Counter(homes[member] for member in finding.members if member in homes)
     campaign.newest_ms = max(campaign.newest_ms, finding.as_of_ms)
     before = campaign.links.get(name)
     campaign.links[name] = LinkEvidence(
         finding.as_of_ms,
         finding.reasons,
         (before.members if before else 0) + len(finding.members),
-        before.shared if before else {},
+        before.shared if before else dict(sorted(elsewhere.items())),
     )
     for member in newcomers:
         campaign.members[member] = finding.as_of_ms
         campaign.undecided.append(member)
+    return newcomers
 
 
-def take_in(older: Campaign, younger: Campaign) -> None:
-    """Move all that `younger` holds to `older`; its members are decided about anew under the older's id."""
+def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
+    """Move all that `younger` holds to `older`; its members are decided about anew under the older's id.
+
+    `limited`: the younger is limited now, so those it was decided about must be limited on without a gap.
+    """
     for name, evidence in younger.links.items():
         kept = older.links.get(name)
         if kept is None or kept.as_of_ms < evidence.as_of_ms:
             older.links[name] = evidence
     for member, since in younger.members.items():
         older.members.setdefault(member, since)
-    older.undecided.extend(member for member in younger.members if member not in older.undecided)
+    waiting = {*younger.undecided} if limited else younger.members.keys()
+    older.inherited.extend(member for member in younger.members if member not in waiting)
+    older.undecided.extend(member for member in younger.members if member in waiting)
     older.newest_ms = max(older.newest_ms, younger.newest_ms)
     younger.merged_into = older.campaign_id
-    younger.links, younger.members, younger.undecided = {}, {}, []
+    younger.links, younger.members, younger.undecided, younger.inherited = {}, {}, [], []

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 
 from streams.anomaly import MODEL_VERSION
 from streams.campaigns import Campaign, Pointer, add_finding, found, homes_of, link_name, take_in
-from streams.decide import LIMITING, Budget, Verdict, decide, harder, is_due, verdict_of
+from streams.decide import LIMITING, Budget, Verdict, decide, harder, is_due, is_limited, verdict_of
 from streams.decisions import Action, Decision
 from streams.findings import Finding, Findings
 from streams.policy import Policy
@@ -100,11 +100,10 @@ class CampaignsStage:
         states.change(_link_key(finding), Pointer).campaign_id = campaign.campaign_id
         for other in ids[1:]:
             younger = states.change(_campaign_key(other), Campaign)
-            take_in(campaign, younger)
-            self._release(younger, max(campaign.newest_ms, finding.as_of_ms), source, appended_at_ms, output)
-        newcomers = [name for name in finding.members if name not in homes]
-        add_finding(campaign, finding, newcomers)
-        for name in newcomers:
+            at_ms = max(campaign.newest_ms, younger.newest_ms, finding.as_of_ms)
+            take_in(campaign, younger, limited=is_limited(younger.enforcement, at_ms))
+            self._release(younger, at_ms, source, appended_at_ms, output)
+        for name in add_finding(campaign, finding, homes):
             states.change(_member_key(name), Pointer).campaign_id = campaign.campaign_id
         self._decide(campaign, campaign.newest_ms, source, appended_at_ms, states, output)
 
@@ -141,7 +140,8 @@ class CampaignsStage:
     ) -> tuple[str, ...]:
         """The members this decision adds: as many as the blast radius leaves; the rest wait for the next finding.
 
-        Watching limits nobody, so `observe` adds no members; they are added when the campaign is limited.
+        Watching limits nobody, so `observe` adds no members; they are added when the campaign is limited. Those who
+        are limited already, as members of a campaign that was taken in, come first and use up nothing.
         """
         if action not in LIMITING:
             return ()
@@ -150,7 +150,8 @@ class CampaignsStage:
         members, campaign.undecided = campaign.undecided[:left], campaign.undecided[left:]
         budget.used += len(members)
         output.tally["withheld"] += len(campaign.undecided)
-        return tuple(members)
+        inherited, campaign.inherited = campaign.inherited, []
+        return (*inherited, *members)
 
     def _alert(self, campaign: Campaign, decision: Decision, appended_at_ms: int, output: Output) -> None:
         """Tell on-call when a campaign is first limited, at a harder action, and each time it has doubled."""
