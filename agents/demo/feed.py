@@ -57,7 +57,7 @@ class Feed:
         self._exchanges: list[tuple[str, int]] = []
 
     async def events(self, flush: Callable[[], Awaitable[None]]) -> AsyncIterator[RequestEvent]:
-        """The events of the day in order of time; what went out is flushed and reported before a wait for leave.
+        """The events of the day in order of time; what went out is flushed before a wait for leave.
 
         Ends early when nobody gives leave any more.
         """

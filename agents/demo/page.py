@@ -40,7 +40,7 @@ def read(text: str) -> Work:
         accounts=windows["observe"],
         links=windows["networks"],
         dead_letters=_by_label(families, "stillwatch_dead_letters", "_total", "reason").total(),
-        decisions=tuple((action, decisions[action]) for action in LADDER),
+        decisions=tuple((action, decisions[action]) for action in (*LADDER[1:], LADDER[0])),
         decision_seconds=_buckets(_samples(families, "stillwatch_append_to_decision_seconds", "_bucket")),
     )
 

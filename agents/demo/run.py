@@ -40,6 +40,7 @@ CAUGHT_SHARE: Final = 0.9
 LOOK_EVERY_S: Final = 0.4
 SAY_EVERY_S: Final = 5.0
 SETTLE_S: Final = 2
+TIDY_MS: Final = 10_000
 
 
 class Interrupted(BaseException):
@@ -187,8 +188,12 @@ def _environment(found: servers.Servers, prefix: str, health: tuple[str, int]) -
 @contextlib.contextmanager
 def _fresh(folder: Path) -> Iterator[None]:
     """Hold an empty `folder`: what a demonstration that was killed left there, running or not, is removed first."""
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
+    try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = folder.with_suffix(".lock").open("w")
+    except OSError as error:
+        raise ServerError(f"The folder for the demonstration, {folder}, cannot be used: {error.strerror}") from error
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -201,7 +206,10 @@ def _fresh(folder: Path) -> Iterator[None]:
 def _tidy(found: servers.Servers, prefix: str) -> None:
     """Remove the topics, the group and the keys from servers that were given; ours go with their folder."""
     if os.environ.get(servers.KAFKA_VARIABLE):
-        with contextlib.suppress(KafkaError), KafkaAdminClient(bootstrap_servers=found.bootstrap_servers) as admin:
+        with (
+            contextlib.suppress(KafkaError),
+            KafkaAdminClient(bootstrap_servers=found.bootstrap_servers, bootstrap_timeout_ms=TIDY_MS) as admin,
+        ):
             admin.delete_topics([spec.name for spec in specs(TopicNames.under(prefix))])
             admin.delete_groups([prefix])
     if os.environ.get(servers.REDIS_VARIABLE):

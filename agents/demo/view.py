@@ -14,7 +14,9 @@ from rich.text import Text
 from agents.demo.snapshot import CampaignSeen, Score, Snapshot, quantile
 
 DAY_MS: Final = 24 * 60 * 60 * 1000
-WIDTH: Final = 80
+WIDTH: Final = 78
+"""Two less than a terminal has: its echo of Ctrl-C fits behind the last row, and does not push the panel up."""
+
 FRAME_ROWS: Final = 14
 """Rows of the panel without the reasons of a campaign."""
 
@@ -23,7 +25,7 @@ STYLES: Final = {"observe": "cyan", "throttle": "yellow", "challenge": "yellow",
 
 
 def panel(snapshot: Snapshot, rows: int = 24) -> RenderableType:
-    """The live view, 80 columns wide and fewer than `rows` high."""
+    """The live view, 78 columns wide and fewer than `rows` high."""
     work = snapshot.work
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", width=10)
@@ -31,16 +33,16 @@ def panel(snapshot: Snapshot, rows: int = 24) -> RenderableType:
     facts.add_column(style="dim", width=12)
     facts.add_column()
     facts.add_row("events", f"{work.events:,}, {snapshot.events_per_s:,.0f} a second", "lag", f"{work.lag:,}")
-    facts.add_row("watching", f"{work.accounts:,} accounts", "shared links", f"{work.links:,}")
     facts.add_row("alerts", f"{snapshot.alerts:,} to on-call", "dead letters", f"{work.dead_letters:,}")
-    decisions = Table.grid(padding=(0, 2))
-    decisions.add_column(style="dim", width=10)
-    decisions.add_row("decisions", _decisions(snapshot))
+    rest = Table.grid(padding=(0, 2))
+    rest.add_column(style="dim", width=10)
+    rest.add_row("watching", f"{work.accounts:,} accounts, {work.links:,} networks, payments, templates")
+    rest.add_row("decisions", _decisions(snapshot))
     body = Group(
         _clock(snapshot),
         Text(),
         facts,
-        decisions,
+        rest,
         Text(),
         *_campaign(snapshot, max(1, (rows - 1 - FRAME_ROWS) // ROWS_A_REASON)),
         Text(),
@@ -133,7 +135,8 @@ def _truth(score: Score) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", width=25)
     unharmed = score.look_alikes - score.look_alikes_limited
-    table.add_row("truth (simulation)", f"{score.caught:,} of {score.campaign_accounts:,} campaign accounts limited")
+    limited = f"{score.caught:,} of {score.campaign_accounts:,} campaign accounts limited"
+    table.add_row("truth (simulation)", limited if score.campaign_accounts else "the campaign has not begun")
     table.add_row("look-alikes unharmed", f"{unharmed:,} of {score.look_alikes:,}")
     table.add_row("wrongly limited", f"{score.innocents_limited:,} of {score.innocents:,} innocent accounts")
     return table

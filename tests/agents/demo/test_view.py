@@ -30,7 +30,7 @@ IN_THE_MIDDLE = Snapshot(
         lag=2_310,
         accounts=5_103,
         links=32_118,
-        decisions=(("release", 19), ("observe", 0), ("throttle", 66), ("challenge", 8), ("suspend", 1)),
+        decisions=(("observe", 0), ("throttle", 66), ("challenge", 8), ("suspend", 1), ("release", 19)),
         decision_seconds=((0.5, 60), (1.0, 93), (2.5, 94), (float("inf"), 94)),
     ),
     score=Score(
@@ -54,27 +54,27 @@ def shown(view_of_it: RenderableType, width: int = 80) -> str:
 
 
 GOLDEN_PANEL = """\
-╭─ Stillwatch demo: simulated traffic, real Kafka and Redis ───────────────────╮
-│ Mon 14:10  ━━━━━━━━━━━━━━━━━━━━━━━╸                  event time              │
-│                                                                              │
-│ events      98,112, 2,104 a second          lag           2,310              │
-│ watching    5,103 accounts                  shared links  32,118             │
-│ alerts      28 to on-call                   dead letters  0                  │
-│ decisions   release 19  throttle 66  challenge 8  suspend 1                  │
-│                                                                              │
-│ Campaign c-81734c34c456987a: suspend, 200 accounts (3 smaller)               │
-│ - 10 active accounts are paid from one payment instrument (suspicious from   │
-│   5).                                                                        │
-│ - 54 accounts on unrelated networks keep coming back to one rare template    │
-│   (suspicious from 8).                                                       │
-│ - Its accounts are active in the same hours: 85% together (suspicious from   │
-│   50%).                                                                      │
-│ - 100% of its accounts are younger than seven days (suspicious from 50%).    │
-│                                                                              │
-│ truth (simulation)         199 of 200 campaign accounts limited              │
-│ look-alikes unharmed       317 of 317                                        │
-│ wrongly limited            0 of 5,102 innocent accounts                      │
-╰──────────────────────────────────── 1:02 ────────────────────────────────────╯"""
+╭─ Stillwatch demo: simulated traffic, real Kafka and Redis ─────────────────╮
+│ Mon 14:10  ━━━━━━━━━━━━━━━━━━━━━━━╸                  event time            │
+│                                                                            │
+│ events      98,112, 2,104 a second          lag           2,310            │
+│ alerts      28 to on-call                   dead letters  0                │
+│ watching    5,103 accounts, 32,118 networks, payments, templates           │
+│ decisions   throttle 66  challenge 8  suspend 1  release 19                │
+│                                                                            │
+│ Campaign c-81734c34c456987a: suspend, 200 accounts (3 smaller)             │
+│ - 10 active accounts are paid from one payment instrument (suspicious from │
+│   5).                                                                      │
+│ - 54 accounts on unrelated networks keep coming back to one rare template  │
+│   (suspicious from 8).                                                     │
+│ - Its accounts are active in the same hours: 85% together (suspicious from │
+│   50%).                                                                    │
+│ - 100% of its accounts are younger than seven days (suspicious from 50%).  │
+│                                                                            │
+│ truth (simulation)         199 of 200 campaign accounts limited            │
+│ look-alikes unharmed       317 of 317                                      │
+│ wrongly limited            0 of 5,102 innocent accounts                    │
+╰─────────────────────────────────── 1:02 ───────────────────────────────────╯"""
 
 GOLDEN_SUMMARY = """\
 campaign      c-81734c34c456987a: suspend, 200 accounts
@@ -113,11 +113,11 @@ def test_a_line_for_a_log_says_it_all_at_once() -> None:
 
 @pytest.mark.parametrize("snapshot", [AT_THE_START, IN_THE_MIDDLE, AT_THE_END])
 @pytest.mark.parametrize("rows", [24, 40])
-def test_the_panel_leaves_a_row_free_and_fits_80_columns(snapshot: Snapshot, rows: int) -> None:
+def test_the_panel_leaves_a_row_and_two_columns_of_the_terminal_free(snapshot: Snapshot, rows: int) -> None:
     text = shown(view.panel(snapshot, rows)).splitlines()
 
     assert len(text) < rows
-    assert {len(row) for row in text} == {80}
+    assert {len(row) for row in text} == {78}
 
 
 def test_on_a_small_terminal_reasons_are_counted_where_they_do_not_fit() -> None:
@@ -134,6 +134,7 @@ def test_before_anything_happens_there_is_no_campaign_and_no_time() -> None:
     assert "--- --:--" in text
     assert "No campaign yet." in text
     assert "none yet" in text
+    assert "the campaign has not begun" in text
     assert view.line(AT_THE_START).startswith("0:01  --- --:--  0 events")
 
 
