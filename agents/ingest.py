@@ -13,7 +13,6 @@ from streams.events import RequestEvent
 
 _encode = msgspec.json.Encoder().encode
 
-
 WAVE = 5_000
 """So many events are put together, then waited for. That bounds what is held in memory, since kafka-python does not,
 and it keeps kafka-python's sender thread asleep meanwhile: woken for every event, it costs more than the events do."""
@@ -23,6 +22,10 @@ BATCH_BYTES = 768 * 1024
 
 LINGER_MS = 250
 """How long an event of a slow stream, such as `tail -f`, may wait for others."""
+
+
+ACKNOWLEDGED_WITHIN_S = 60
+"""How long a wave may be on its way before the broker is taken for gone."""
 
 
 class IngestError(Exception):
@@ -75,9 +78,10 @@ class Ingest:
     def settle(self) -> int:
         """Wait for the broker to have all that was put; how many events that makes. Raises IngestError."""
         try:
-            self._producer.flush(timeout=60)
+            self._producer.flush(timeout=ACKNOWLEDGED_WITHIN_S)
         except KafkaError as error:
-            self._failed.append(error)
+            message = f"Kafka has not acknowledged all of {self._sent} events: {error}"
+            raise IngestError(message) from error
         if self._failed:
             message = f"Kafka refused {len(self._failed)} of {self._sent} events: {self._failed[0]}"
             raise IngestError(message)

@@ -43,9 +43,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         bootstrap_servers=bootstrap_servers(environment),
         redis_url=_required(environment, REDIS_VARIABLE),
-        prefix=environment.get("STILLWATCH_PREFIX", DEFAULT_PREFIX),
-        group=environment.get("STILLWATCH_GROUP", "stillwatch"),
-        health_host=environment.get("STILLWATCH_HEALTH_HOST", "127.0.0.1"),
+        prefix=environment.get("STILLWATCH_PREFIX") or DEFAULT_PREFIX,
+        group=environment.get("STILLWATCH_GROUP") or "stillwatch",
+        health_host=environment.get("STILLWATCH_HEALTH_HOST") or "127.0.0.1",
         health_port=int(_number(environment, "STILLWATCH_HEALTH_PORT", 9464)),
         settle_after_s=_number(environment, "STILLWATCH_SETTLE_SECONDS", 60.0),
         batch_records=int(_number(environment, "STILLWATCH_BATCH_RECORDS", 2_000, least=1)),

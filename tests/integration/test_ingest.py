@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from agents.embedded.servers import Servers
 from agents.routing import key_partition
 from agents.topics import TopicNames
 from streams.events import MAX_EVENT_BYTES, MAX_RECORD_BYTES, RequestEvent
-from tests.integration.worker_harness import Deployment
+from tests.integration.worker_harness import STILLWATCH, Deployment
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
@@ -126,6 +128,26 @@ def test_a_gzip_cut_short_says_how_many_went_before_and_they_did(deployment: Dep
     assert f"; the {produced} events before it were produced." in done.stderr
     assert produced == 300
     assert (tmp_path / "rejects").read_bytes() == b"old"
+
+
+def test_ctrl_c_ends_it_without_a_word_and_leaves_no_half_of_the_rejects(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    with subprocess.Popen(  # noqa: S603 - our own command
+        [STILLWATCH, "ingest", "-", "--rejects", f"{tmp_path}/rejects"],
+        env=deployment.environment(STILLWATCH_FINGERPRINT_KEY=KEY),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdin
+        assert process.stderr
+        rows = b"not json\n" + b"".join(map(row, range(200)))
+        process.stdin.write(rows * 2)  # more than a pipe holds, so it reads by now
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read().strip() == b""
+        assert process.wait(timeout=60) == 130
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_topic_that_is_missing_is_one_sentence(deployment: Deployment, tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def requests(now_ms: int) -> list[RequestRecord]:
         service: [person(service, number, chance, now_ms) for number in range(count)]
         for service, count in PEOPLE.items()
     }
-    weights = {service: [chance.paretovariate(1.5) for _ in they] for service, they in people.items()}
+    weights = {service: [min(chance.paretovariate(1.5), 8.0) for _ in they] for service, they in people.items()}
     return [
         RequestRecord(
             event_id=f"real-{index}",
