@@ -3,7 +3,6 @@
 import gzip
 import json
 import os
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -273,15 +272,6 @@ def test_a_file_in_another_form_is_refused_whole(tmp_path: Path, content: bytes,
         read_file(path)
 
 
-@pytest.fixture
-def unreadable(tmp_path: Path) -> Iterator[Path]:
-    path = tmp_path / "unreadable"
-    path.write_bytes(row())
-    path.chmod(0)
-    yield path
-    path.chmod(0o600)
-
-
 def test_what_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
     for path, reason in ((tmp_path, "Is a directory"), (tmp_path / "absent", "No such file or directory")):
         with pytest.raises(UnreadableError, match=rf"^{path} cannot be opened: {reason}$"):
@@ -291,12 +281,14 @@ def test_what_cannot_be_opened_is_one_sentence(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_a_file_of_somebody_else_is_one_sentence(unreadable: Path) -> None:
+def test_a_file_of_somebody_else_is_one_sentence(tmp_path: Path) -> None:
+    unreadable = tmp_path / "unreadable"
+    unreadable.touch(mode=0)
     with pytest.raises(UnreadableError, match=r"cannot be opened: Permission denied$"):
         read_file(unreadable)
 
 
-def test_a_disc_that_fails_while_reading_is_one_sentence(tmp_path: Path) -> None:
+def test_a_disc_that_fails_while_reading_is_one_sentence() -> None:
     class Failing(BytesIO):
         def readline(self, size: int | None = -1, /) -> bytes:
             if self.tell():
@@ -305,4 +297,3 @@ def test_a_disc_that_fails_while_reading_is_one_sentence(tmp_path: Path) -> None
 
     with pytest.raises(UnreadableError, match=r"^rows cannot be read after line 1: Input/output error$"):
         list(RecordReader(NOW_MS).read(Failing(row() * 2), "rows"))
-    assert list(tmp_path.iterdir()) == []
