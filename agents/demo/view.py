@@ -161,8 +161,9 @@ def _speed(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     work = snapshot.work
     mean = work.events / snapshot.working_s if snapshot.working_s else 0.0
     p50, p99 = (_at_most(quantile(work.decision_seconds, share)) for share in (0.5, 0.99))
-    yield "speed", f"{work.events:,} events in {snapshot.working_s:,.0f} s, {mean:,.0f} a second"
-    yield "to decision", f"p50 {p50}, p99 {p99}, from a request's append to its decision"
+    yield "traffic", f"{work.events:,} events, up to {_when(snapshot.event_ms)} of the simulated day"
+    yield "speed", f"{mean:,.0f} events a second, over {snapshot.working_s:,.0f} s"
+    yield "latency", f"p50 {p50}, p99 {p99}, from append to decision"
     yield "dead letters", f"{work.dead_letters:,}"
 
 

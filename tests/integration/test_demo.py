@@ -70,6 +70,7 @@ def test_a_campaign_is_caught_on_given_servers_and_nothing_is_left_there(
     assert left_in(place) == []
     with KafkaAdminClient(bootstrap_servers=kafka_bootstrap) as admin:
         assert [topic for topic in admin.list_topics() if topic.startswith("demo-")] == []
+        assert [group for group in admin.list_groups() if group["group_id"].startswith("demo-")] == []
     with redis.Redis.from_url(redis_url) as client:
         assert list(client.scan_iter("demo-*")) == []
 
