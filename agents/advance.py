@@ -113,5 +113,6 @@ class Partition(Generic[Item]):
     def _forget(self) -> None:
         """Keep the states used last."""
         surplus = len(self._states.held) - self._limit
-        for key in list(self._states.held)[: max(0, surplus)]:
-            del self._states.held[key]
+        if surplus > 0:
+            for key in list(self._states.held)[:surplus]:
+                del self._states.held[key]

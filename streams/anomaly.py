@@ -36,7 +36,8 @@ _DRIFT_P = 0.05
 _DRIFT_SHARE = 0.25
 _DRIFT_WEIGHT = 1 / 128
 
-Refusal = Literal["not_finite", "limited", "taught_recently", "strange"]
+Gate = Literal["learned", "gate_not_finite", "gate_taught_recently", "gate_limited", "gate_strange"]
+"""What became of a window as a lesson: learnt, or why not. The names that folds tally."""
 
 
 class Lesson(Struct, frozen=True, array_like=True, gc=False):
@@ -46,13 +47,27 @@ class Lesson(Struct, frozen=True, array_like=True, gc=False):
     vector: bytes
 
 
+class Drift(Struct, array_like=True):
+    """The share of windows that looked strange of late. Kept beside the model, because it changes with every look."""
+
+    strange_share: float = _DRIFT_P
+
+    @property
+    def drifting(self) -> bool:
+        """True while so many windows look strange that it is the world that changed."""
+        return self.strange_share > _DRIFT_SHARE
+
+    def note(self, p_value: float) -> None:
+        """Take in the p-value of one window."""
+        self.strange_share += _DRIFT_WEIGHT * ((p_value < _DRIFT_P) - self.strange_share)
+
+
 class ModelState(Struct, array_like=True):
-    """What is stored: the epoch that scores, the epoch being gathered, and the share of strange windows of late."""
+    """What is stored: the epoch that scores and the epoch being gathered."""
 
     version: str = MODEL_VERSION
     reference: list[Lesson] = field(default_factory=list)
     gathering: list[Lesson] = field(default_factory=list)
-    strange_share: float = _DRIFT_P
 
 
 class Model:
@@ -61,7 +76,8 @@ class Model:
     def __init__(self, state: ModelState, features: Sequence[str]) -> None:
         """Grow the trees for `state`. A state of another version or another feature list starts afresh."""
         self.features = tuple(features)
-        if state.version != MODEL_VERSION or any(len(lesson.vector) != len(features) for lesson in state.reference):
+        lessons = (*state.reference, *state.gathering)
+        if state.version != MODEL_VERSION or any(len(lesson.vector) != len(features) for lesson in lessons):
             state = ModelState()
         self.state = state
         self._grow()
@@ -70,11 +86,6 @@ class Model:
     def warm(self) -> bool:
         """True once a first epoch is complete; until then nothing is judged."""
         return bool(self.state.reference)
-
-    @property
-    def drifting(self) -> bool:
-        """True while so many windows look strange that it is the world that changed."""
-        return self.state.strange_share > _DRIFT_SHARE
 
     def vector(self, values: Sequence[float]) -> bytes | None:
         """One byte a feature from values in 0..1 (clipped); None if a value is missing or not finite."""
@@ -92,24 +103,38 @@ class Model:
         at_least = len(scores) - bisect_left(scores, self._score(vector))
         return (1 + at_least) / (len(scores) + 1)
 
-    def judge(self, cohort: str, vector: bytes) -> float | None:
-        """As `p_value`, and watch for drift: None too while the world is changing."""
-        p_value = self.p_value(cohort, vector)
-        if p_value is None:
-            return None
-        self.state.strange_share += _DRIFT_WEIGHT * ((p_value < _DRIFT_P) - self.state.strange_share)
-        return None if self.drifting else p_value
+    def look(
+        self, cohort: str, values: Sequence[float], drift: Drift, *, taught_recently: bool, limited: bool
+    ) -> tuple[float | None, Gate]:
+        """Judge a window and, if the gate lets it, learn from it.
 
-    def learn(self, lesson: Lesson, p_value: float | None) -> Refusal | None:
-        """Take a lesson unless it scored as strange; at the end of an epoch grow and freeze new trees."""
-        if p_value is not None and p_value < _STRANGE and not self.drifting:
-            return "strange"
+        The p-value is None while warming up, while the world is changing, and for values that are no window; what is
+        new in a changed world can be learnt, because nothing is strange then.
+        """
+        vector = self.vector(values)
+        if vector is None:
+            return None, "gate_not_finite"
+        p_value = self.p_value(cohort, vector)
+        if p_value is not None:
+            drift.note(p_value)
+        if drift.drifting:
+            p_value = None
+        if taught_recently:
+            return p_value, "gate_taught_recently"
+        if limited:
+            return p_value, "gate_limited"
+        if p_value is not None and p_value < _STRANGE:
+            return p_value, "gate_strange"
+        self._learn(Lesson(cohort, vector), drift)
+        return p_value, "learned"
+
+    def _learn(self, lesson: Lesson, drift: Drift) -> None:
+        """Gather a lesson; at the end of an epoch grow and freeze new trees."""
         self.state.gathering.append(lesson)
         if len(self.state.gathering) >= EPOCH:
             self.state.reference, self.state.gathering = self.state.gathering, []
-            self.state.strange_share = _DRIFT_P
+            drift.strange_share = _DRIFT_P
             self._grow()
-        return None
 
     def _grow(self) -> None:
         teach, calibrate = self.state.reference[::2], self.state.reference[1::2]

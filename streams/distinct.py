@@ -33,22 +33,28 @@ class Distinct(Struct, array_like=True):
     swept_hour: int = 0
     ceiling_hour: int = 0
 
-    def add(self, value: str, hour: int, *, window_hours: int = 24, capacity: int = CAPACITY) -> None:
-        """Note `value` in event-time hour `hour`. A late sighting never makes a value older than it is."""
+    def add(self, value: str, hour: int, *, window_hours: int = 24, capacity: int = CAPACITY) -> bool:
+        """Note `value` in event-time hour `hour`; True if that changed anything.
+
+        A late sighting never makes a value older than it is.
+        """
         key = _hash(value)
         seen = self.seen
         last = seen.get(key)
         if last is not None:
-            if hour > last:
-                seen[key] = hour
-            return
-        if key >= self.ceiling and hour - self.ceiling_hour >= window_hours:
+            if hour <= last:
+                return False
+            seen[key] = hour
+            return True
+        raised = key >= self.ceiling and hour - self.ceiling_hour >= window_hours
+        if raised:
             self._raise_ceiling(hour, window_hours, capacity)
         if key >= self.ceiling:
-            return
+            return raised
         self.seen[key] = hour
         if len(self.seen) > capacity:
             self._shrink(hour, window_hours, capacity)
+        return True
 
     def count(self, hour: int, *, window_hours: int = 24) -> int:
         """Distinct values of the `window_hours` hours up to and with `hour`; exact while the sketch never filled."""

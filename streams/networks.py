@@ -32,10 +32,7 @@ _DAY_MASK = (1 << _DAY_HOURS) - 1
 class Member(Struct, array_like=True, gc=False):
     """One account on a tying link. `hours` is a bitmap of its last 24 active hours over the link, newest bit 0."""
 
-    first_minute: int
     last_minute: int
-    requests: int
-    created_at_ms: int | None
     org_id: str | None
     hours: int
     reported: bool = False
@@ -59,7 +56,6 @@ class NetworkState(Struct, array_like=True):
     networks: Distinct = field(default_factory=Distinct)
     capability_days: CapabilityDays = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
-    crowded: bool = False
     requests: int = 0
     late: int = 0
     touched: set[str] = field(default_factory=set)
@@ -84,7 +80,6 @@ class NetworkView(NamedTuple):
     capability_share: float
     ripe_accounts: int
     ripe_parties: int
-    ripe_requests: float
     synchrony: float
     everybody: int
     p_value: float | None = None
@@ -131,7 +126,6 @@ def view_of(state: NetworkState, kind: LinkKind, as_of_ms: int, everybody: int) 
         capability_share=share,
         ripe_accounts=len(ripe),
         ripe_parties=len(_parties(state)),
-        ripe_requests=sum(member.requests for member in ripe) / len(ripe) if ripe else 0.0,
         synchrony=synchrony([_hours_at(member, hour) for member in ripe]),
         everybody=everybody,
     )
@@ -185,20 +179,9 @@ def _note_member(state: NetworkState, delta: LinkDelta) -> None:
     member = state.members.get(delta.account_id)
     if member is None:
         if len(state.members) >= MEMBERS:
-            state.crowded = True
             return
-        member = Member(
-            delta.minute,
-            delta.minute,
-            delta.requests,
-            delta.account_created_at_ms,
-            delta.org_id,
-            1,
-        )
-        state.members[delta.account_id] = member
+        member = state.members[delta.account_id] = Member(delta.minute, delta.org_id, 1)
     else:
-        member.requests += delta.requests
-        member.first_minute = min(member.first_minute, delta.minute)
         _note_hour(member, delta.minute // 60)
         member.last_minute = max(member.last_minute, delta.minute)
     if not member.reported:
@@ -227,7 +210,6 @@ TYPICAL = NetworkView(
     capability_share=0.4,
     ripe_accounts=0,
     ripe_parties=0,
-    ripe_requests=0.0,
     synchrony=0.0,
     everybody=5_000,
     p_value=0.5,

@@ -9,8 +9,8 @@ Key layout in Redis, one hash tag a place, so that a place lives in one cluster 
     <prefix>:{<stage>:<partition>}:outbox        what the batch that ended there emits (MessagePack), resent at start
     <prefix>:{<stage>:<partition>}:<state key>   one state (MessagePack), expires 29 days after its last change
 
-State keys: `account:<account_id>`, `model`, `budget` (observe); `link:<kind>:<value>`, `model`, `shard` (networks);
-`campaign:<id>`, `member:<account_id>`, `link:<kind>:<value>`, `shard` (campaigns).
+State keys: `account:<account_id>`, `model`, `shard` (observe); `link:<kind>:<value>`, `model`, `everybody`, `shard`
+(networks); `campaign:<id>`, `member:<account_id>`, `link:<kind>:<value>`, `shard` (campaigns).
 """
 
 from collections.abc import Mapping, Sequence

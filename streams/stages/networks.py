@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from streams.anomaly import TEACH_EVERY_HOURS, Lesson, Model, ModelState, log_scale
+from streams.anomaly import TEACH_EVERY_HOURS, Drift, Model, ModelState, log_scale
 from streams.decisions import Family, Reason
 from streams.distinct import Distinct
 from streams.findings import Finding, Findings
@@ -33,7 +33,8 @@ from streams.windows import HOUR_MS, MINUTE_MS
 
 MODEL = "model"
 SHARD = "shard"
-EVERYBODY = 1024
+EVERYBODY = "everybody"
+EVERYBODY_CAPACITY = 1024
 FEWEST_ACCOUNTS_TO_TEACH = 3
 FEATURES = (
     "requests",
@@ -58,18 +59,18 @@ _SECONDS: frozenset[Family] = frozenset({"rhythm", "lifecycle"})
 class NetworksShard(Struct, array_like=True):
     """What one partition of links keeps beside its links.
 
-    `sources` maps a partition of the requests to the last offset applied of it, `everybody` counts all accounts
-    (by their templates, which are spread over all partitions) and `everybody_known` is their number when the hour
-    `everybody_hour` began, `open_links` are those to be looked at when their minute closes, `hour` is the newest hour
-    of event time, `offset` and `parts` number what leaves.
+    `sources` maps a partition of the requests to the last offset applied of it, `known_accounts` is how many accounts
+    there were when hour `known_hour` began (all of them: templates bring each account to every partition), `open_links`
+    are those to be looked at when their minute closes, `hour` is the newest hour of event time, `offset` and `parts`
+    number what leaves.
     """
 
     sources: dict[int, int] = field(default_factory=dict)
-    everybody: Distinct = field(default_factory=Distinct)
-    everybody_known: int = 0
-    everybody_hour: int = 0
+    known_accounts: int = 0
+    known_hour: int = 0
     open_links: set[str] = field(default_factory=set)
     hour: int = 0
+    drift: Drift = field(default_factory=Drift)
     offset: int = 0
     parts: int = 0
     appended_at_ms: int = 0
@@ -105,6 +106,7 @@ class NetworksStage:
             "link": msgspec.msgpack.Decoder(NetworkState),
             MODEL: msgspec.msgpack.Decoder(ModelState),
             SHARD: msgspec.msgpack.Decoder(NetworksShard),
+            EVERYBODY: msgspec.msgpack.Decoder(Distinct),
         }
         self._encode = msgspec.msgpack.Encoder().encode
 
@@ -115,14 +117,15 @@ class NetworksStage:
             shard = states.read(SHARD, NetworksShard)
             if not items or any(delta.minute // 60 > shard.hour for item in items for delta in item.links.deltas):
                 keys |= shard.open_links
-        return keys | {MODEL, SHARD}
+        return keys | {MODEL, SHARD, EVERYBODY}
 
     def decode(self, key: str, stored: bytes | None) -> object:
         """A link, the model with its trees grown, or the shard."""
         if key == MODEL:
             return Model(ModelState() if stored is None else self._decoders[MODEL].decode(stored), FEATURES)
         if stored is None:
-            return NetworksShard() if key == SHARD else NetworkState()
+            fresh = {SHARD: NetworksShard, EVERYBODY: Distinct}.get(key, NetworkState)
+            return fresh()
         return self._decoders[key.partition(":")[0]].decode(stored)
 
     def encode(self, _key: str, state: object) -> bytes:
@@ -166,7 +169,9 @@ class NetworksStage:
         fold_delta(state, delta)
         if delta.kind == "template":  # the kind that brings every account to every partition
             hour = delta.minute * MINUTE_MS // HOUR_MS
-            shard.everybody.add(delta.account_id, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY)
+            everybody = states.read(EVERYBODY, Distinct)
+            if everybody.add(delta.account_id, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY_CAPACITY):
+                states.changed.add(EVERYBODY)
         if is_open(state):
             shard.open_links.add(key)
 
@@ -192,34 +197,32 @@ class NetworksStage:
         state.judge_at = 2 * state.requests
         kind, value = link_of(key)
         as_of_ms = state.windows.newest_ms
-        view = view_of(state, kind, as_of_ms, _everybody(shard, as_of_ms // HOUR_MS))
-        state.p_value = self._anomaly(view, state, states, output)
+        view = view_of(state, kind, as_of_ms, _known(shard, states, as_of_ms // HOUR_MS))
+        state.p_value = self._anomaly(view, state, shard, states, output)
         if not news:
             return
         reasons = reasons_of(view._replace(p_value=state.p_value), NETWORK_SIGNALS, self._policy.signals)
         if _ties(kind, reasons):
             findings.append(Finding(kind, value, as_of_ms, _ordered(reasons), report_news(state)))
 
-    def _anomaly(self, view: NetworkView, state: NetworkState, states: States, output: Output) -> float | None:
+    def _anomaly(
+        self, view: NetworkView, state: NetworkState, shard: NetworksShard, states: States, output: Output
+    ) -> float | None:
         """The p-value of the link's window, and the window's lesson if the gate lets it teach."""
         if view.accounts < FEWEST_ACCOUNTS_TO_TEACH:
             return None
-        model = states.change(MODEL, Model)
-        vector = model.vector(features_of(view))
-        if vector is None:
-            output.tally["gate_not_finite"] += 1
-            return None
-        p_value = model.judge(view.kind, vector)
         hour = view.as_of_ms // HOUR_MS
-        if hour - state.taught_hour < TEACH_EVERY_HOURS:
-            output.tally["gate_taught_recently"] += 1
-        elif any(member.reported for member in state.members.values()):
-            output.tally["gate_limited"] += 1
-        elif model.learn(Lesson(view.kind, vector), p_value) is None:
+        p_value, gate = states.read(MODEL, Model).look(
+            view.kind,
+            features_of(view),
+            shard.drift,
+            taught_recently=hour - state.taught_hour < TEACH_EVERY_HOURS,
+            limited=any(member.reported for member in state.members.values()),
+        )
+        output.tally[gate] += 1
+        if gate == "learned":
+            states.changed.add(MODEL)
             state.taught_hour = hour
-            output.tally["learned"] += 1
-        else:
-            output.tally["gate_strange"] += 1
         return p_value
 
 
@@ -242,12 +245,12 @@ def features_of(view: NetworkView) -> tuple[float, ...]:
     )
 
 
-def _everybody(shard: NetworksShard, hour: int) -> int:
+def _known(shard: NetworksShard, states: States, hour: int) -> int:
     """All accounts known, counted anew when a later hour begins or while they are few."""
-    if hour > shard.everybody_hour or shard.everybody_known < EVERYBODY:
-        shard.everybody_known = shard.everybody.count(hour, window_hours=WEEK_HOURS)
-        shard.everybody_hour = max(hour, shard.everybody_hour)
-    return shard.everybody_known
+    if hour > shard.known_hour or shard.known_accounts < EVERYBODY_CAPACITY:
+        shard.known_accounts = states.read(EVERYBODY, Distinct).count(hour, window_hours=WEEK_HOURS)
+        shard.known_hour = max(hour, shard.known_hour)
+    return shard.known_accounts
 
 
 def _ties(kind: LinkKind, reasons: tuple[Reason, ...]) -> bool:

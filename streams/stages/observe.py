@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from msgspec import Struct, field
 
 from streams.accounts import AccountState, AccountView, counts_of, fold_event, view_of
-from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Lesson, Model, ModelState, log_scale
+from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Drift, Model, ModelState, log_scale
 from streams.capabilities import POSITION
 from streams.decide import LIMITING, Budget, decide, is_due, is_limited, verdict_of
 from streams.decisions import Action
@@ -19,7 +20,7 @@ from streams.states import States
 from streams.windows import HOUR_MS, MINUTE_MS, Counts
 
 MODEL = "model"
-BUDGET = "budget"
+SHARD = "shard"
 FEWEST_REQUESTS_TO_JUDGE = 30
 FEWEST_REQUESTS_TO_TEACH = 12
 FEATURES = (
@@ -44,6 +45,13 @@ _Who = tuple[int, str, str | None, str | None, int | None, bool]
 _Deltas = dict[tuple[LinkKind, str, _Who], LinkDelta]
 
 
+class ObserveShard(Struct, array_like=True):
+    """What one partition of requests keeps beside its accounts: its share of the blast radius, and the drift."""
+
+    budget: Budget = field(default_factory=Budget)
+    drift: Drift = field(default_factory=Drift)
+
+
 def account_key(account_id: str) -> str:
     """The key of an account's state."""
     return f"account:{account_id}"
@@ -62,20 +70,20 @@ class ObserveStage:
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
             "account": msgspec.msgpack.Decoder(AccountState),
             MODEL: msgspec.msgpack.Decoder(ModelState),
-            BUDGET: msgspec.msgpack.Decoder(Budget),
+            SHARD: msgspec.msgpack.Decoder(ObserveShard),
         }
         self._encode = msgspec.msgpack.Encoder().encode
 
     def needs(self, items: Sequence[Incoming], _states: States) -> set[str]:
-        """The accounts of the batch, the model and the budget."""
-        return {account_key(item.event.account_id) for item in items} | {MODEL, BUDGET}
+        """The accounts of the batch, the model and the shard."""
+        return {account_key(item.event.account_id) for item in items} | {MODEL, SHARD}
 
     def decode(self, key: str, stored: bytes | None) -> object:
-        """An account, the model with its trees grown, or the budget."""
+        """An account, the model with its trees grown, or the shard."""
         if key == MODEL:
             return Model(ModelState() if stored is None else self._decoders[MODEL].decode(stored), FEATURES)
         if stored is None:
-            return Budget() if key == BUDGET else AccountState()
+            return ObserveShard() if key == SHARD else AccountState()
         return self._decoders[key.partition(":")[0]].decode(stored)
 
     def encode(self, _key: str, state: object) -> bytes:
@@ -144,7 +152,7 @@ class ObserveStage:
         """The action, or `observe` where limiting one more account this hour would pass the blast radius."""
         if action not in LIMITING or is_limited(state.enforcement, at_ms):
             return action
-        budget = states.change(BUDGET, Budget)
+        budget = states.change(SHARD, ObserveShard).budget
         if budget.left(at_ms, self._cap) == 0:
             output.tally["withheld"] += 1
             return "observe"
@@ -165,22 +173,17 @@ class ObserveStage:
         teaches = hour - state.taught_hour >= TEACH_EVERY_HOURS
         if not teaches and view.requests < FEWEST_REQUESTS_TO_JUDGE:
             return None
-        model = states.change(MODEL, Model)
-        vector = model.vector(features_of(view))
-        if vector is None:
-            output.tally["gate_not_finite"] += 1
-            return None
-        cohort = cohort_of(view)
-        p_value = model.judge(cohort, vector)
-        if not teaches:
-            output.tally["gate_taught_recently"] += 1
-        elif is_limited(state.enforcement, view.as_of_ms):
-            output.tally["gate_limited"] += 1
-        elif model.learn(Lesson(cohort, vector), p_value) is None:
+        p_value, gate = states.read(MODEL, Model).look(
+            cohort_of(view),
+            features_of(view),
+            states.change(SHARD, ObserveShard).drift,
+            taught_recently=not teaches,
+            limited=is_limited(state.enforcement, view.as_of_ms),
+        )
+        output.tally[gate] += 1
+        if gate == "learned":
+            states.changed.add(MODEL)
             state.taught_hour = hour
-            output.tally["learned"] += 1
-        else:
-            output.tally["gate_strange"] += 1
         return p_value
 
     def _add_links(

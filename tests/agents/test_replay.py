@@ -169,8 +169,8 @@ def test_the_cut_into_batches_changes_nothing_that_is_counted_of_a_network(seed:
         assert state.requests == other.requests
         assert state.capability_days == other.capability_days
         assert (state.accounts.seen, state.networks.seen) == (other.accounts.seen, other.networks.seen)
-        assert {name: (member.requests, member.ripe) for name, member in state.members.items()} == {
-            name: (member.requests, member.ripe) for name, member in other.members.items()
+        assert {name: (member.last_minute, member.ripe) for name, member in state.members.items()} == {
+            name: (member.last_minute, member.ripe) for name, member in other.members.items()
         }
 
 
