@@ -28,8 +28,8 @@ from streams.stages import Stage
 logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 T = TypeVar("T")
-SeekBack = Callable[[str, int, int], Awaitable[None]]
-"""Read a partition (topic, number) again from an offset."""
+ReadAgain = Callable[[], None]
+"""Have every partition of this worker resume anew, each where the store stands by then."""
 
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 2.0
@@ -52,7 +52,7 @@ class Lane(Generic[Item]):
         post: Post,
         metrics: Metrics,
         progress: Progress,
-        seek_back: SeekBack,
+        read_again: ReadAgain,
         fail: Callable[[BaseException], None],
     ) -> None:
         """`fail` is told of a bug and must end the process."""
@@ -63,7 +63,7 @@ class Lane(Generic[Item]):
         self._post = post
         self._metrics = metrics
         self._progress = progress
-        self._seek_back = seek_back
+        self._read_again = read_again
         self._fail = fail
         self._partitions: dict[int, Partition[Item]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
@@ -142,7 +142,7 @@ class Lane(Generic[Item]):
             self._metrics.redis_fence_answers.labels(answer="duplicate").inc()
             return partition.offset
         if self._is_behind_a_gap(number, partition.offset, fresh[0].offset):
-            await self._seek_back(self.topic, number, partition.offset + 1)
+            self._read_again()
             return partition.offset
         self._sought.pop(number, None)
         for part in parts_of(fresh):

@@ -7,6 +7,7 @@ import signal
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import faust
@@ -23,7 +24,7 @@ from agents.settings import Settings
 from agents.store import NOTHING
 from agents.store.redis import RedisStore
 from agents.topics import MAX_STAGE_RECORD_BYTES, TopicNames
-from agents.transport import OutsideLog, batches, resume_with
+from agents.transport import OutsideLog, batches, read_again, resume_with
 from streams.policy import Policy
 from streams.stages import CampaignsStage, NetworksStage, ObserveStage
 
@@ -72,7 +73,7 @@ class Worker:
                 post=self._post,
                 metrics=self.metrics,
                 progress=self.progress,
-                seek_back=self._seek_back,
+                read_again=partial(read_again, self._app),
                 fail=_fail,
             )
             self._lanes[topic] = lane
@@ -129,9 +130,6 @@ class Worker:
     async def _outside(self, outside: OutsideLog) -> None:
         """The log does not have what the store expects next: go on with what it has, states kept."""
         await self._lanes[outside.tp.topic].rebase(outside.tp.partition, outside.beginning - 1)
-
-    async def _seek_back(self, topic: str, partition: int, offset: int) -> None:
-        await self._app.consumer.seek(TP(topic, partition), offset)
 
     async def _assigned(self, _app: object, assigned: set[TP], **_: object) -> None:
         self.progress.assigned(assigned)

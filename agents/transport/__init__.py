@@ -22,7 +22,7 @@ Faust acknowledges an event whose handling raised. An agent that meets a bug say
 """
 
 from agents.transport.batches import Batch, BatchSchema, Record, batches
-from agents.transport.consumer import BatchConsumer, Transport, leave_uncommitted, resume_with
+from agents.transport.consumer import BatchConsumer, Transport, leave_uncommitted, read_again, resume_with
 from agents.transport.offsets import OutsideLog, ReportOutsideLog, ResumeOffsets
 
 __all__ = [
@@ -36,5 +36,6 @@ __all__ = [
     "Transport",
     "batches",
     "leave_uncommitted",
+    "read_again",
     "resume_with",
 ]

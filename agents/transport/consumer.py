@@ -79,18 +79,18 @@ class BatchConsumer(driver.Consumer):
             yield tp, message_of(ensure_TP(tp), batch, generation)
 
     async def _find_position(self) -> None:
-        """Seek again, once the flow is back, after records were dropped because it had stopped."""
+        """Seek again, once the flow is back: records were dropped when it stopped, or `read_again` was called."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # mode waits for asyncio's events as well
         if self.should_stop:
             return
+        self._position_lost = False  # before the seek: whoever asks while it is under way is not overheard
         try:
             await self.perform_seek()
         except Exception:
             if self.flow_active:
                 raise
-            return  # another rebalance began meanwhile: the position is still lost
-        self._position_lost = False
+            self._position_lost = True  # another rebalance began meanwhile
 
     def on_buffer_full(self, tp: TP) -> None:
         """Do nothing: fetching waits by itself for an agent whose buffer is full.
@@ -134,6 +134,13 @@ class BatchConsumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
         for tp in revoked:
             self._delivered.pop(tp, None)
+
+    def read_again(self) -> None:
+        """Ask `ResumeOffsets` anew, before the next fetch, where to read each partition.
+
+        Faust's own `seek` will not do: the message it is handing out just then moves its position on again.
+        """
+        self._position_lost = True
 
     def leave_uncommitted(self, tp: TP) -> None:
         """Commit what is done of the partition, but nothing that is acknowledged from now on."""
@@ -200,3 +207,16 @@ def leave_uncommitted(app: AppT, event: EventT[Any]) -> None:
     if not isinstance(consumer, BatchConsumer):
         raise ImproperlyConfigured(f"The broker URL of the app {app.conf.id} must be stillwatch://.")
     consumer.leave_uncommitted(event.message.tp)
+
+
+def read_again(app: AppT) -> None:
+    """Read every partition again from where the app's `ResumeOffsets` says, before anything else is fetched.
+
+    For an agent that misses records before those it was handed, because its store lost its newest data. Batches that
+    wait for it already are handed to it first. Raises `ImproperlyConfigured` when the app's broker URL is not a
+    stillwatch:// one.
+    """
+    consumer = app.consumer
+    if not isinstance(consumer, BatchConsumer):
+        raise ImproperlyConfigured(f"The broker URL of the app {app.conf.id} must be stillwatch://.")
+    consumer.read_again()

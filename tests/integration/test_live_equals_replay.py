@@ -150,7 +150,7 @@ def test_live_equals_replay_whatever_the_batches(
     with start(environment={"STILLWATCH_BATCH_RECORDS": str(batch_records)}) as live:
         live.until_ready()
         ingest(deployment, small_world)
-        live.until("settled", deployment.settled, seconds=120)
+        live.until_settled(deployment)
         assert live.drain() == 0
     assert_same(deployment, expected)
 
@@ -165,7 +165,7 @@ def test_two_workers_and_a_kill_in_the_middle_lose_nothing_and_count_nothing_twi
         first.until("half way", lambda: half_way(deployment, len(small_world)))
         first.kill()
         with start() as third:
-            third.until("settled", deployment.settled, seconds=180)
+            third.until_settled(deployment)
             assert third.drain() == 0
         assert second.drain() == 0
     assert_same(deployment, expected)

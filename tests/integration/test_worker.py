@@ -1,5 +1,6 @@
 """The worker on real Kafka and Redis: what it makes of good and bad records, and how it starts, waits and ends."""
 
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -100,7 +101,7 @@ def live(
         shared.produce([(home, key, value, headers) for _, key, value in BAD.values()])
         shared.produce([(home, b"alice", good_event(), [])])
         ingest(shared, relay_world[1_000:])
-        running.until("settled", shared.settled, seconds=90)
+        running.until_settled(shared)
         yield running
 
 
@@ -198,7 +199,7 @@ def test_sigterm_in_the_middle_drains_and_the_next_worker_goes_on(
     done = {place[1]: offset for place, offset in offsets(deployment).items() if place[0] == "observe"}
     assert committed(deployment) == {number: offset + 1 for number, offset in done.items()}
     with worker(deployment, tmp_path) as second:
-        second.until("settled", deployment.settled, seconds=90)
+        second.until_settled(deployment)
         assert second.drain() == 0
     assert_all_counted(deployment, relay_world)
 
@@ -223,18 +224,49 @@ def test_a_redis_that_dies_or_freezes_holds_the_partitions_and_nothing_is_lost(
         with worker(deployment, tmp_path) as running:
             running.until_ready()
             ingest(deployment, relay_world[:third])
-            running.until("settled", deployment.settled)
+            running.until_settled(deployment)
             redis.kill()
             ingest(deployment, relay_world[third : 2 * third])
             running.until("waiting", lambda: "Redis cannot be reached" in running.get("/readyz")[1])
             assert running.get("/readyz")[0] == 503
             redis.start()
-            running.until("settled again", deployment.settled)
+            running.until_settled(deployment)
             running.until_ready()
             with redis.frozen():
                 ingest(deployment, relay_world[2 * third :])
                 running.until("waiting", lambda: running.get("/readyz") == (503, "Redis does not answer in time.\n"))
-            running.until("settled at last", deployment.settled)
+            running.until_settled(deployment)
+            assert running.drain() == 0
+        assert_all_counted(deployment, relay_world)
+
+
+@pytest.mark.parametrize("kept", ["older data", "nothing"])
+def test_a_redis_that_comes_back_without_its_newest_data_heals_from_the_log(
+    kafka_bootstrap: str, topic_prefix: str, relay_world: list[RequestEvent], tmp_path: Path, kept: str
+) -> None:
+    third = len(relay_world) // 3
+    data, older = tmp_path / "redis", tmp_path / "older"
+    data.mkdir()
+    with redis_server(bundled_program(), data) as redis:
+        deployment = deployed(kafka_bootstrap, redis.url, topic_prefix)
+        with worker(deployment, tmp_path, environment={"STILLWATCH_BATCH_RECORDS": "100"}) as running:
+            running.until_ready()
+            ingest(deployment, relay_world[:third])
+            running.until_settled(deployment)
+            if kept == "nothing":
+                older.mkdir()
+            else:
+                redis.kill()
+                shutil.copytree(data, older)
+                redis.start()
+            ingest(deployment, relay_world[third : 2 * third])
+            running.until_settled(deployment)
+            redis.kill()
+            shutil.rmtree(data)
+            shutil.copytree(older, data)
+            redis.start()
+            ingest(deployment, relay_world[2 * third :])
+            running.until_settled(deployment)
             assert running.drain() == 0
         assert_all_counted(deployment, relay_world)
 
@@ -247,7 +279,7 @@ def test_agents_can_be_run_apart(deployment: Deployment, relay_world: list[Reque
         observe.until_ready()
         others.until_ready()
         ingest(deployment, relay_world)
-        observe.until("settled", deployment.settled, seconds=90)
+        observe.until_settled(deployment)
         assert observe.metrics()['stillwatch_events_read_total{stage="observe"}'] == len(relay_world)
         assert others.metrics()['stillwatch_events_read_total{stage="observe"}'] == 0
         assert (observe.drain(), others.drain()) == (0, 0)
@@ -271,7 +303,7 @@ def test_a_bug_ends_the_worker_with_70_and_the_same_batch_is_met_again(
         assert position < ours.index(fault)
         assert committed(deployment).get(home, 0) <= position + 1
     with worker(deployment, tmp_path) as mended:
-        mended.until("settled", deployment.settled, seconds=90)
+        mended.until_settled(deployment)
     assert_all_counted(deployment, relay_world)
 
 

@@ -87,8 +87,8 @@ class Deployment(Struct, frozen=True):
 
     def read(self, topic: str) -> list[Any]:
         """All records of a topic, by partition and offset."""
+        ends = {TopicPartition(topic, number): end for number, end in self._ends(topic).items()}
         with self._consumer() as consumer:
-            ends = self._ends(consumer, topic)
             consumer.assign(list(ends))
             consumer.seek_to_beginning()
             records: list[Any] = []
@@ -122,21 +122,33 @@ class Deployment(Struct, frozen=True):
 
     def settled(self) -> bool:
         """Whether all that was produced has had all its consequences, on topics and in states."""
-        with self._consumer() as consumer:
-            ends = [
-                {tp.partition: end for tp, end in self._ends(consumer, topic).items()}
-                for topic in (self.topics.requests, self.topics.links, self.topics.findings)
-            ]
+        return not self.unsettled()
+
+    def unsettled(self) -> str:
+        """What has not had all its consequences yet, in words; empty if everything has."""
         states = self.states()
-        for stage, stage_ends in zip(("observe", "networks", "campaigns"), ends, strict=True):
-            for number, end in stage_ends.items():
-                if states.get((stage, number), {}).get("offset", -1) != end - 1:
-                    return False
+        for stage, topic in zip(("observe", "networks", "campaigns"), self._read_topics, strict=True):
+            for number, end in self._ends(topic).items():
+                offset = states.get((stage, number), {}).get("offset", -1)
+                if offset != end - 1:
+                    return f"{stage}/{number} stands at offset {offset}, the log of {topic} ends before {end}"
         shards = {place: state["shard"] for place, state in states.items() if "shard" in state}
-        if any(shard.open_links for shard in shards.values() if isinstance(shard, NetworksShard)):
-            return False
-        outboxes = [posted for state in states.values() for posted in state.get("outbox", ())]
-        return all(_arrived(posted, shards) for posted in outboxes)
+        for place, shard in shards.items():
+            if isinstance(shard, NetworksShard) and shard.open_links:
+                return f"{place} has {len(shard.open_links)} open links"
+        for place, state in states.items():
+            if not all(_arrived(posted, shards) for posted in state.get("outbox", ())):
+                return f"not all of the outbox of {place} has arrived"
+        return ""
+
+    @property
+    def _read_topics(self) -> tuple[str, str, str]:
+        return self.topics.requests, self.topics.links, self.topics.findings
+
+    def _ends(self, topic: str) -> dict[int, int]:
+        with self._consumer() as consumer:
+            found = consumer.end_offsets([TopicPartition(topic, it) for it in consumer.partitions_for_topic(topic)])
+        return {tp.partition: end for tp, end in found.items()}
 
     def _consumer(self) -> Any:  # noqa: ANN401  kafka-python is untyped
         return KafkaConsumer(
@@ -144,10 +156,6 @@ class Deployment(Struct, frozen=True):
             enable_auto_commit=False,
             max_partition_fetch_bytes=8 * 1024 * 1024,
         )
-
-    def _ends(self, consumer: KafkaConsumer, topic: str) -> dict[TopicPartition, int]:
-        numbers = consumer.partitions_for_topic(topic)
-        return dict(consumer.end_offsets([TopicPartition(topic, number) for number in sorted(numbers)]))
 
 
 class WorkerProcess:
@@ -189,6 +197,13 @@ class WorkerProcess:
             return condition()
 
         assert wait_until(look, seconds=seconds), f"not {what} in {seconds:.0f} s:\n{self.log[-4000:]}"
+
+    def until_settled(self, deployment: Deployment, *, seconds: float = SETTLED_SECONDS) -> None:
+        """Wait until everything that was produced has had all its consequences."""
+        try:
+            self.until("settled", deployment.settled, seconds=seconds)
+        except AssertionError as error:
+            raise AssertionError(f"{deployment.unsettled()}; {error}") from None
 
     def until_ready(self) -> None:
         self.until("ready", lambda: self.get("/readyz")[0] == 200)
