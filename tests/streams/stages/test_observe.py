@@ -1,0 +1,321 @@
+"""observe: when an account is judged, what is said about it, what it may teach, and which links leave."""
+
+from collections import Counter
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import NamedTuple
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from streams.accounts import TYPICAL, AccountState
+from streams.anomaly import EPOCH
+from streams.decisions import Decision
+from streams.events import RequestEvent
+from streams.links import LinkDelta, Links, link_partition
+from streams.policy import DEFAULT_POLICY, Allowlist, BlastRadius, Evaluation, Policy
+from streams.stages import Incoming, ObserveStage, Outgoing, Output
+from streams.stages.observe import FEATURES, account_key, cohort_of, features_of
+from streams.states import States
+from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
+
+NOON_MS = 1_791_201_600_000
+LINK_PARTITIONS = 4
+STRICT = replace(DEFAULT_POLICY, account=replace(DEFAULT_POLICY.account, prior=-2.0))
+"""Two reasons are enough to throttle: the shipped policy is tuned, what the stage does with it is not."""
+
+
+class Bench(NamedTuple):
+    """The stage with one partition of the requests, its states, and all that has left it."""
+
+    stage: ObserveStage
+    states: States
+    left: list[Outgoing]
+    tally: Counter[str]
+
+    def take(self, events: Iterable[RequestEvent], appended_at_ms: int | None = None) -> Output:
+        """One batch, appended when the events say or at one moment."""
+        items = [
+            Incoming(number, event.occurred_at_ms if appended_at_ms is None else appended_at_ms, event)
+            for number, event in enumerate(events)
+        ]
+        for key in self.states.missing(sorted(self.stage.needs(items, self.states))):
+            self.states.held[key] = self.stage.decode(key, None)
+        output = self.stage.fold(0, items, self.states)
+        self.left.extend(output.records)
+        self.tally.update(output.tally)
+        return output
+
+    def account(self, name: str) -> AccountState:
+        return self.states.read(account_key(name), AccountState)
+
+    def decisions(self) -> list[Decision]:
+        return [record.value for record in self.left if isinstance(record.value, Decision)]
+
+    def deltas(self) -> list[LinkDelta]:
+        return [delta for record in self.left if isinstance(record.value, Links) for delta in record.value.deltas]
+
+
+def bench(policy: Policy = STRICT, partitions: int = 1) -> Bench:
+    return Bench(ObserveStage(policy, LINK_PARTITIONS, partitions), States(), [], Counter())
+
+
+def event(at_ms: int = NOON_MS, account: str = "a", **fields: object) -> RequestEvent:
+    whole = {"event_id": "e", "occurred_at_ms": at_ms, "account_id": account, "operation": "chat"}
+    return msgspec.convert({**whole, "request_model": "m", **fields}, RequestEvent)
+
+
+def greedy(count: int, account: str = "a", **fields: object) -> list[RequestEvent]:
+    """A new account that uses several times what its plan allows: two families of signals fire."""
+    said = {"account_created_at_ms": NOON_MS - DAY_MS, "plan_daily_tokens": 1_000, "input_tokens": 1_000, **fields}
+    return [event(NOON_MS + number * MINUTE_MS, account, **said) for number in range(count)]
+
+
+def evaluations(policy: Policy, count: int) -> list[int]:
+    """After how many requests the account was judged."""
+    observe = bench(policy)
+    judged = []
+    for number in range(1, count + 1):
+        observe.take([event(NOON_MS + number)])
+        if observe.account("a").evaluated_requests == number:
+            judged.append(number)
+    return judged
+
+
+def test_an_account_is_judged_at_its_first_events_at_each_doubling_and_then_regularly() -> None:
+    policy = replace(STRICT, evaluation=Evaluation(first_at=4, every=64))
+    assert evaluations(policy, 300) == [4, 8, 16, 32, 64, 128, 192, 256]
+    assert evaluations(replace(STRICT, evaluation=Evaluation(first_at=1, every=1)), 5) == [1, 2, 3, 4, 5]
+
+
+@given(st.lists(st.integers(1, 40), max_size=12))
+def test_when_an_account_is_judged_does_not_depend_on_batches(sizes: list[int]) -> None:
+    events = greedy(sum(sizes))
+    whole, cut = bench(), bench()
+    whole.take(events)
+    for start, size in zip([sum(sizes[:index]) for index in range(len(sizes))], sizes, strict=True):
+        cut.take(events[start : start + size])
+    assert [decision.action for decision in cut.decisions()] == [decision.action for decision in whole.decisions()]
+    if events:
+        assert msgspec.msgpack.encode(cut.account("a")) == msgspec.msgpack.encode(whole.account("a"))
+
+
+def test_a_greedy_new_account_is_throttled_with_reasons_and_a_place() -> None:
+    observe = bench()
+    observe.take(greedy(10))
+    decision = observe.decisions()[0]
+    assert (decision.subject_kind, decision.subject_id, decision.action) == ("account", "a", "throttle")
+    assert {reason.family for reason in decision.reasons} == {"volume", "lifecycle"}
+    assert decision.decided_at_ms == NOON_MS + 3 * MINUTE_MS
+    assert (decision.campaign_id, decision.members) == (None, ())
+    assert len(observe.decisions()) == 1
+
+
+def test_a_decision_is_measured_from_the_event_that_caused_it() -> None:
+    observe = bench()
+    observe.take(greedy(4))
+    (record,) = [record for record in observe.left if record.topic == "enforcement"]
+    assert (record.key, record.partition, record.appended_at_ms) == ("a", None, NOON_MS + 3 * MINUTE_MS)
+
+
+def test_an_ordinary_account_is_never_decided_about() -> None:
+    observe = bench(DEFAULT_POLICY)
+    observe.take(
+        event(NOON_MS + number * 20 * MINUTE_MS, plan_daily_tokens=10**6, input_tokens=900) for number in range(70)
+    )
+    assert observe.decisions() == []
+
+
+@pytest.mark.parametrize(
+    "allowlist",
+    [
+        Allowlist(accounts=frozenset({"a"})),
+        Allowlist(organisations=frozenset({"o"})),
+        Allowlist(payments=frozenset({"p"})),
+    ],
+    ids=["account", "organisation", "payment"],
+)
+def test_who_is_allowlisted_is_watched_and_never_decided_about(allowlist: Allowlist) -> None:
+    observe = bench(replace(STRICT, allowlist=allowlist))
+    observe.take([*greedy(10, org_id="o", payment_hash="p"), *greedy(10, "b")])
+    assert {decision.subject_id for decision in observe.decisions()} == {"b"}
+    assert observe.account("a").requests == 10
+    assert {delta.exempt for delta in observe.deltas() if delta.account_id == "a"} == {True}
+
+
+def test_the_blast_radius_holds_back_limits_and_says_observe_instead() -> None:
+    observe = bench(replace(STRICT, blast_radius=BlastRadius(2)))
+    for name in "abcd":
+        observe.take(greedy(4, name))
+    assert [decision.action for decision in observe.decisions()] == ["throttle", "throttle", "observe", "observe"]
+    assert observe.tally["withheld"] == 2
+    later = [replace(one, occurred_at_ms=one.occurred_at_ms + HOUR_MS) for one in greedy(4, "c")]
+    observe.take(later)
+    assert (observe.decisions()[-1].subject_id, observe.decisions()[-1].action) == ("c", "throttle")
+
+
+def test_partitions_share_the_blast_radius_and_none_has_less_than_one() -> None:
+    for cap, partitions, mine in ((8, 4, 2), (3, 8, 1), (0, 8, 0)):
+        observe = bench(replace(STRICT, blast_radius=BlastRadius(cap)), partitions)
+        for number in range(5):
+            observe.take(greedy(4, str(number)))
+        assert sum(decision.action == "throttle" for decision in observe.decisions()) == mine
+
+
+def test_who_is_limited_already_uses_up_nothing_more() -> None:
+    observe = bench(replace(STRICT, blast_radius=BlastRadius(1)))
+    observe.take(greedy(64))
+    observe.take([replace(one, occurred_at_ms=one.occurred_at_ms + 5 * HOUR_MS) for one in greedy(64)])
+    assert [decision.action for decision in observe.decisions()] == ["throttle", "throttle"]
+    assert observe.tally["withheld"] == 0
+
+
+def test_an_event_from_the_future_happened_when_the_log_took_it() -> None:
+    observe = bench()
+    output = observe.take([event(NOON_MS + DAY_MS)], appended_at_ms=NOON_MS)
+    assert output.tally["clamped"] == 1
+    assert observe.account("a").last_ms == NOON_MS
+
+
+def test_late_events_are_counted_and_metered() -> None:
+    observe = bench()
+    output = observe.take([event(NOON_MS + HOUR_MS), event(NOON_MS)])
+    assert (output.tally["late"], observe.account("a").late, observe.account("a").requests) == (1, 1, 2)
+
+
+def shared(at_ms: int = NOON_MS, account: str = "a", **fields: object) -> RequestEvent:
+    return event(at_ms, account, **{"network_hash": "n", "payment_hash": "p", "template_hash": "t", **fields})
+
+
+def test_links_leave_summed_by_link_account_and_minute() -> None:
+    observe = bench()
+    observe.take(
+        [
+            shared(input_tokens=3, capability="coding"),
+            shared(NOON_MS + 59_999, output_tokens=4, status_code=500, capability="coding"),
+            shared(NOON_MS + MINUTE_MS, finish_reason="refusal"),
+            shared(NOON_MS + MINUTE_MS, "b"),
+        ]
+    )
+    minute = NOON_MS // MINUTE_MS
+    payments = [delta for delta in observe.deltas() if delta.kind == "payment"]
+    assert [(delta.account_id, delta.minute, delta.requests) for delta in payments] == [
+        ("a", minute, 2),
+        ("a", minute + 1, 1),
+        ("b", minute + 1, 1),
+    ]
+    first = payments[0]
+    assert (first.input_tokens, first.output_tokens, first.errors, first.refusals) == (3, 4, 1, 0)
+    assert first.capabilities == {1: 2}
+    assert payments[1].refusals == 1
+
+
+def test_a_minute_that_comes_back_late_is_summed_apart() -> None:
+    """Otherwise a batch would put it before the later minute, and another cut into batches behind it."""
+    observe = bench()
+    observe.take([shared(), shared(NOON_MS + MINUTE_MS), shared()])
+    minute = NOON_MS // MINUTE_MS
+    assert [delta.minute for delta in observe.deltas() if delta.kind == "payment"] == [minute, minute + 1, minute]
+
+
+@pytest.mark.parametrize("fields", [{"network_hash": "m"}, {"org_id": "o"}, {"account_created_at_ms": 1}])
+def test_what_a_delta_says_about_its_account_is_true_of_every_event_in_it(fields: dict[str, object]) -> None:
+    observe = bench()
+    observe.take([shared(), shared(NOON_MS, "a", **fields)])
+    assert [delta.requests for delta in observe.deltas() if delta.kind == "payment"] == [1, 1]
+
+
+def test_each_record_of_links_goes_to_the_partition_that_owns_them() -> None:
+    observe = bench()
+    observe.take(shared(NOON_MS, "a", template_hash=f"t{number}", payment_hash=f"p{number}") for number in range(40))
+    records = [record for record in observe.left if record.topic == "links"]
+    assert [record.partition for record in records] == list(range(LINK_PARTITIONS))
+    for record in records:
+        assert isinstance(record.value, Links)
+        owners = {link_partition(delta.kind, delta.value, LINK_PARTITIONS) for delta in record.value.deltas}
+        assert owners == {record.partition}
+        assert (record.value.source_partition, record.value.source_offset) == (0, 39)
+
+
+def test_links_are_as_old_as_the_newest_event_of_their_batch() -> None:
+    observe = bench()
+    observe.take([shared(NOON_MS + HOUR_MS), shared(NOON_MS)])
+    assert {record.appended_at_ms for record in observe.left} == {NOON_MS + HOUR_MS}
+
+
+def test_events_that_share_nothing_send_no_links_and_no_events_send_nothing() -> None:
+    observe = bench()
+    observe.take([event()])
+    observe.take([])
+    assert observe.left == []
+
+
+def busy(account: str, hours: int, *, start_ms: int = NOON_MS) -> list[RequestEvent]:
+    """Twenty requests an hour, so that the account is judged many times."""
+    return [
+        event(start_ms + hour * HOUR_MS + number * 3 * MINUTE_MS, account, plan="pro", conversation_id=str(number))
+        for hour in range(hours)
+        for number in range(20)
+    ]
+
+
+def test_one_account_teaches_at_most_once_in_six_hours() -> None:
+    observe = bench(replace(DEFAULT_POLICY, evaluation=Evaluation(first_at=1, every=1)))
+    taught = [one.occurred_at_ms // HOUR_MS for one in busy("a", 48) if observe.take([one]).tally["learned"]]
+    assert all(later - earlier >= 6 for earlier, later in pairwise(taught))
+    assert 7 <= len(taught) <= 8
+    assert observe.tally["gate_taught_recently"] > 0
+
+
+def test_a_limited_account_does_not_teach() -> None:
+    observe = bench(replace(STRICT, evaluation=Evaluation(first_at=1, every=1)))
+    observe.take(greedy(30))
+    assert observe.decisions()[-1].action == "throttle"
+    assert observe.tally["learned"] == 0
+    assert observe.tally["gate_limited"] > 0
+
+
+def test_a_small_window_neither_teaches_nor_is_judged_strange() -> None:
+    observe = bench(replace(DEFAULT_POLICY, evaluation=Evaluation(first_at=1, every=1)))
+    observe.take(busy("a", 1)[:11])
+    assert (observe.account("a").p_value, observe.tally["learned"], observe.tally["gate_taught_recently"]) == (
+        None,
+        0,
+        0,
+    )
+
+
+def test_once_an_epoch_was_learnt_an_account_has_a_p_value() -> None:
+    observe = bench(DEFAULT_POLICY)
+    for number in range(EPOCH):
+        observe.take(busy(f"account-{number}", 1, start_ms=NOON_MS + number * MINUTE_MS))
+    assert observe.tally["learned"] == EPOCH
+    observe.take(busy("late", 2, start_ms=NOON_MS + DAY_MS))
+    assert observe.account("late").p_value is not None
+
+
+def test_features_are_finite_and_named_even_for_an_account_that_did_nothing() -> None:
+    nothing = TYPICAL._replace(
+        requests=0, tokens=0, requests_1h=0, plan_daily_tokens=None, templates=0, conversations=0
+    )
+    for view in (TYPICAL, nothing):
+        assert len(features_of(view)) == len(FEATURES)
+        assert all(0 <= value <= 1.5 for value in features_of(view))
+
+
+def test_accounts_of_one_plan_the_new_apart_from_the_old_are_a_cohort() -> None:
+    assert cohort_of(TYPICAL) == "pro/old"
+    assert cohort_of(TYPICAL._replace(age_ms=DAY_MS)) == "pro/new"
+    assert cohort_of(TYPICAL._replace(plan=None, age_ms=None)) == "none/old"
+
+
+@pytest.mark.parametrize("key", ["account:a", "model", "shard"])
+def test_a_state_that_was_never_stored_is_a_fresh_one_of_its_kind(key: str) -> None:
+    stage = bench().stage
+    fresh = stage.decode(key, None)
+    again = stage.decode(key, stage.encode(key, fresh))
+    assert type(again) is type(fresh)
+    assert stage.encode(key, again) == stage.encode(key, fresh)

@@ -1,0 +1,185 @@
+"""Links: who is a member, who came back, and how much members act together."""
+
+from itertools import combinations
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.links import LinkDelta, LinkKind
+from streams.networks import (
+    MEMBERS,
+    NetworkState,
+    fold_delta,
+    has_news,
+    is_open,
+    report_news,
+    synchrony,
+    view_of,
+)
+from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
+
+NOON = 1_791_201_600_000 // MINUTE_MS
+HOUR = 60
+DAY = 24 * HOUR
+
+
+def delta(  # noqa: PLR0913  as many facts as a delta has, all but two of them by name
+    account: str = "a",
+    minute: int = NOON,
+    *,
+    kind: LinkKind = "payment",
+    requests: int = 1,
+    capability: int = 0,
+    created_ms: int | None = None,
+    org: str | None = None,
+    network: str | None = None,
+    exempt: bool = False,
+) -> LinkDelta:
+    return LinkDelta(
+        kind, "v", account, minute, requests, 10, 20, 0, 0, {capability: requests}, created_ms, org, network, exempt
+    )
+
+
+def link_of(*deltas: LinkDelta) -> NetworkState:
+    state = NetworkState()
+    for one in deltas:
+        fold_delta(state, one)
+    return state
+
+
+def members_of(state: NetworkState) -> dict[str, bool]:
+    """Account -> whether it came back."""
+    return {name: member.ripe for name, member in state.members.items()}
+
+
+@pytest.mark.parametrize("kind", ["payment", "template"])
+def test_what_can_tie_accounts_lists_them(kind: LinkKind) -> None:
+    assert list(link_of(delta(kind=kind), delta("b", kind=kind)).members) == ["a", "b"]
+
+
+@pytest.mark.parametrize("kind", ["network", "asn", "tls"])
+def test_what_cannot_tie_accounts_counts_them_and_lists_nobody(kind: LinkKind) -> None:
+    state = link_of(delta(kind=kind), delta("b", kind=kind))
+    assert state.members == {}
+    assert view_of(state, kind, NOON * MINUTE_MS, 9).accounts == 2
+
+
+def test_who_is_exempt_is_counted_and_never_a_member() -> None:
+    state = link_of(delta(exempt=True), delta(minute=NOON + HOUR, exempt=True), delta("b"))
+    assert members_of(state) == {"b": False}
+    view = view_of(state, "payment", NOON * MINUTE_MS, 9)
+    assert (view.accounts, view.requests) == (2, 2)
+
+
+def test_an_account_came_back_once_it_was_active_in_two_hours_of_a_day() -> None:
+    afternoon = link_of(*(delta(minute=NOON + minute) for minute in range(60)))
+    assert members_of(afternoon) == {"a": False}
+    assert members_of(link_of(delta(), delta(minute=NOON + HOUR, requests=2))) == {"a": True}
+    assert members_of(link_of(delta(requests=2), delta(minute=NOON - HOUR))) == {"a": True}
+    assert members_of(link_of(delta(requests=2), delta(minute=NOON + 25 * HOUR))) == {"a": False}
+    assert members_of(link_of(delta(requests=2), delta(minute=NOON - 25 * HOUR))) == {"a": False}
+
+
+@given(st.lists(st.integers(-40 * HOUR, 40 * HOUR), min_size=1, max_size=30))
+def test_the_bitmap_of_a_member_holds_its_hours_whatever_the_order(minutes: list[int]) -> None:
+    state = link_of(*(delta(minute=NOON + minute) for minute in minutes))
+    member = state.members["a"]
+    hours = {(NOON + minute) // HOUR for minute in minutes}
+    newest = max(hours)
+    held = {newest - bit for bit in range(24) if member.hours >> bit & 1}
+    assert held == {hour for hour in hours if newest - hour < 24}
+    assert member.last_minute == NOON + max(minutes)
+
+
+def reference_synchrony(hours: list[set[int]]) -> float:
+    """Of all (active hour of a member, other member) pairs, those in which the other is active too."""
+    pairs = [
+        (hour, other) for index, own in enumerate(hours) for hour in own for other in hours[:index] + hours[index + 1 :]
+    ]
+    return sum(1 for hour, other in pairs if hour in other) / len(pairs) if pairs else 0.0
+
+
+@given(st.lists(st.sets(st.integers(0, 23)), max_size=8))
+def test_synchrony_is_the_share_of_others_active_in_an_active_hour(hours: list[set[int]]) -> None:
+    assert synchrony([sum(1 << hour for hour in own) for own in hours]) == pytest.approx(reference_synchrony(hours))
+
+
+def test_shifts_are_out_of_step_and_a_scheduler_is_in_step() -> None:
+    shifts = [0xFF << shift for shift in (0, 8, 16)]
+    assert synchrony(shifts) == 0
+    assert synchrony([0xFF] * 5) == 1
+    assert all(synchrony([one, other]) == 0 for one, other in combinations(shifts, 2))
+
+
+def test_members_are_compared_in_the_same_hours_whenever_each_was_last_active() -> None:
+    together = [delta(name, NOON + hour * HOUR) for hour in range(3) for name in ("a", "b")]
+    state = link_of(*together, delta("a", NOON + 3 * HOUR))
+    assert view_of(state, "payment", (NOON + 3 * HOUR) * MINUTE_MS, 9).synchrony == pytest.approx(6 / 7)
+    assert view_of(state, "payment", (NOON + 3 * DAY) * MINUTE_MS, 9).synchrony == 0
+
+
+def test_a_link_is_looked_at_when_three_members_did_something_or_its_volume_doubled() -> None:
+    assert not is_open(link_of(delta(), delta("b")))
+    assert is_open(link_of(delta(), delta("b"), delta("c")))
+    assert not is_open(link_of(delta(kind="asn", requests=15)))
+    assert is_open(link_of(delta(kind="asn", requests=16)))
+
+
+def test_members_are_news_once_each_when_they_came_back() -> None:
+    state = link_of(delta(), delta("b"), delta("a", NOON + HOUR), delta("b", NOON + HOUR), delta("c", NOON + HOUR))
+    assert has_news(state)
+    assert report_news(state) == ("a", "b")
+    state.touched.clear()
+    assert report_news(state) == ()
+    fold_delta(state, delta("a", NOON + 2 * HOUR))
+    assert not has_news(state)
+    fold_delta(state, delta("c", NOON + 2 * HOUR))
+    assert has_news(state)
+    assert report_news(state) == ("c",)
+
+
+def test_a_link_lists_so_many_members_and_no_more() -> None:
+    state = link_of(*(delta(str(number)) for number in range(MEMBERS + 5)))
+    assert len(state.members) == MEMBERS
+    fold_delta(state, delta("7", NOON + HOUR))
+    assert state.members["7"].ripe
+    assert view_of(state, "payment", NOON * MINUTE_MS, 9).accounts == pytest.approx(MEMBERS, rel=0.6)
+
+
+def test_a_view_counts_volume_by_the_day_and_accounts_by_the_week() -> None:
+    born_ms = NOON * MINUTE_MS - 2 * DAY_MS
+    state = link_of(
+        delta("old", NOON - 3 * DAY, network="n1"),
+        delta("a", created_ms=born_ms, org="o", network="n2", capability=1, requests=2),
+        delta("b", created_ms=born_ms - 90 * DAY_MS, org="o", network="n2", capability=1),
+        delta("a", NOON + HOUR, created_ms=born_ms, org="o", capability=0),
+        delta("b", NOON + HOUR, org="o", capability=1),
+    )
+    view = view_of(state, "payment", (NOON + HOUR) * MINUTE_MS, 77)
+    assert (view.requests, view.tokens, view.errors, view.everybody) == (5, 120, 0, 77)
+    assert (view.accounts, view.young_accounts, view.networks, view.active_hours) == (3, 1, 2, 2)
+    assert (view.capability, view.capability_share) == ("coding", 0.8)
+    assert (view.ripe_accounts, view.ripe_parties) == (2, 1)
+    later = view_of(state, "payment", (NOON + 8 * DAY) * MINUTE_MS, 77)
+    assert (later.requests, later.accounts) == (0, 0)
+
+
+def test_an_account_is_young_for_a_week() -> None:
+    for age_days, young in ((6.9, 1), (7.0, 0)):
+        state = link_of(delta(created_ms=NOON * MINUTE_MS - int(age_days * DAY_MS)))
+        assert view_of(state, "payment", NOON * MINUTE_MS, 1).young_accounts == young
+
+
+def test_late_deltas_are_counted_in_their_own_minute() -> None:
+    state = link_of(delta(minute=NOON), delta(minute=NOON - 5, requests=3))
+    assert (state.requests, state.late) == (4, 3)
+    assert state.windows.newest_ms == NOON * MINUTE_MS
+    assert view_of(state, "payment", NOON * MINUTE_MS, 1).requests == 4
+    assert state.windows.total("minutes", NOON * MINUTE_MS - HOUR_MS).requests == 0
+
+
+def test_a_link_that_was_stored_is_the_same() -> None:
+    state = link_of(delta(), delta("b", NOON + HOUR, org="o", network="n"))
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=NetworkState) == state
