@@ -11,19 +11,19 @@ import msgspec
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from agents.embedded.processes import LOOPBACK, choose_ports
+from agents.cli import main
 from agents.routing import key_partition
-from agents.topics import create_topics
 from streams.accounts import AccountState
 from streams.campaigns import Campaign
 from streams.events import MAX_EVENT_BYTES, RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.scenarios import simulate
-from tests.contracts.redis_server import RedisServer, bundled_program, redis_server
+from tests.contracts.redis_server import bundled_program, redis_server
 from tests.integration.worker_harness import (
     Deployment,
     WorkerProcess,
     campaigns_of,
+    deployed,
     ingest,
     of_kind,
     worker,
@@ -73,19 +73,14 @@ def relay_world() -> list[RequestEvent]:
     return [fingerprinter.event(record) for record in simulate(["relay"], seed=5, scale=0.1)]
 
 
-def deployed(bootstrap_servers: str, redis_url: str, prefix: str) -> Deployment:
-    names = create_topics(bootstrap_servers, partitions=PARTITIONS, prefix=prefix)
-    return Deployment(bootstrap_servers, redis_url, names, prefix, PARTITIONS)
-
-
 @pytest.fixture
 def deployment(kafka_bootstrap: str, redis_url: str, topic_prefix: str) -> Deployment:
-    return deployed(kafka_bootstrap, redis_url, topic_prefix)
+    return deployed(kafka_bootstrap, redis_url, topic_prefix, PARTITIONS)
 
 
 @pytest.fixture(scope="module")
 def shared(kafka_bootstrap: str, redis_url: str) -> Deployment:
-    return deployed(kafka_bootstrap, redis_url, "test-shared-worker")
+    return deployed(kafka_bootstrap, redis_url, "test-shared-worker", PARTITIONS)
 
 
 @pytest.fixture(scope="module")
@@ -180,12 +175,17 @@ def test_state_prints_what_is_known_of_each_kind_of_subject(
         assert not missing, answer.stdout
 
 
-@pytest.mark.parametrize("subject", ["nobody", "payment:nothing", "c-0000000000000000", "template:", "asn:1"])
 @pytest.mark.usefixtures("live")
-def test_state_of_what_nobody_saw_is_one_sentence_and_exit_code_1(shared: Deployment, subject: str) -> None:
-    answer = shared.run("state", subject)
-    assert (answer.returncode, answer.stdout) == (1, "")
-    assert answer.stderr == f"Nothing is known of {subject}.\n"
+def test_state_of_what_nobody_saw_is_one_sentence_and_exit_code_1(
+    shared: Deployment, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in shared.addresses().items():
+        monkeypatch.setenv(name, value)
+    for subject in ("nobody", "payment:nothing", "c-0000000000000000", "template:", "asn:1"):
+        with pytest.raises(SystemExit) as ended:
+            main(["state", subject])
+        assert ended.value.code == 1
+        assert capfd.readouterr() == ("", f"Nothing is known of {subject}.\n")
 
 
 def test_sigterm_in_the_middle_drains_and_the_next_worker_goes_on(
@@ -220,7 +220,7 @@ def test_a_redis_that_dies_or_freezes_holds_the_partitions_and_nothing_is_lost(
 ) -> None:
     third = len(relay_world) // 3
     with redis_server(bundled_program(), tmp_path) as redis:
-        deployment = deployed(kafka_bootstrap, redis.url, topic_prefix)
+        deployment = deployed(kafka_bootstrap, redis.url, topic_prefix, PARTITIONS)
         with worker(deployment, tmp_path) as running:
             running.until_ready()
             ingest(deployment, relay_world[:third])
@@ -248,7 +248,7 @@ def test_a_redis_that_comes_back_without_its_newest_data_heals_from_the_log(
     data, older = tmp_path / "redis", tmp_path / "older"
     data.mkdir()
     with redis_server(bundled_program(), data) as redis:
-        deployment = deployed(kafka_bootstrap, redis.url, topic_prefix)
+        deployment = deployed(kafka_bootstrap, redis.url, topic_prefix, PARTITIONS)
         with worker(deployment, tmp_path, environment={"STILLWATCH_BATCH_RECORDS": "100"}) as running:
             running.until_ready()
             ingest(deployment, relay_world[:third])
@@ -305,73 +305,3 @@ def test_a_bug_ends_the_worker_with_70_and_the_same_batch_is_met_again(
     with worker(deployment, tmp_path) as mended:
         mended.until_settled(deployment)
     assert_all_counted(deployment, relay_world)
-
-
-@pytest.fixture(scope="module")
-def own_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    with redis_server(bundled_program(), tmp_path_factory.mktemp("own-redis")) as server:
-        yield server
-
-
-def refusal(deployment: Deployment, *arguments: str, **environment: str) -> str:
-    """What a worker that cannot start says, and nothing else."""
-    answer = deployment.run("run", *arguments, **{"STILLWATCH_HEALTH_PORT": "0"} | environment)
-    assert (answer.returncode, answer.stdout) == (2, ""), answer.stderr
-    said = [line for line in answer.stderr.splitlines() if " INFO " not in line and " WARNING " not in line]
-    assert len(said) == 1, answer.stderr
-    return said[0]
-
-
-def test_without_redis_a_worker_does_not_start(shared: Deployment) -> None:
-    (port,) = choose_ports((), 1)
-    sentence = refusal(shared, REDIS_URL=f"redis://{LOOPBACK}:{port}/0")
-    assert sentence.startswith("Error: Redis cannot be reached: ")
-
-
-def test_with_a_redis_that_wants_a_password_a_worker_does_not_start(shared: Deployment, own_redis: RedisServer) -> None:
-    with own_redis.configured("requirepass", "secret"):
-        sentence = refusal(shared, REDIS_URL=own_redis.url)
-    assert sentence == "Error: Redis wants a user name and password, or refuses those in REDIS_URL."
-
-
-def test_with_a_read_only_redis_a_worker_does_not_start(
-    shared: Deployment, own_redis: RedisServer, tmp_path: Path
-) -> None:
-    with redis_server(own_redis.program, tmp_path, "--replicaof", LOOPBACK, str(own_redis.port)) as replica:
-        sentence = refusal(shared, REDIS_URL=replica.url)
-    assert sentence == "Error: Redis is read-only (a replica?): point REDIS_URL at the primary."
-
-
-def test_with_a_redis_that_may_evict_a_worker_does_not_start(shared: Deployment, own_redis: RedisServer) -> None:
-    with own_redis.configured("maxmemory-policy", "allkeys-lru"):
-        sentence = refusal(shared, REDIS_URL=own_redis.url)
-    assert sentence == "Error: Redis may drop states: its maxmemory-policy is allkeys-lru; set it to noeviction."
-
-
-@pytest.mark.parametrize(
-    ("variable", "value", "sentence"),
-    [
-        ("REDIS_URL", "", "Error: REDIS_URL is not set"),
-        ("REDIS_URL", "nonsense", "Error: REDIS_URL is not an address of a Redis: "),
-        ("KAFKA_BOOTSTRAP_SERVERS", "", "Error: KAFKA_BOOTSTRAP_SERVERS is not set"),
-        ("STILLWATCH_PREFIX", "nobody-made-this", "Error: Kafka at "),
-        ("STILLWATCH_SETTLE_SECONDS", "soon", "Error: STILLWATCH_SETTLE_SECONDS is 'soon'"),
-        ("STILLWATCH_HEALTH_HOST", "192.0.2.1", "Error: The worker cannot listen or connect: "),
-    ],
-)
-def test_a_setting_that_cannot_be_used_is_one_sentence(
-    shared: Deployment, variable: str, value: str, sentence: str
-) -> None:
-    assert refusal(shared, **{variable: value}).startswith(sentence)
-
-
-def test_without_a_broker_a_worker_does_not_start(shared: Deployment) -> None:
-    (port,) = choose_ports((), 1)
-    sentence = refusal(shared, KAFKA_BOOTSTRAP_SERVERS=f"{LOOPBACK}:{port}")
-    assert sentence.startswith(f"Error: No Kafka answers at {LOOPBACK}:{port}: ")
-
-
-def test_agents_that_do_not_exist_are_one_sentence(shared: Deployment) -> None:
-    assert refusal(shared, "--agents", "observe,watch") == (
-        "Error: --agents takes observe, networks, campaigns; not watch."
-    )

@@ -25,7 +25,7 @@ from agents.advance import Posted
 from agents.cli.config import read_policy
 from agents.embedded.processes import LOOPBACK, choose_ports, wait_until
 from agents.ingest import Ingest
-from agents.topics import TopicNames
+from agents.topics import TopicNames, create_topics
 from streams.anomaly import Model
 from streams.campaigns import Campaign
 from streams.events import RequestEvent
@@ -55,16 +55,19 @@ class Deployment(Struct, frozen=True):
     prefix: str
     partitions: int
 
-    def environment(self, **more: str) -> dict[str, str]:
-        """What `stillwatch run` needs to find it."""
-        own = {
+    def addresses(self) -> dict[str, str]:
+        """The variables that a command needs to find it."""
+        return {
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers,
             "REDIS_URL": self.redis_url,
             "STILLWATCH_PREFIX": self.prefix,
             "STILLWATCH_GROUP": self.prefix,
             "STILLWATCH_SETTLE_SECONDS": "1",
         }
-        return os.environ | own | more
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The whole environment of a command."""
+        return os.environ | self.addresses() | more
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """Run one command to its end."""
@@ -156,6 +159,12 @@ class Deployment(Struct, frozen=True):
             enable_auto_commit=False,
             max_partition_fetch_bytes=8 * 1024 * 1024,
         )
+
+
+def deployed(bootstrap_servers: str, redis_url: str, prefix: str, partitions: int) -> Deployment:
+    """Create the topics under `prefix` and name all that belongs together."""
+    names = create_topics(bootstrap_servers, partitions=partitions, prefix=prefix)
+    return Deployment(bootstrap_servers, redis_url, names, prefix, partitions)
 
 
 class WorkerProcess:
