@@ -57,6 +57,11 @@ class Partition(Generic[Item]):
         """How many decoded states are kept."""
         return len(self._states.held)
 
+    @property
+    def subjects(self) -> int:
+        """How many accounts or links the partition holds windows of, at hand or not; 0 before the first step."""
+        return int(getattr(self._states.held.get("shard"), "subjects", 0))
+
     async def open(self) -> tuple[Posted, ...]:
         """Take up where the store stands; the records that the last step left to be produced. Raises StoreError."""
         self._states = States()

@@ -116,9 +116,9 @@ class Lane(Generic[Item]):
         return NOTHING if partition is None else partition.offset
 
     @property
-    def states_held(self) -> int:
-        """Decoded states at hand in this worker."""
-        return sum(partition.states_at_hand for partition in self._partitions.values())
+    def subjects_held(self) -> int:
+        """Accounts or links that this worker's partitions hold windows of."""
+        return sum(partition.subjects for partition in self._partitions.values())
 
     async def _open(self, number: int) -> int:
         partition = Partition(self.stage, number, self._store)

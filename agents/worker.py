@@ -4,10 +4,12 @@ import asyncio
 import logging
 import os
 import signal
+import tempfile
 import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import faust
@@ -159,7 +161,7 @@ class Worker:
                     self._report(tp.topic, tp.partition)
             for topic, lane in self._lanes.items():
                 if topic != self._names.findings:
-                    self.metrics.windows_held.labels(stage=lane.stage.name).set(lane.states_held)
+                    self.metrics.windows_held.labels(stage=lane.stage.name).set(lane.subjects_held)
             await asyncio.sleep(1.0)
 
     async def _settle(self) -> None:
@@ -176,6 +178,7 @@ def _app(settings: Settings) -> faust.App:
         settings.group,
         broker=";".join(f"stillwatch://{server}" for server in settings.bootstrap_servers.split(",")),
         store="memory://",
+        datadir=Path(tempfile.gettempdir()) / "stillwatch-faust",  # Faust makes it; without tables nothing is in it
         autodiscover=False,
         topic_allow_declare=False,
         topic_disable_leader=True,

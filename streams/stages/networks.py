@@ -59,12 +59,13 @@ _SECONDS: frozenset[Family] = frozenset({"rhythm", "lifecycle"})
 class NetworksShard(Struct, array_like=True):
     """What one partition of links keeps beside its links.
 
-    `sources` maps a partition of the requests to the last offset applied of it, `known_accounts` is how many accounts
-    there were when hour `known_hour` began (all of them: templates bring each account to every partition), `open_links`
-    are those to be looked at when their minute closes, `hour` is the newest hour of event time, `offset` and `parts`
-    number what leaves.
+    `subjects` is how many links it holds, `sources` maps a partition of the requests to the last offset applied of it,
+    `known_accounts` is how many accounts there were when hour `known_hour` began (all of them: templates bring each
+    account to every partition), `open_links` are those to be looked at when their minute closes, `hour` is the newest
+    hour of event time, `offset` and `parts` number what leaves.
     """
 
+    subjects: int = 0
     sources: dict[int, int] = field(default_factory=dict)
     known_accounts: int = 0
     known_hour: int = 0
@@ -166,6 +167,7 @@ class NetworksStage:
         state = states.change(key, NetworkState)
         if delta.minute * MINUTE_MS > state.windows.newest_ms:
             self._close(key, shard, states, findings, output)
+        shard.subjects += state.requests == 0
         fold_delta(state, delta)
         if delta.kind == "template":  # the kind that brings every account to every partition
             hour = delta.minute * MINUTE_MS // HOUR_MS

@@ -46,8 +46,9 @@ _Deltas = dict[tuple[LinkKind, str, _Who], LinkDelta]
 
 
 class ObserveShard(Struct, array_like=True):
-    """What one partition of requests keeps beside its accounts: its share of the blast radius, and the drift."""
+    """What one partition of requests keeps beside its accounts: how many, its share of the blast radius, the drift."""
 
+    subjects: int = 0
     budget: Budget = field(default_factory=Budget)
     drift: Drift = field(default_factory=Drift)
 
@@ -102,6 +103,8 @@ class ObserveStage:
             event = item.event
             state = states.change(account_key(event.account_id), AccountState)
             at_ms = min(event.occurred_at_ms, item.appended_at_ms)
+            if state.requests == 0:
+                states.change(SHARD, ObserveShard).subjects += 1
             counts = counts_of(event)
             output.tally["clamped"] += at_ms < event.occurred_at_ms
             output.tally["late"] += fold_event(state, event, at_ms, counts)

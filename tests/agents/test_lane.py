@@ -382,7 +382,7 @@ async def test_a_revoked_partition_is_forgotten(bench: Bench) -> None:
     await bench.take([1, 2])
     bench.lane.revoke([0])
     assert bench.lane.offset(0) == NOTHING
-    assert bench.lane.states_held == 0
+    assert bench.lane.subjects_held == 0
 
 
 async def test_a_partition_whose_log_was_cut_goes_on_with_its_states(bench: Bench) -> None:

@@ -1,8 +1,10 @@
 """The batch transport without a broker: how it is found, what it declares, and what it counts as committable."""
 
+import tempfile
 from collections.abc import Mapping
 from random import Random
 from types import SimpleNamespace
+from typing import Any
 
 import faust
 import pytest
@@ -18,8 +20,10 @@ from agents.transport.offsets import Delivered
 TP_0 = TP("stillwatch.requests", 0)
 
 
-def application(broker: str) -> faust.App:
-    return faust.App("test", broker=broker, store="memory://", autodiscover=False, web_enabled=False)
+def application(broker: str) -> Any:  # noqa: ANN401 - the tests look at what Faust's types do not show
+    return faust.App(
+        "test", broker=broker, store="memory://", datadir=tempfile.gettempdir(), autodiscover=False, web_enabled=False
+    )
 
 
 def record(offset: int) -> SimpleNamespace:
@@ -68,7 +72,7 @@ def test_the_number_of_waiting_batches_survives_what_an_agent_does_to_its_topic(
 
 
 async def test_an_event_carries_the_batch_as_it_is_and_no_headers() -> None:
-    batch = [record(3), record(4)]
+    batch: list[Any] = [record(3), record(4)]
     message = message_of(TP_0, batch, generation=2)
     event = await batches(application("stillwatch://a:1"), TP_0.topic).decode(message)
     assert event.value is batch
@@ -79,7 +83,7 @@ async def test_an_event_carries_the_batch_as_it_is_and_no_headers() -> None:
 
 
 async def test_a_message_of_another_transport_is_an_error_faust_does_not_acknowledge() -> None:
-    single = SimpleNamespace(topic=TP_0.topic, value=b"{}")
+    single: Any = SimpleNamespace(topic=TP_0.topic, value=b"{}")
     with pytest.raises(ImproperlyConfigured, match="must be stillwatch://"):
         await batches(application("kafka://a:1"), TP_0.topic).decode(single, propagate=True)
 

@@ -8,6 +8,7 @@ Prints a `Reading` as JSON.
 import asyncio
 import gc
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -61,6 +62,7 @@ def application(scheme: str, servers: str) -> faust.App:
         f"bench-{time.time_ns()}",
         broker=f"{scheme}://{servers}",
         store="memory://",
+        datadir=tempfile.gettempdir(),
         autodiscover=False,
         topic_allow_declare=False,
         topic_disable_leader=True,

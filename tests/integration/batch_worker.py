@@ -10,6 +10,7 @@ import asyncio
 import json
 import signal
 import sys
+import tempfile
 from typing import Any
 
 import faust
@@ -24,6 +25,7 @@ async def work(servers: str, group: str, topic: str) -> None:
         group,
         broker=f"stillwatch://{servers}",
         store="memory://",
+        datadir=tempfile.gettempdir(),
         autodiscover=False,
         topic_allow_declare=False,
         topic_disable_leader=True,

