@@ -121,14 +121,11 @@ def add_finding(campaign: Campaign, finding: Finding, homes: Mapping[str, str]) 
 def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
     """Move all that `younger` holds to `older`; its members are decided about anew under the older's id.
 
+    A link and an account belong to one campaign, so the two have none in common.
     `limited`: the younger is limited now, so those it was decided about must be limited on without a gap.
     """
-    for name, evidence in younger.links.items():
-        kept = older.links.get(name)
-        if kept is None or kept.as_of_ms < evidence.as_of_ms:
-            older.links[name] = evidence
-    for member, since in younger.members.items():
-        older.members.setdefault(member, since)
+    older.links |= younger.links
+    older.members |= younger.members
     waiting = {*younger.undecided} if limited else younger.members.keys()
     older.inherited.extend(member for member in younger.members if member not in waiting)
     older.undecided.extend(member for member in younger.members if member in waiting)

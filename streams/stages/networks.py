@@ -183,8 +183,7 @@ class NetworksStage:
         """With each hour of event time close the links that no later minute of their own has closed."""
         shard.hour = hour
         for key in sorted(shard.open_links):
-            if states.read(key, NetworkState).windows.newest_ms < hour * HOUR_MS:
-                self._close(key, shard, states, findings, output)
+            self._close(key, shard, states, findings, output)
 
     def _close(self, key: str, shard: NetworksShard, states: States, findings: list[Finding], output: Output) -> None:
         """Judge the link as of its newest minute, if a member has become ripe or its volume has doubled."""

@@ -144,14 +144,6 @@ def test_who_is_limited_now_does_not_wait_behind_those_who_are_not() -> None:
     assert (older.inherited, older.undecided) == (["c", "d"], ["a", "b", "e"])
 
 
-def test_of_two_views_of_one_link_the_newer_is_kept() -> None:
-    older, younger = campaign("c-1", "ab", "payment:p"), campaign("c-2", "cd", "payment:p")
-    newer = LinkEvidence(NOON_MS + 1, (reason(observed=3),), 7)
-    younger.links["payment:p"] = newer
-    take_in(older, younger, limited=False)
-    assert older.links["payment:p"] == newer
-
-
 def test_a_campaign_that_was_stored_is_the_same() -> None:
     one = campaign("c-1", "abc", "payment:p", "template:t")
     one.enforcement = Enforcement("suspend", NOON_MS + HOUR_MS, 3)

@@ -193,6 +193,20 @@ def test_findings_do_not_depend_on_how_the_log_was_cut(deltas: list[LinkDelta], 
             assert cut.states.held[key] == state
 
 
+def test_once_accounts_are_many_they_are_counted_anew_each_hour() -> None:
+    networks = bench()
+    first = [delta(f"first-{number}", kind="template", value=f"t{number % 7}") for number in range(2_000)]
+    more = [delta(f"more-{number}", NOON + 1, kind="template", value=f"t{number % 7}") for number in range(1_000)]
+    networks.take(links([*first, *more]))
+    known = networks.states.read("shard", NetworksShard).known_accounts
+    assert known == pytest.approx(2_000, rel=0.15)
+    networks.take()
+    assert networks.states.read("shard", NetworksShard).known_accounts == known
+    networks.take(links(crowd("abc", [1, 2]), offset=1), first_offset=1)
+    networks.take()
+    assert networks.states.read("shard", NetworksShard).known_accounts == pytest.approx(3_000, rel=0.15)
+
+
 def test_a_link_of_few_accounts_teaches_the_model_nothing() -> None:
     networks = bench()
     networks.take(links(delta(name, NOON + hour * HOUR, kind="asn") for hour in range(20) for name in "ab"))
