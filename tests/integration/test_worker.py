@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from kafka import KafkaConsumer, TopicPartition
 
 from agents.cli import main
 from agents.routing import key_partition
@@ -19,10 +18,10 @@ from streams.events import MAX_EVENT_BYTES, RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.scenarios import simulate
 from tests.contracts.redis_server import bundled_program, redis_server
+from tests.integration.stored_states import campaigns_of
 from tests.integration.worker_harness import (
     Deployment,
     WorkerProcess,
-    campaigns_of,
     deployed,
     ingest,
     of_kind,
@@ -197,7 +196,7 @@ def test_sigterm_in_the_middle_drains_and_the_next_worker_goes_on(
         first.until("under way", lambda: sum(requests_of(deployment).values()) > 500)
         assert first.drain() == 0
     done = {place[1]: offset for place, offset in offsets(deployment).items() if place[0] == "observe"}
-    assert committed(deployment) == {number: offset + 1 for number, offset in done.items()}
+    assert deployment.committed() == {number: offset + 1 for number, offset in done.items()}
     with worker(deployment, tmp_path) as second:
         second.until_settled(deployment)
         assert second.drain() == 0
@@ -206,13 +205,6 @@ def test_sigterm_in_the_middle_drains_and_the_next_worker_goes_on(
 
 def offsets(deployment: Deployment) -> dict[tuple[str, int], int]:
     return {place: held["offset"] for place, held in deployment.states().items()}
-
-
-def committed(deployment: Deployment) -> dict[int, int]:
-    """The consumer group's offsets of the requests."""
-    with KafkaConsumer(bootstrap_servers=deployment.bootstrap_servers, group_id=deployment.prefix) as consumer:
-        found = {number: consumer.committed(TopicPartition(deployment.topics.requests, number)) for number in range(4)}
-    return {number: offset for number, offset in found.items() if offset is not None}
 
 
 def test_a_redis_that_dies_or_freezes_holds_the_partitions_and_nothing_is_lost(
@@ -301,7 +293,7 @@ def test_a_bug_ends_the_worker_with_70_and_the_same_batch_is_met_again(
             assert "ZeroDivisionError" in faulty.log
         position = offsets(deployment).get(("observe", home), -1)
         assert position < ours.index(fault)
-        assert committed(deployment).get(home, 0) <= position + 1
+        assert deployment.committed().get(home, 0) <= position + 1
     with worker(deployment, tmp_path) as mended:
         mended.until_settled(deployment)
     assert_all_counted(deployment, relay_world)

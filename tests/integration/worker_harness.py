@@ -22,28 +22,18 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from msgspec import Struct
 
 from agents.advance import Posted
-from agents.cli.config import read_policy
 from agents.embedded.processes import LOOPBACK, choose_ports, wait_until
 from agents.ingest import Ingest
 from agents.topics import TopicNames, create_topics
-from streams.anomaly import Model
-from streams.campaigns import Campaign
 from streams.events import RequestEvent
-from streams.findings import Findings
-from streams.links import Links
-from streams.stages import CampaignsStage, NetworksStage, ObserveStage, Stage
-from streams.stages.campaigns import CampaignsShard
 from streams.stages.networks import NetworksShard
+from tests.integration.stored_states import States, arrived, decoded, stages_of
 
 STILLWATCH = str(Path(sys.executable).with_name("stillwatch"))
 REPOSITORY = Path(__file__).parents[2]
 READY_SECONDS = 60.0
 SETTLED_SECONDS = 100.0
 DRAIN_SECONDS = 15.0
-
-Place = tuple[str, int]
-States = dict[Place, dict[str, Any]]
-"""Decoded states by place and key."""
 
 
 class Deployment(Struct, frozen=True):
@@ -123,6 +113,12 @@ class Deployment(Struct, frozen=True):
                 states[key] = decoded(stages[stage], key, value)
         return found
 
+    def committed(self) -> dict[int, int]:
+        """The consumer group's offsets of the requests, by partition."""
+        with KafkaConsumer(bootstrap_servers=self.bootstrap_servers, group_id=self.prefix) as consumer:
+            found = {it: consumer.committed(TopicPartition(self.topics.requests, it)) for it in range(self.partitions)}
+        return {number: offset for number, offset in found.items() if offset is not None}
+
     def settled(self) -> bool:
         """Whether all that was produced has had all its consequences, on topics and in states."""
         return not self.unsettled()
@@ -140,7 +136,7 @@ class Deployment(Struct, frozen=True):
             if isinstance(shard, NetworksShard) and shard.open_links:
                 return f"{place} has {len(shard.open_links)} open links"
         for place, state in states.items():
-            if not all(_arrived(posted, shards) for posted in state.get("outbox", ())):
+            if not all(arrived(posted, shards) for posted in state.get("outbox", ())):
                 return f"not all of the outbox of {place} has arrived"
         return ""
 
@@ -266,22 +262,6 @@ def worker(
         running.kill()
 
 
-def stages_of(partitions: int) -> dict[str, Stage[Any]]:
-    """The stages as a worker has them."""
-    _, policy = read_policy(None)
-    return {
-        "observe": ObserveStage(policy, partitions, partitions),
-        "networks": NetworksStage(policy),
-        "campaigns": CampaignsStage(policy),
-    }
-
-
-def decoded(stage: Stage[Any], key: str, value: bytes) -> object:
-    """A state that compares by its content: of a model, the lessons it was grown from."""
-    state = stage.decode(key, value)
-    return state.state if isinstance(state, Model) else state
-
-
 def ingest(deployment: Deployment, events: Sequence[RequestEvent]) -> None:
     """Produce `events` as `stillwatch ingest` does."""
     producer = Ingest(deployment.bootstrap_servers, deployment.topics.requests)
@@ -300,23 +280,3 @@ def of_kind(states: States, stage: str, kind: str) -> dict[tuple[int, str], Any]
         for key, state in held.items()
         if key.startswith(kind)
     }
-
-
-def campaigns_of(states: States) -> dict[frozenset[str], str]:
-    """The campaigns that stand, by their members, and the action last decided about each."""
-    found = [state for state in states.get(("campaigns", 0), {}).values() if isinstance(state, Campaign)]
-    return {frozenset(it.members): it.enforcement.action for it in found if it.members and it.merged_into is None}
-
-
-def _arrived(posted: Posted, shards: Mapping[Place, Any]) -> bool:
-    """Whether the next stage has taken a record that an outbox holds."""
-    if posted.topic == "links":
-        links = msgspec.json.decode(posted.value or b"", type=Links)
-        networks = shards.get(("networks", posted.partition or 0), NetworksShard())
-        return bool(networks.sources.get(links.source_partition, -1) >= links.source_offset)
-    if posted.topic == "findings":
-        findings = msgspec.json.decode(posted.value or b"", type=Findings)
-        campaigns = shards.get(("campaigns", 0), CampaignsShard())
-        place = (findings.source_offset, findings.part)
-        return bool(campaigns.sources.get(findings.source_partition, (-1, 0)) >= place)
-    return True
