@@ -37,17 +37,22 @@ class Member(Struct, array_like=True, gc=False):
     hours: int
     reported: bool = False
 
-    @property
-    def ripe(self) -> bool:
-        """Came back: requests over this link in at least two different hours of the last 24."""
-        return self.hours.bit_count() >= RIPE_HOURS
+    def is_ripe(self, hour: int) -> bool:
+        """Came back: requests over this link in at least two different hours of the 24 up to `hour`."""
+        return self.hours_at(hour).bit_count() >= RIPE_HOURS
+
+    def hours_at(self, hour: int) -> int:
+        """The bitmap shifted so that bit 0 is `hour`; what came later is left out."""
+        behind = hour - self.last_minute // 60
+        return (self.hours << min(behind, _DAY_HOURS)) & _DAY_MASK if behind >= 0 else self.hours >> -behind
 
 
 class NetworkState(Struct, array_like=True):
     """Everything kept about one link.
 
     `touched` are members that no finding named and that did something since the link was last looked at, `judge_at` is
-    the count of requests at which it is looked at whatever its members did, `p_value` what the anomaly model said then.
+    the count of requests at which it is looked at whatever its members did, `found_hour` the hour of the newest
+    finding, `p_value` what the anomaly model said last.
     """
 
     windows: Windows = field(default_factory=Windows)
@@ -60,6 +65,7 @@ class NetworkState(Struct, array_like=True):
     late: int = 0
     touched: set[str] = field(default_factory=set)
     judge_at: int = 16
+    found_hour: int = 0
     p_value: float | None = None
     taught_hour: int = 0
 
@@ -111,7 +117,7 @@ def view_of(state: NetworkState, kind: LinkKind, as_of_ms: int, everybody: int) 
     hour = as_of_ms // HOUR_MS
     day = state.windows.total("hours", as_of_ms)
     capability, share = focus(state.capability_days, as_of_ms // DAY_MS, CAPABILITIES)
-    ripe = [member for member in state.members.values() if member.ripe]
+    ripe = {name: member for name, member in state.members.items() if member.is_ripe(hour)}
     return NetworkView(
         kind=kind,
         as_of_ms=as_of_ms,
@@ -125,25 +131,36 @@ def view_of(state: NetworkState, kind: LinkKind, as_of_ms: int, everybody: int) 
         capability=capability,
         capability_share=share,
         ripe_accounts=len(ripe),
-        ripe_parties=len(_parties(state)),
-        synchrony=synchrony([_hours_at(member, hour) for member in ripe]),
+        ripe_parties=len({member.org_id or name for name, member in ripe.items()}),
+        synchrony=synchrony([member.hours_at(hour) for member in ripe.values()]),
         everybody=everybody,
     )
 
 
 def is_open(state: NetworkState) -> bool:
-    """True if the link is to be looked at when its minute closes: members did something, or its volume doubled."""
-    return (len(state.touched) > 0 and len(state.members) >= FEWEST_MEMBERS) or state.requests >= state.judge_at
+    """True if the link is to be looked at when its minute closes.
+
+    Members did something that no finding named, or its volume doubled, or what was found of it is an hour old.
+    """
+    stirred = len(state.touched) > 0 and len(state.members) >= FEWEST_MEMBERS
+    return stirred or state.requests >= state.judge_at or is_stale(state)
+
+
+def is_stale(state: NetworkState) -> bool:
+    """True if the newest finding about the link is from an earlier hour than its newest request."""
+    return 0 < state.found_hour < state.windows.newest_ms // HOUR_MS
 
 
 def has_news(state: NetworkState) -> bool:
     """True if a member that no finding named has become ripe since the link was last looked at."""
-    return any(state.members[name].ripe for name in state.touched)
+    hour = state.windows.newest_ms // HOUR_MS
+    return any(state.members[name].is_ripe(hour) for name in state.touched)
 
 
 def report_news(state: NetworkState) -> tuple[str, ...]:
     """The ripe members that no finding has named yet, in the order they came; from now on they are named."""
-    news = tuple(name for name, member in state.members.items() if member.ripe and not member.reported)
+    hour = state.found_hour = state.windows.newest_ms // HOUR_MS
+    news = tuple(name for name, member in state.members.items() if not member.reported and member.is_ripe(hour))
     for name in news:
         state.members[name].reported = True
     return news
@@ -161,17 +178,6 @@ def synchrony(hours: list[int]) -> float:
     active = [sum(bitmap >> bit & 1 for bitmap in hours) for bit in range(_DAY_HOURS)]
     total = sum(active)
     return sum(count * (count - 1) for count in active) / (total * others) if total else 0.0
-
-
-def _parties(state: NetworkState) -> set[str]:
-    """Ripe members, those of one organisation counted once."""
-    return {member.org_id or name for name, member in state.members.items() if member.ripe}
-
-
-def _hours_at(member: Member, hour: int) -> int:
-    """The member's bitmap shifted so that bit 0 is `hour`."""
-    behind = hour - member.last_minute // 60
-    return (member.hours << behind) & _DAY_MASK if 0 <= behind < _DAY_HOURS else 0
 
 
 def _note_member(state: NetworkState, delta: LinkDelta) -> None:

@@ -22,6 +22,7 @@ from streams.networks import (
     fold_delta,
     has_news,
     is_open,
+    is_stale,
     report_news,
     view_of,
 )
@@ -186,12 +187,15 @@ class NetworksStage:
             self._close(key, shard, states, findings, output)
 
     def _close(self, key: str, shard: NetworksShard, states: States, findings: list[Finding], output: Output) -> None:
-        """Judge the link as of its newest minute, if a member has become ripe or its volume has doubled."""
+        """Judge the link as of its newest minute, if a member became ripe, its volume doubled or a finding is old.
+
+        A finding that names nobody new says that what was found still goes on, so that a decision can be renewed.
+        """
         if key not in shard.open_links:
             return
         shard.open_links.discard(key)
         state = states.change(key, NetworkState)
-        news = has_news(state)
+        news = has_news(state) or is_stale(state)
         state.touched.clear()
         if not news and state.requests < state.judge_at:
             return
@@ -205,6 +209,8 @@ class NetworksStage:
         reasons = reasons_of(view._replace(p_value=state.p_value), NETWORK_SIGNALS, self._policy.signals)
         if _ties(kind, reasons):
             findings.append(Finding(kind, value, as_of_ms, _ordered(reasons), report_news(state)))
+        elif is_stale(state):
+            state.found_hour = as_of_ms // HOUR_MS  # it no longer ties: look again in an hour
 
     def _anomaly(
         self, view: NetworkView, state: NetworkState, shard: NetworksShard, states: States, output: Output

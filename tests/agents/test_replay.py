@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from msgspec.structs import replace
 from agents.advance import Item, Partition
 from agents.replay import Replay, Replayed
 from agents.store import Place, Store
+from streams.decide import LIMITING
 from streams.decisions import Decision
 from streams.events import CAPABILITIES, RequestEvent
 from streams.links import links_of
@@ -169,8 +171,8 @@ def test_the_cut_into_batches_changes_nothing_that_is_counted_of_a_network(seed:
         assert state.requests == other.requests
         assert state.capability_days == other.capability_days
         assert (state.accounts.seen, state.networks.seen) == (other.accounts.seen, other.networks.seen)
-        assert {name: (member.last_minute, member.ripe) for name, member in state.members.items()} == {
-            name: (member.last_minute, member.ripe) for name, member in other.members.items()
+        assert {name: (member.last_minute, member.hours) for name, member in state.members.items()} == {
+            name: (member.last_minute, member.hours) for name, member in other.members.items()
         }
 
 
@@ -230,8 +232,8 @@ def test_nothing_in_is_nothing_out() -> None:
     assert run([]).out == []
 
 
-def twelve_accounts_on_one_payment() -> list[RequestEvent]:
-    """192 events without any chance in them: two requests an hour each, for eight hours, then nothing more."""
+def twelve_accounts_on_one_payment(hours: int = 8) -> list[RequestEvent]:
+    """Events without any chance in them: two requests an hour of each account, for some hours, then nothing more."""
     return [
         RequestEvent(
             event_id=f"{minute}-{account}",
@@ -249,13 +251,24 @@ def twelve_accounts_on_one_payment() -> list[RequestEvent]:
             input_tokens=200,
             output_tokens=500,
         )
-        for minute in range(0, 8 * 60, 30)
+        for minute in range(0, hours * 60, 30)
         for account in range(12)
     ]
 
 
 def enforced(ran: Ran) -> bytes:
     return b"".join(record.value + b"\n" for record in ran.out if record.topic == "enforcement")
+
+
+def test_a_campaign_that_goes_on_stays_limited_and_one_that_ended_is_let_go() -> None:
+    events = twelve_accounts_on_one_payment(hours=30)
+    ends_ms = events[-1].occurred_at_ms
+    said = [msgspec.json.decode(line, type=Decision) for line in enforced(run(events)).splitlines()]
+    limits = [one for one in said if one.subject_kind == "campaign" and one.action in LIMITING]
+    assert {member for one in limits for member in one.members} == {f"account-{number:02}" for number in range(12)}
+    for before, after in pairwise(limits):
+        assert after.decided_at_ms < before.expires_at_ms
+    assert ends_ms < limits[-1].expires_at_ms <= ends_ms + 72 * HOUR_MS
 
 
 def test_a_small_run_gives_the_decisions_that_are_committed() -> None:
