@@ -60,7 +60,7 @@ class Rung(Struct, frozen=True):
 
 
 class Ladder(Struct, frozen=True):
-    """What follows from a score. `prior` is the log-odds before any reason; `minimum_accounts` is for campaigns."""
+    """What follows from a score. `prior`: log-odds before any reason. The rest is for campaigns, in accounts."""
 
     prior: LogOdds
     observe: Rung
@@ -68,6 +68,7 @@ class Ladder(Struct, frozen=True):
     challenge: Rung
     suspend: Rung
     minimum_accounts: Positive = 1
+    alert_accounts: Positive = 1
 
     @property
     def rungs(self) -> tuple[tuple[Action, Rung], ...]:
@@ -147,6 +148,7 @@ ACCOUNT_LADDER = Ladder(
 CAMPAIGN_LADDER = Ladder(
     prior=-4.0,
     minimum_accounts=5,
+    alert_accounts=20,
     observe=Rung(score=0.30, families=1, expires_hours=24),
     throttle=Rung(score=0.60, families=2, expires_hours=6, requests=30, tokens=60_000, window_minutes=60),
     challenge=Rung(score=0.85, families=3, expires_hours=12),
@@ -265,8 +267,9 @@ def _broken_rules(draft: _Draft) -> Iterator[Misfit]:
 
 
 def _broken_sizes(policy: Policy, draft: _Draft) -> Iterator[Misfit]:
-    if ("account", "minimum_accounts") in draft.given:
-        yield Misfit(("account", "minimum_accounts"), "account.minimum_accounts means nothing: only campaigns have it.")
+    for key in ("minimum_accounts", "alert_accounts"):
+        if ("account", key) in draft.given:
+            yield Misfit(("account", key), f"account.{key} means nothing: only campaigns have it.")
     if policy.campaign.minimum_accounts < FEWEST_ACCOUNTS_IN_A_CAMPAIGN:
         path = ("campaign", "minimum_accounts")
         yield Misfit(path, f"campaign.minimum_accounts must be at least {FEWEST_ACCOUNTS_IN_A_CAMPAIGN}.")

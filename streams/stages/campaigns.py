@@ -154,9 +154,11 @@ class CampaignsStage:
         return (*inherited, *members)
 
     def _alert(self, campaign: Campaign, decision: Decision, appended_at_ms: int, output: Output) -> None:
-        """Tell on-call when a campaign is first limited, at a harder action, and each time it has doubled."""
+        """Tell on-call of a limited campaign: once it is large or challenged, at a harder action, at each doubling."""
         size = len(campaign.members)
         if decision.action not in LIMITING:
+            return
+        if decision.action == "throttle" and size < self._policy.campaign.alert_accounts:
             return
         if campaign.alerted_action == decision.action and size < 2 * campaign.alerted_members:
             return

@@ -395,3 +395,19 @@ def test_what_links_a_hundred_findings_is_one_campaign() -> None:
         campaigns.take(one)
     everybody: frozenset[str] = reduce(frozenset.union, (frozenset(one.members) for one in findings), frozenset())
     assert campaigns.memberships() == {everybody}
+
+
+def test_on_call_hears_of_a_small_campaign_only_when_it_is_challenged() -> None:
+    campaigns = bench(replace(POLICY, campaign=replace(STEPS, alert_accounts=6)))
+    campaigns.take(finding("abcd"))
+    assert [decision.action for decision in campaigns.said("enforcement")] == ["throttle"]
+    assert campaigns.said("alerts") == []
+    campaigns.take(finding("e", families=CHALLENGE, minutes=1))
+    assert [alert.action for alert in campaigns.said("alerts")] == ["challenge"]
+
+
+def test_on_call_hears_of_a_throttled_campaign_once_it_is_large() -> None:
+    campaigns = bench(replace(POLICY, campaign=replace(STEPS, alert_accounts=6)))
+    campaigns.take(finding("abcd"))
+    campaigns.take(finding("ef", minutes=1))
+    assert [(alert.action, alert.members) for alert in campaigns.said("alerts")] == [("throttle", ("e", "f"))]
