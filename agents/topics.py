@@ -1,5 +1,7 @@
 """The topics: their names, how each is cut and kept, and their creation. Nothing else creates or changes a topic."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Self
 
 from kafka.admin import KafkaAdminClient
@@ -106,18 +108,25 @@ def create_topics(
     """
     names = TopicNames.under(prefix)
     table = specs(names, partitions=partitions)
+    with _admin(bootstrap_servers, "the topics could not be created") as admin:
+        _create(admin, table, replication)
+        admin.wait_for_topics([spec.name for spec in table], timeout_ms=ADMIN_TIMEOUT_MS)
+        _check_partitions(admin, table)
+    return names
+
+
+@contextmanager
+def _admin(bootstrap_servers: str, failure: str) -> Iterator[Any]:
+    """Ask a cluster; what goes wrong is a `TopicError` that begins with `failure`."""
     try:
         with KafkaAdminClient(
             bootstrap_servers=bootstrap_servers.split(","),
             bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
             request_timeout_ms=ADMIN_TIMEOUT_MS,
         ) as admin:
-            _create(admin, table, replication)
-            admin.wait_for_topics([spec.name for spec in table], timeout_ms=ADMIN_TIMEOUT_MS)
-            _check_partitions(admin, table)
+            yield admin
     except (KafkaError, OSError, ValueError) as error:
-        raise TopicError(f"the topics could not be created at {bootstrap_servers}: {error}") from error
-    return names
+        raise TopicError(f"{failure} at {bootstrap_servers}: {error}") from error
 
 
 def _create(admin: Any, table: tuple[TopicSpec, ...], replication: int) -> None:  # noqa: ANN401 - kafka-python is untyped
@@ -146,15 +155,8 @@ def _check_partitions(admin: Any, table: tuple[TopicSpec, ...]) -> None:  # noqa
 
 def partitions_of(bootstrap_servers: str, names: TopicNames) -> int:
     """How many partitions the requests have. Raises `TopicError` when no Kafka answers or the topic is missing."""
-    try:
-        with KafkaAdminClient(
-            bootstrap_servers=bootstrap_servers.split(","),
-            bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
-            request_timeout_ms=ADMIN_TIMEOUT_MS,
-        ) as admin:
-            found = {it["name"]: len(it["partitions"]) for it in admin.describe_topics([names.requests])}
-    except (KafkaError, OSError, ValueError) as error:
-        raise TopicError(f"No Kafka answers at {bootstrap_servers}: {error}") from error
+    with _admin(bootstrap_servers, "No Kafka answers") as admin:
+        found = {it["name"]: len(it["partitions"]) for it in admin.describe_topics([names.requests])}
     if not found.get(names.requests):
         raise TopicError(f"Kafka at {bootstrap_servers} has no topic {names.requests}: create the topics first.")
     return found[names.requests]
