@@ -119,7 +119,7 @@ def _sentence(error: RedisError) -> str:
         if isinstance(error, kind):
             return sentence
     text = str(error)
-    if isinstance(error, ResponseError) and ("NOAUTH" in text or "WRONGPASS" in text):
+    if isinstance(error, ResponseError) and any(word in text for word in ("NOAUTH", "WRONGPASS", "unauthenticated")):
         return known[0][1]
     if "READONLY" in text:
         return known[2][1]
