@@ -5,9 +5,9 @@ import logging
 import os
 import signal
 import tempfile
+import threading
 import traceback
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -33,11 +33,12 @@ from streams.stages import CampaignsStage, NetworksStage, ObserveStage
 logger = logging.getLogger(__name__)
 
 AGENTS: Final = ("observe", "networks", "campaigns")
-DRAIN_S: Final = 15.0
+DRAIN_S: Final = 14.0
 SESSION_S: Final = 10.0
 """After so long without a heartbeat (which a thread of its own sends every 3 s) a dead worker's partitions go on."""
 
 BUG_EXIT_CODE: Final = 70
+UNDRAINED_EXIT_CODE: Final = 1
 
 
 class Worker:
@@ -109,11 +110,11 @@ class Worker:
             await self._app.wait_for_stopped(stop)  # type: ignore[arg-type]  # mode waits for asyncio's events as well
             if self._app.crashed:
                 _fail(RuntimeError("Faust stopped by itself; its log says why."))
+            _end_anyway(DRAIN_S)
             self.progress.not_ready("The worker is stopping.")
             for task in beside:
                 task.cancel()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._app.stop(), DRAIN_S)
+            await self._app.stop()
             await self._post.stop()
             await self._store.close()
             watchdog.stop()
@@ -208,6 +209,19 @@ def _declare(app: faust.App, name: str, lane: Lane[Any], report: Any) -> None:  
             report(tp.topic, tp.partition)
 
     app.agent(batches(app, lane.topic), name=name)(agent)
+
+
+def _end_anyway(seconds: float) -> None:
+    """End the process after `seconds`, whatever hangs: a step that was not committed will be met again."""
+
+    def end() -> None:
+        logger.warning("The batch in hand is not done after %.0f s, so it is left to whoever comes next.", seconds)
+        logging.shutdown()
+        os._exit(UNDRAINED_EXIT_CODE)
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
 
 
 def _must_not_end(task: asyncio.Task[None]) -> None:

@@ -1,6 +1,7 @@
 """The worker on real Kafka and Redis: what it makes of good and bad records, and how it starts, waits and ends."""
 
 import shutil
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -201,6 +202,25 @@ def test_sigterm_in_the_middle_drains_and_the_next_worker_goes_on(
         second.until_settled(deployment)
         assert second.drain() == 0
     assert_all_counted(deployment, relay_world)
+
+
+def test_sigterm_ends_a_worker_whose_redis_hangs_and_the_next_one_goes_on(
+    kafka_bootstrap: str, topic_prefix: str, relay_world: list[RequestEvent], tmp_path: Path
+) -> None:
+    with redis_server(bundled_program(), tmp_path) as redis:
+        deployment = deployed(kafka_bootstrap, redis.url, topic_prefix, PARTITIONS)
+        with worker(deployment, tmp_path) as first:
+            first.until_ready()
+            with redis.frozen():
+                ingest(deployment, relay_world)
+                first.until("waiting", lambda: first.get("/readyz")[0] == 503)
+                first.send(signal.SIGTERM)
+                assert first.wait(20) == 1
+            assert "left to whoever comes next" in first.log
+        with worker(deployment, tmp_path) as second:
+            second.until_settled(deployment)
+            assert second.drain() == 0
+        assert_all_counted(deployment, relay_world)
 
 
 def offsets(deployment: Deployment) -> dict[tuple[str, int], int]:
