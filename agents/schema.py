@@ -39,6 +39,7 @@ class Topic(Struct, frozen=True):
     """One topic as others see it. `actions` are Stillwatch's own; `key` and `value` say what a record holds.
 
     `value` is a struct, or None for bytes that are passed on as they came. `headers` maps a name to what it says.
+    `rules` is what a reader must know beyond the summary.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Topic(Struct, frozen=True):
     value: type[Struct] | None
     actions: tuple[Literal["send", "receive"], ...]
     headers: Mapping[str, str] = MappingProxyType({})
+    rules: str = ""
 
     @property
     def word(self) -> str:
@@ -73,6 +75,12 @@ _HEADER_MEANINGS: Mapping[str, str] = MappingProxyType(
         "__connect.errors.exception.message": "One sentence, without any text of the record.",
         "stillwatch.reason": f"One of {', '.join(Reason)}.",
     }
+)
+
+_ENFORCEMENT_RULES = (
+    "Delivery is at least once, and in order for each subject only, not among subjects. The topic is kept for 90 days "
+    "and is not compacted, because each decision about a campaign holds only the members it adds: a new gateway reads "
+    "it from its beginning. How a gateway applies decisions is in the description of the schema Decision, in 8 rules."
 )
 
 TOPICS: tuple[Topic, ...] = (
@@ -103,6 +111,7 @@ TOPICS: tuple[Topic, ...] = (
         key="subject_id, as in the value.",
         value=Decision,
         actions=("send",),
+        rules=_ENFORCEMENT_RULES,
     ),
     Topic(
         name="stillwatch.alerts",
@@ -176,6 +185,7 @@ def _channel(topic: Topic) -> Document:
     return {
         "address": topic.name,
         "summary": topic.summary,
+        **({"description": topic.rules} if topic.rules else {}),
         "messages": {topic.word: {"$ref": f"#/components/messages/{topic.word}"}},
         "bindings": {"kafka": {"topic": topic.name, "bindingVersion": KAFKA_BINDING}},
     }

@@ -98,11 +98,14 @@ def decide(  # noqa: PLR0913  a decision has this many independent facts
     policy: Policy,
     model_version: str,
     members: tuple[str, ...] = (),
+    campaign_id: str | None = None,
 ) -> tuple[Enforcement, Decision]:
     """Make the next decision about a subject, and what is in force from then on.
 
     `source` names the input that caused it (stage, partition and offset): the same input gives the same id.
+    `campaign_id` is the campaign to look at from then on, a campaign's own unless another is named.
     """
+    own = subject_id if subject_kind == "campaign" else None
     rung = rung_of(ladder, action)
     sequence = current.sequence + 1
     expires_at_ms = at_ms + rung.expires_hours * HOUR_MS
@@ -110,7 +113,7 @@ def decide(  # noqa: PLR0913  a decision has this many independent facts
         decision_id=decision_id(subject_kind, subject_id, policy.version, source, sequence),
         subject_kind=subject_kind,
         subject_id=subject_id,
-        campaign_id=subject_id if subject_kind == "campaign" else None,
+        campaign_id=own if campaign_id is None else campaign_id,
         members=members,
         action=action,
         limits=limits_of(rung) if action == "throttle" else None,

@@ -26,7 +26,10 @@ class Reason(Struct, frozen=True, gc=False):
 
 
 class Limits(Struct, frozen=True, gc=False):
-    """What a throttled subject may still do: `requests` and `tokens` in each window of `window_ms`."""
+    """What each account of a throttled subject may still do, by itself: `requests` and `tokens` per `window_ms`.
+
+    The windows follow each other without overlap; an account of a throttled campaign does not share them with others.
+    """
 
     requests: Annotated[int, Meta(ge=0)]
     tokens: Annotated[int, Meta(ge=0)]
@@ -36,8 +39,21 @@ class Limits(Struct, frozen=True, gc=False):
 class Decision(Struct, frozen=True, kw_only=True, gc=False):
     """One decision on `stillwatch.enforcement` (key = subject_id).
 
-    A consumer applies the highest `sequence` of a subject, ignores older ones, and lets go at `expires_at_ms`.
-    `members` are the account ids that *this* decision adds to a campaign, not all of them.
+    The rules for a gateway:
+
+    1. Of each subject the decision with the highest `sequence` counts. Drop repeats and older ones: delivery is at
+       least once.
+    2. Do not enforce a decision with `shadow` true, nor the action `observe`; they count for 1 and 3 all the same.
+    3. `members` are the accounts that *this* decision adds. A decision about a campaign applies to the `members` of all
+       its decisions so far. Keep them when it expires: a later decision applies to them again.
+    4. Let go at `expires_at_ms`, or at `release`.
+    5. Where an account is under several decisions, its own or a campaign's, the hardest counts:
+       suspend, challenge, throttle.
+    6. `limits` are for each account by itself, in each window of `window_ms`.
+    7. A release of a campaign whose `campaign_id` differs from `subject_id`: that other campaign, the heir, took it in
+       and names its limited members again. Subjects are not ordered among each other, so hold the release until a
+       decision about the heir names them, but no longer than 60 seconds.
+    8. A new gateway reads the topic from its beginning, where all `members` are; it is kept for 90 days, not compacted.
     """
 
     decision_id: str

@@ -166,7 +166,10 @@ class CampaignsStage:
         output.records.append(Outgoing("alerts", decision, appended_at_ms, key=decision.subject_id))
 
     def _release(self, campaign: Campaign, at_ms: int, source: str, appended_at_ms: int, output: Output) -> None:
-        """Let go of a campaign that another took in; its members are decided about under the other's id."""
+        """Let go of a campaign that another took in; its members are decided about under the other's id.
+
+        The release names its heir as `campaign_id`, so that a gateway can wait for the heir's decision.
+        """
         if campaign.enforcement.sequence == 0:
             return
         ladder = self._policy.campaign
@@ -181,6 +184,7 @@ class CampaignsStage:
             ladder=ladder,
             policy=self._policy,
             model_version=MODEL_VERSION,
+            campaign_id=campaign.merged_into,
         )
         output.records.append(Outgoing("enforcement", decision, appended_at_ms, key=decision.subject_id))
 
