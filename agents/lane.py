@@ -204,6 +204,7 @@ class Lane(Generic[Item]):
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Repeat `work` until Redis and Kafka let it through."""
         wait = FIRST_WAIT_S
+        stood_still = False
         while True:
             try:
                 done = await work()
@@ -213,8 +214,11 @@ class Lane(Generic[Item]):
                 sentence = str(trouble) or type(trouble).__name__
                 logger.warning("%s stands still: %s", self.stage.name, sentence)
                 self._progress.not_ready(sentence)
+                stood_still = True
             else:
                 self._progress.ready()
+                if stood_still:
+                    logger.info("%s goes on.", self.stage.name)
                 return done
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT_S)

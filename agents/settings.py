@@ -12,6 +12,7 @@ from agents.topics import DEFAULT_PREFIX
 KEY_VARIABLE = "STILLWATCH_FINGERPRINT_KEY"
 KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 REDIS_VARIABLE = "REDIS_URL"
+PREFIX_VARIABLE = "STILLWATCH_PREFIX"
 SHORTEST_KEY_BYTES = 16
 LARGEST_NUMBER = 65_535
 
@@ -43,7 +44,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         bootstrap_servers=bootstrap_servers(environment),
         redis_url=_required(environment, REDIS_VARIABLE),
-        prefix=environment.get("STILLWATCH_PREFIX") or DEFAULT_PREFIX,
+        prefix=environment.get(PREFIX_VARIABLE) or DEFAULT_PREFIX,
         group=environment.get("STILLWATCH_GROUP") or "stillwatch",
         health_host=environment.get("STILLWATCH_HEALTH_HOST") or "127.0.0.1",
         health_port=int(_number(environment, "STILLWATCH_HEALTH_PORT", 9464)),

@@ -158,5 +158,9 @@ def partitions_of(bootstrap_servers: str, names: TopicNames) -> int:
     with _admin(bootstrap_servers, "No Kafka answers") as admin:
         found = {it["name"]: len(it["partitions"]) for it in admin.describe_topics([names.requests])}
     if not found.get(names.requests):
-        raise TopicError(f"Kafka at {bootstrap_servers} has no topic {names.requests}: create the topics first.")
+        prefix = names.requests.removesuffix(".requests")
+        raise TopicError(
+            f"Kafka at {bootstrap_servers} has no topic {names.requests}: "
+            f"`stillwatch dev up --prefix {prefix}` creates the topics."
+        )
     return found[names.requests]

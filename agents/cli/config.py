@@ -50,15 +50,18 @@ def config() -> None:
     """Look at how this installation is set up."""
 
 
-@config.command()
+@config.command(context_settings={"allow_extra_args": True})
 @click.option(
     "--policy",
     "path",
     type=click.Path(path_type=Path),
     help=f"The policy to check; without it {USUAL_POLICY} if there is one, else the shipped policy.",
 )
-def check(path: Path | None) -> None:
+@click.pass_context
+def check(context: click.Context, path: Path | None) -> None:
     """Say whether the policy is usable; list every mistake with its line."""
+    if context.args:
+        raise UnusableError(f"A policy is named with an option: stillwatch config check --policy {context.args[0]}.")
     source, policy = read_policy(path)
     on = sum(signal.enabled for signal in policy.signals.values())
     shadow = ", shadow (nothing is enforced)" if policy.shadow else ""

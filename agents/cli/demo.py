@@ -16,7 +16,7 @@ from agents.embedded import ServerError
 from agents.topics import TopicError
 
 
-@click.command()
+@click.command(short_help="Watch a campaign being found, live.")
 @click.option("--scale", type=click.FloatRange(0.01, 10), default=1.0, hidden=True, help="Multiplies the accounts.")
 def demo(scale: float) -> None:
     """Find a campaign in simulated traffic, on a real Kafka and a real Redis, while you watch.

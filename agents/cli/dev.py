@@ -7,8 +7,8 @@ import click
 
 from agents.cli.failing import UnusableError
 from agents.embedded import ServerError, servers
-from agents.settings import KEY_VARIABLE, SettingsError, kept_key
-from agents.topics import DEFAULT_PARTITIONS, TopicError, create_topics
+from agents.settings import KEY_VARIABLE, PREFIX_VARIABLE, SettingsError, kept_key
+from agents.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX, TopicError, create_topics
 
 FOLDER = click.option(
     "--folder",
@@ -28,25 +28,28 @@ def dev() -> None:
 @FOLDER
 @click.option("--partitions", type=click.IntRange(1, 1024), default=DEFAULT_PARTITIONS, show_default=True)
 @click.option("--brokers", type=click.IntRange(1, 3), default=1, show_default=True)
-def up(folder: Path, partitions: int, brokers: int) -> None:
+@click.option("--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics.")
+def up(folder: Path, partitions: int, brokers: int, prefix: str) -> None:
     """Start Kafka and Redis, create the topics, and say where they are."""
     try:
         running = servers.up(folder, brokers=brokers)
         # A Kafka that was given is someone else's: it has its own idea of how many copies it keeps, at least one.
-        create_topics(running.bootstrap_servers, partitions=partitions, replication=brokers)
+        create_topics(running.bootstrap_servers, partitions=partitions, replication=brokers, prefix=prefix)
         key = kept_key(folder)
     except (ServerError, TopicError, SettingsError) as error:
         raise UnusableError(str(error)) from error
-    if not os.environ.get(servers.KAFKA_VARIABLE):
+    if os.environ.get(servers.KAFKA_VARIABLE) != running.bootstrap_servers:
         click.echo(f"export {servers.KAFKA_VARIABLE}={running.bootstrap_servers}")
-    if not os.environ.get(servers.REDIS_VARIABLE):
+    if os.environ.get(servers.REDIS_VARIABLE) != running.redis_url:
         click.echo(f"export {servers.REDIS_VARIABLE}={running.redis_url}")
+    if (os.environ.get(PREFIX_VARIABLE) or DEFAULT_PREFIX) != prefix:
+        click.echo(f"export {PREFIX_VARIABLE}={prefix}")
     if not os.environ.get(KEY_VARIABLE):
         click.echo(f"export {KEY_VARIABLE}={key}")
     click.echo(f"# Logs are in {running.logs}; `stillwatch dev down` stops both and keeps their data.")
 
 
-@dev.command()
+@dev.command(short_help="Say what runs and whether it answers.")
 @FOLDER
 def status(folder: Path) -> None:
     """Say what runs and whether it answers; exit code 1 when something does not."""

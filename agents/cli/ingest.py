@@ -9,16 +9,16 @@ from agents.cli.failing import UnusableError
 from agents.cli.rows import events_of, reading, report_bad
 from agents.ingest import Ingest, IngestError
 from agents.records import UnreadableError
-from agents.settings import SettingsError, bootstrap_servers, fingerprint_key
+from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers, fingerprint_key
 from agents.topics import DEFAULT_PREFIX, TopicNames
 from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 
 
-@click.command()
+@click.command(short_help="Fingerprint records, produce them to Kafka.")
 @click.argument("records")
 @click.option("--rejects", type=click.Path(path_type=Path), help="Where rows that are no records go, as they were.")
-@click.option("--prefix", default=DEFAULT_PREFIX, show_default=True, envvar="STILLWATCH_PREFIX", help="Of the topics.")
+@click.option("--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics.")
 def ingest(records: str, rejects: Path | None, prefix: str) -> None:
     """Fingerprint RECORDS (JSON Lines, .gz or - for standard input) and produce them to Kafka.
 

@@ -24,7 +24,7 @@ REPLAY_KEY = b"stillwatch replay, no secret"
 """Keys the hashes where the environment names no key: a replay stays on this machine, and must be repeatable."""
 
 
-@click.command()
+@click.command(short_help="Turn records into decisions, with no server.")
 @click.argument("records")
 @click.option(
     "--decisions",

@@ -1,6 +1,7 @@
 """`stillwatch run`: the worker."""
 
 import asyncio
+import errno
 import gc
 import logging
 import sys
@@ -18,13 +19,15 @@ from agents.worker import AGENTS, Worker
 from streams.policy import Policy
 
 
-@click.command()
+@click.command(short_help="Run the worker until SIGTERM or Ctrl-C.")
 @click.option("--agents", "names", default=",".join(AGENTS), show_default=True, help="Which agents, with commas.")
 @click.option("--policy", "policy_path", type=click.Path(path_type=Path), help="Instead of deploy/policy.toml.")
 def run(names: str, policy_path: Path | None) -> None:
     """Read request events, keep windows, emit decisions, until SIGTERM or Ctrl-C.
 
     Needs KAFKA_BOOTSTRAP_SERVERS and REDIS_URL. Run as many as there are partitions; each takes its share.
+    Metrics and health answer on port 9464: a second worker on the same machine needs a port of its own, which
+    STILLWATCH_HEALTH_PORT sets (0 takes a free one).
     """
     agents = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     strangers = [name for name in agents if name not in AGENTS]
@@ -32,7 +35,8 @@ def run(names: str, policy_path: Path | None) -> None:
         raise UnusableError(f"--agents takes {', '.join(AGENTS)}; not {', '.join(strangers) or 'nothing'}.")
     source, policy = read_policy(policy_path)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    for noisy in ("aiokafka", "faust", "mode"):
+    # Our transport is a Faust service: what it says below a warning is Faust's, stacks of all agents among it.
+    for noisy in ("aiokafka", "faust", "mode", "agents.transport"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     try:
         settings = read_settings()
@@ -52,4 +56,12 @@ def run(names: str, policy_path: Path | None) -> None:
 
 async def _work(settings: Settings, policy: Policy, partitions: int, agents: tuple[str, ...]) -> None:
     """Make the worker inside its loop, where its locks and sockets belong."""
-    await Worker(settings, policy, partitions=partitions, agents=agents).run()
+    try:
+        await Worker(settings, policy, partitions=partitions, agents=agents).run()
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise UnusableError(
+            f"Metrics and health cannot be on {settings.health_host}:{settings.health_port}, which is in use: "
+            "STILLWATCH_HEALTH_PORT sets the port (0 takes a free one)"
+        ) from error

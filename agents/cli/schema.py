@@ -7,7 +7,7 @@ import click
 from agents.schema import documents
 
 
-@click.command()
+@click.command(short_help="Write or check the published schemas.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path),

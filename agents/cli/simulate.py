@@ -16,7 +16,7 @@ from streams.scenarios import SCENARIOS, Truth, describe, simulate_labelled
 LARGEST_SCALE = 100_000.0
 
 
-@click.command()
+@click.command(short_help="Write the records of a simulated day.")
 @click.argument("scenarios", nargs=-1, metavar="SCENARIO...")
 @click.option("--out", metavar="RECORDS", help="Request records as JSON Lines; gzip if it ends in .gz; - for stdout.")
 @click.option("--truth", metavar="TRUTH", help="What each account really is, as JSON Lines; the same endings.")

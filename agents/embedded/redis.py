@@ -50,7 +50,7 @@ def ping(address: str) -> str | None:
         ) as client:
             client.ping()
     except (redis.RedisError, ValueError) as error:
-        return str(error)
+        return str(error).rstrip(".")
     return None
 
 

@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Never
 from urllib.parse import urlsplit
 
+import msgspec
 from msgspec import Struct
 
 from agents.embedded import ServerError, kafka, processes, redis
@@ -20,6 +21,7 @@ DEFAULT_FOLDER = Path(".stillwatch")
 KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 REDIS_VARIABLE = "REDIS_URL"
 STOP_SECONDS = 15.0
+ADDRESSES = "addresses.json"
 
 
 class Servers(Struct, frozen=True):
@@ -49,15 +51,18 @@ def up(folder: Path = DEFAULT_FOLDER, *, brokers: int = 1) -> Servers:
 
     Data, settings, logs and process records live in `folder`. A server that died or was killed is started again on
     its old data. KAFKA_BOOTSTRAP_SERVERS and REDIS_URL name servers to use instead: nothing is started in their place.
+    Where they hold what the last call for this folder returned (its `export` lines), they name nobody else's servers.
     Raises `ServerError`, in one sentence, when a server cannot be had; what this call started is stopped again then.
     """
     with _alone(folder) as here:
         before = _running(here)
         try:
-            return _up(here, before, brokers)
+            found = _up(here, before, brokers)
+            _remember(here, found)
         except BaseException:
             processes.stop([it for it in _running(here) if it not in before], patience_seconds=STOP_SECONDS)
             raise
+        return found
 
 
 def status(folder: Path = DEFAULT_FOLDER) -> tuple[ServerStatus, ...]:
@@ -100,7 +105,7 @@ def running(folder: Path = DEFAULT_FOLDER, *, brokers: int = 1) -> Iterator[Serv
 
 
 def _up(here: Path, before: tuple[ServerProcess, ...], brokers: int) -> Servers:
-    given_kafka, given_redis = os.environ.get(KAFKA_VARIABLE), os.environ.get(REDIS_VARIABLE)
+    given_kafka, given_redis = _given(here, KAFKA_VARIABLE), _given(here, REDIS_VARIABLE)
     _check_given(given_kafka, given_redis)
     brokers_up = tuple(it for it in before if it.name != redis.NAME)
     redis_up = tuple(it for it in before if it.name == redis.NAME)
@@ -114,6 +119,29 @@ def _up(here: Path, before: tuple[ServerProcess, ...], brokers: int) -> Servers:
         (*brokers_up, *redis_up),
         here / "logs",
     )
+
+
+def _given(here: Path, variable: str) -> str | None:
+    """The address that the environment names, unless this folder handed it out: that is where our own server was."""
+    address = os.environ.get(variable)
+    return None if address == _handed_out(here).get(variable) else address
+
+
+def _handed_out(here: Path) -> dict[str, str]:
+    """By variable, where the servers of this folder were last started; empty where none ever was."""
+    with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
+        return msgspec.json.decode((here / ADDRESSES).read_bytes(), type=dict[str, str])
+    return {}
+
+
+def _remember(here: Path, found: Servers) -> None:
+    """Keep where our own servers are; down leaves it, because the shell that ran `up` keeps its variables as well."""
+    ours = {
+        variable: address
+        for variable, address in ((KAFKA_VARIABLE, found.bootstrap_servers), (REDIS_VARIABLE, found.redis_url))
+        if not _given(here, variable)
+    }
+    (here / ADDRESSES).write_bytes(msgspec.json.encode(_handed_out(here) | ours))
 
 
 def _check_given(given_kafka: str | None, given_redis: str | None) -> None:
@@ -130,8 +158,9 @@ def _running(here: Path) -> tuple[ServerProcess, ...]:
 
 def _kafka_status(here: Path) -> ServerStatus:
     own = tuple(it for it in processes.recorded(here) if it.name != redis.NAME)
-    servers = os.environ.get(KAFKA_VARIABLE) or kafka.bootstrap_servers(own)
-    whose = f"given by {KAFKA_VARIABLE}" if os.environ.get(KAFKA_VARIABLE) else _pids(own)
+    given = _given(here, KAFKA_VARIABLE)
+    servers = given or kafka.bootstrap_servers(own)
+    whose = f"given by {KAFKA_VARIABLE}" if given else _pids(own)
     if not servers:
         return ServerStatus("kafka", healthy=False, sentence="Kafka is not running.")
     if answering := kafka.count_brokers(servers):
@@ -143,7 +172,7 @@ def _kafka_status(here: Path) -> ServerStatus:
 
 def _redis_status(here: Path) -> ServerStatus:
     own = tuple(it for it in processes.recorded(here) if it.name == redis.NAME)
-    given = os.environ.get(REDIS_VARIABLE)
+    given = _given(here, REDIS_VARIABLE)
     if not given and not own:
         return ServerStatus("redis", healthy=False, sentence="Redis is not running.")
     address, whose = (given, f"given by {REDIS_VARIABLE}") if given else (redis.url(own[0]), _pids(own))
