@@ -74,10 +74,10 @@ class Child:
 
 
 class Worker(Child):
-    """`stillwatch run`, all agents."""
+    """`stillwatch run`, all agents. It ends when its standard input does: with this process, even by SIGKILL."""
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
-        super().__init__("worker", (*ALONE, "-c", "from agents.cli import main; main()", "run"), environment, log)
+        super().__init__("worker", (*ALONE, "-m", "agents.demo.worker", "run"), environment, log)
 
 
 class Feed(Child):

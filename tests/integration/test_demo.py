@@ -31,11 +31,17 @@ def place(tmp_path: Path) -> Iterator[Path]:
 def left_in(folder: Path) -> list[psutil.Process]:
     """The processes that work in `folder`: everything a demonstration starts does."""
     found = []
-    for process in psutil.process_iter(["cwd"]):
+    for process in psutil.process_iter(["cwd", "cmdline"]):
         cwd = process.info["cwd"]
         if cwd and Path(cwd).is_relative_to(folder):
             found.append(process)
     return found
+
+
+def children_in(folder: Path) -> list[psutil.Process]:
+    """The worker and the feed of a demonstration in `folder`."""
+    modules = {"agents.demo.worker", "agents.demo.feed"}
+    return [process for process in left_in(folder) if modules & {*(process.info["cmdline"] or ())}]
 
 
 def started(folder: Path, **given: str) -> "subprocess.Popen[str]":
@@ -92,6 +98,21 @@ def test_a_signal_while_kafka_starts_leaves_no_process_behind(place: Path) -> No
     demo.send_signal(signal.SIGINT)
 
     assert demo.wait(PATIENCE_SECONDS) == 130
+    assert left_in(place) == []
+
+
+def test_after_sigkill_the_worker_and_the_feed_end_and_the_next_demonstration_removes_the_servers(place: Path) -> None:
+    killed = started(place)
+    read_until(killed, " events, ")
+    assert len(children_in(place)) == 2
+    killed.kill()
+    killed.wait()
+    assert wait_until(lambda: not children_in(place), seconds=30)
+
+    following = started(place)
+    read_until(following, "Kafka is at")
+    following.send_signal(signal.SIGTERM)
+    assert following.wait(PATIENCE_SECONDS) == 143
     assert left_in(place) == []
 
 
