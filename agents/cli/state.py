@@ -10,12 +10,12 @@ from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
 from agents.routing import key_partition
 from agents.settings import Settings, SettingsError, read_settings
-from agents.store import Place, StoreError
+from agents.store import Place, Store, StoreError
 from agents.store.redis import RedisStore
 from agents.topics import TopicError, TopicNames, partitions_of
 from streams.accounts import AccountState, Enforcement
 from streams.accounts import view_of as account_view
-from streams.campaigns import Campaign
+from streams.campaigns import Campaign, Pointer
 from streams.events import CAPABILITIES
 from streams.links import LINK_KINDS, LinkKind, link_partition
 from streams.networks import NetworkState
@@ -25,10 +25,14 @@ from streams.windows import Windows
 
 Rows = list[tuple[str, str]]
 
+MEMBERS_SHOWN = 20
+LINKS_SHOWN = 5
 
-@click.command()
+
+@click.command(short_help="Print what is known of an account or link.")
 @click.argument("subject")
-def state(subject: str) -> None:
+@click.option("--all", "everything", is_flag=True, help="Every member of a campaign, not the first 20.")
+def state(subject: str, *, everything: bool) -> None:
     """Print the state of SUBJECT: an account id, a link as KIND:VALUE (network, asn, payment, template, tls), or c-...
 
     Reads Redis; needs REDIS_URL and KAFKA_BOOTSTRAP_SERVERS. Exit code 1 if nothing is known.
@@ -36,10 +40,11 @@ def state(subject: str) -> None:
     try:
         settings = read_settings()
         partitions = partitions_of(settings.bootstrap_servers, TopicNames.under(settings.prefix))
-        rows = asyncio.run(_rows(subject, settings, partitions))
+        rows = asyncio.run(_rows(subject, settings, partitions, everything=everything))
     except (SettingsError, TopicError, StoreError) as error:
         raise UnusableError(str(error)) from error
     if rows is None:
+        _check_kind(subject)
         click.echo(f"Nothing is known of {subject}.", err=True)
         raise click.exceptions.Exit(1)
     width = max(len(name) for name, _ in rows)
@@ -47,7 +52,17 @@ def state(subject: str) -> None:
         click.echo(f"{name:<{width}}  {text}")
 
 
-async def _rows(subject: str, settings: Settings, partitions: int) -> Rows | None:
+def _check_kind(subject: str) -> None:
+    """Raise `UnusableError` for a link that there cannot be; only after no account was found that is called so."""
+    kind, colon, value = subject.partition(":")
+    if colon and not (kind in LINK_KINDS and value):
+        raise UnusableError(
+            f"Nothing is known of an account {subject}, and a link is KIND:VALUE with one of "
+            f"{', '.join(LINK_KINDS)} for KIND"
+        )
+
+
+async def _rows(subject: str, settings: Settings, partitions: int, *, everything: bool) -> Rows | None:
     store = RedisStore(settings.redis_url, prefix=settings.prefix)
     try:
         kind, _, value = subject.partition(":")
@@ -57,13 +72,13 @@ async def _rows(subject: str, settings: Settings, partitions: int) -> Rows | Non
         if subject.startswith("c-"):
             campaign = await _campaign(store, subject)
             if campaign is not None:
-                return campaign
+                return _campaign_rows(campaign, members_shown=len(campaign.members) if everything else MEMBERS_SHOWN)
         return await _account(store, subject, partitions)
     finally:
         await store.close()
 
 
-async def _account(store: RedisStore, account_id: str, partitions: int) -> Rows | None:
+async def _account(store: Store, account_id: str, partitions: int) -> Rows | None:
     _, policy = read_policy(None)
     stage = ObserveStage(policy, partitions, partitions)
     place = Place(stage.name, key_partition(account_id, partitions))
@@ -74,6 +89,7 @@ async def _account(store: RedisStore, account_id: str, partitions: int) -> Rows 
     if not isinstance(account, AccountState):
         raise TypeError(account)
     view = account_view(account, account.last_ms)
+    campaign = await _campaign_of(store, account_id)
     return [
         ("account", account_id),
         ("plan", f"{account.plan or 'unknown'}, {account.plan_daily_tokens or 'unknown'} tokens a day"),
@@ -89,10 +105,11 @@ async def _account(store: RedisStore, account_id: str, partitions: int) -> Rows 
         ("anomaly", _strangeness(account.p_value)),
         ("late events", str(account.late)),
         ("enforcement", _enforcement(account.enforcement)),
+        *([] if campaign is None else [("campaign", _membership(account_id, campaign))]),
     ]
 
 
-async def _link(store: RedisStore, kind: LinkKind, value: str, partitions: int) -> Rows | None:
+async def _link(store: Store, kind: LinkKind, value: str, partitions: int) -> Rows | None:
     _, policy = read_policy(None)
     stage = NetworksStage(policy)
     place = Place(stage.name, link_partition(kind, value, partitions))
@@ -117,7 +134,21 @@ async def _link(store: RedisStore, kind: LinkKind, value: str, partitions: int) 
     ]
 
 
-async def _campaign(store: RedisStore, campaign_id: str) -> Rows | None:
+async def _campaign_of(store: Store, account_id: str) -> Campaign | None:
+    """The campaign that an account is a member of today: the last of those that took in the one it joined."""
+    _, policy = read_policy(None)
+    stage = CampaignsStage(policy)
+    found = await _read(store, Place(stage.name, 0), f"member:{account_id}")
+    pointer = Pointer() if found is None else stage.decode("member:", found)
+    if not isinstance(pointer, Pointer):
+        raise TypeError(pointer)
+    campaign_id, campaign = pointer.campaign_id, None
+    while campaign_id is not None and (campaign := await _campaign(store, campaign_id)) is not None:
+        campaign_id = campaign.merged_into
+    return campaign
+
+
+async def _campaign(store: Store, campaign_id: str) -> Campaign | None:
     _, policy = read_policy(None)
     stage = CampaignsStage(policy)
     found = await _read(store, Place(stage.name, 0), f"campaign:{campaign_id}")
@@ -126,18 +157,29 @@ async def _campaign(store: RedisStore, campaign_id: str) -> Rows | None:
     campaign = stage.decode("campaign:", found)
     if not isinstance(campaign, Campaign):
         raise TypeError(campaign)
+    return campaign
+
+
+def _campaign_rows(campaign: Campaign, *, members_shown: int) -> Rows:
+    """What to print of a campaign, with so many of its members, those first that came first."""
     if campaign.merged_into is not None:
-        return [("campaign", f"{campaign_id} is part of {campaign.merged_into} now")]
+        return [("campaign", f"{campaign.campaign_id} is part of {campaign.merged_into} now")]
+    links = sorted(campaign.links.items(), key=lambda pair: -pair[1].members)
+    more_links = [f"and {len(links) - LINKS_SHOWN} more"] if len(links) > LINKS_SHOWN else []
+    members = sorted(campaign.members, key=lambda member: (campaign.members[member], member))
+    left = len(members) - members_shown
     return [
-        ("campaign", f"{campaign_id} since {_time(campaign.created_ms)}"),
+        ("campaign", f"{campaign.campaign_id} since {_time(campaign.created_ms)}"),
         ("accounts", f"{len(campaign.members)}, {len(campaign.undecided)} of them not yet decided about"),
-        ("links", ", ".join(f"{name} ({link.members})" for name, link in campaign.links.items())),
+        ("links", ", ".join([*(f"{name} ({link.members})" for name, link in links[:LINKS_SHOWN]), *more_links])),
         *(("because", reason.sentence) for reason in campaign.reasons),
         ("enforcement", _enforcement(campaign.enforcement)),
+        *(("member", member) for member in members[:members_shown]),
+        *([("", f"and {left} more; --all lists them")] if left > 0 else []),
     ]
 
 
-async def _read(store: RedisStore, place: Place, key: str) -> bytes | None:
+async def _read(store: Store, place: Place, key: str) -> bytes | None:
     return (await store.load(place, (key,))).values[0]
 
 
@@ -165,6 +207,12 @@ def _enforcement(enforcement: Enforcement) -> str:
     shadow = ", shadow" if enforcement.shadow else ""
     until = _time(enforcement.expires_at_ms)
     return f"{enforcement.action} until {until} (sequence {enforcement.sequence}{shadow})"
+
+
+def _membership(account_id: str, campaign: Campaign) -> str:
+    """How its campaign stands to an account: what is decided about the campaign is not yet about one that just came."""
+    decided = "not yet decided about" if account_id in campaign.undecided else _enforcement(campaign.enforcement)
+    return f"{campaign.campaign_id}: {decided}"
 
 
 def _strangeness(p_value: float | None) -> str:
