@@ -15,8 +15,9 @@ from typing import Final, Self
 import redis
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.text import Text
 
 from agents.demo import view
 from agents.demo.children import Feed, Worker
@@ -106,9 +107,9 @@ def demonstrate(console: Console, *, program: str, scale: float) -> bool:
             finally:
                 _tidy(found, prefix)
         console.print(_verdict(last))
-        console.print(view.summary(last))
+        _say(console, view.summary(last))
         console.print(f"Logs are in {_near(found.logs)}.\n", soft_wrap=True)
-        console.print(view.what_next(program))
+        _say(console, view.what_next(program))
         return is_caught(last)
 
 
@@ -165,7 +166,7 @@ class _Screen:
 
     def show(self, snapshot: Snapshot, *, last: bool = False) -> None:
         if self._live is not None:
-            self._live.update(view.panel(snapshot, self._console.height), refresh=True)
+            self._live.update(view.panel(snapshot, self._console.height, self._console.width), refresh=True)
         elif last or time.monotonic() - self._said >= SAY_EVERY_S:
             self._said = time.monotonic()
             self._console.print(view.line(snapshot), soft_wrap=True)
@@ -224,6 +225,16 @@ def _verdict(last: Snapshot) -> str:
     if not (last.all_fed and last.work.events >= last.fed):
         return f"Not reached in {DEADLINE_S:.0f} seconds: {last.work.events:,} of {last.fed:,} events fed were taken."
     return f"Everything was taken, but fewer than {CAUGHT_SHARE:.0%} of the campaign's accounts were limited."
+
+
+def _say(console: Console, words: RenderableType) -> None:
+    """Print a table; without a terminal its rows are not padded with spaces."""
+    if console.is_terminal:
+        console.print(words)
+        return
+    with console.capture() as captured:
+        console.print(words)
+    console.print(Text("\n".join(row.rstrip() for row in captured.get().splitlines())), soft_wrap=True)
 
 
 def _near(path: Path) -> Path:

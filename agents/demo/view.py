@@ -20,31 +20,28 @@ WIDTH: Final = 78
 FRAME_ROWS: Final = 14
 """Rows of the panel without the reasons of a campaign."""
 
+NARROW_FRAME_ROWS: Final = 20
+"""The same below its full width: two facts are moved to rows of their own, and four rows do not fit one line."""
+
 ROWS_A_REASON: Final = 2
 STYLES: Final = {"observe": "cyan", "throttle": "yellow", "challenge": "yellow", "suspend": "red", "release": "green"}
 
 
-def panel(snapshot: Snapshot, rows: int = 24) -> RenderableType:
-    """The live view, 78 columns wide and fewer than `rows` high."""
+def panel(snapshot: Snapshot, rows: int = 24, columns: int = WIDTH) -> RenderableType:
+    """The live view, 78 columns wide and fewer than `rows` high; on fewer `columns` narrower, with a row per fact."""
     work = snapshot.work
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="dim", width=10)
-    facts.add_column(width=30)
-    facts.add_column(style="dim", width=12)
-    facts.add_column()
-    facts.add_row("events", f"{work.events:,}, {snapshot.events_per_s:,.0f} a second", "lag", f"{work.lag:,}")
-    facts.add_row("alerts", f"{snapshot.alerts:,} to on-call", "dead letters", f"{work.dead_letters:,}")
     rest = Table.grid(padding=(0, 2))
-    rest.add_column(style="dim", width=10)
+    rest.add_column(style="dim", width=10 if columns >= WIDTH else 12)
     rest.add_row("watching", f"{work.accounts:,} accounts, {work.links:,} networks, payments, templates")
     rest.add_row("decisions", _decisions(snapshot))
+    frame_rows = FRAME_ROWS if columns >= WIDTH else NARROW_FRAME_ROWS
     body = Group(
         _clock(snapshot),
         Text(),
-        facts,
+        _facts(snapshot, columns),
         rest,
         Text(),
-        *_campaign(snapshot, max(1, (rows - 1 - FRAME_ROWS) // ROWS_A_REASON)),
+        *_campaign(snapshot, max(1, (rows - 1 - frame_rows) // ROWS_A_REASON)),
         Text(),
         _truth(snapshot.score),
     )
@@ -79,12 +76,35 @@ def what_next(program: str) -> RenderableType:
     table.add_column(no_wrap=True)
     table.add_column(style="dim")
     table.add_row("Next", "")
-    table.add_row(f"  {program} dev up", "a Kafka and a Redis of yours")
-    table.add_row(f"  {program} run", "the worker")
+    table.add_row(f'  eval "$({program} dev up)"', "a Kafka and a Redis of yours")
+    table.add_row(f"  {program} run &", "the worker")
     table.add_row(f"  {program} ingest LOG", "your own requests, to Kafka")
     table.add_row(f"  {program} state ACCOUNT", "what is known of an account")
     table.add_row(f"  {program} replay LOG --decisions OUT", "the same without servers")
     table.add_row("  README.md", "what a LOG looks like")
+    return table
+
+
+def _facts(snapshot: Snapshot, columns: int) -> RenderableType:
+    """What was taken and what waits: two facts a row, or one where two would not fit."""
+    work = snapshot.work
+    facts = (
+        ("events", f"{work.events:,}, {snapshot.events_per_s:,.0f} a second"),
+        ("lag", f"{work.lag:,}"),
+        ("alerts", f"{snapshot.alerts:,} to on-call"),
+        ("dead letters", f"{work.dead_letters:,}"),
+    )
+    table = Table.grid(padding=(0, 2))
+    if columns < WIDTH:
+        table.add_column(style="dim", width=12)
+        for fact in facts:
+            table.add_row(*fact)
+        return table
+    table.add_column(style="dim", width=10)
+    table.add_column(width=30)
+    table.add_column(style="dim", width=12)
+    table.add_row(*facts[0], *facts[1])
+    table.add_row(*facts[2], *facts[3])
     return table
 
 
@@ -153,6 +173,7 @@ def _found(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     caught, leaked = _share(score.caught, score.campaign_accounts), _share(score.passed, score.exchanges)
     yield "caught", f"{score.caught:,} of the campaign's {score.campaign_accounts:,} accounts ({caught})"
     yield "leaked", f"{score.passed:,} of its {score.exchanges:,} exchanges, before their account's limit ({leaked})"
+    yield "", "(there is no target yet: detecting sooner is later work)"
     yield "harm", f"{score.innocents_limited:,} of {score.innocents:,} innocent accounts wrongly limited"
     yield "", f"{score.look_alikes - score.look_alikes_limited:,} of {score.look_alikes:,} look-alikes unharmed"
 
@@ -164,6 +185,7 @@ def _speed(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     yield "traffic", f"{work.events:,} events, up to {_when(snapshot.event_ms)} of the simulated day"
     yield "speed", f"{mean:,.0f} events a second, over {snapshot.working_s:,.0f} s"
     yield "latency", f"p50 {p50}, p99 {p99}, from append to decision"
+    yield "", "(a day in minutes, hundreds of times real time, floods the log)"
     yield "dead letters", f"{work.dead_letters:,}"
 
 

@@ -88,11 +88,13 @@ because       10 active accounts are paid from one payment instrument
               50%).
 caught        199 of the campaign's 200 accounts (99.5%)
 leaked        2,825 of its 31,090 exchanges, before their account's limit (9.1%)
+              (there is no target yet: detecting sooner is later work)
 harm          0 of 5,102 innocent accounts wrongly limited
               317 of 317 look-alikes unharmed
 traffic       98,112 events, up to Mon 14:10 of the simulated day
 speed         1,924 events a second, over 51 s
 latency       p50 <= 0.5 s, p99 <= 2.5 s, from append to decision
+              (a day in minutes, hundreds of times real time, floods the log)
 dead letters  0"""
 
 
@@ -128,6 +130,20 @@ def test_on_a_small_terminal_reasons_are_counted_where_they_do_not_fit() -> None
     assert len(text.splitlines()) < 20
 
 
+def test_on_a_narrow_terminal_every_fact_has_a_row_and_keeps_its_value() -> None:
+    rows = shown(view.panel(IN_THE_MIDDLE, 24, 60), 60).splitlines()
+
+    assert {len(row) for row in rows} == {60}
+    assert len(rows) < 24
+    facts = [row.strip("│ ") for row in rows[3:7]]
+    assert facts == [
+        "events        98,112, 2,104 a second",
+        "lag           2,310",
+        "alerts        28 to on-call",
+        "dead letters  0",
+    ]
+
+
 def test_before_anything_happens_there_is_no_campaign_and_no_time() -> None:
     text = shown(view.panel(AT_THE_START))
 
@@ -148,5 +164,5 @@ def test_a_summary_without_a_campaign_says_that_none_was_found() -> None:
 def test_what_to_do_next_fits_80_columns_and_names_the_program_as_it_was_called() -> None:
     text = shown(view.what_next(".venv/bin/stillwatch"))
 
-    assert "  .venv/bin/stillwatch dev up " in text
+    assert '  eval "$(.venv/bin/stillwatch dev up)" ' in text
     assert max(map(len, text.splitlines())) <= 80
