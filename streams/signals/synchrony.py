@@ -1,7 +1,8 @@
 """Its accounts are active in the same hours: {observed:.0%} together (suspicious from {baseline:.0%}).
 
-For a random active hour of a random account, the share of the others that are active in it too, over at least eight
-hours of the last 24. Known evasions: give accounts shifts. Innocent: office hours of one time zone, which are shorter.
+For a random active hour of a random account, the share of the others that are active in it too, where the link was
+active in at least 18 of the last 24 hours: what is busy at the same time by day is an office, what is busy at the same
+time round the clock is a scheduler. Known evasions: give accounts shifts, or a night.
 """
 
 from streams.decisions import Family
@@ -9,11 +10,11 @@ from streams.networks import TYPICAL, NetworkView
 
 FAMILY: Family = "rhythm"
 FEWEST_ACCOUNTS = 5
-FEWEST_HOURS = 8
+FEWEST_HOURS = 18
 
 
 def value(view: NetworkView) -> float | None:
-    """The synchrony of the ripe accounts, where there are at least 5 and the link was active in 8 hours."""
+    """The synchrony of the ripe accounts, where there are at least 5 and the link was active in 18 hours."""
     if view.ripe_accounts < FEWEST_ACCOUNTS or view.active_hours < FEWEST_HOURS:
         return None
     return view.synchrony
@@ -21,7 +22,7 @@ def value(view: NetworkView) -> float | None:
 
 FIRES = (TYPICAL._replace(ripe_accounts=60, active_hours=20, synchrony=0.9),)
 QUIET = (
-    TYPICAL._replace(ripe_accounts=40, active_hours=2, synchrony=1.0),
+    TYPICAL._replace(ripe_accounts=40, active_hours=12, synchrony=1.0),
     TYPICAL._replace(ripe_accounts=60, active_hours=20, synchrony=0.2),
     TYPICAL._replace(ripe_accounts=2, active_hours=20, synchrony=1.0),
 )
