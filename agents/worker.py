@@ -7,7 +7,7 @@ import signal
 import tempfile
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -136,6 +136,7 @@ class Worker:
 
     async def _assigned(self, _app: object, assigned: set[TP], **_: object) -> None:
         self.progress.assigned(assigned)
+        logger.info("assigned: %s", _listed(assigned, self._settings.prefix) or "nothing, standing by")
 
     async def _revoked(self, _app: object, revoked: set[TP], **_: object) -> None:
         self.progress.revoked(revoked)
@@ -222,6 +223,20 @@ def _end_anyway(seconds: float) -> None:
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
+
+
+def _listed(partitions: Iterable[TP], prefix: str) -> str:
+    """Partitions for a person to read: `findings 0, requests 0-3, requests 6`, without the prefix of their topics."""
+    runs: list[tuple[str, int, int]] = []
+    for topic, number in sorted(partitions):
+        if runs and runs[-1][0] == topic and runs[-1][2] == number - 1:
+            runs[-1] = (topic, runs[-1][1], number)
+        else:
+            runs.append((topic, number, number))
+    return ", ".join(
+        f"{topic.removeprefix(f'{prefix}.')} {first}" + (f"-{last}" if last > first else "")
+        for topic, first, last in runs
+    )
 
 
 def _must_not_end(task: asyncio.Task[None]) -> None:

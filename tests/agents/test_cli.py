@@ -51,6 +51,7 @@ def started(*arguments: str) -> subprocess.Popen[bytes]:
         (("simulate", "relais", "--out", "-"), "There is no scenario 'relais'"),
         (("dev", "up", "--brokers", "9"), "'--brokers': 9 is not in the range"),
         (("config", "check", "--policy", "absent.toml"), "absent.toml: cannot be read: No such file or directory"),
+        (("config", "check", "mine.toml"), "with an option: stillwatch config check --policy mine.toml"),
         (("run", "--agents", "observe,guess"), "not guess"),
         (("run",), "KAFKA_BOOTSTRAP_SERVERS is not set"),
         (("state", "acct-1"), "KAFKA_BOOTSTRAP_SERVERS is not set"),
@@ -72,6 +73,12 @@ def test_a_group_alone_says_what_it_can_do(stillwatch: Callable[..., Outcome], g
     assert (code, out) == (2, "")
     assert "Usage:" in err
     assert "Commands:" in err
+
+
+@pytest.mark.parametrize("group", [(), ("dev",), ("config",)], ids=str)
+def test_no_summary_of_a_command_is_cut_short(stillwatch: Callable[..., Outcome], group: tuple[str, ...]) -> None:
+    _, out, _ = stillwatch(*group, "--help")
+    assert "..." not in out.partition("Commands:")[2]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -21,6 +21,7 @@ from agents.cli.dev import dev
 from agents.embedded import ServerError, kafka, processes, redis, servers
 from agents.embedded.servers import Servers
 from agents.topics import (
+    DEFAULT_PARTITIONS,
     FINDINGS,
     FRAME_BYTES,
     LINKS,
@@ -29,6 +30,7 @@ from agents.topics import (
     TopicError,
     TopicNames,
     create_topics,
+    partitions_of,
 )
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -213,6 +215,21 @@ def test_the_command_prints_what_to_export_and_says_what_runs(folder: Path) -> N
     assert command("down", "--folder", str(folder)).output == "Stopped kafka-1, redis.\n"
     assert command("down", "--folder", str(folder)).output == "Nothing was running.\n"
     assert command("status", "--folder", str(folder)).exit_code == 1
+
+
+def test_a_shell_that_names_our_servers_can_take_them_down_and_up_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = servers.up(folder)
+    monkeypatch.setenv(servers.KAFKA_VARIABLE, before.bootstrap_servers)
+    monkeypatch.setenv(servers.REDIS_VARIABLE, before.redis_url)
+    assert servers.up(folder) == before
+    assert command("down", "--folder", str(folder)).output == "Stopped kafka-1, redis.\n"
+    assert command("status", "--folder", str(folder)).output == "Kafka is not running.\nRedis is not running.\n"
+    up = command("up", "--folder", str(folder), "--prefix", "of-my-own")
+    assert up.exit_code == 0, up.output
+    assert "export STILLWATCH_PREFIX=of-my-own\n" in up.output
+    assert partitions_of(servers.up(folder).bootstrap_servers, TopicNames.under("of-my-own")) == DEFAULT_PARTITIONS
 
 
 def test_a_broker_that_dies_at_start_is_one_sentence_that_names_its_log(tmp_path: Path) -> None:

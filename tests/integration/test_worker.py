@@ -181,7 +181,7 @@ def test_state_of_what_nobody_saw_is_one_sentence_and_exit_code_1(
 ) -> None:
     for name, value in shared.addresses().items():
         monkeypatch.setenv(name, value)
-    for subject in ("nobody", "payment:nothing", "c-0000000000000000", "template:", "asn:1"):
+    for subject in ("nobody", "payment:nothing", "c-0000000000000000", "asn:1"):
         with pytest.raises(SystemExit) as ended:
             main(["state", subject])
         assert ended.value.code == 1

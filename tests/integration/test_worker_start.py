@@ -1,6 +1,7 @@
 """A worker that cannot start says why in one sentence, with exit code 2, and does nothing."""
 
 import gc
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -84,6 +85,14 @@ def test_a_redis_that_may_evict(refusal: Refusal, own_redis: RedisServer) -> Non
 )
 def test_a_setting_that_cannot_be_used(refusal: Refusal, variable: str, value: str, sentence: str) -> None:
     assert refusal(**{variable: value}).startswith(f"Error: {sentence}")
+
+
+def test_a_port_that_another_worker_has(refusal: Refusal) -> None:
+    with socket.create_server((LOOPBACK, 0)) as other:
+        port = other.getsockname()[1]
+        said = refusal(STILLWATCH_HEALTH_PORT=str(port))
+    assert said.startswith(f"Error: Metrics and health cannot be on {LOOPBACK}:{port}, which is in use: ")
+    assert "STILLWATCH_HEALTH_PORT" in said
 
 
 def test_a_broker_that_is_not_there(refusal: Refusal) -> None:

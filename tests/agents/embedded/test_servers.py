@@ -67,6 +67,18 @@ def test_status_of_servers_that_died_names_their_pids(tmp_path: Path, monkeypatc
     assert not redis_status.healthy
 
 
+def test_an_address_that_the_folder_handed_out_is_its_own_and_not_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "addresses.json").write_text(f'{{"{servers.KAFKA_VARIABLE}": "{NOBODY}"}}')
+    monkeypatch.setenv(servers.KAFKA_VARIABLE, NOBODY)
+    monkeypatch.setenv(servers.REDIS_VARIABLE, f"redis://{NOBODY}/0")
+    kafka_status, redis_status = servers.status(tmp_path)
+    assert kafka_status.sentence == "Kafka is not running."
+    assert redis_status.sentence.startswith("Redis does not answer at redis://127.0.0.1:1/0 (given by REDIS_URL): ")
+    assert redis_status.sentence.endswith("refused.")
+
+
 def test_down_of_a_folder_where_nothing_ever_ran_does_nothing(tmp_path: Path) -> None:
     assert servers.down(tmp_path / "none") == ()
     assert not (tmp_path / "none").exists()
