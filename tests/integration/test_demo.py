@@ -73,6 +73,7 @@ def test_a_campaign_is_caught_on_given_servers_and_nothing_is_left_there(
     assert "The campaign was caught" in said
     assert "10 of the campaign's 10 accounts (100.0%)" in said
     assert "17 of 17 look-alikes unharmed" in said
+    assert [line for line in said.splitlines() if line.endswith(" ")] == []
     assert left_in(place) == []
     with KafkaAdminClient(bootstrap_servers=kafka_bootstrap) as admin:
         assert [topic for topic in admin.list_topics() if topic.startswith("demo-")] == []
