@@ -205,6 +205,16 @@ async def test_nothing_is_sent_that_is_not_committed(bench: Bench) -> None:
     assert committed_when_sent[-1] == 1
 
 
+async def test_the_end_of_trouble_is_logged_once_as_its_beginning_was(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "agents.lane")
+    bench.store.faults = ["before"]
+    await bench.take([1])
+    await bench.take([2], start=1)
+    assert caplog.messages == ["networks stands still: Redis cannot be reached.", "networks goes on."]
+
+
 async def test_a_batch_that_was_taken_before_changes_nothing(bench: Bench) -> None:
     await bench.take([1, 2, 3])
     await bench.take([1, 2, 3])
