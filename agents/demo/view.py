@@ -173,7 +173,7 @@ def _found(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     caught, leaked = _share(score.caught, score.campaign_accounts), _share(score.passed, score.exchanges)
     yield "caught", f"{score.caught:,} of the campaign's {score.campaign_accounts:,} accounts ({caught})"
     yield "leaked", f"{score.passed:,} of its {score.exchanges:,} exchanges, before their account's limit ({leaked})"
-    yield "", "(there is no target yet: detecting sooner is later work)"
+    yield "", "(the target is 1%: detecting sooner is later work)"
     yield "harm", f"{score.innocents_limited:,} of {score.innocents:,} innocent accounts wrongly limited"
     yield "", f"{score.look_alikes - score.look_alikes_limited:,} of {score.look_alikes:,} look-alikes unharmed"
 

@@ -88,7 +88,7 @@ because       10 active accounts are paid from one payment instrument
               50%).
 caught        199 of the campaign's 200 accounts (99.5%)
 leaked        2,825 of its 31,090 exchanges, before their account's limit (9.1%)
-              (there is no target yet: detecting sooner is later work)
+              (the target is 1%: detecting sooner is later work)
 harm          0 of 5,102 innocent accounts wrongly limited
               317 of 317 look-alikes unharmed
 traffic       98,112 events, up to Mon 14:10 of the simulated day
