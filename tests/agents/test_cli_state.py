@@ -31,10 +31,8 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
 
 
 @pytest.fixture
-def state(store: MemoryStore, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+def state(store: MemoryStore, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:  # noqa: ARG001  it is in place
     """Run the command: (exit code, the lines of stdout with single spaces, stderr)."""
-    assert store
-
     def run(*arguments: str) -> Outcome:
         with pytest.raises(SystemExit) as ended:
             main(["state", *arguments])
