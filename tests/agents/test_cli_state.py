@@ -33,6 +33,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
 @pytest.fixture
 def state(store: MemoryStore, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:  # noqa: ARG001  it is in place
     """Run the command: (exit code, the lines of stdout with single spaces, stderr)."""
+
     def run(*arguments: str) -> Outcome:
         with pytest.raises(SystemExit) as ended:
             main(["state", *arguments])
