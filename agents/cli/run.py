@@ -38,6 +38,8 @@ def run(names: str, policy_path: Path | None) -> None:
     # Our transport is a Faust service: what it says below a warning is Faust's, stacks of all agents among it.
     for noisy in ("aiokafka", "faust", "mode", "agents.transport"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # A broker that has just started has no coordinator for a moment: aiokafka calls that an error, and asks again.
+    logging.getLogger("aiokafka.consumer.group_coordinator").setLevel(logging.CRITICAL)
     try:
         settings = read_settings()
         partitions = partitions_of(settings.bootstrap_servers, TopicNames.under(settings.prefix))
