@@ -5,6 +5,9 @@ is a member from its first request over the link, and *ripe* once it came back t
 says something about the account and not about one afternoon.
 """
 
+from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -25,12 +28,16 @@ YOUNG_MS = 7 * DAY_MS
 WEEK_HOURS = 168
 FEWEST_MEMBERS = 3
 RIPE_HOURS = 2
+ROUND_THE_CLOCK_HOURS = 18
+LOOK_BACK_HOURS = 6
 _DAY_HOURS = 24
+_KEPT_HOURS = 48
 _DAY_MASK = (1 << _DAY_HOURS) - 1
+_KEPT_MASK = (1 << _KEPT_HOURS) - 1
 
 
 class Member(Struct, array_like=True, gc=False):
-    """One account on a tying link. `hours` is a bitmap of its last 24 active hours over the link, newest bit 0."""
+    """One account on a tying link. `hours` is a bitmap of its last 48 hours over the link, newest bit 0."""
 
     last_minute: int
     org_id: str | None
@@ -42,9 +49,10 @@ class Member(Struct, array_like=True, gc=False):
         return self.hours_at(hour).bit_count() >= RIPE_HOURS
 
     def hours_at(self, hour: int) -> int:
-        """The bitmap shifted so that bit 0 is `hour`; what came later is left out."""
+        """The 24 hours up to `hour`, that one in bit 0; exact for as much as a day before the member's newest."""
         behind = hour - self.last_minute // 60
-        return (self.hours << min(behind, _DAY_HOURS)) & _DAY_MASK if behind >= 0 else self.hours >> -behind
+        shifted = self.hours << min(behind, _DAY_HOURS) if behind >= 0 else self.hours >> -behind
+        return shifted & _DAY_MASK
 
 
 class NetworkState(Struct, array_like=True):
@@ -112,8 +120,14 @@ def fold_delta(state: NetworkState, delta: LinkDelta) -> bool:
     return late
 
 
-def view_of(state: NetworkState, kind: LinkKind, as_of_ms: int, everybody: int) -> NetworkView:
-    """The link as signals see it at `as_of_ms`, of `everybody` accounts that are known."""
+def view_of(
+    state: NetworkState, kind: LinkKind, as_of_ms: int, everybody: int, settled_hour: int | None = None
+) -> NetworkView:
+    """The link as signals see it at `as_of_ms`, of `everybody` accounts that are known.
+
+    `settled_hour` is the newest hour that every partition of the requests has left behind: synchrony compares accounts
+    of different partitions, so it looks at hours that are complete. None: that of `as_of_ms`.
+    """
     hour = as_of_ms // HOUR_MS
     day = state.windows.total("hours", as_of_ms)
     capability, share = focus(state.capability_days, as_of_ms // DAY_MS, CAPABILITIES)
@@ -132,7 +146,7 @@ def view_of(state: NetworkState, kind: LinkKind, as_of_ms: int, everybody: int) 
         capability_share=share,
         ripe_accounts=len(ripe),
         ripe_parties=len({member.org_id or name for name, member in ripe.items()}),
-        synchrony=synchrony([member.hours_at(hour) for member in ripe.values()]),
+        synchrony=round_the_clock_synchrony(tuple(ripe.values()), hour if settled_hour is None else settled_hour),
         everybody=everybody,
     )
 
@@ -166,6 +180,19 @@ def report_news(state: NetworkState) -> tuple[str, ...]:
     return news
 
 
+def round_the_clock_synchrony(members: Sequence[Member], settled_hour: int) -> float:
+    """The greatest synchrony as of one of the last six settled hours with 18 active hours in the day before; else 0.
+
+    The greatest of six, so that it does not matter in which of them somebody happened to look.
+    """
+    greatest = 0.0
+    for hour in range(settled_hour, settled_hour - LOOK_BACK_HOURS, -1):
+        hours = [member.hours_at(hour) for member in members]
+        if reduce(or_, hours, 0).bit_count() >= ROUND_THE_CLOCK_HOURS:
+            greatest = max(greatest, synchrony([bitmap for bitmap in hours if bitmap]))
+    return greatest
+
+
 def synchrony(hours: list[int]) -> float:
     """How much the members are active in the same hours, 0..1; 0 for fewer than two.
 
@@ -197,8 +224,8 @@ def _note_member(state: NetworkState, delta: LinkDelta) -> None:
 def _note_hour(member: Member, hour: int) -> None:
     ahead = hour - member.last_minute // 60
     if ahead >= 0:
-        member.hours = ((member.hours << min(ahead, _DAY_HOURS)) | 1) & _DAY_MASK
-    elif -ahead < _DAY_HOURS:
+        member.hours = ((member.hours << min(ahead, _KEPT_HOURS)) | 1) & _KEPT_MASK
+    elif -ahead < _KEPT_HOURS:
         member.hours |= 1 << -ahead
 
 

@@ -10,19 +10,15 @@ from streams.networks import TYPICAL, NetworkView
 
 FAMILY: Family = "rhythm"
 FEWEST_ACCOUNTS = 5
-FEWEST_HOURS = 18
 
 
 def value(view: NetworkView) -> float | None:
-    """The synchrony of the ripe accounts, where there are at least 5 and the link was active in 18 hours."""
-    if view.ripe_accounts < FEWEST_ACCOUNTS or view.active_hours < FEWEST_HOURS:
-        return None
-    return view.synchrony
+    """The round-the-clock synchrony of the ripe accounts, where there are at least 5."""
+    return view.synchrony if view.ripe_accounts >= FEWEST_ACCOUNTS else None
 
 
 FIRES = (TYPICAL._replace(ripe_accounts=60, active_hours=20, synchrony=0.9),)
 QUIET = (
-    TYPICAL._replace(ripe_accounts=40, active_hours=12, synchrony=1.0),
     TYPICAL._replace(ripe_accounts=60, active_hours=20, synchrony=0.2),
     TYPICAL._replace(ripe_accounts=2, active_hours=20, synchrony=1.0),
 )

@@ -36,6 +36,7 @@ MODEL = "model"
 SHARD = "shard"
 EVERYBODY = "everybody"
 EVERYBODY_CAPACITY = 1024
+SILENT_HOURS = 6
 FEWEST_ACCOUNTS_TO_TEACH = 3
 FEATURES = (
     "requests",
@@ -63,7 +64,7 @@ class NetworksShard(Struct, array_like=True):
     `subjects` is how many links it holds, `sources` maps a partition of the requests to the last offset applied of it,
     `known_accounts` is how many accounts there were when hour `known_hour` began (all of them: templates bring each
     account to every partition), `open_links` are those to be looked at when their minute closes, `hour` is the newest
-    hour of event time, `offset` and `parts` number what leaves.
+    hour of event time and `hours` that of each source, `offset` and `parts` number what leaves.
     """
 
     subjects: int = 0
@@ -72,6 +73,7 @@ class NetworksShard(Struct, array_like=True):
     known_hour: int = 0
     open_links: set[str] = field(default_factory=set)
     hour: int = 0
+    hours: dict[int, int] = field(default_factory=dict)
     drift: Drift = field(default_factory=Drift)
     offset: int = 0
     parts: int = 0
@@ -145,6 +147,8 @@ class NetworksStage:
                 output.tally["duplicate"] += 1
                 continue
             shard.sources[links.source_partition] = links.source_offset
+            newest = max((delta.minute for delta in links.deltas), default=0) // 60
+            shard.hours[links.source_partition] = max(newest, shard.hours.get(links.source_partition, 0))
             shard.appended_at_ms = max(shard.appended_at_ms, links.appended_at_ms)
             for delta in links.deltas:
                 self._fold_delta(delta, shard, states, findings, output)
@@ -202,7 +206,7 @@ class NetworksStage:
         state.judge_at = 2 * state.requests
         kind, value = link_of(key)
         as_of_ms = state.windows.newest_ms
-        view = view_of(state, kind, as_of_ms, _known(shard, states, as_of_ms // HOUR_MS))
+        view = view_of(state, kind, as_of_ms, _known(shard, states, as_of_ms // HOUR_MS), settled_hour(shard))
         state.p_value = self._anomaly(view, state, shard, states, output)
         if not news:
             return
@@ -258,6 +262,12 @@ def _known(shard: NetworksShard, states: States, hour: int) -> int:
         shard.known_accounts = states.read(EVERYBODY, Distinct).count(hour, window_hours=WEEK_HOURS)
         shard.known_hour = max(hour, shard.known_hour)
     return shard.known_accounts
+
+
+def settled_hour(shard: NetworksShard) -> int:
+    """The newest hour that every source has left behind; a source that is hours behind the newest has fallen silent."""
+    newest = max(shard.hours.values(), default=0)
+    return min((hour for hour in shard.hours.values() if newest - hour <= SILENT_HOURS), default=0) - 1
 
 
 def _ties(kind: LinkKind, reasons: tuple[Reason, ...]) -> bool:

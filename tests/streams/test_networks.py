@@ -15,6 +15,7 @@ from streams.networks import (
     has_news,
     is_open,
     report_news,
+    round_the_clock_synchrony,
     synchrony,
     view_of,
 )
@@ -115,10 +116,29 @@ def test_shifts_are_out_of_step_and_a_scheduler_is_in_step() -> None:
 
 
 def test_members_are_compared_in_the_same_hours_whenever_each_was_last_active() -> None:
-    together = [delta(name, NOON + hour * HOUR) for hour in range(3) for name in ("a", "b")]
-    state = link_of(*together, delta("a", NOON + 3 * HOUR))
-    assert view_of(state, "payment", (NOON + 3 * HOUR) * MINUTE_MS, 9).synchrony == pytest.approx(6 / 7)
+    together = [delta(name, NOON + hour * HOUR) for hour in range(20) for name in ("a", "b")]
+    state = link_of(*together, delta("a", NOON + 20 * HOUR))
+    assert view_of(state, "payment", (NOON + 20 * HOUR) * MINUTE_MS, 9).synchrony == 1
     assert view_of(state, "payment", (NOON + 3 * DAY) * MINUTE_MS, 9).synchrony == 0
+
+
+def test_what_is_busy_together_by_day_alone_is_an_office() -> None:
+    office = link_of(*(delta(name, NOON + hour * HOUR) for hour in range(17) for name in ("a", "b")))
+    assert view_of(office, "payment", (NOON + 16 * HOUR) * MINUTE_MS, 9).synchrony == 0
+
+
+@given(st.integers(0, 20))
+def test_synchrony_of_a_settled_hour_does_not_change_with_what_came_later(later: int) -> None:
+    settled = (NOON + 23 * HOUR) // HOUR
+    members = ("a", "b", "c")
+    day = [delta(name, NOON + hour * HOUR) for hour in range(24) for name in members if (hour, name) != (5, "c")]
+    more = [delta("a", NOON + (24 + hour) * HOUR) for hour in range(later)]
+    before, after = link_of(*day), link_of(*day, *more)
+
+    def seen(state: NetworkState) -> float:
+        return round_the_clock_synchrony(tuple(state.members.values()), settled)
+
+    assert seen(before) == seen(after) > 0.9
 
 
 def test_a_link_is_looked_at_when_three_members_did_something_or_its_volume_doubled() -> None:

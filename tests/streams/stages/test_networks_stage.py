@@ -14,7 +14,7 @@ from streams.links import LINK_KINDS, LinkDelta, LinkKind, Links
 from streams.networks import TYPICAL, NetworkState
 from streams.policy import DEFAULT_POLICY, SIGNALS, Policy
 from streams.stages import NetworksStage, Outgoing, Output
-from streams.stages.networks import FEATURES, NetworksShard, PlacedLinks, features_of, link_key, link_of
+from streams.stages.networks import FEATURES, NetworksShard, PlacedLinks, features_of, link_key, link_of, settled_hour
 from streams.states import States
 from streams.windows import MINUTE_MS
 
@@ -132,13 +132,28 @@ def test_when_nothing_more_comes_what_was_left_open_is_looked_at() -> None:
 def test_a_template_ties_nobody_by_itself() -> None:
     """Many may come upon a template by chance: synchrony or youth must speak of the same link too."""
     quiet = replace(WATCHFUL, signals={**WATCHFUL.signals, "synchrony": replace(SIGNALS["synchrony"], enabled=False)})
-    deltas = crowd("abcdefgh", range(10), kind="template")
+    deltas = crowd("abcdefgh", range(24), kind="template")
     others = [delta(f"other-{number}", kind="template", value=f"t{number}", network="n") for number in range(60)]
     for policy, tied in ((WATCHFUL, True), (quiet, False)):
         networks = bench(policy)
         networks.take(links([*others, *deltas]))
         networks.take()
         assert bool(networks.findings()) is tied
+
+
+def test_synchrony_waits_until_every_partition_has_left_the_hour_behind() -> None:
+    """A partition that is read ahead of the others must not make the accounts of one partition look alone together."""
+    networks = bench(WATCHFUL)
+    networks.take(links(crowd("abcdefgh", range(24), kind="template")))
+    networks.take(links([delta("z", kind="asn", value="64500", minute=NOON + 19 * HOUR)], source=9), first_offset=1)
+    (shard,) = (state for state in networks.states.held.values() if isinstance(state, NetworksShard))
+    assert shard.hours == {0: (NOON + 23 * HOUR) // HOUR, 9: (NOON + 19 * HOUR) // HOUR}
+    assert settled_hour(shard) == (NOON + 18 * HOUR) // HOUR
+
+
+def test_a_partition_that_fell_silent_holds_nobody_up() -> None:
+    assert settled_hour(NetworksShard(hours={0: 500, 1: 493, 2: 499})) == 498
+    assert settled_hour(NetworksShard()) == -1
 
 
 @pytest.mark.parametrize("kind", ["network", "asn", "tls"])
