@@ -89,7 +89,10 @@ def live(
 ) -> Iterator[WorkerProcess]:
     """A worker that has taken the relay's day with bad records in between, and still runs."""
     home = key_partition("alice", PARTITIONS)
-    with worker(shared, tmp_path_factory.mktemp("worker")) as running:
+    folder = tmp_path_factory.mktemp("worker")
+    talkative = folder / "policy.toml"
+    talkative.write_text("[campaign]\nalert_accounts = 5\n")  # the relay here is smaller than what wakes on-call
+    with worker(shared, folder, "--policy", str(talkative)) as running:
         running.until_ready()
         ingest(shared, relay_world[:1_000])
         headers = [("trace", b"\x00\xff"), ("trace", b"again")]
