@@ -1,8 +1,8 @@
 """The policy: what counts as a reason, how much, and what follows. Read from TOML; every key has a shipped value.
 
-Scores are probabilities, made from log-odds: a ladder's `prior` plus, of each family, the weight of the strongest signal
-that fired (I. J. Good, *Probability and the Weighing of Evidence*, 1950: independent evidence adds in log-odds, and
-signals of one family are not independent). A rung also asks for a number of families.
+Scores are probabilities, made from log-odds: a ladder's `prior` plus, of each family, the weight of the strongest
+signal that fired (I. J. Good, *Probability and the Weighing of Evidence*, 1950: independent evidence adds in log-odds,
+and signals of one family are not independent). A rung also asks for a number of families.
 """
 
 from collections.abc import Iterator, Mapping
