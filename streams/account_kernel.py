@@ -1,0 +1,611 @@
+"""The account fold, compiled: stored bytes and a batch of events in, stored bytes and due views out.
+
+Everything here is a plain loop over numbers that numba compiles; with NUMBA_DISABLE_JIT=1 the same lines run as Python.
+One module, because numba's cache looks at the time of this file alone. What an account's state *is* stands in
+`streams.accounts`; `tests/streams/reference_accounts.py` says the same with dictionaries, one event at a time, and a
+test holds the two against each other.
+
+A stored account is a head of `HEAD_BYTES` (what was decided about it, which Python reads and patches), the profile
+(MessagePack, which this module copies), and then numbers as unsigned LEB128, in the order of `_write`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streams.compiled import compiled
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+DAY_MS = 86_400_000
+
+AT, INPUT, OUTPUT, ERROR, REFUSAL, ADDRESS, AGENT, TEMPLATE, CONVERSATION, CAPABILITY, PROFILE = range(11)
+"""Rows of the matrix of a batch: one column an event. A hash is 32 bits, -1 where the event has none."""
+EVENT_ROWS = 11
+
+REQUESTS, LATE, EVALUATED, FIRST_MS, LAST_MS, PROFILE_HASH, TEMPLATE_REQUESTS, WEEK = range(8)
+"""Numbers of one account; from `WEEK` on three words of 56 hours each, the newest hour in bit 0 of the first."""
+NUMBERS = 10
+
+MINUTES, HOURS, DAYS, TEMPLATES_HELD, CAPABILITY_DAYS, SKETCHES = range(6)
+"""How many rows of each kind an account has; from `SKETCHES` on one a sketch, in the order of the rows of a batch."""
+SIZES = 9
+
+(
+    VIEW_EVENT,
+    VIEW_ACCOUNT,
+    VIEW_AS_OF,
+    VIEW_REQUESTS,
+    VIEW_TOKENS,
+    VIEW_OUTPUT,
+    VIEW_REQUESTS_1H,
+    VIEW_TOKENS_1H,
+    VIEW_ERRORS,
+    VIEW_REFUSALS,
+    VIEW_ACTIVE,
+    VIEW_ACTIVE_7D,
+    VIEW_ADDRESSES,
+    VIEW_AGENTS,
+    VIEW_TEMPLATES,
+    VIEW_CONVERSATIONS,
+    VIEW_CAPABILITY,
+    VIEW_LIFETIME,
+) = range(18)
+"""Columns of a due view; three shares stand beside them: top template, capability, variation of the gap."""
+VIEW_COLUMNS = 18
+SHARE_COLUMNS = 3
+
+HEAD_BYTES = 30
+"""Version, action, shadow, p-value known (1 byte each), expiry (8), sequence (4), taught hour (4), p-value (8),
+bytes of the profile (2); little endian."""
+VERSION = 1
+_PROFILE_SIZE_AT = 28
+
+SKETCH_ROWS = 64
+WINDOW_HOURS = 24
+FULL = 1 << 32
+"""The ceiling of a sketch that never filled."""
+_KINDS_OF_SKETCH = 4
+_TOP_TEMPLATES = 8
+_TEMPLATES_BEFORE_HALVING = 1024
+_KEPT = np.array([60, 24, 28], dtype=np.int64)
+_WIDTH = np.array([MINUTE_MS, HOUR_MS, DAY_MS], dtype=np.int64)
+_WORD_HOURS = 56
+_WORD = (1 << _WORD_HOURS) - 1
+_WEEK_HOURS = 168
+_CAPABILITIES = 8
+_OTHER = 7
+_GAP_WEIGHT = 1 / 32
+_GAP_CEILING_MS = HOUR_MS
+_MORE_BYTES_AN_EVENT = 320
+_MORE_BYTES_AN_ACCOUNT = 700
+"""What a state can grow by. An event: three new buckets, four new entries of sketches, a template, a day of
+capabilities. An account: what says how long ago something was, each two bytes longer after years of silence."""
+
+
+class Room(NamedTuple):
+    """Where one account is laid out while it is worked on; made once a batch."""
+
+    numbers: Ints
+    gaps: Floats
+    sizes: Ints
+    index: Ints
+    counts: Ints
+    hashes: Ints
+    hours: Ints
+    ceilings: Ints
+    top_hashes: Ints
+    top_counts: Ints
+    days: Ints
+    asked: Ints
+
+
+@compiled
+def make_room() -> Room:
+    """Room for one account: `index` and `counts` have a plane for minutes, hours and days each."""
+    return Room(
+        np.zeros(NUMBERS, np.int64),
+        np.zeros(2, np.float64),
+        np.zeros(SIZES, np.int64),
+        np.zeros((3, 64), np.int64),
+        np.zeros((3, 64, 5), np.int64),
+        np.zeros((_KINDS_OF_SKETCH, SKETCH_ROWS + 2), np.int64),
+        np.zeros((_KINDS_OF_SKETCH, SKETCH_ROWS + 2), np.int64),
+        np.zeros((_KINDS_OF_SKETCH, 3), np.int64),
+        np.zeros(_TOP_TEMPLATES + 1, np.int64),
+        np.zeros(_TOP_TEMPLATES + 1, np.int64),
+        np.zeros(32, np.int64),
+        np.zeros((32, _CAPABILITIES), np.int64),
+    )
+
+
+@compiled
+def fold_accounts(
+    events: Ints, order: Ints, starts: Ints, old: Bytes, old_at: Ints, first_at: int, every: int
+) -> tuple[Bytes, Ints, Bytes, Ints, Floats, int]:
+    """Fold a batch into its accounts.
+
+    `events` is (EVENT_ROWS, n). `order` lists the n events account by account, each account's in the order of the log;
+    account j has `order[starts[j]:starts[j + 1]]` and the stored bytes `old[old_at[j]:old_at[j + 1]]`, none if it is
+    new. An account is due after `first_at` events, then at each doubling up to `every`, then at each `every`.
+
+    The new bytes, where each account's begin (one more at the end), which accounts met another profile than the last
+    (1), the due views with their shares, and how many events came late.
+    """
+    accounts = len(starts) - 1
+    room = make_room()
+    out = np.empty(
+        len(old) + _MORE_BYTES_AN_EVENT * len(order) + _MORE_BYTES_AN_ACCOUNT * accounts + HEAD_BYTES, np.uint8
+    )
+    out_at = np.zeros(accounts + 1, np.int64)
+    met = np.zeros(accounts, np.uint8)
+    views = np.zeros((64, VIEW_COLUMNS), np.int64)
+    shares = np.zeros((64, SHARE_COLUMNS), np.float64)
+    due = late = at = 0
+    for account in range(accounts):
+        head = old_at[account]
+        at = _copy_head(old, head, old_at[account + 1], out, at)
+        read_account(old, head, old_at[account + 1], room)
+        for place in range(starts[account], starts[account + 1]):
+            event = order[place]
+            if room.numbers[PROFILE_HASH] != events[PROFILE, event]:
+                room.numbers[PROFILE_HASH] = events[PROFILE, event]
+                met[account] = 1
+            late += _add(room, events, event)
+            if _is_due(room.numbers, first_at, every):
+                room.numbers[EVALUATED] = room.numbers[REQUESTS]
+                if due == len(views):
+                    views = np.concatenate((views, np.zeros_like(views)))
+                    shares = np.concatenate((shares, np.zeros_like(shares)))
+                views[due, VIEW_EVENT], views[due, VIEW_ACCOUNT] = event, account
+                view_account(room, views[due], shares[due])
+                due += 1
+        at = _write(room, out, at)
+        out_at[account + 1] = at
+    return out[:at], out_at, met, views[:due], shares[:due], late
+
+
+@compiled
+def _is_due(numbers: Ints, first_at: int, every: int) -> bool:
+    done = numbers[EVALUATED]
+    return numbers[REQUESTS] >= (first_at if done == 0 else done + min(done, every))
+
+
+@compiled
+def _add(room: Room, events: Ints, event: int) -> int:
+    """Add one event; 1 if it came late, that is in a minute before the newest."""
+    numbers = room.numbers
+    at_ms = events[AT, event]
+    newest = max(numbers[LAST_MS], at_ms)
+    late = 1 if at_ms // MINUTE_MS < numbers[LAST_MS] // MINUTE_MS else 0
+    for plane in range(3):
+        _add_bucket(room, plane, at_ms // _WIDTH[plane], newest // _WIDTH[plane] - _KEPT[plane], events, event)
+    hour = at_ms // HOUR_MS
+    for kind in range(_KINDS_OF_SKETCH):
+        value = events[ADDRESS + kind, event]
+        if value >= 0:
+            _add_distinct(room, kind, value, hour)
+    if events[TEMPLATE, event] >= 0:
+        _add_template(room, events[TEMPLATE, event])
+    _add_capability(room, at_ms // DAY_MS, events[CAPABILITY, event])
+    _add_hour(numbers, hour)
+    _add_gap(room, at_ms)
+    numbers[REQUESTS] += 1
+    numbers[LATE] += late
+    return late
+
+
+@compiled
+def _add_bucket(room: Room, plane: int, bucket: int, expired: int, events: Ints, event: int) -> None:
+    """Count into `bucket`, unless it is gone already; a new bucket clears out those that are."""
+    index, counts, size = room.index[plane], room.counts[plane], room.sizes[plane]
+    place = size
+    while place > 0 and index[place - 1] >= bucket:
+        place -= 1
+    if place == size or index[place] != bucket:
+        if bucket <= expired:
+            return
+        gone = 0
+        while gone < size and index[gone] <= expired:
+            gone += 1
+        if gone > 0:
+            _shift(index, counts, gone, size, -gone)
+            size, place = size - gone, place - gone
+        _shift(index, counts, place, size, 1)
+        index[place] = bucket
+        counts[place] = 0
+        room.sizes[plane] = size + 1
+    counts[place, 0] += 1
+    for column in range(4):
+        counts[place, 1 + column] += events[INPUT + column, event]
+
+
+@compiled
+def _shift(index: Ints, counts: Ints, first: int, end: int, by: int) -> None:
+    """Move the rows `first` to `end` by so many places."""
+    if by > 0:
+        for row in range(end - 1, first - 1, -1):
+            index[row + by], counts[row + by] = index[row], counts[row]
+    else:
+        for row in range(first, end):
+            index[row + by], counts[row + by] = index[row], counts[row]
+
+
+@compiled
+def _add_distinct(room: Room, kind: int, value: int, hour: int) -> None:
+    """Note a value's hash in a sketch (`streams.distinct`, over 24 hours)."""
+    hashes, hours, ceiling = room.hashes[kind], room.hours[kind], room.ceilings[kind]
+    size = room.sizes[SKETCHES + kind]
+    place = 0
+    while place < size and hashes[place] < value:
+        place += 1
+    if place < size and hashes[place] == value:
+        hours[place] = max(hours[place], hour)
+        return
+    if value >= ceiling[0] and hour - ceiling[2] >= WINDOW_HOURS:
+        size = _raise_ceiling(hashes, hours, ceiling, size, hour)
+        room.sizes[SKETCHES + kind] = size
+        place = 0
+        while place < size and hashes[place] < value:
+            place += 1
+    if value >= ceiling[0]:
+        return
+    for row in range(size - 1, place - 1, -1):
+        hashes[row + 1], hours[row + 1] = hashes[row], hours[row]
+    hashes[place], hours[place] = value, hour
+    size += 1
+    if size > SKETCH_ROWS:
+        if hour > ceiling[1]:
+            ceiling[1] = hour
+            size = _forget(hashes, hours, size, hour)
+        while size > SKETCH_ROWS:
+            size -= 1
+            ceiling[0], ceiling[2] = hashes[size], max(hour, ceiling[2])
+    room.sizes[SKETCHES + kind] = size
+
+
+@compiled
+def _raise_ceiling(hashes: Ints, hours: Ints, ceiling: Ints, size: int, hour: int) -> int:
+    size = _forget(hashes, hours, size, hour)
+    ceiling[2] = hour
+    if size < SKETCH_ROWS // 2:
+        ceiling[0] = min(FULL, ceiling[0] * SKETCH_ROWS // (2 * max(1, size)))
+    return size
+
+
+@compiled
+def _forget(hashes: Ints, hours: Ints, size: int, hour: int) -> int:
+    """Drop what has left the window; how many stay."""
+    kept = 0
+    for row in range(size):
+        if hours[row] > hour - WINDOW_HOURS:
+            hashes[kept], hours[kept] = hashes[row], hours[row]
+            kept += 1
+    return kept
+
+
+@compiled
+def _add_template(room: Room, template: int) -> None:
+    """Count the commonest templates (Misra and Gries, "Finding repeated elements", 1982); halving makes it slide."""
+    top, counts, size = room.top_hashes, room.top_counts, room.sizes[TEMPLATES_HELD]
+    room.numbers[TEMPLATE_REQUESTS] += 1
+    place = 0
+    while place < size and top[place] != template:
+        place += 1
+    if place < size:
+        counts[place] += 1
+    elif size < _TOP_TEMPLATES:
+        top[size], counts[size] = template, 1
+        room.sizes[TEMPLATES_HELD] = size + 1
+    else:
+        for row in range(size):
+            counts[row] -= 1
+        _keep_templates(room, 1)
+    if room.numbers[TEMPLATE_REQUESTS] >= _TEMPLATES_BEFORE_HALVING:
+        room.numbers[TEMPLATE_REQUESTS] //= 2
+        _keep_templates(room, 2)
+        for row in range(room.sizes[TEMPLATES_HELD]):
+            counts[row] //= 2
+
+
+@compiled
+def _keep_templates(room: Room, least: int) -> None:
+    """Keep the templates counted at least so often."""
+    kept = 0
+    for row in range(room.sizes[TEMPLATES_HELD]):
+        if room.top_counts[row] >= least:
+            room.top_hashes[kept], room.top_counts[kept] = room.top_hashes[row], room.top_counts[row]
+            kept += 1
+    room.sizes[TEMPLATES_HELD] = kept
+
+
+@compiled
+def _add_capability(room: Room, day: int, capability: int) -> None:
+    """Count a request of one capability on `day`, of the last 28 days."""
+    days, asked, size = room.days, room.asked, room.sizes[CAPABILITY_DAYS]
+    place = size
+    while place > 0 and days[place - 1] >= day:
+        place -= 1
+    if place == size or days[place] != day:
+        expired = max(days[size - 1] if size > 0 else day, day) - _KEPT[DAYS]
+        if day <= expired:
+            return
+        gone = 0
+        while gone < size and days[gone] <= expired:
+            gone += 1
+        if gone > 0:
+            _shift(days, asked, gone, size, -gone)
+            size, place = size - gone, place - gone
+        _shift(days, asked, place, size, 1)
+        days[place] = day
+        asked[place] = 0
+        room.sizes[CAPABILITY_DAYS] = size + 1
+    asked[place, capability] += 1
+
+
+@compiled
+def _add_hour(numbers: Ints, hour: int) -> None:
+    """Mark `hour` in the last 168, of which bit 0 is the newest event's."""
+    newest = numbers[LAST_MS] // HOUR_MS
+    ahead = hour - newest
+    if numbers[REQUESTS] == 0 or ahead >= _WEEK_HOURS:
+        numbers[WEEK], numbers[WEEK + 1], numbers[WEEK + 2] = 1, 0, 0
+    elif ahead >= 0:
+        while ahead >= _WORD_HOURS:
+            numbers[WEEK + 2], numbers[WEEK + 1], numbers[WEEK] = numbers[WEEK + 1], numbers[WEEK], 0
+            ahead -= _WORD_HOURS
+        if ahead > 0:
+            carry = _WORD_HOURS - ahead
+            low, middle, high = numbers[WEEK], numbers[WEEK + 1], numbers[WEEK + 2]
+            numbers[WEEK] = low << ahead & _WORD
+            numbers[WEEK + 1] = (middle << ahead | low >> carry) & _WORD
+            numbers[WEEK + 2] = (high << ahead | middle >> carry) & _WORD
+        numbers[WEEK] |= 1
+    elif -ahead < _WEEK_HOURS:
+        numbers[WEEK + -ahead // _WORD_HOURS] |= np.int64(1) << -ahead % _WORD_HOURS
+
+
+@compiled
+def _add_gap(room: Room, at_ms: int) -> None:
+    """Exponentially weighted mean and variance of the gap (Finch, "Incremental calculation of weighted mean", 2009)."""
+    numbers, gaps = room.numbers, room.gaps
+    if numbers[REQUESTS] == 0:
+        numbers[FIRST_MS] = numbers[LAST_MS] = at_ms
+        return
+    gap = min(abs(at_ms - numbers[LAST_MS]), _GAP_CEILING_MS)
+    if numbers[REQUESTS] == 1:
+        gaps[0] = gap
+    else:
+        difference = gap - gaps[0]
+        step = _GAP_WEIGHT * difference
+        gaps[0] += step
+        gaps[1] = (1 - _GAP_WEIGHT) * (gaps[1] + difference * step)
+    numbers[FIRST_MS] = min(numbers[FIRST_MS], at_ms)
+    numbers[LAST_MS] = max(numbers[LAST_MS], at_ms)
+
+
+@compiled
+def view_account(room: Room, view: Ints, shares: Floats) -> None:
+    """Write the account as signals see it, as of its newest event, into one row of views and one of shares."""
+    numbers, sizes = room.numbers, room.sizes
+    as_of = numbers[LAST_MS]
+    view[VIEW_AS_OF], view[VIEW_LIFETIME] = as_of, numbers[REQUESTS]
+    hour, minute = as_of // HOUR_MS, as_of // MINUTE_MS
+    for row in range(sizes[HOURS]):
+        if hour - WINDOW_HOURS < room.index[HOURS, row] <= hour:
+            counts = room.counts[HOURS, row]
+            view[VIEW_REQUESTS] += counts[0]
+            view[VIEW_TOKENS] += counts[1] + counts[2]
+            view[VIEW_OUTPUT] += counts[2]
+            view[VIEW_ERRORS] += counts[3]
+            view[VIEW_REFUSALS] += counts[4]
+            view[VIEW_ACTIVE] += 1
+    for row in range(sizes[MINUTES]):
+        if minute - _KEPT[MINUTES] < room.index[MINUTES, row] <= minute:
+            view[VIEW_REQUESTS_1H] += room.counts[MINUTES, row, 0]
+            view[VIEW_TOKENS_1H] += room.counts[MINUTES, row, 1] + room.counts[MINUTES, row, 2]
+    for word in range(3):
+        bits = numbers[WEEK + word]
+        while bits:
+            bits &= bits - 1
+            view[VIEW_ACTIVE_7D] += 1
+    for kind in range(_KINDS_OF_SKETCH):
+        view[VIEW_ADDRESSES + kind] = _distinct(room, kind, hour)
+    best = 0
+    for row in range(sizes[TEMPLATES_HELD]):
+        best = max(best, room.top_counts[row])
+    shares[0] = best / numbers[TEMPLATE_REQUESTS] if numbers[TEMPLATE_REQUESTS] else 0.0
+    view[VIEW_CAPABILITY], shares[1] = _focus(room, as_of // DAY_MS)
+    shares[2] = room.gaps[1] ** 0.5 / room.gaps[0] if room.gaps[0] > 0 else 0.0
+
+
+@compiled
+def _distinct(room: Room, kind: int, hour: int) -> int:
+    live = 0
+    for row in range(room.sizes[SKETCHES + kind]):
+        if room.hours[kind, row] > hour - WINDOW_HOURS:
+            live += 1
+    ceiling = room.ceilings[kind, 0]
+    return live if ceiling == FULL else int(np.rint(live * FULL / ceiling))
+
+
+@compiled
+def _focus(room: Room, day: int) -> tuple[int, float]:
+    """The capability asked for most on `day` and the day before ("other" left out), and its share of all requests."""
+    totals = np.zeros(_CAPABILITIES, np.int64)
+    for row in range(room.sizes[CAPABILITY_DAYS]):
+        if day - 1 <= room.days[row] <= day:
+            totals += room.asked[row]
+    top = _OTHER
+    for capability in range(_OTHER):
+        if totals[capability] > (totals[top] if top != _OTHER else 0):
+            top = capability
+    return top, (totals[top] / totals.sum() if top != _OTHER else 0.0)
+
+
+@compiled
+def _put(out: Bytes, at: int, number: int) -> int:
+    while number > 127:
+        out[at] = number & 127 | 128
+        number >>= 7
+        at += 1
+    out[at] = number
+    return at + 1
+
+
+@compiled
+def _take(stored: Bytes, at: int) -> tuple[int, int]:
+    number = shift = 0
+    while stored[at] > 127:
+        number |= (np.int64(stored[at]) & 127) << shift
+        shift += 7
+        at += 1
+    return number | np.int64(stored[at]) << shift, at + 1
+
+
+@compiled
+def _copy_head(old: Bytes, head: int, end: int, out: Bytes, at: int) -> int:
+    """Copy the head and the profile, or make those of a new account; where the numbers begin."""
+    if end == head:
+        out[at : at + HEAD_BYTES] = 0
+        out[at] = VERSION
+        return at + HEAD_BYTES
+    size = numbers_at(old, head) - head
+    out[at : at + size] = old[head : head + size]
+    return at + size
+
+
+@compiled
+def numbers_at(stored: Bytes, head: int) -> int:
+    """Where the numbers of a stored account begin."""
+    return (
+        head
+        + HEAD_BYTES
+        + np.int64(stored[head + _PROFILE_SIZE_AT])
+        + (np.int64(stored[head + _PROFILE_SIZE_AT + 1]) << 8)
+    )
+
+
+@compiled
+def _write(room: Room, out: Bytes, at: int) -> int:
+    numbers, sizes = room.numbers, room.sizes
+    for field in (REQUESTS, LATE, EVALUATED):
+        at = _put(out, at, numbers[field])
+    at = _put(out, at, numbers[FIRST_MS])
+    at = _put(out, at, numbers[LAST_MS] - numbers[FIRST_MS])
+    at = _put(out, at, numbers[PROFILE_HASH])
+    at = _put(out, at, numbers[TEMPLATE_REQUESTS])
+    for word in range(3):
+        at = _put(out, at, numbers[WEEK + word])
+    if numbers[REQUESTS] > 1:
+        out[at : at + 16] = room.gaps.view(np.uint8)
+        at += 16
+    for plane in range(3):
+        newest = numbers[LAST_MS] // _WIDTH[plane]
+        at = _put(out, at, sizes[plane])
+        for row in range(sizes[plane]):
+            counts = room.counts[plane, row]
+            failed = 1 if counts[3] or counts[4] else 0
+            at = _put(out, at, newest - room.index[plane, row])
+            at = _put(out, at, counts[0] << 1 | failed)
+            at = _put(out, at, counts[1])
+            at = _put(out, at, counts[2])
+            if failed:
+                at = _put(out, at, counts[3])
+                at = _put(out, at, counts[4])
+    hour = numbers[LAST_MS] // HOUR_MS
+    for kind in range(_KINDS_OF_SKETCH):
+        size, ceiling = sizes[SKETCHES + kind], room.ceilings[kind]
+        filled = 1 if ceiling[0] != FULL or ceiling[1] or ceiling[2] else 0
+        at = _put(out, at, size << 1 | filled)
+        if filled:
+            for column in range(3):
+                at = _put(out, at, ceiling[column])
+        before = 0
+        for row in range(size):
+            at = _put(out, at, room.hashes[kind, row] - before)
+            at = _put(out, at, hour - room.hours[kind, row])
+            before = room.hashes[kind, row]
+    at = _put(out, at, sizes[TEMPLATES_HELD])
+    for row in range(sizes[TEMPLATES_HELD]):
+        at = _put(out, at, room.top_hashes[row])
+        at = _put(out, at, room.top_counts[row])
+    at = _put(out, at, sizes[CAPABILITY_DAYS])
+    for row in range(sizes[CAPABILITY_DAYS]):
+        at = _put(out, at, numbers[LAST_MS] // DAY_MS - room.days[row])
+        present = 0
+        for capability in range(_CAPABILITIES):
+            present |= (1 if room.asked[row, capability] else 0) << capability
+        at = _put(out, at, present)
+        for capability in range(_CAPABILITIES):
+            if room.asked[row, capability]:
+                at = _put(out, at, room.asked[row, capability])
+    return at
+
+
+@compiled
+def read_account(stored: Bytes, head: int, end: int, room: Room) -> None:
+    """Lay out the account stored in `stored[head:end]`; a new one if that is empty."""
+    numbers, sizes = room.numbers, room.sizes
+    numbers[:] = 0
+    sizes[:] = 0
+    room.gaps[:] = 0.0
+    room.ceilings[:] = 0
+    room.ceilings[:, 0] = FULL
+    if end == head:
+        return
+    at = numbers_at(stored, head)
+    for field in (REQUESTS, LATE, EVALUATED, FIRST_MS, LAST_MS, PROFILE_HASH, TEMPLATE_REQUESTS):
+        numbers[field], at = _take(stored, at)
+    numbers[LAST_MS] += numbers[FIRST_MS]
+    for word in range(3):
+        numbers[WEEK + word], at = _take(stored, at)
+    if numbers[REQUESTS] > 1:
+        room.gaps.view(np.uint8)[:] = stored[at : at + 16]
+        at += 16
+    for plane in range(3):
+        newest = numbers[LAST_MS] // _WIDTH[plane]
+        sizes[plane], at = _take(stored, at)
+        for row in range(sizes[plane]):
+            counts = room.counts[plane, row]
+            back, at = _take(stored, at)
+            room.index[plane, row] = newest - back
+            requests, at = _take(stored, at)
+            counts[0] = requests >> 1
+            counts[1], at = _take(stored, at)
+            counts[2], at = _take(stored, at)
+            counts[3] = counts[4] = 0
+            if requests & 1:
+                counts[3], at = _take(stored, at)
+                counts[4], at = _take(stored, at)
+    hour = numbers[LAST_MS] // HOUR_MS
+    for kind in range(_KINDS_OF_SKETCH):
+        size, at = _take(stored, at)
+        sizes[SKETCHES + kind] = size >> 1
+        if size & 1:
+            for column in range(3):
+                room.ceilings[kind, column], at = _take(stored, at)
+        before = 0
+        for row in range(size >> 1):
+            more, at = _take(stored, at)
+            back, at = _take(stored, at)
+            before += more
+            room.hashes[kind, row], room.hours[kind, row] = before, hour - back
+    sizes[TEMPLATES_HELD], at = _take(stored, at)
+    for row in range(sizes[TEMPLATES_HELD]):
+        room.top_hashes[row], at = _take(stored, at)
+        room.top_counts[row], at = _take(stored, at)
+    sizes[CAPABILITY_DAYS], at = _take(stored, at)
+    for row in range(sizes[CAPABILITY_DAYS]):
+        back, at = _take(stored, at)
+        room.days[row] = numbers[LAST_MS] // DAY_MS - back
+        present, at = _take(stored, at)
+        for capability in range(_CAPABILITIES):
+            room.asked[row, capability] = 0
+            if present >> capability & 1:
+                room.asked[row, capability], at = _take(stored, at)
