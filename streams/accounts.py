@@ -1,26 +1,21 @@
-"""One account's state, the fold of an event into it, and the view of it that signals judge.
+"""One account's state as it is stored and as people read it, and the view of it that signals judge.
 
-The fold takes one event at a time, in the order of the log, and never looks at how the log was batched.
+What is stored is bytes: a head with what was decided about the account, its profile, and the numbers that
+`streams.account_kernel` folds events into. `account_of` lays all of it out for a person, a command or a test.
 """
 
+import struct
 from typing import NamedTuple
 
+import msgspec
+import numpy as np
 from msgspec import Struct, field
 
-from streams.capabilities import POSITION, CapabilityDays, focus, note
+from streams import account_kernel as kernel
+from streams.decisions import LADDER
 from streams.distinct import Distinct
 from streams.events import CAPABILITIES, Capability, RequestEvent
-from streams.windows import DAY_MS, HOUR_MS, Counts, Windows
-
-SPAN_HOURS = 24
-TOP_TEMPLATES = 8
-WEEK_HOURS = 168
-_GAP_WEIGHT = 1 / 32
-_GAP_CEILING_MS = HOUR_MS
-_TEMPLATES_BEFORE_HALVING = 1024
-_FIRST_ERROR_STATUS = 400
-_EXTRACTED: frozenset[Capability] = frozenset(CAPABILITIES) - {"other"}
-
+from streams.windows import Counts, Windows
 
 class Enforcement(Struct, array_like=True):
     """What was last decided about a subject: rung, expiry, and the sequence of the decision that said so."""
@@ -31,34 +26,64 @@ class Enforcement(Struct, array_like=True):
     shadow: bool = False
 
 
-class AccountState(Struct, array_like=True):
-    """Everything kept about one account. Bounded: a hot account holds about 6 KB, one with ten events below 1 KB."""
+class Profile(Struct, frozen=True, array_like=True, gc=False):
+    """What the events say about the account itself: of each field the last that was given."""
 
     created_at_ms: int | None = None
-    first_ms: int = 0
-    last_ms: int = 0
-    requests: int = 0
-    late: int = 0
     plan: str | None = None
     plan_daily_tokens: int | None = None
     org_id: str | None = None
     payment_hash: str | None = None
-    windows: Windows = field(default_factory=Windows)
-    addresses: Distinct = field(default_factory=Distinct)
-    user_agents: Distinct = field(default_factory=Distinct)
-    templates: Distinct = field(default_factory=Distinct)
-    conversations: Distinct = field(default_factory=Distinct)
-    top_templates: dict[str, int] = field(default_factory=dict)
-    template_requests: int = 0
-    capability_days: CapabilityDays = field(default_factory=dict)
-    active_hours: bytes = b""
-    gap_mean_ms: float = 0.0
-    gap_variance: float = 0.0
-    evaluated_requests: int = 0
-    evaluated_hour: int = 0
+
+    def after(self, event: RequestEvent) -> "Profile":
+        """The profile once `event` has spoken."""
+        return Profile(
+            self.created_at_ms if event.account_created_at_ms is None else event.account_created_at_ms,
+            self.plan if event.plan is None else event.plan,
+            self.plan_daily_tokens if event.plan_daily_tokens is None else event.plan_daily_tokens,
+            self.org_id if event.org_id is None else event.org_id,
+            self.payment_hash if event.payment_hash is None else event.payment_hash,
+        )
+
+
+class Head(Struct):
+    """What was decided and learnt about an account; `p_value` is what the anomaly model said last."""
+
+    enforcement: Enforcement = field(default_factory=Enforcement)
     taught_hour: int = 0
     p_value: float | None = None
-    enforcement: Enforcement = field(default_factory=Enforcement)
+
+
+class AccountState(Struct, array_like=True):
+    """One account, laid out. Stored, a hot account takes about 4 KB, one with ten events below 1 KB.
+
+    `top_templates` are the commonest templates by their `hash32`, `capability_days` requests by day since the epoch and
+    position in `CAPABILITIES`; bit i of `active_hours` is the hour i hours before the newest event's.
+    """
+
+    profile: Profile
+    head: Head
+    first_ms: int
+    last_ms: int
+    requests: int
+    late: int
+    evaluated_requests: int
+    windows: Windows
+    addresses: Distinct
+    user_agents: Distinct
+    templates: Distinct
+    conversations: Distinct
+    top_templates: dict[int, int]
+    template_requests: int
+    capability_days: dict[int, dict[int, int]]
+    active_hours: int
+    gap_mean_ms: float
+    gap_variance: float
+
+    @property
+    def enforcement(self) -> Enforcement:
+        """What is in force."""
+        return self.head.enforcement
 
 
 class AccountView(NamedTuple):
@@ -89,145 +114,138 @@ class AccountView(NamedTuple):
     p_value: float | None = None
 
 
-def counts_of(event: RequestEvent) -> Counts:
-    """The five counts of one event: an error is a status of 400 or more, a refusal is the finish reason."""
-    return Counts(
-        1,
-        event.input_tokens,
-        event.output_tokens,
-        1 if event.status_code >= _FIRST_ERROR_STATUS else 0,
-        1 if event.finish_reason == "refusal" else 0,
+_HEAD = struct.Struct("<BBBBqIId")
+_PROFILE_SIZE = struct.Struct("<H")
+_decode_profile = msgspec.msgpack.Decoder(Profile).decode
+_encode_profile = msgspec.msgpack.Encoder().encode
+NOBODY = Profile()
+
+
+def head_of(stored: bytes) -> Head:
+    """The head of a stored account. Raises ValueError if another version of Stillwatch stored it."""
+    version, action, shadow, judged, expires_at_ms, sequence, taught_hour, p_value = _HEAD.unpack_from(stored)
+    if version != kernel.VERSION:
+        message = f"an account is stored in version {version}, not {kernel.VERSION}"
+        raise ValueError(message)
+    enforcement = Enforcement(LADDER[action], expires_at_ms, sequence, bool(shadow))
+    return Head(enforcement, taught_hour, p_value if judged else None)
+
+
+def profile_of(stored: bytes) -> Profile:
+    """The profile of a stored account."""
+    (size,) = _PROFILE_SIZE.unpack_from(stored, _HEAD.size)
+    return _decode_profile(stored[kernel.HEAD_BYTES : kernel.HEAD_BYTES + size]) if size else NOBODY
+
+
+def with_head(stored: bytes, head: Head) -> bytes:
+    """The stored account under another head."""
+    force = head.enforcement
+    packed = _HEAD.pack(
+        kernel.VERSION,
+        next(rung for rung, action in enumerate(LADDER) if action == force.action),
+        force.shadow,
+        head.p_value is not None,
+        force.expires_at_ms,
+        force.sequence,
+        head.taught_hour,
+        0.0 if head.p_value is None else head.p_value,
     )
+    return packed + stored[_HEAD.size :]
 
 
-def fold_event(state: AccountState, event: RequestEvent, at_ms: int, counts: Counts) -> bool:
-    """Add one event at event time `at_ms` to the account; True if it came late."""
-    late = state.windows.add(at_ms, counts)
-    hour = at_ms // HOUR_MS
-    if event.address_hash is not None:
-        state.addresses.add(event.address_hash, hour)
-    if event.user_agent_hash is not None:
-        state.user_agents.add(event.user_agent_hash, hour)
-    if event.conversation_id is not None:
-        state.conversations.add(event.conversation_id, hour)
-    if event.template_hash is not None:
-        state.templates.add(event.template_hash, hour)
-        _note_template(state, event.template_hash)
-    _note_profile(state, event)
-    note(state.capability_days, at_ms // DAY_MS, POSITION[event.capability], 1)
-    _note_hour(state, hour)
-    _note_gap(state, at_ms)
-    state.requests += 1
-    state.late += late
-    return late
+def with_profile(stored: bytes, profile: Profile) -> bytes:
+    """The stored account under another profile."""
+    (size,) = _PROFILE_SIZE.unpack_from(stored, _HEAD.size)
+    text = _encode_profile(profile)
+    return stored[: _HEAD.size] + _PROFILE_SIZE.pack(len(text)) + text + stored[kernel.HEAD_BYTES + size :]
 
 
-def view_of(state: AccountState, as_of_ms: int) -> AccountView:
-    """The account as signals see it at `as_of_ms`."""
-    hour = as_of_ms // HOUR_MS
-    day = state.windows.total("hours", as_of_ms)
-    last_hour = state.windows.total("minutes", as_of_ms)
-    capability, share = focus(state.capability_days, as_of_ms // DAY_MS, _EXTRACTED)
-    active = int.from_bytes(state.active_hours)
-    first_hour = hour - SPAN_HOURS + 1
+def view_of(row: list[int], shares: list[float], profile: Profile) -> AccountView:
+    """The view that signals judge, from a row of due views."""
+    as_of_ms = row[kernel.VIEW_AS_OF]
+    created = profile.created_at_ms
     return AccountView(
         as_of_ms=as_of_ms,
-        plan=state.plan,
-        plan_daily_tokens=state.plan_daily_tokens,
-        age_ms=None if state.created_at_ms is None else max(0, as_of_ms - state.created_at_ms),
-        requests=day.requests,
-        tokens=day.tokens,
-        output_tokens=day.output_tokens,
-        requests_1h=last_hour.requests,
-        tokens_1h=last_hour.tokens,
-        errors=day.errors,
-        refusals=day.refusals,
-        active_hours=sum(1 for index in state.windows.hours if first_hour <= index <= hour),
-        active_hours_7d=active.bit_count(),
-        addresses=state.addresses.count(hour),
-        user_agents=state.user_agents.count(hour),
-        templates=state.templates.count(hour),
-        conversations=state.conversations.count(hour),
-        top_template_share=_top_template_share(state),
-        capability_share=share,
-        capability=capability,
-        gap_variation=gap_variation(state),
-        lifetime_requests=state.requests,
+        plan=profile.plan,
+        plan_daily_tokens=profile.plan_daily_tokens,
+        age_ms=None if created is None else max(0, as_of_ms - created),
+        requests=row[kernel.VIEW_REQUESTS],
+        tokens=row[kernel.VIEW_TOKENS],
+        output_tokens=row[kernel.VIEW_OUTPUT],
+        requests_1h=row[kernel.VIEW_REQUESTS_1H],
+        tokens_1h=row[kernel.VIEW_TOKENS_1H],
+        errors=row[kernel.VIEW_ERRORS],
+        refusals=row[kernel.VIEW_REFUSALS],
+        active_hours=row[kernel.VIEW_ACTIVE],
+        active_hours_7d=row[kernel.VIEW_ACTIVE_7D],
+        addresses=row[kernel.VIEW_ADDRESSES],
+        user_agents=row[kernel.VIEW_AGENTS],
+        templates=row[kernel.VIEW_TEMPLATES],
+        conversations=row[kernel.VIEW_CONVERSATIONS],
+        top_template_share=shares[0],
+        capability_share=shares[1],
+        capability=CAPABILITIES[row[kernel.VIEW_CAPABILITY]],
+        gap_variation=shares[2],
+        lifetime_requests=row[kernel.VIEW_LIFETIME],
     )
 
 
-def gap_variation(state: AccountState) -> float:
-    """Coefficient of variation of the time between requests: 0 is a metronome, 1 a Poisson process, more is bursts."""
-    return state.gap_variance**0.5 / state.gap_mean_ms if state.gap_mean_ms > 0 else 0.0
+def current_view(stored: bytes) -> AccountView:
+    """The account as signals see it as of its newest event."""
+    row, shares = np.zeros(kernel.VIEW_COLUMNS, np.int64), np.zeros(kernel.SHARE_COLUMNS, np.float64)
+    kernel.view_account(_laid_out(stored), row, shares)
+    view = view_of(row.tolist(), shares.tolist(), profile_of(stored))
+    return view._replace(p_value=head_of(stored).p_value)
 
 
-def _note_profile(state: AccountState, event: RequestEvent) -> None:
-    if event.account_created_at_ms is not None:
-        state.created_at_ms = event.account_created_at_ms
-    if event.plan is not None:
-        state.plan = event.plan
-    if event.plan_daily_tokens is not None:
-        state.plan_daily_tokens = event.plan_daily_tokens
-    if event.org_id is not None:
-        state.org_id = event.org_id
-    if event.payment_hash is not None:
-        state.payment_hash = event.payment_hash
+def account_of(stored: bytes) -> AccountState:
+    """The stored account, laid out."""
+    room = _laid_out(stored)
+    numbers, sizes = room.numbers.tolist(), room.sizes.tolist()
+    planes = [_buckets(room, plane, sizes[plane]) for plane in (kernel.MINUTES, kernel.HOURS, kernel.DAYS)]
+    sketches = [_sketch(room, kind, sizes[kernel.SKETCHES + kind]) for kind in range(4)]
+    top = sizes[kernel.TEMPLATES_HELD]
+    return AccountState(
+        profile=profile_of(stored),
+        head=head_of(stored),
+        first_ms=numbers[kernel.FIRST_MS],
+        last_ms=numbers[kernel.LAST_MS],
+        requests=numbers[kernel.REQUESTS],
+        late=numbers[kernel.LATE],
+        evaluated_requests=numbers[kernel.EVALUATED],
+        windows=Windows(numbers[kernel.LAST_MS], *planes),
+        addresses=sketches[0],
+        user_agents=sketches[1],
+        templates=sketches[2],
+        conversations=sketches[3],
+        top_templates=dict(zip(room.top_hashes[:top].tolist(), room.top_counts[:top].tolist(), strict=True)),
+        template_requests=numbers[kernel.TEMPLATE_REQUESTS],
+        capability_days={
+            day: {position: count for position, count in enumerate(asked) if count}
+            for day, asked in zip(
+                room.days[: sizes[kernel.CAPABILITY_DAYS]].tolist(), room.asked.tolist(), strict=False
+            )
+        },
+        active_hours=sum(word << (56 * place) for place, word in enumerate(numbers[kernel.WEEK :])),
+        gap_mean_ms=float(room.gaps[0]),
+        gap_variance=float(room.gaps[1]),
+    )
 
 
-def _note_template(state: AccountState, template: str) -> None:
-    """Count the commonest templates (Misra and Gries, "Finding repeated elements", 1982); halving makes it slide."""
-    top = state.top_templates
-    state.template_requests += 1
-    if template in top or len(top) < TOP_TEMPLATES:
-        top[template] = top.get(template, 0) + 1
-    else:
-        for key in list(top):
-            top[key] -= 1
-            if top[key] == 0:
-                del top[key]
-    if state.template_requests >= _TEMPLATES_BEFORE_HALVING:
-        state.template_requests //= 2
-        state.top_templates = {key: count // 2 for key, count in top.items() if count > 1}
+def _laid_out(stored: bytes) -> kernel.Room:
+    room = kernel.make_room()
+    kernel.read_account(np.frombuffer(stored, np.uint8), 0, len(stored), room)
+    return room
 
 
-def _note_hour(state: AccountState, hour: int) -> None:
-    """Keep the last 168 hours as a bitmap: bit i is the hour that was i hours before the newest event's."""
-    newest = state.last_ms // HOUR_MS
-    bitmap = int.from_bytes(state.active_hours)
-    if state.requests == 0:
-        bitmap = 1
-    elif hour > newest:
-        bitmap = (bitmap << min(hour - newest, WEEK_HOURS) | 1) & ((1 << WEEK_HOURS) - 1)
-    elif newest - hour < WEEK_HOURS:
-        if bitmap >> (newest - hour) & 1:
-            return
-        bitmap |= 1 << (newest - hour)
-    else:
-        return
-    state.active_hours = bitmap.to_bytes(WEEK_HOURS // 8)
+def _buckets(room: kernel.Room, plane: int, size: int) -> dict[int, Counts]:
+    index, counts = room.index[plane, :size].tolist(), room.counts[plane, :size].tolist()
+    return {bucket: Counts(*row) for bucket, row in zip(index, counts, strict=True)}
 
 
-def _note_gap(state: AccountState, at_ms: int) -> None:
-    """Exponentially weighted mean and variance of the gap (Finch, "Incremental calculation of weighted mean", 2009)."""
-    if state.requests == 0:
-        state.first_ms = state.last_ms = at_ms
-        return
-    gap = min(abs(at_ms - state.last_ms), _GAP_CEILING_MS)
-    if state.requests == 1:
-        state.gap_mean_ms = float(gap)
-    else:
-        difference = gap - state.gap_mean_ms
-        step = _GAP_WEIGHT * difference
-        state.gap_mean_ms += step
-        state.gap_variance = (1 - _GAP_WEIGHT) * (state.gap_variance + difference * step)
-    state.first_ms = min(state.first_ms, at_ms)
-    state.last_ms = max(state.last_ms, at_ms)
-
-
-def _top_template_share(state: AccountState) -> float:
-    if state.template_requests == 0:
-        return 0.0
-    return max(state.top_templates.values(), default=0) / state.template_requests
+def _sketch(room: kernel.Room, kind: int, size: int) -> Distinct:
+    seen = dict(zip(room.hashes[kind, :size].tolist(), room.hours[kind, :size].tolist(), strict=True))
+    return Distinct(seen, *room.ceilings[kind].tolist())
 
 
 TYPICAL = AccountView(

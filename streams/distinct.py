@@ -8,7 +8,7 @@ beyond, the standard error is about 1 / sqrt(CAPACITY), 12 % at the default. Aft
 once a window; values that it turned away until then count from the next time they are seen.
 """
 
-from functools import lru_cache
+from collections.abc import Iterable
 
 import xxhash
 from msgspec import Struct, field
@@ -17,9 +17,9 @@ CAPACITY = 64
 _FULL = 1 << 32
 
 
-@lru_cache(maxsize=1 << 16)
-def _hash(value: str) -> int:
-    return int(xxhash.xxh32_intdigest(value.encode("utf-8", "surrogatepass")))
+def hash32(value: str) -> int:
+    """The 32 bits that stand for a value in sketches."""
+    return xxhash.xxh32_intdigest(value.encode("utf-8", "surrogatepass"))
 
 
 class Distinct(Struct, array_like=True):
@@ -38,7 +38,10 @@ class Distinct(Struct, array_like=True):
 
         A late sighting never makes a value older than it is.
         """
-        key = _hash(value)
+        return self.add_hash(hash32(value), hour, window_hours=window_hours, capacity=capacity)
+
+    def add_hash(self, key: int, hour: int, *, window_hours: int = 24, capacity: int = CAPACITY) -> bool:
+        """As `add`, of a value's `hash32`."""
         seen = self.seen
         last = seen.get(key)
         if last is not None:
@@ -55,6 +58,18 @@ class Distinct(Struct, array_like=True):
         if len(self.seen) > capacity:
             self._shrink(hour, window_hours, capacity)
         return True
+
+    def add_hashes(
+        self, keys: Iterable[int], hour: int, *, window_hours: int = 24, capacity: int = CAPACITY
+    ) -> bool:
+        """As `add_hash`, of each of `keys`; True if that changed anything."""
+        if hour - self.ceiling_hour < window_hours:
+            ceiling = self.ceiling
+            keys = [key for key in keys if key < ceiling]
+        changed = False
+        for key in keys:
+            changed |= self.add_hash(key, hour, window_hours=window_hours, capacity=capacity)
+        return changed
 
     def count(self, hour: int, *, window_hours: int = 24) -> int:
         """Distinct values of the `window_hours` hours up to and with `hour`; exact while the sketch never filled."""

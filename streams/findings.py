@@ -12,8 +12,12 @@ NonNegative = Annotated[int, Meta(ge=0)]
 
 
 class Finding(Struct, frozen=True):
-    """One link, as of one closed minute, that ties accounts: why, and the members that no finding named before."""
+    """One link, as of one closed minute, that ties accounts: why, and the members that no finding named before.
 
+    `offset` is that of the record of links that closed the minute.
+    """
+
+    offset: NonNegative
     kind: LinkKind
     value: str
     as_of_ms: TimeMs
@@ -24,11 +28,12 @@ class Finding(Struct, frozen=True):
 class Findings(Struct, frozen=True):
     """A record on `stillwatch.findings`: what one batch of `networks` found.
 
-    Sources are as in `streams.links.Links`. `part` tells apart what was found at one offset: 0 by the batch that ended
-    there, 1 and on by looking again when nothing more came.
+    Sources are as in `streams.links.Links`, of the links. `part` tells apart what was found at one offset: 0 by the
+    batch that ended there, 1 and on by looking again when nothing more came.
     """
 
     source_partition: NonNegative
+    source_log: str
     source_offset: NonNegative
     part: NonNegative
     appended_at_ms: int

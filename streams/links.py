@@ -1,11 +1,13 @@
 """Links: what accounts share (a network prefix, an ASN, a payment method, a template, a TLS fingerprint).
 
-`observe` turns each batch of events into link deltas, sums per (link, account, minute); `networks` adds them up
-per link. Sums are the same however the log was cut into batches.
+`observe` says of each event which links it used; `networks` adds up per link. A record of links has a row an event,
+with the event's own offset, and nothing in it is summed: whoever has taken the log up to an offset can drop exactly
+the rows up to it, however the log was cut into batches. Rows stand in columns, because JSON is quick at long lists of
+numbers and slow at many small objects.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import xxhash
 from msgspec import Meta, Struct
@@ -15,45 +17,85 @@ from streams.events import RequestEvent
 LinkKind = Literal["network", "asn", "payment", "template", "tls"]
 LINK_KINDS: tuple[LinkKind, ...] = ("network", "asn", "payment", "template", "tls")
 
+TYING_KINDS: frozenset[LinkKind] = frozenset({"payment", "template"})
+"""A shared address block, ASN or TLS fingerprint is context; it never ties an account to a campaign by itself."""
+
 NonNegative = Annotated[int, Meta(ge=0)]
 
 
-class LinkDelta(Struct, array_like=True, gc=False):
-    """What one account did over one link in one minute, as far as one batch saw it.
+class Who(Struct, frozen=True, array_like=True, gc=False):
+    """One account as an event names it. `exempt`: the policy's allowlist has it, so it is never a member of a link."""
 
-    `capabilities` maps the position in `CAPABILITIES` to requests. `exempt`: the
-    policy's allowlist has the account, so it is counted and never a member. Mutable while `observe` sums; a plain
-    value once it is emitted.
-    """
-
-    kind: LinkKind
-    value: str
     account_id: str
-    minute: int
-    requests: int
-    input_tokens: int
-    output_tokens: int
-    errors: int
-    refusals: int
-    capabilities: dict[int, int]
-    account_created_at_ms: int | None
     org_id: str | None
-    network_hash: str | None
+    created_at_ms: int | None
     exempt: bool
 
 
-class Links(Struct, frozen=True):
-    """A record on `stillwatch.links`: the deltas that one batch of `observe` has for one partition of links.
+class Link(Struct, frozen=True, array_like=True, gc=False):
+    """One shared thing."""
 
-    `source_offset` is the last offset of the batch in partition `source_partition` of the requests; the reader
-    keeps the highest it has applied of each source and drops what it has seen. `appended_at_ms` is when the log took
-    the newest event of the batch, from which the delay of what follows is measured.
+    kind: LinkKind
+    value: str
+
+
+class Links(Struct, frozen=True, kw_only=True):
+    """A record on `stillwatch.links`: the events of one batch of `observe` that use links of one partition of links.
+
+    `source_offset` is the last offset of the batch in partition `source_partition` of the requests, `source_log` the
+    identity of that log: a topic that was made again counts from 0 again. `appended_at_ms` is when the log took the
+    newest event of the batch, from which the delay of what follows is measured.
+
+    A column has an entry for each event: its `offset`, its event time in minutes, the place of its account in
+    `accounts`, `failed` (1 an error, 2 a refusal), the position of its capability, and a hash of its network (32 bits,
+    -1 for none). A use is one event's use of one link: places in those columns and in `links`, in the order of the log.
     """
 
     source_partition: NonNegative
+    source_log: str
     source_offset: NonNegative
     appended_at_ms: int
-    deltas: list[LinkDelta]
+    accounts: list[Who]
+    links: list[Link]
+    offset: list[int]
+    minute: list[int]
+    account: list[int]
+    input_tokens: list[int]
+    output_tokens: list[int]
+    failed: list[int]
+    capability: list[int]
+    network: list[int]
+    use_event: list[int]
+    use_link: list[int]
+
+    def uses(self) -> Iterator["Use"]:
+        """Each use, in order; for a person or a test to read."""
+        for event, link in zip(self.use_event, self.use_link, strict=True):
+            yield Use(
+                self.links[link],
+                self.accounts[self.account[event]],
+                self.offset[event],
+                self.minute[event],
+                self.input_tokens[event],
+                self.output_tokens[event],
+                self.failed[event] & 1,
+                self.failed[event] >> 1,
+                self.capability[event],
+            )
+
+
+class Use(NamedTuple):
+    """One event's use of one link."""
+
+    link: Link
+    who: Who
+    offset: int
+    minute: int
+    input_tokens: int
+    output_tokens: int
+    error: int
+    refusal: int
+    capability: int
 
 
 def links_of(event: RequestEvent) -> Iterator[tuple[LinkKind, str]]:
@@ -72,4 +114,9 @@ def links_of(event: RequestEvent) -> Iterator[tuple[LinkKind, str]]:
 
 def link_partition(kind: LinkKind, value: str, partitions: int) -> int:
     """The partition of `stillwatch.links` that owns a link; stable over processes and versions."""
-    return int(xxhash.xxh32_intdigest(f"{kind}:{value}".encode())) % partitions
+    return xxhash.xxh32_intdigest(f"{kind}:{value}".encode()) % partitions
+
+
+def link_hash(link: Link) -> int:
+    """63 bits that stand for a link where its name would be too long."""
+    return xxhash.xxh64_intdigest(f"{link.kind}:{link.value}".encode()) >> 1

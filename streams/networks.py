@@ -1,11 +1,12 @@
-"""One link's state (what accounts share), the fold of a delta into it, and the view of it that signals judge.
+"""One shared link's state, the fold of its uses into it, and the view of it that signals judge.
 
-Every link has windows and sketches. Links that can tie accounts into a campaign also list their members: an account
+A link is shared from its second account on (`streams.holders`), and its windows begin there. Every shared link has
+windows and sketches. Links that can tie accounts into a campaign also list their members: an account
 is a member from its first request over the link, and *ripe* once it came back to it in another hour, so that the link
 says something about the account and not about one afternoon.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import reduce
 from operator import or_
 from typing import NamedTuple
@@ -15,11 +16,8 @@ from msgspec import Struct, field
 from streams.capabilities import CapabilityDays, focus, note
 from streams.distinct import Distinct
 from streams.events import CAPABILITIES, Capability
-from streams.links import LinkDelta, LinkKind
+from streams.links import LinkKind, Who
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, Counts, Windows
-
-TYING_KINDS: frozenset[LinkKind] = frozenset({"payment", "template"})
-"""A shared address block, ASN or TLS fingerprint is context; it never ties an account to a campaign by itself."""
 
 MEMBERS = 1024
 """Members listed for one link. A link of more accounts than this is too common to tie anybody by itself."""
@@ -99,24 +97,36 @@ class NetworkView(NamedTuple):
     p_value: float | None = None
 
 
-def fold_delta(state: NetworkState, delta: LinkDelta) -> bool:
-    """Add one delta to its link; True if it came late."""
-    at_ms = delta.minute * MINUTE_MS
+class Used(Struct, gc=False):
+    """What a batch says of one link in one minute: five counts, requests by position of capability, and hashes.
+
+    `accounts`, `young` (those younger than seven days) and `networks` are `hash32` of each that used the link,
+    `members` the accounts themselves where the link can tie them.
+    """
+
+    minute: int
+    counts: Counts
+    capabilities: dict[int, int]
+    accounts: Collection[int]
+    young: Collection[int] = ()
+    networks: Collection[int] = ()
+    members: Collection[Who] = ()
+
+
+def fold_uses(state: NetworkState, used: Used) -> bool:
+    """Add what one batch says of the link in one minute; True if it came late."""
+    at_ms = used.minute * MINUTE_MS
     hour = at_ms // HOUR_MS
-    counts = Counts(delta.requests, delta.input_tokens, delta.output_tokens, delta.errors, delta.refusals)
-    late = state.windows.add(at_ms, counts)
-    state.requests += delta.requests
-    state.late += delta.requests if late else 0
-    state.accounts.add(delta.account_id, hour, window_hours=WEEK_HOURS)
-    created = delta.account_created_at_ms
-    if created is not None and at_ms - created < YOUNG_MS:
-        state.young_accounts.add(delta.account_id, hour, window_hours=WEEK_HOURS)
-    if delta.network_hash is not None and delta.kind != "network":
-        state.networks.add(delta.network_hash, hour, window_hours=WEEK_HOURS)
-    for position, requests in delta.capabilities.items():
+    late = state.windows.add(at_ms, used.counts)
+    state.requests += used.counts.requests
+    state.late += used.counts.requests if late else 0
+    state.accounts.add_hashes(used.accounts, hour, window_hours=WEEK_HOURS)
+    state.young_accounts.add_hashes(used.young, hour, window_hours=WEEK_HOURS)
+    state.networks.add_hashes(used.networks, hour, window_hours=WEEK_HOURS)
+    for position, requests in used.capabilities.items():
         note(state.capability_days, at_ms // DAY_MS, position, requests)
-    if delta.kind in TYING_KINDS and not delta.exempt:
-        _note_member(state, delta)
+    for who in used.members:
+        _note_member(state, who, used.minute)
     return late
 
 
@@ -207,18 +217,18 @@ def synchrony(hours: list[int]) -> float:
     return sum(count * (count - 1) for count in active) / (total * others) if total else 0.0
 
 
-def _note_member(state: NetworkState, delta: LinkDelta) -> None:
-    """Add the delta to its account's membership; a member that no finding named yet is to be looked at."""
-    member = state.members.get(delta.account_id)
+def _note_member(state: NetworkState, who: Who, minute: int) -> None:
+    """Add the minute to its account's membership; a member that no finding named yet is to be looked at."""
+    member = state.members.get(who.account_id)
     if member is None:
         if len(state.members) >= MEMBERS:
             return
-        member = state.members[delta.account_id] = Member(delta.minute, delta.org_id, 1)
+        member = state.members[who.account_id] = Member(minute, who.org_id, 1)
     else:
-        _note_hour(member, delta.minute // 60)
-        member.last_minute = max(member.last_minute, delta.minute)
+        _note_hour(member, minute // 60)
+        member.last_minute = max(member.last_minute, minute)
     if not member.reported:
-        state.touched.add(delta.account_id)
+        state.touched.add(who.account_id)
 
 
 def _note_hour(member: Member, hour: int) -> None:

@@ -7,11 +7,15 @@ T = TypeVar("T")
 
 
 class States:
-    """Decoded states of one partition by key. A stage reads with `read` and changes what `change` hands out."""
+    """Decoded states of one partition by key. A stage reads with `read` and changes what `change` hands out.
+
+    `appended` is what the fold adds to the end of stored values, by key, instead of writing them anew.
+    """
 
     def __init__(self) -> None:
         self.held: dict[str, Any] = {}
         self.changed: set[str] = set()
+        self.appended: dict[str, bytes] = {}
 
     def __contains__(self, key: str) -> bool:
         """True if the state of `key` is at hand."""

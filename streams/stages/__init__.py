@@ -12,6 +12,6 @@ runs them one after the other in one process; both call `agents.advance`, so the
 from streams.stages.campaigns import CampaignsStage
 from streams.stages.networks import NetworksStage
 from streams.stages.observe import ObserveStage
-from streams.stages.shape import Incoming, Outgoing, Output, Stage, Topic
+from streams.stages.shape import Outgoing, Output, Source, Stage, Topic
 
-__all__ = ["CampaignsStage", "Incoming", "NetworksStage", "ObserveStage", "Outgoing", "Output", "Stage", "Topic"]
+__all__ = ["CampaignsStage", "NetworksStage", "ObserveStage", "Outgoing", "Output", "Source", "Stage", "Topic"]

@@ -12,7 +12,7 @@ from streams.decide import LIMITING, Budget, Verdict, decide, harder, is_due, is
 from streams.decisions import Action, Decision
 from streams.findings import Finding, Findings
 from streams.policy import Policy
-from streams.stages.shape import Outgoing, Output, StageName
+from streams.stages.shape import Outgoing, Output, Source, StageName
 from streams.states import States
 
 SHARD = "shard"
@@ -21,7 +21,7 @@ SHARD = "shard"
 class CampaignsShard(Struct, array_like=True):
     """What is kept beside the campaigns: the last record applied of each source, and the blast radius."""
 
-    sources: dict[int, tuple[int, int]] = field(default_factory=dict)
+    sources: dict[str, tuple[int, int]] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
 
 
@@ -73,18 +73,21 @@ class CampaignsStage:
         """MessagePack of the state."""
         return self._encode(state)
 
-    def fold(self, _partition: int, items: Sequence[PlacedFindings], states: States) -> Output:
+    def fold(self, _source: Source, items: Sequence[PlacedFindings], states: States) -> Output:
         """Take each finding that was not seen before: join or found a campaign, then decide."""
         output = Output()
         for item in items:
             record = item.findings
             shard = states.change(SHARD, CampaignsShard)
-            place = (record.source_offset, record.part)
-            if place <= shard.sources.get(record.source_partition, (-1, 0)):
+            source_name = Source(record.source_partition, record.source_log).name
+            taken = shard.sources.get(source_name, (-1, 0))
+            if (record.source_offset, record.part) <= taken:
                 output.tally["duplicate"] += 1
                 continue
-            shard.sources[record.source_partition] = place
+            shard.sources[source_name] = (record.source_offset, record.part)
             for index, finding in enumerate(record.findings):
+                if (finding.offset, record.part) <= taken:
+                    continue
                 source = f"findings/{item.offset}/{index}"
                 self._take(finding, source, record.appended_at_ms, states, output)
         return output

@@ -1,4 +1,4 @@
-"""networks: link deltas into windows per link, and findings about links that tie accounts together.
+"""networks: uses of links into windows per shared link, and findings about links that tie accounts together.
 
 A link is judged when a later minute of its own event time begins, or a later hour of everybody's, as of the minute that
 closed, and only if a member has become ripe or its volume has doubled since: never because a batch ended.
@@ -8,18 +8,21 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 from msgspec import Struct, field
 
 from streams.anomaly import TEACH_EVERY_HOURS, Drift, Model, ModelState, log_scale
 from streams.decisions import Family, Reason
 from streams.distinct import Distinct
 from streams.findings import Finding, Findings
-from streams.links import LINK_KINDS, LinkDelta, LinkKind, Links
+from streams.holders import Holders
+from streams.links import LINK_KINDS, LinkKind
 from streams.networks import (
     WEEK_HOURS,
     NetworkState,
     NetworkView,
-    fold_delta,
+    Used,
+    fold_uses,
     has_news,
     is_open,
     is_stale,
@@ -28,13 +31,18 @@ from streams.networks import (
 )
 from streams.policy import Policy
 from streams.signals import NETWORK_SIGNALS, reasons_of
-from streams.stages.shape import Outgoing, Output, StageName
+from streams.stages.shape import Outgoing, Output, Source, StageName
 from streams.states import States
+from streams.used import Holder, LinkUses, accounts_by_hour, shared_links, used_links
 from streams.windows import HOUR_MS, MINUTE_MS
 
 MODEL = "model"
 SHARD = "shard"
 EVERYBODY = "everybody"
+HOLDERS = "holders"
+JOURNAL = "journal"
+LONGEST_JOURNAL = 8 * 1024 * 1024
+"""Bytes of the journal of holders at which their table is stored anew."""
 EVERYBODY_CAPACITY = 1024
 SILENT_HOURS = 6
 FEWEST_ACCOUNTS_TO_TEACH = 3
@@ -61,14 +69,14 @@ _SECONDS: frozenset[Family] = frozenset({"rhythm", "lifecycle"})
 class NetworksShard(Struct, array_like=True):
     """What one partition of links keeps beside its links.
 
-    `subjects` is how many links it holds, `sources` maps a partition of the requests to the last offset applied of it,
+    `subjects` is how many links it holds, `sources` maps a source of links to the last offset applied of it,
     `known_accounts` is how many accounts there were when hour `known_hour` began (all of them: templates bring each
     account to every partition), `open_links` are those to be looked at when their minute closes, `hour` is the newest
     hour of event time and `hours` that of each source, `offset` and `parts` number what leaves.
     """
 
     subjects: int = 0
-    sources: dict[int, int] = field(default_factory=dict)
+    sources: dict[str, int] = field(default_factory=dict)
     known_accounts: int = 0
     known_hour: int = 0
     open_links: set[str] = field(default_factory=set)
@@ -78,13 +86,7 @@ class NetworksShard(Struct, array_like=True):
     offset: int = 0
     parts: int = 0
     appended_at_ms: int = 0
-
-
-class PlacedLinks(Struct, frozen=True, gc=False):
-    """A record of links with its own offset in `stillwatch.links`."""
-
-    offset: int
-    links: Links
+    journal_bytes: int = 0
 
 
 def link_key(kind: LinkKind, value: str) -> str:
@@ -114,44 +116,66 @@ class NetworksStage:
         }
         self._encode = msgspec.msgpack.Encoder().encode
 
-    def needs(self, items: Sequence[PlacedLinks], states: States) -> set[str]:
-        """The links of the batch, the model and the shard; when an hour begins or nothing came, the open links too."""
-        keys = {link_key(delta.kind, delta.value) for item in items for delta in item.links.deltas}
-        if SHARD in states:
-            shard = states.read(SHARD, NetworksShard)
-            if not items or any(delta.minute // 60 > shard.hour for item in items for delta in item.links.deltas):
-                keys |= shard.open_links
-        return keys | {MODEL, SHARD, EVERYBODY}
+    def needs(self, items: Sequence[LinkUses], states: States) -> set[str]:
+        """The model, the shard and the holders, then the shared links of the batch.
+
+        When an hour begins or nothing came, the links left open too.
+        """
+        keys = {MODEL, SHARD, EVERYBODY, HOLDERS, JOURNAL}
+        if any(key not in states for key in keys):
+            return keys
+        shard = states.read(SHARD, NetworksShard)
+        fresh = [uses for item in items if (uses := self._fresh(item, shard)) is not None]
+        if fresh:
+            held = [uses.held() for uses in fresh]
+            status = _holders(states).foresee(*(np.concatenate(column) for column in zip(*held, strict=True)))
+            ends = np.cumsum([len(uses.use_link) for uses in fresh])[:-1]
+            for uses, part in zip(fresh, np.split(status, ends), strict=True):
+                keys.update(link_key(link.kind, link.value) for link in shared_links(uses, part))
+        if not items or any(len(uses.minute) and uses.minute.max() // 60 > shard.hour for uses in fresh):
+            keys |= shard.open_links
+        return keys
 
     def decode(self, key: str, stored: bytes | None) -> object:
-        """A link, the model with its trees grown, or the shard."""
+        """A link, the model with its trees grown, the holders or their journal, or the shard."""
         if key == MODEL:
             return Model(ModelState() if stored is None else self._decoders[MODEL].decode(stored), FEATURES)
+        if key == HOLDERS:
+            return Holders(stored)
+        if key == JOURNAL:
+            return Journal(stored or b"")
         if stored is None:
             fresh = {SHARD: NetworksShard, EVERYBODY: Distinct}.get(key, NetworkState)
             return fresh()
         return self._decoders[key.partition(":")[0]].decode(stored)
 
     def encode(self, _key: str, state: object) -> bytes:
-        """MessagePack of the state; of a model the lessons it was grown from."""
+        """MessagePack of the state; of a model the lessons it was grown from, of the holders their table."""
+        if isinstance(state, Holders):
+            return state.stored()
+        if isinstance(state, Journal):
+            return b""
         return self._encode(state.state if isinstance(state, Model) else state)
 
-    def fold(self, partition: int, items: Sequence[PlacedLinks], states: States) -> Output:
-        """Add the deltas of every record that was not seen before; without items, close what was left open."""
+    def fold(self, source: Source, items: Sequence[LinkUses], states: States) -> Output:
+        """Add every use that was not seen before; without items, close what was left open."""
         output = Output()
         shard = states.change(SHARD, NetworksShard)
         findings: list[Finding] = []
+        journal = b""
         for item in items:
-            links = item.links
-            if links.source_offset <= shard.sources.get(links.source_partition, -1):
+            uses = self._fresh(item, shard)
+            if uses is None:
                 output.tally["duplicate"] += 1
                 continue
-            shard.sources[links.source_partition] = links.source_offset
-            newest = max((delta.minute for delta in links.deltas), default=0) // 60
+            links = uses.links
+            shard.sources[_source(uses)] = links.source_offset
+            newest = max(links.minute, default=0) // 60
             shard.hours[links.source_partition] = max(newest, shard.hours.get(links.source_partition, 0))
             shard.appended_at_ms = max(shard.appended_at_ms, links.appended_at_ms)
-            for delta in links.deltas:
-                self._fold_delta(delta, shard, states, findings, output)
+            shard.offset, shard.parts = item.offset, 0
+            journal += self._fold_uses(uses, shard, states, findings, output)
+        self._keep_journal(journal, shard, states)
         if items:
             shard.offset, shard.parts = items[-1].offset, 0
         else:
@@ -159,28 +183,60 @@ class NetworksStage:
             for key in sorted(shard.open_links):
                 self._close(key, shard, states, findings, output)
         if findings:
-            record = Findings(partition, shard.offset, shard.parts, shard.appended_at_ms, findings)
+            record = Findings(source.partition, source.log, shard.offset, shard.parts, shard.appended_at_ms, findings)
             output.records.append(Outgoing("findings", record, shard.appended_at_ms, partition=0))
         return output
 
-    def _fold_delta(
-        self, delta: LinkDelta, shard: NetworksShard, states: States, findings: list[Finding], output: Output
+    def _fresh(self, item: LinkUses, shard: NetworksShard) -> LinkUses | None:
+        """What of a record was not seen before; None if all of it was."""
+        taken = shard.sources.get(_source(item), -1)
+        return None if item.links.source_offset <= taken else item.after(taken)
+
+    def _fold_uses(
+        self, uses: LinkUses, shard: NetworksShard, states: States, findings: list[Finding], output: Output
+    ) -> bytes:
+        """Fold one record; what it changed in the table of holders."""
+        everybody = states.read(EVERYBODY, Distinct)
+        for hour, accounts in accounts_by_hour(uses):
+            if everybody.add_hashes(accounts, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY_CAPACITY):
+                states.changed.add(EVERYBODY)
+        found, journal = used_links(uses, _holders(states))
+        for link, used, holder in found:
+            self._fold_used(link_key(link.kind, link.value), used, holder, shard, states, findings, output)
+        return journal
+
+    def _fold_used(
+        self,
+        key: str,
+        used: Used,
+        holder: Holder | None,
+        shard: NetworksShard,
+        states: States,
+        findings: list[Finding],
+        output: Output,
     ) -> None:
-        if delta.minute // 60 > shard.hour:
-            self._begin_hour(delta.minute // 60, shard, states, findings, output)
-        key = link_key(delta.kind, delta.value)
+        if used.minute // 60 > shard.hour:
+            self._begin_hour(used.minute // 60, shard, states, findings, output)
         state = states.change(key, NetworkState)
-        if delta.minute * MINUTE_MS > state.windows.newest_ms:
+        if used.minute * MINUTE_MS > state.windows.newest_ms:
             self._close(key, shard, states, findings, output)
         shard.subjects += state.requests == 0
-        fold_delta(state, delta)
-        if delta.kind == "template":  # the kind that brings every account to every partition
-            hour = delta.minute * MINUTE_MS // HOUR_MS
-            everybody = states.read(EVERYBODY, Distinct)
-            if everybody.add(delta.account_id, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY_CAPACITY):
-                states.changed.add(EVERYBODY)
+        if holder is not None:
+            state.accounts.add_hashes((holder.account,), holder.hour, window_hours=WEEK_HOURS)
+        output.tally["late"] += used.counts.requests if fold_uses(state, used) else 0
         if is_open(state):
             shard.open_links.add(key)
+
+    def _keep_journal(self, journal: bytes, shard: NetworksShard, states: States) -> None:
+        """Append to the journal of holders; once it is long, store their table and begin it anew."""
+        if not journal:
+            return
+        shard.journal_bytes += len(journal)
+        if shard.journal_bytes > LONGEST_JOURNAL:
+            shard.journal_bytes = 0
+            states.changed |= {HOLDERS, JOURNAL}
+        else:
+            states.appended[JOURNAL] = journal
 
     def _begin_hour(
         self, hour: int, shard: NetworksShard, states: States, findings: list[Finding], output: Output
@@ -212,7 +268,7 @@ class NetworksStage:
             return
         reasons = reasons_of(view._replace(p_value=state.p_value), NETWORK_SIGNALS, self._policy.signals)
         if _ties(kind, reasons):
-            findings.append(Finding(kind, value, as_of_ms, _ordered(reasons), report_news(state)))
+            findings.append(Finding(shard.offset, kind, value, as_of_ms, _ordered(reasons), report_news(state)))
         elif is_stale(state):
             state.found_hour = as_of_ms // HOUR_MS  # it no longer ties: look again in an hour
 
@@ -235,6 +291,26 @@ class NetworksStage:
             states.changed.add(MODEL)
             state.taught_hour = hour
         return p_value
+
+
+class Journal:
+    """What changed in the table of holders since it was stored; read once, when both are loaded."""
+
+    def __init__(self, stored: bytes) -> None:
+        self.unread = stored
+
+
+def _holders(states: States) -> Holders:
+    """The table of holders, up to date."""
+    holders, journal = states.read(HOLDERS, Holders), states.read(JOURNAL, Journal)
+    if journal.unread:
+        holders.apply(journal.unread)
+        journal.unread = b""
+    return holders
+
+
+def _source(uses: LinkUses) -> str:
+    return Source(uses.links.source_partition, uses.links.source_log).name
 
 
 def features_of(view: NetworkView) -> tuple[float, ...]:

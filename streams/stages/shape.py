@@ -7,7 +7,6 @@ from typing import Literal, Protocol, TypeVar
 from msgspec import Struct, field
 
 from streams.decisions import Decision
-from streams.events import RequestEvent
 from streams.findings import Findings
 from streams.links import Links
 from streams.states import States
@@ -16,12 +15,16 @@ Topic = Literal["links", "findings", "enforcement", "alerts"]
 StageName = Literal["observe", "networks", "campaigns"]
 
 
-class Incoming(Struct, frozen=True, gc=False):
-    """One event with its place in the log and the time the log took it."""
+class Source(Struct, frozen=True):
+    """Where a stage reads: a partition, and the identity of its log, because a topic made again counts from 0 again."""
 
-    offset: int
-    appended_at_ms: int
-    event: RequestEvent
+    partition: int
+    log: str = ""
+
+    @property
+    def name(self) -> str:
+        """The key under which those who read on remember how far they have come."""
+        return f"{self.log}/{self.partition}"
 
 
 class Outgoing(Struct, frozen=True, gc=False):
@@ -64,6 +67,6 @@ class Stage(Protocol[Item_contra]):
         """What the store shall hold for `key`."""
         ...
 
-    def fold(self, partition: int, items: Sequence[Item_contra], states: States) -> Output:
+    def fold(self, source: Source, items: Sequence[Item_contra], states: States) -> Output:
         """Take `items` in order. No items: nothing more came for a while, so look at what was left for later."""
         ...

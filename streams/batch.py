@@ -1,0 +1,113 @@
+"""A batch of events of one partition, seen by event and, for the compiled fold, by column."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+import msgspec
+import numpy as np
+import xxhash
+from msgspec import Struct
+
+from streams.account_kernel import (
+    ADDRESS,
+    AGENT,
+    AT,
+    CAPABILITY,
+    CONVERSATION,
+    ERROR,
+    EVENT_ROWS,
+    INPUT,
+    OUTPUT,
+    PROFILE,
+    REFUSAL,
+    TEMPLATE,
+    Ints,
+)
+from streams.capabilities import POSITION
+from streams.distinct import hash32
+from streams.events import RequestEvent
+
+NO_HASH = -1
+_FIRST_ERROR_STATUS = 400
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Incoming(Struct, frozen=True, gc=False):
+    """One event with its place in the log and the time the log took it."""
+
+    offset: int
+    appended_at_ms: int
+    event: RequestEvent
+
+
+class EventBatch:
+    """Events in the order of the log."""
+
+    def __init__(self, items: Sequence[Incoming]) -> None:
+        self.items = items
+        self.events = [item.event for item in items]
+
+    def __len__(self) -> int:
+        """How many events."""
+        return len(self.events)
+
+    @cached_property
+    def accounts(self) -> list[str]:
+        """The accounts, each once, in the order of their first event."""
+        return list(self._accounts)
+
+    @cached_property
+    def account(self) -> Ints:
+        """Of each event the place of its account in `accounts`."""
+        return np.array([self._accounts[event.account_id] for event in self.events], np.int64)
+
+    @cached_property
+    def columns(self) -> Ints:
+        """The matrix that `fold_accounts` takes. An event ahead of its append time is moved back to it."""
+        events = self.events
+        columns = np.empty((EVENT_ROWS, len(events)), np.int64)
+        columns[AT] = [event.occurred_at_ms for event in events]
+        np.minimum(columns[AT], np.array([item.appended_at_ms for item in self.items], np.int64), out=columns[AT])
+        columns[INPUT] = [event.input_tokens for event in events]
+        columns[OUTPUT] = [event.output_tokens for event in events]
+        columns[ERROR] = [event.status_code >= _FIRST_ERROR_STATUS for event in events]
+        columns[REFUSAL] = [event.finish_reason == "refusal" for event in events]
+        columns[ADDRESS] = hashes(event.address_hash for event in events)
+        columns[AGENT] = hashes(event.user_agent_hash for event in events)
+        columns[TEMPLATE] = hashes(event.template_hash for event in events)
+        columns[CONVERSATION] = hashes(event.conversation_id for event in events)
+        columns[CAPABILITY] = [POSITION[event.capability] for event in events]
+        columns[PROFILE] = [self._profile_hash(event) for event in events]
+        return columns
+
+    @cached_property
+    def clamped(self) -> int:
+        """How many events were ahead of their append time."""
+        return sum(item.event.occurred_at_ms > item.appended_at_ms for item in self.items)
+
+    @cached_property
+    def _accounts(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(dict.fromkeys(event.account_id for event in self.events))}
+
+    @cached_property
+    def _profiles(self) -> dict[tuple[object, ...], int]:
+        return {}
+
+    def _profile_hash(self, event: RequestEvent) -> int:
+        """A hash of what the event says about its account: the fold notices by it that something changed."""
+        profile = (
+            event.account_created_at_ms,
+            event.plan,
+            event.plan_daily_tokens,
+            event.org_id,
+            event.payment_hash,
+        )
+        known = self._profiles.get(profile)
+        if known is None:
+            known = self._profiles[profile] = xxhash.xxh32_intdigest(_encode(profile))
+        return known
+
+
+def hashes(values: Iterable[str | None]) -> list[int]:
+    """32 bits of each value, `NO_HASH` for None."""
+    return [NO_HASH if value is None else hash32(value) for value in values]
