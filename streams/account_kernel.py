@@ -81,6 +81,7 @@ _WEEK_HOURS = 168
 _CAPABILITIES = 8
 _OTHER = 7
 _GAP_WEIGHT = 1 / 32
+_SEVEN_BITS, _MORE_FOLLOWS = 127, 128
 _GAP_CEILING_MS = HOUR_MS
 _MORE_BYTES_AN_EVENT = 320
 _MORE_BYTES_AN_ACCOUNT = 700
@@ -94,7 +95,7 @@ class Room(NamedTuple):
     numbers: Ints
     gaps: Floats
     sizes: Ints
-    index: Ints
+    buckets: Ints
     counts: Ints
     hashes: Ints
     hours: Ints
@@ -107,7 +108,7 @@ class Room(NamedTuple):
 
 @compiled
 def make_room() -> Room:
-    """Room for one account: `index` and `counts` have a plane for minutes, hours and days each."""
+    """Room for one account: `buckets` and `counts` have a plane for minutes, hours and days each."""
     return Room(
         np.zeros(NUMBERS, np.int64),
         np.zeros(2, np.float64),
@@ -173,7 +174,7 @@ def fold_accounts(
 @compiled
 def _is_due(numbers: Ints, first_at: int, every: int) -> bool:
     done = numbers[EVALUATED]
-    return numbers[REQUESTS] >= (first_at if done == 0 else done + min(done, every))
+    return bool(numbers[REQUESTS] >= (first_at if done == 0 else done + min(done, every)))
 
 
 @compiled
@@ -203,7 +204,7 @@ def _add(room: Room, events: Ints, event: int) -> int:
 @compiled
 def _add_bucket(room: Room, plane: int, bucket: int, expired: int, events: Ints, event: int) -> None:
     """Count into `bucket`, unless it is gone already; a new bucket clears out those that are."""
-    index, counts, size = room.index[plane], room.counts[plane], room.sizes[plane]
+    index, counts, size = room.buckets[plane], room.counts[plane], room.sizes[plane]
     place = size
     while place > 0 and index[place - 1] >= bucket:
         place -= 1
@@ -397,7 +398,7 @@ def view_account(room: Room, view: Ints, shares: Floats) -> None:
     view[VIEW_AS_OF], view[VIEW_LIFETIME] = as_of, numbers[REQUESTS]
     hour, minute = as_of // HOUR_MS, as_of // MINUTE_MS
     for row in range(sizes[HOURS]):
-        if hour - WINDOW_HOURS < room.index[HOURS, row] <= hour:
+        if hour - WINDOW_HOURS < room.buckets[HOURS, row] <= hour:
             counts = room.counts[HOURS, row]
             view[VIEW_REQUESTS] += counts[0]
             view[VIEW_TOKENS] += counts[1] + counts[2]
@@ -406,7 +407,7 @@ def view_account(room: Room, view: Ints, shares: Floats) -> None:
             view[VIEW_REFUSALS] += counts[4]
             view[VIEW_ACTIVE] += 1
     for row in range(sizes[MINUTES]):
-        if minute - _KEPT[MINUTES] < room.index[MINUTES, row] <= minute:
+        if minute - _KEPT[MINUTES] < room.buckets[MINUTES, row] <= minute:
             view[VIEW_REQUESTS_1H] += room.counts[MINUTES, row, 0]
             view[VIEW_TOKENS_1H] += room.counts[MINUTES, row, 1] + room.counts[MINUTES, row, 2]
     for word in range(3):
@@ -450,8 +451,8 @@ def _focus(room: Room, day: int) -> tuple[int, float]:
 
 @compiled
 def _put(out: Bytes, at: int, number: int) -> int:
-    while number > 127:
-        out[at] = number & 127 | 128
+    while number > _SEVEN_BITS:
+        out[at] = number & _SEVEN_BITS | _MORE_FOLLOWS
         number >>= 7
         at += 1
     out[at] = number
@@ -461,11 +462,11 @@ def _put(out: Bytes, at: int, number: int) -> int:
 @compiled
 def _take(stored: Bytes, at: int) -> tuple[int, int]:
     number = shift = 0
-    while stored[at] > 127:
-        number |= (np.int64(stored[at]) & 127) << shift
+    while stored[at] > _SEVEN_BITS:
+        number |= (int(stored[at]) & _SEVEN_BITS) << shift
         shift += 7
         at += 1
-    return number | np.int64(stored[at]) << shift, at + 1
+    return number | int(stored[at]) << shift, at + 1
 
 
 @compiled
@@ -483,61 +484,72 @@ def _copy_head(old: Bytes, head: int, end: int, out: Bytes, at: int) -> int:
 @compiled
 def numbers_at(stored: Bytes, head: int) -> int:
     """Where the numbers of a stored account begin."""
-    return (
-        head
-        + HEAD_BYTES
-        + np.int64(stored[head + _PROFILE_SIZE_AT])
-        + (np.int64(stored[head + _PROFILE_SIZE_AT + 1]) << 8)
-    )
+    size = int(stored[head + _PROFILE_SIZE_AT]) | int(stored[head + _PROFILE_SIZE_AT + 1]) << 8
+    return head + HEAD_BYTES + size
 
 
 @compiled
 def _write(room: Room, out: Bytes, at: int) -> int:
+    """Store the numbers of the account; where they end."""
     numbers, sizes = room.numbers, room.sizes
-    for field in (REQUESTS, LATE, EVALUATED):
+    for field in (REQUESTS, LATE, EVALUATED, FIRST_MS):
         at = _put(out, at, numbers[field])
-    at = _put(out, at, numbers[FIRST_MS])
     at = _put(out, at, numbers[LAST_MS] - numbers[FIRST_MS])
-    at = _put(out, at, numbers[PROFILE_HASH])
-    at = _put(out, at, numbers[TEMPLATE_REQUESTS])
-    for word in range(3):
-        at = _put(out, at, numbers[WEEK + word])
+    for field in range(PROFILE_HASH, NUMBERS):
+        at = _put(out, at, numbers[field])
     if numbers[REQUESTS] > 1:
         out[at : at + 16] = room.gaps.view(np.uint8)
         at += 16
     for plane in range(3):
-        newest = numbers[LAST_MS] // _WIDTH[plane]
-        at = _put(out, at, sizes[plane])
-        for row in range(sizes[plane]):
-            counts = room.counts[plane, row]
-            failed = 1 if counts[3] or counts[4] else 0
-            at = _put(out, at, newest - room.index[plane, row])
-            at = _put(out, at, counts[0] << 1 | failed)
-            at = _put(out, at, counts[1])
-            at = _put(out, at, counts[2])
-            if failed:
-                at = _put(out, at, counts[3])
-                at = _put(out, at, counts[4])
-    hour = numbers[LAST_MS] // HOUR_MS
+        at = _write_buckets(room, plane, out, at)
     for kind in range(_KINDS_OF_SKETCH):
-        size, ceiling = sizes[SKETCHES + kind], room.ceilings[kind]
-        filled = 1 if ceiling[0] != FULL or ceiling[1] or ceiling[2] else 0
-        at = _put(out, at, size << 1 | filled)
-        if filled:
-            for column in range(3):
-                at = _put(out, at, ceiling[column])
-        before = 0
-        for row in range(size):
-            at = _put(out, at, room.hashes[kind, row] - before)
-            at = _put(out, at, hour - room.hours[kind, row])
-            before = room.hashes[kind, row]
+        at = _write_sketch(room, kind, out, at)
     at = _put(out, at, sizes[TEMPLATES_HELD])
     for row in range(sizes[TEMPLATES_HELD]):
         at = _put(out, at, room.top_hashes[row])
         at = _put(out, at, room.top_counts[row])
-    at = _put(out, at, sizes[CAPABILITY_DAYS])
-    for row in range(sizes[CAPABILITY_DAYS]):
-        at = _put(out, at, numbers[LAST_MS] // DAY_MS - room.days[row])
+    return _write_days(room, out, at)
+
+
+@compiled
+def _write_buckets(room: Room, plane: int, out: Bytes, at: int) -> int:
+    """How long ago each bucket was, and its counts; errors and refusals only where there are any."""
+    newest, size = room.numbers[LAST_MS] // _WIDTH[plane], room.sizes[plane]
+    at = _put(out, at, size)
+    for row in range(size):
+        counts = room.counts[plane, row]
+        failed = 1 if counts[3] or counts[4] else 0
+        at = _put(out, at, newest - room.buckets[plane, row])
+        at = _put(out, at, counts[0] << 1 | failed)
+        for column in range(1, 5 if failed else 3):
+            at = _put(out, at, counts[column])
+    return at
+
+
+@compiled
+def _write_sketch(room: Room, kind: int, out: Bytes, at: int) -> int:
+    """The hashes, each as its distance from the one before, and how long ago each was seen."""
+    hour = room.numbers[LAST_MS] // HOUR_MS
+    size, ceiling = room.sizes[SKETCHES + kind], room.ceilings[kind]
+    filled = 1 if ceiling[0] != FULL or ceiling[1] or ceiling[2] else 0
+    at = _put(out, at, size << 1 | filled)
+    if filled:
+        for column in range(3):
+            at = _put(out, at, ceiling[column])
+    before = 0
+    for row in range(size):
+        at = _put(out, at, room.hashes[kind, row] - before)
+        at = _put(out, at, hour - room.hours[kind, row])
+        before = room.hashes[kind, row]
+    return at
+
+
+@compiled
+def _write_days(room: Room, out: Bytes, at: int) -> int:
+    """How long ago each day was, a bit for each capability that was asked for, and how often each was."""
+    at = _put(out, at, room.sizes[CAPABILITY_DAYS])
+    for row in range(room.sizes[CAPABILITY_DAYS]):
+        at = _put(out, at, room.numbers[LAST_MS] // DAY_MS - room.days[row])
         present = 0
         for capability in range(_CAPABILITIES):
             present |= (1 if room.asked[row, capability] else 0) << capability
@@ -560,50 +572,61 @@ def read_account(stored: Bytes, head: int, end: int, room: Room) -> None:
     if end == head:
         return
     at = numbers_at(stored, head)
-    for field in (REQUESTS, LATE, EVALUATED, FIRST_MS, LAST_MS, PROFILE_HASH, TEMPLATE_REQUESTS):
+    for field in range(NUMBERS):
         numbers[field], at = _take(stored, at)
     numbers[LAST_MS] += numbers[FIRST_MS]
-    for word in range(3):
-        numbers[WEEK + word], at = _take(stored, at)
     if numbers[REQUESTS] > 1:
         room.gaps.view(np.uint8)[:] = stored[at : at + 16]
         at += 16
     for plane in range(3):
-        newest = numbers[LAST_MS] // _WIDTH[plane]
-        sizes[plane], at = _take(stored, at)
-        for row in range(sizes[plane]):
-            counts = room.counts[plane, row]
-            back, at = _take(stored, at)
-            room.index[plane, row] = newest - back
-            requests, at = _take(stored, at)
-            counts[0] = requests >> 1
-            counts[1], at = _take(stored, at)
-            counts[2], at = _take(stored, at)
-            counts[3] = counts[4] = 0
-            if requests & 1:
-                counts[3], at = _take(stored, at)
-                counts[4], at = _take(stored, at)
-    hour = numbers[LAST_MS] // HOUR_MS
+        at = _read_buckets(room, plane, stored, at)
     for kind in range(_KINDS_OF_SKETCH):
-        size, at = _take(stored, at)
-        sizes[SKETCHES + kind] = size >> 1
-        if size & 1:
-            for column in range(3):
-                room.ceilings[kind, column], at = _take(stored, at)
-        before = 0
-        for row in range(size >> 1):
-            more, at = _take(stored, at)
-            back, at = _take(stored, at)
-            before += more
-            room.hashes[kind, row], room.hours[kind, row] = before, hour - back
+        at = _read_sketch(room, kind, stored, at)
     sizes[TEMPLATES_HELD], at = _take(stored, at)
     for row in range(sizes[TEMPLATES_HELD]):
         room.top_hashes[row], at = _take(stored, at)
         room.top_counts[row], at = _take(stored, at)
-    sizes[CAPABILITY_DAYS], at = _take(stored, at)
-    for row in range(sizes[CAPABILITY_DAYS]):
+    _read_days(room, stored, at)
+
+
+@compiled
+def _read_buckets(room: Room, plane: int, stored: Bytes, at: int) -> int:
+    newest = room.numbers[LAST_MS] // _WIDTH[plane]
+    room.sizes[plane], at = _take(stored, at)
+    for row in range(room.sizes[plane]):
+        counts = room.counts[plane, row]
         back, at = _take(stored, at)
-        room.days[row] = numbers[LAST_MS] // DAY_MS - back
+        room.buckets[plane, row] = newest - back
+        requests, at = _take(stored, at)
+        counts[0], counts[3], counts[4] = requests >> 1, 0, 0
+        for column in range(1, 5 if requests & 1 else 3):
+            counts[column], at = _take(stored, at)
+    return at
+
+
+@compiled
+def _read_sketch(room: Room, kind: int, stored: Bytes, at: int) -> int:
+    hour = room.numbers[LAST_MS] // HOUR_MS
+    size, at = _take(stored, at)
+    room.sizes[SKETCHES + kind] = size >> 1
+    if size & 1:
+        for column in range(3):
+            room.ceilings[kind, column], at = _take(stored, at)
+    before = 0
+    for row in range(size >> 1):
+        more, at = _take(stored, at)
+        back, at = _take(stored, at)
+        before += more
+        room.hashes[kind, row], room.hours[kind, row] = before, hour - back
+    return at
+
+
+@compiled
+def _read_days(room: Room, stored: Bytes, at: int) -> None:
+    room.sizes[CAPABILITY_DAYS], at = _take(stored, at)
+    for row in range(room.sizes[CAPABILITY_DAYS]):
+        back, at = _take(stored, at)
+        room.days[row] = room.numbers[LAST_MS] // DAY_MS - back
         present, at = _take(stored, at)
         for capability in range(_CAPABILITIES):
             room.asked[row, capability] = 0

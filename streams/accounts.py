@@ -15,7 +15,8 @@ from streams import account_kernel as kernel
 from streams.decisions import LADDER
 from streams.distinct import Distinct
 from streams.events import CAPABILITIES, Capability, RequestEvent
-from streams.windows import Counts, Windows
+from streams.windows import DAY_MS, Counts, Windows
+
 
 class Enforcement(Struct, array_like=True):
     """What was last decided about a subject: rung, expiry, and the sequence of the decision that said so."""
@@ -239,7 +240,7 @@ def _laid_out(stored: bytes) -> kernel.Room:
 
 
 def _buckets(room: kernel.Room, plane: int, size: int) -> dict[int, Counts]:
-    index, counts = room.index[plane, :size].tolist(), room.counts[plane, :size].tolist()
+    index, counts = room.buckets[plane, :size].tolist(), room.counts[plane, :size].tolist()
     return {bucket: Counts(*row) for bucket, row in zip(index, counts, strict=True)}
 
 

@@ -59,9 +59,7 @@ class Distinct(Struct, array_like=True):
             self._shrink(hour, window_hours, capacity)
         return True
 
-    def add_hashes(
-        self, keys: Iterable[int], hour: int, *, window_hours: int = 24, capacity: int = CAPACITY
-    ) -> bool:
+    def add_hashes(self, keys: Iterable[int], hour: int, *, window_hours: int = 24, capacity: int = CAPACITY) -> bool:
         """As `add_hash`, of each of `keys`; True if that changed anything."""
         if hour - self.ceiling_hour < window_hours:
             ceiling = self.ceiling

@@ -58,7 +58,9 @@ class FoldedAccounts:
             view = self._views[row].tolist()
             event, account = view[VIEW_EVENT], view[VIEW_ACCOUNT]
             profile = self._profile(account, event)
-            yield DueView(account, self._batch.items[event], view_of(view, self._shares[row].tolist(), profile), profile)
+            yield DueView(
+                account, self._batch.items[event], view_of(view, self._shares[row].tolist(), profile), profile
+            )
 
     def exempt(self, allowlist: Allowlist) -> list[bool]:
         """Of each event, whether the allowlist has its account, or its organisation or payment by then."""

@@ -32,9 +32,7 @@ _ENTRY = np.dtype([("place", "<u4"), ("link", "<i8"), ("word", "<i8")])
 
 
 @compiled
-def note_uses(
-    links: Ints, words: Ints, link: Ints, account: Ints, hour: Ints
-) -> tuple[Ints, Ints, Ints]:
+def note_uses(links: Ints, words: Ints, link: Ints, account: Ints, hour: Ints) -> tuple[Ints, Ints, Ints]:
     """Note uses one after the other: of a link (63 bits), by an account (32 bits), in an hour.
 
     Of each use: whether the link is held by its account alone (SINGLE), was made shared by it (NEWLY_SHARED) or was

@@ -6,10 +6,9 @@ import numpy as np
 
 from streams.account_kernel import AT, CAPABILITY, ERROR, INPUT, OUTPUT, REFUSAL
 from streams.batch import EventBatch, hashes
-from streams.links import LINK_KINDS, Link, LinkKind, Links, Who, link_partition
 from streams.events import RequestEvent
 from streams.holders import Ints
-from streams.stages.shape import Source
+from streams.links import LINK_KINDS, Link, LinkKind, Links, Source, Who, link_partition
 from streams.windows import MINUTE_MS
 
 _NOTHING = -1

@@ -23,6 +23,18 @@ TYING_KINDS: frozenset[LinkKind] = frozenset({"payment", "template"})
 NonNegative = Annotated[int, Meta(ge=0)]
 
 
+class Source(Struct, frozen=True):
+    """Where a stage reads: a partition, and the identity of its log, because a topic made again counts from 0 again."""
+
+    partition: int
+    log: str = ""
+
+    @property
+    def name(self) -> str:
+        """The key under which those who read on remember how far they have come."""
+        return f"{self.log}/{self.partition}"
+
+
 class Who(Struct, frozen=True, array_like=True, gc=False):
     """One account as an event names it. `exempt`: the policy's allowlist has it, so it is never a member of a link."""
 

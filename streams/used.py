@@ -74,8 +74,8 @@ class LinkUses:
         if first == 0:
             return self
         kept = LinkUses(self.offset, self.links)
-        kept.use_event = self.use_event[self.use_event >= first]  # type: ignore[misc]  # cached, so a plain value
-        kept.use_link = self.use_link[self.use_event >= first]  # type: ignore[misc]
+        kept.use_event = self.use_event[self.use_event >= first]
+        kept.use_link = self.use_link[self.use_event >= first]
         return kept
 
 

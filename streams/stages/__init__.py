@@ -9,9 +9,10 @@ states, and says what leaves. It does no I/O and knows no clock. The worker runs
 runs them one after the other in one process; both call `agents.advance`, so there is one path.
 """
 
+from streams.links import Source
 from streams.stages.campaigns import CampaignsStage
 from streams.stages.networks import NetworksStage
 from streams.stages.observe import ObserveStage
-from streams.stages.shape import Outgoing, Output, Source, Stage, Topic
+from streams.stages.shape import Outgoing, Output, Stage, Topic
 
 __all__ = ["CampaignsStage", "NetworksStage", "ObserveStage", "Outgoing", "Output", "Source", "Stage", "Topic"]

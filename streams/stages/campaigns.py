@@ -11,8 +11,9 @@ from streams.campaigns import Campaign, Pointer, add_finding, found, homes_of, l
 from streams.decide import LIMITING, Budget, Verdict, decide, harder, is_due, is_limited, verdict_of
 from streams.decisions import Action, Decision
 from streams.findings import Finding, Findings
+from streams.links import Source
 from streams.policy import Policy
-from streams.stages.shape import Outgoing, Output, Source, StageName
+from streams.stages.shape import Outgoing, Output, StageName
 from streams.states import States
 
 SHARD = "shard"

@@ -16,7 +16,7 @@ from streams.decisions import Family, Reason
 from streams.distinct import Distinct
 from streams.findings import Finding, Findings
 from streams.holders import Holders
-from streams.links import LINK_KINDS, LinkKind
+from streams.links import LINK_KINDS, LinkKind, Source
 from streams.networks import (
     WEEK_HOURS,
     NetworkState,
@@ -31,7 +31,7 @@ from streams.networks import (
 )
 from streams.policy import Policy
 from streams.signals import NETWORK_SIGNALS, reasons_of
-from streams.stages.shape import Outgoing, Output, Source, StageName
+from streams.stages.shape import Outgoing, Output, StageName
 from streams.states import States
 from streams.used import Holder, LinkUses, accounts_by_hour, shared_links, used_links
 from streams.windows import HOUR_MS, MINUTE_MS

@@ -13,9 +13,10 @@ from streams.decide import LIMITING, Budget, decide, is_due, is_limited, verdict
 from streams.decisions import Action
 from streams.folding import DueView, FoldedAccounts, account_key, is_allowed
 from streams.linking import links_of_batch
+from streams.links import Source
 from streams.policy import Policy
 from streams.signals import ACCOUNT_SIGNALS, reasons_of
-from streams.stages.shape import Outgoing, Output, Source, StageName
+from streams.stages.shape import Outgoing, Output, StageName
 from streams.states import States
 from streams.windows import HOUR_MS
 
@@ -39,6 +40,8 @@ FEATURES = (
     "gap_variation",
     "error_share",
 )
+
+
 class ObserveShard(Struct, array_like=True):
     """What one partition of requests keeps beside its accounts: how many, its share of the blast radius, the drift."""
 
@@ -58,7 +61,6 @@ class ObserveStage:
         self._link_partitions = link_partitions
         self._cap = -(-policy.blast_radius.accounts_per_hour // partitions)
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
-            "account": msgspec.msgpack.Decoder(AccountState),
             MODEL: msgspec.msgpack.Decoder(ModelState),
             SHARD: msgspec.msgpack.Decoder(ObserveShard),
         }
@@ -83,7 +85,7 @@ class ObserveStage:
         return self._encode(state.state if isinstance(state, Model) else state)
 
     def fold(self, source: Source, items: Sequence[Incoming], states: States) -> Output:
-        """Fold the events of each account in the order of the log, judge those that are due, and let the links leave."""
+        """Fold the events of each account in the order of the log, judge those that are due, let the links leave."""
         output = Output()
         if not items:
             return output

@@ -8,23 +8,11 @@ from msgspec import Struct, field
 
 from streams.decisions import Decision
 from streams.findings import Findings
-from streams.links import Links
+from streams.links import Links, Source
 from streams.states import States
 
 Topic = Literal["links", "findings", "enforcement", "alerts"]
 StageName = Literal["observe", "networks", "campaigns"]
-
-
-class Source(Struct, frozen=True):
-    """Where a stage reads: a partition, and the identity of its log, because a topic made again counts from 0 again."""
-
-    partition: int
-    log: str = ""
-
-    @property
-    def name(self) -> str:
-        """The key under which those who read on remember how far they have come."""
-        return f"{self.log}/{self.partition}"
 
 
 class Outgoing(Struct, frozen=True, gc=False):
