@@ -6,7 +6,7 @@ from typing import Generic, Literal, TypeVar
 import msgspec
 from msgspec import Struct
 
-from agents.store import NOTHING, Place, Store
+from agents.store import NOTHING, Answer, Place, Store
 from streams.stages import Output, Stage, Topic
 from streams.states import States
 
@@ -28,10 +28,14 @@ class Posted(Struct, frozen=True, array_like=True):
 
 
 class Advanced(Struct, frozen=True):
-    """What a step did: what the fold said, and the records to produce before the next step."""
+    """What a step did: what the fold said, the records to produce before the next step, and what the store answered.
+
+    Whatever the answer is but `applied`: nothing was written, and the partition has to be opened anew.
+    """
 
     output: Output
     posted: tuple[Posted, ...]
+    answer: Answer
 
 
 _encode_json = msgspec.json.Encoder().encode
@@ -48,6 +52,8 @@ class Partition(Generic[Item]):
         self.stage = stage
         self.place = Place(stage.name, partition)
         self.offset = NOTHING
+        self.log = ""
+        self._owner = ""
         self._store = store
         self._states = States()
         self._limit = states_at_hand
@@ -63,18 +69,18 @@ class Partition(Generic[Item]):
         return int(getattr(self._states.held.get("shard"), "subjects", 0))
 
     async def open(self) -> tuple[Posted, ...]:
-        """Take up where the store stands; the records that the last step left to be produced. Raises StoreError."""
+        """Take the place over as it stands; the records that the last step left to be produced. Raises StoreError."""
         self._states = States()
-        self.offset = (await self._store.load(self.place, ())).offset
-        outbox = await self._store.outbox(self.place)
-        return _decode_outbox(outbox) if outbox else ()
+        opened = await self._store.open(self.place)
+        self._owner, self.offset, self.log = opened.owner, opened.offset, opened.log
+        return _decode_outbox(opened.outbox) if opened.outbox else ()
 
     async def advance(self, items: Sequence[Item], offset: int, refused: tuple[Posted, ...] = ()) -> Advanced:
         """Fold `items`, all after `self.offset`, and commit up to `offset`, the last of the batch.
 
         `refused` are the dead letters of the batch: they leave through the outbox with everything else.
-        Without items and with the offset unchanged the stage looks at what it left for later. Raises StoreError and
-        FenceLostError; either way nothing was written and the states at hand are forgotten.
+        Without items and with the offset unchanged the stage looks at what it left for later. The partition must be
+        open. Raises StoreError; then, as after any answer but `applied`, the states at hand are forgotten.
         """
         try:
             await self._load(items)
@@ -93,13 +99,24 @@ class Partition(Generic[Item]):
             encode, held = self.stage.encode, self._states.held
             values = {key: encode(key, held[key]) for key in sorted(self._states.changed)}
             outbox = _encode_outbox(posted) if posted else b""
-            await self._store.commit(self.place, expected=self.offset, offset=offset, values=values, outbox=outbox)
+            answer = await self._store.commit(
+                self.place,
+                owner=self._owner,
+                expected=self.offset,
+                offset=offset,
+                values=values,
+                outbox=outbox,
+                log=self.log,
+            )
         except BaseException:
             self._states = States()
             raise
-        self.offset = offset
-        self._forget()
-        return Advanced(output, posted)
+        if answer.kind == "applied":
+            self.offset = offset
+            self._forget()
+        else:
+            self._states = States()
+        return Advanced(output, posted, answer)
 
     async def _load(self, items: Sequence[Item]) -> None:
         """Load what the stage needs and is not at hand, until it needs nothing more."""

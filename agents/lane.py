@@ -21,7 +21,7 @@ from agents.inputs import Reader, read_batch
 from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress
-from agents.store import NOTHING, FenceLostError, Place, Store, StoreError
+from agents.store import NOTHING, Answer, Place, Store, StoreError
 from agents.transport import Record
 from streams.stages import Stage
 
@@ -37,6 +37,16 @@ LONGEST_WAIT_S = 2.0
 STEP_BYTES = 1024 * 1024
 """About how much of a batch one step takes. A step holds the event loop while it folds, and links come in bundles of
 many small things: 1 MiB is a second of work at the most, so that heartbeats go out in between."""
+
+_BECAUSE = {
+    "duplicate": "the step was taken before.",
+    "gap": "Redis lost what came after.",
+    "refused": "another worker opened it, or Redis lost it.",
+}
+
+
+class _StaleError(Exception):
+    """The store did not take a step: what is at hand does not follow from what the store holds."""
 
 
 class Lane(Generic[Item]):
@@ -129,8 +139,11 @@ class Lane(Generic[Item]):
 
     async def _rebase(self, number: int, offset: int) -> int:
         place = Place(self.stage.name, number)
-        actual = (await self._store.load(place, ())).offset
-        await self._store.commit(place, expected=actual, offset=offset, values={}, outbox=b"")
+        opened = await self._store.open(place)
+        answer = await self._store.commit(
+            place, owner=opened.owner, expected=opened.offset, offset=offset, values={}, outbox=b"", log=opened.log
+        )
+        self._require_applied(number, answer)
         return await self._open(number)
 
     async def _step(self, number: int, records: Sequence[Record]) -> int:
@@ -188,14 +201,16 @@ class Lane(Generic[Item]):
             # It may have been applied and not answered: only opening anew tells, and sends what was left to be sent.
             self._partitions.pop(partition.place.partition, None)
             raise
-        except FenceLostError:
-            # Another worker has, or had, this partition. Drop what is at hand; the store says where it stands.
-            self._metrics.redis_fence_answers.labels(answer="conflict").inc()
-            self.revoke([partition.place.partition])
-            raise
-        self._metrics.redis_fence_answers.labels(answer="applied").inc()
+        self._require_applied(partition.place.partition, advanced.answer)
         self._metrics.count_tally(self.stage.name, advanced.output.tally)
         return advanced
+
+    def _require_applied(self, number: int, answer: Answer) -> None:
+        """Drop what is at hand unless the store took the step. Raises _StaleError: then it is to be opened anew."""
+        self._metrics.redis_fence_answers.labels(answer=answer.kind).inc()
+        if answer.kind != "applied":
+            self.revoke([number])
+            raise _StaleError(f"{self.stage.name}/{number} stands at offset {answer.offset}: {_BECAUSE[answer.kind]}")
 
     async def _send(self, advanced: Advanced) -> None:
         """Produce until the broker has it all: the states are committed, so this may only be repeated."""
@@ -208,8 +223,8 @@ class Lane(Generic[Item]):
         while True:
             try:
                 done = await work()
-            except FenceLostError as lost:
-                logger.warning("%s", lost)
+            except _StaleError as stale:
+                logger.warning("%s", stale)
             except (StoreError, KafkaError) as trouble:
                 sentence = str(trouble) or type(trouble).__name__
                 logger.warning("%s stands still: %s", self.stage.name, sentence)

@@ -13,14 +13,12 @@ from typing import Final, Literal, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 
 from agents.deadletters import Reason
+from agents.store import AnswerKind
 from streams.decisions import Action, SubjectKind
 from streams.stages.shape import StageName
 
 WindowStage = Literal["observe", "networks"]
 """The stages that hold windows: of accounts, and of networks and other shared things."""
-
-FenceAnswer = Literal["applied", "duplicate", "conflict"]
-"""What a fenced Redis script answers to a batch: done, done before, or the offsets do not follow each other."""
 
 GateReason = Literal["limited", "not_finite", "strange", "taught_recently"]
 """Why a window may not teach: its subject is limited, a feature is no number, it is too strange, or it just did."""
@@ -196,7 +194,7 @@ class Metrics:
             self.windows_held.labels(stage=stage)
         for reason in Reason:
             self.dead_letters.labels(reason=reason.value)
-        for answer in get_args(FenceAnswer):
+        for answer in get_args(AnswerKind):
             self.redis_fence_answers.labels(answer=answer)
         for action in get_args(Action):
             for kind in get_args(SubjectKind):

@@ -7,6 +7,7 @@ is cut decides nothing: every stage looks at counts and event time alone.
 
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -65,6 +66,9 @@ class Replay:
     async def run(self, events: Iterable[RequestEvent]) -> Iterator[Replayed]:
         """All that leaves for gateways and on-call, in order; nothing is known before the last event was taken."""
         out: deque[Replayed] = deque()
+        partitions: list[Partition[Any]] = [*self.observe, *self.networks, self.campaigns]
+        for partition in partitions:
+            await partition.open()
         waiting = until_ms = 0
         for event in events:
             if waiting >= self._batch or event.occurred_at_ms >= until_ms:

@@ -1,11 +1,14 @@
 """Where states live: one interface, two stores (Redis for the worker, memory for replay), one contract suite.
 
-A place is one partition of one stage. Its offset, its states and its outbox change together or not at all, and only
-if the offset is still the one that the writer has seen: a worker that lost its partition cannot write.
+A place is one partition of one stage. Whoever opens a place owns it from then on, and every commit of an earlier owner
+is refused. Its offset, its states and its outbox change together or not at all, and only if the place still stands
+where the writer has left it: a worker that lost its partition cannot write, and neither can one that Redis forgot.
 
 Key layout in Redis, one hash tag a place, so that a place lives in one cluster slot:
 
+    <prefix>:{<stage>:<partition>}:owner         token of who opened the place last; only its commits are taken
     <prefix>:{<stage>:<partition>}:offset        last offset of the input that the states reflect (decimal)
+    <prefix>:{<stage>:<partition>}:log           which log that offset counts in (the id of a Kafka topic)
     <prefix>:{<stage>:<partition>}:outbox        what the batch that ended there emits (MessagePack), resent at start
     <prefix>:{<stage>:<partition>}:<state key>   one state (MessagePack), expires 29 days after its last change
 
@@ -14,12 +17,14 @@ State keys: `account:<account_id>`, `model`, `shard` (observe); `link:<kind>:<va
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
 NOTHING = -1
 """The offset of a place that holds nothing yet."""
+
+AnswerKind = Literal["applied", "duplicate", "gap", "refused"]
 
 
 class Place(Struct, frozen=True):
@@ -29,6 +34,15 @@ class Place(Struct, frozen=True):
     partition: int
 
 
+class Opened(Struct, frozen=True):
+    """A place that was taken over: the token that its commits carry, and how the last owner left it."""
+
+    owner: str
+    offset: int
+    outbox: bytes
+    log: str
+
+
 class Loaded(Struct, frozen=True):
     """What a place holds: its offset, and the stored states asked for, None where there is none."""
 
@@ -36,33 +50,49 @@ class Loaded(Struct, frozen=True):
     values: tuple[bytes | None, ...]
 
 
+class Answer(Struct, frozen=True):
+    """What became of a commit, and the offset at which the place stands now. Only `applied` has written anything.
+
+    `applied`: the place moved on. `duplicate`: it stands later than the writer thought, so an earlier try of this
+    commit was applied and its answer lost. `gap`: it stands earlier, or holds nothing: the store lost data.
+    `refused`: another owner has opened the place, or the store lost all of it.
+    """
+
+    kind: AnswerKind
+    offset: int
+
+
 class StoreError(Exception):
     """The store cannot be used now; the sentence says what a person can do. Worth another try."""
 
 
-class FenceLostError(Exception):
-    """Another worker moved this place on: nothing was written, and whatever was at hand is stale."""
-
-    def __init__(self, place: Place, expected: int, actual: int) -> None:
-        super().__init__(f"{place.stage}/{place.partition} stands at offset {actual}, not at {expected}")
-        self.actual = actual
-
-
 class Store(Protocol):
-    """States of places. Every method may block on the network and raises StoreError if that fails."""
+    """States of places. Every method may block on the network and raises StoreError if that fails.
+
+    A call that raised may have been taken all the same. A commit that moves the offset may be tried again as it was:
+    it is not applied twice. One that stays at its offset (a settle) must not: open anew first.
+    """
+
+    async def open(self, place: Place) -> Opened:
+        """Take the place over: from now on, commits of whoever opened it before are refused."""
+        ...
 
     async def load(self, place: Place, keys: Sequence[str]) -> Loaded:
-        """The offset and the states of `keys`, read at one moment."""
+        """The offset and the states of `keys`, read at one moment. Anybody may, owner or not."""
         ...
 
     async def commit(
-        self, place: Place, *, expected: int, offset: int, values: Mapping[str, bytes], outbox: bytes
-    ) -> None:
-        """Move the place from `expected` to `offset` with its states and outbox. Raises FenceLostError."""
-        ...
-
-    async def outbox(self, place: Place) -> bytes:
-        """What the last commit left to be sent; empty if nothing."""
+        self,
+        place: Place,
+        *,
+        owner: str,
+        expected: int,
+        offset: int,
+        values: Mapping[str, bytes],
+        outbox: bytes,
+        log: str = "",
+    ) -> Answer:
+        """Move the place from `expected` to `offset`, which may be the same, with its states, outbox and log."""
         ...
 
     async def close(self) -> None:

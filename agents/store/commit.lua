@@ -1,13 +1,19 @@
--- Move one place on: its offset, its outbox and its states, all or nothing, if the offset is the expected one.
--- KEYS: offset, outbox, then one a state. ARGV: expected offset, new offset, outbox, seconds to keep, then the states.
--- Answers {1, new offset} or, having written nothing, {0, actual offset}.
-local actual = redis.call('GET', KEYS[1]) or '-1'
-if actual ~= ARGV[1] then
-  return {0, tonumber(actual)}
+-- Move one place on: its offset, log, outbox and states, all or nothing, if it is the writer's and stands where expected.
+-- KEYS: owner, offset, log, outbox, then one a state.
+-- ARGV: owner, expected offset, new offset, log, outbox, seconds to keep, then the states.
+-- Answers {'applied', new offset} or, having written nothing, {'refused' | 'duplicate' | 'gap', actual offset}.
+local actual = redis.call('GET', KEYS[2]) or '-1'
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+  return {'refused', actual}
 end
-redis.call('SET', KEYS[1], ARGV[2])
+if actual ~= ARGV[2] then
+  return {tonumber(actual) > tonumber(ARGV[2]) and 'duplicate' or 'gap', actual}
+end
+-- The first write decides for all: at its maxmemory Redis refuses this one, and none after it.
 redis.call('SET', KEYS[2], ARGV[3])
-for index = 3, #KEYS do
-  redis.call('SET', KEYS[index], ARGV[index + 2], 'EX', ARGV[4])
+redis.call('SET', KEYS[3], ARGV[4])
+redis.call('SET', KEYS[4], ARGV[5])
+for index = 5, #KEYS do
+  redis.call('SET', KEYS[index], ARGV[index + 2], 'EX', ARGV[6])
 end
-return {1, tonumber(ARGV[2])}
+return {'applied', ARGV[3]}

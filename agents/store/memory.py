@@ -1,37 +1,59 @@
 """The store of `replay` and of tests: everything in this process, gone with it."""
 
+import secrets
 from collections.abc import Mapping, Sequence
 
-from agents.store import NOTHING, FenceLostError, Loaded, Place
+from agents.store import NOTHING, Answer, Loaded, Opened, Place
+
+
+class _Held:
+    """What one place holds."""
+
+    def __init__(self) -> None:
+        self.owner = ""
+        self.offset = NOTHING
+        self.log = ""
+        self.outbox = b""
+        self.values: dict[str, bytes] = {}
 
 
 class MemoryStore:
     """A `Store` of plain dictionaries."""
 
     def __init__(self) -> None:
-        self._offsets: dict[Place, int] = {}
-        self._values: dict[Place, dict[str, bytes]] = {}
-        self._outboxes: dict[Place, bytes] = {}
+        self._places: dict[Place, _Held] = {}
+
+    async def open(self, place: Place) -> Opened:
+        """Take the place over."""
+        held = self._places.setdefault(place, _Held())
+        held.owner = secrets.token_hex(8)
+        return Opened(held.owner, held.offset, held.outbox, held.log)
 
     async def load(self, place: Place, keys: Sequence[str]) -> Loaded:
         """The offset and the states of `keys`."""
-        values = self._values.get(place, {})
-        return Loaded(self._offsets.get(place, NOTHING), tuple(values.get(key) for key in keys))
+        held = self._places.get(place) or _Held()
+        return Loaded(held.offset, tuple(held.values.get(key) for key in keys))
 
     async def commit(
-        self, place: Place, *, expected: int, offset: int, values: Mapping[str, bytes], outbox: bytes
-    ) -> None:
-        """Move the place from `expected` to `offset`. Raises FenceLostError."""
-        actual = self._offsets.get(place, NOTHING)
-        if actual != expected:
-            raise FenceLostError(place, expected, actual)
-        self._offsets[place] = offset
-        self._values.setdefault(place, {}).update(values)
-        self._outboxes[place] = outbox
-
-    async def outbox(self, place: Place) -> bytes:
-        """What the last commit left to be sent."""
-        return self._outboxes.get(place, b"")
+        self,
+        place: Place,
+        *,
+        owner: str,
+        expected: int,
+        offset: int,
+        values: Mapping[str, bytes],
+        outbox: bytes,
+        log: str = "",
+    ) -> Answer:
+        """Move the place from `expected` to `offset`, if it is `owner`'s and stands there."""
+        held = self._places.get(place)
+        if held is None or held.owner != owner:
+            return Answer("refused", NOTHING if held is None else held.offset)
+        if held.offset != expected:
+            return Answer("duplicate" if held.offset > expected else "gap", held.offset)
+        held.offset, held.log, held.outbox = offset, log, outbox
+        held.values.update(values)
+        return Answer("applied", offset)
 
     async def close(self) -> None:
         """Nothing to let go of."""

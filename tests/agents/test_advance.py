@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import Struct
 
 from agents.advance import Partition, Posted
-from agents.store import NOTHING, FenceLostError, Loaded, Place, StoreError
+from agents.store import NOTHING, Answer, Loaded, Place, StoreError
 from agents.store.memory import MemoryStore
 from streams.links import Links
 from streams.stages import Outgoing, Output
@@ -68,14 +68,25 @@ class FlakyStore(MemoryStore):
         return await super().load(place, keys)
 
     async def commit(
-        self, place: Place, *, expected: int, offset: int, values: Mapping[str, bytes], outbox: bytes
-    ) -> None:
+        self,
+        place: Place,
+        *,
+        owner: str,
+        expected: int,
+        offset: int,
+        values: Mapping[str, bytes],
+        outbox: bytes,
+        log: str = "",
+    ) -> Answer:
         failure = self.failures.pop() if self.failures else "none"
         if failure == "before":
             raise StoreError("The store is gone.")
-        await super().commit(place, expected=expected, offset=offset, values=values, outbox=outbox)
+        answer = await super().commit(
+            place, owner=owner, expected=expected, offset=offset, values=values, outbox=outbox, log=log
+        )
         if failure == "after":
             raise StoreError("The answer was lost.")
+        return answer
 
 
 @pytest.fixture
@@ -87,6 +98,12 @@ def partition_of(store: MemoryStore, *, states_at_hand: int = 100) -> Partition[
     return Partition(Letters(), 5, store, states_at_hand=states_at_hand)
 
 
+async def opened(store: MemoryStore, *, states_at_hand: int = 100) -> Partition[str]:
+    partition = partition_of(store, states_at_hand=states_at_hand)
+    await partition.open()
+    return partition
+
+
 async def times(store: MemoryStore, letter: str) -> int | None:
     """How often the store says that a letter came."""
     (stored,) = (await store.load(Place("observe", 5), [letter])).values
@@ -94,7 +111,7 @@ async def times(store: MemoryStore, letter: str) -> int | None:
 
 
 async def test_a_step_commits_what_changed_and_where_it_stands(store: FlakyStore) -> None:
-    partition = partition_of(store)
+    partition = await opened(store)
     advanced = await partition.advance(["a", "b", "A"], 2)
     assert (partition.offset, (await store.load(partition.place, ())).offset) == (2, 2)
     assert [await times(store, letter) for letter in "abAc"] == [1, 1, 1, None]
@@ -102,13 +119,13 @@ async def test_a_step_commits_what_changed_and_where_it_stands(store: FlakyStore
 
 
 async def test_what_was_only_read_is_not_written(store: FlakyStore) -> None:
-    await partition_of(store).advance(["A"], 0)
+    await (await opened(store)).advance(["A"], 0)
     assert await times(store, "a") is None
 
 
 async def test_records_leave_encoded_in_their_order_behind_what_was_refused(store: FlakyStore) -> None:
     refused = (Posted("dlq", None, b"k", b"bad", (("reason", b"not_json"),)),)
-    advanced = await partition_of(store).advance(["a", "b"] * 3, 5, refused)
+    advanced = await (await opened(store)).advance(["a", "b"] * 3, 5, refused)
     assert [(posted.topic, posted.key, posted.partition) for posted in advanced.posted] == [
         ("dlq", b"k", None),
         ("links", b"a", 1),
@@ -119,12 +136,12 @@ async def test_records_leave_encoded_in_their_order_behind_what_was_refused(stor
 
 
 async def test_a_key_of_any_letters_can_be_sent(store: FlakyStore) -> None:
-    advanced = await partition_of(store).advance(["\ud800"] * 3, 2)
+    advanced = await (await opened(store)).advance(["\ud800"] * 3, 2)
     assert advanced.posted[0].key == "\ud800".encode("utf-8", "surrogatepass")
 
 
 async def test_after_a_restart_what_the_last_step_left_to_send_is_sent_again(store: FlakyStore) -> None:
-    advanced = await partition_of(store).advance(["a"] * 3, 2, (Posted("dlq", 0, None, None),))
+    advanced = await (await opened(store)).advance(["a"] * 3, 2, (Posted("dlq", 0, None, None),))
     again = partition_of(store)
     assert again.offset == NOTHING
     assert await again.open() == advanced.posted
@@ -132,7 +149,7 @@ async def test_after_a_restart_what_the_last_step_left_to_send_is_sent_again(sto
 
 
 async def test_after_a_step_that_left_nothing_nothing_is_sent_again(store: FlakyStore) -> None:
-    partition = partition_of(store)
+    partition = await opened(store)
     await partition.advance(["a"] * 3, 2)
     await partition.advance(["a"], 3)
     assert await partition_of(store).open() == ()
@@ -145,7 +162,7 @@ async def test_a_place_that_holds_nothing_opens_before_the_first_offset(store: F
 
 
 async def test_a_step_that_was_not_written_is_forgotten_and_can_be_taken_again(store: FlakyStore) -> None:
-    partition = partition_of(store)
+    partition = await opened(store)
     await partition.advance(["a"], 0)
     store.failures = ["before"]
     with pytest.raises(StoreError):
@@ -156,29 +173,28 @@ async def test_a_step_that_was_not_written_is_forgotten_and_can_be_taken_again(s
 
 
 async def test_a_step_of_which_the_answer_was_lost_is_not_taken_twice(store: FlakyStore) -> None:
-    partition = partition_of(store)
+    partition = await opened(store)
     store.failures = ["after"]
     with pytest.raises(StoreError):
         await partition.advance(["a"] * 3, 2)
-    with pytest.raises(FenceLostError, match="observe/5 stands at offset 2, not at -1"):
-        await partition.advance(["a"] * 3, 2)
+    assert (await partition.advance(["a"] * 3, 2)).answer == Answer("duplicate", 2)
+    assert partition.states_at_hand == 0
     assert len(await partition.open()) == 1
     assert (partition.offset, await times(store, "a")) == (2, 3)
 
 
 async def test_who_lost_the_partition_cannot_write(store: FlakyStore) -> None:
-    old, new = partition_of(store), partition_of(store)
+    old, new = await opened(store), partition_of(store)
     await old.advance(["a"], 0)
     await new.open()
     await new.advance(["a"], 1)
-    with pytest.raises(FenceLostError) as lost:
-        await old.advance(["a", "a", "a"], 3)
-    assert lost.value.actual == 1
+    assert (await old.advance(["a", "a", "a"], 3)).answer == Answer("refused", 1)
+    assert (old.offset, old.states_at_hand) == (0, 0)
     assert await times(store, "a") == 2
 
 
 async def test_states_stay_at_hand_and_the_one_used_longest_ago_is_let_go_first(store: FlakyStore) -> None:
-    partition = partition_of(store, states_at_hand=2)
+    partition = await opened(store, states_at_hand=2)
     await partition.advance(["a", "b"], 1)
     loads = store.loads
     await partition.advance(["a"], 2)
@@ -194,14 +210,14 @@ async def test_states_stay_at_hand_and_the_one_used_longest_ago_is_let_go_first(
 
 
 async def test_a_step_larger_than_what_is_kept_at_hand_is_taken_whole(store: FlakyStore) -> None:
-    partition = partition_of(store, states_at_hand=2)
+    partition = await opened(store, states_at_hand=2)
     await partition.advance(list("abcdefgh"), 7)
     assert partition.states_at_hand == 2
     assert [await times(store, letter) for letter in "ah"] == [1, 1]
 
 
 async def test_without_items_the_offset_may_stay(store: FlakyStore) -> None:
-    partition = partition_of(store)
+    partition = await opened(store)
     await partition.advance(["a"], 0)
     assert (await partition.advance((), 0)).posted == ()
     assert partition.offset == 0
@@ -218,7 +234,7 @@ async def test_whatever_fails_and_whenever_nothing_is_lost_and_nothing_counted_t
 ) -> None:
     """A worker that dies or loses its store starts again from the store, and sends again what may not have left."""
     store = FlakyStore()
-    partition = partition_of(store, states_at_hand=2)
+    partition = await opened(store, states_at_hand=2)
     sent: list[Posted] = []
 
     async def start() -> None:
@@ -244,4 +260,9 @@ async def test_whatever_fails_and_whenever_nothing_is_lost_and_nothing_counted_t
             sent.extend(advanced.posted)
     done = letters[: partition.offset + 1]
     assert [await times(store, letter) or 0 for letter in "abAB"] == [done.count(letter) for letter in "abAB"]
-    assert tuple(sent) == (await partition_of(MemoryStore()).advance(done, len(done))).posted
+    assert tuple(sent) == (await (await opened(MemoryStore())).advance(done, len(done))).posted
+
+
+async def test_a_partition_that_was_not_opened_cannot_write(store: FlakyStore) -> None:
+    assert (await partition_of(store).advance(["a"], 0)).answer.kind == "refused"
+    assert await times(store, "a") is None

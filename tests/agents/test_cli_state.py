@@ -46,7 +46,12 @@ def state(store: MemoryStore, capfd: pytest.CaptureFixture[str]) -> Callable[...
 
 def put(store: MemoryStore, place: Place, states: dict[str, msgspec.Struct]) -> None:
     values = {key: msgspec.msgpack.encode(state) for key, state in states.items()}
-    asyncio.run(store.commit(place, expected=NOTHING, offset=1, values=values, outbox=b""))
+
+    async def commit() -> None:
+        owner = (await store.open(place)).owner
+        await store.commit(place, owner=owner, expected=NOTHING, offset=1, values=values, outbox=b"")
+
+    asyncio.run(commit())
 
 
 def put_account(store: MemoryStore, account_id: str) -> None:

@@ -89,8 +89,11 @@ def is_about_account(value: bytes) -> bool:
 def states_in(store: MemoryStore) -> States:
     stages = stages_of(PARTITIONS)
     return {
-        (place.stage, place.partition): {key: decoded(stages[place.stage], key, value) for key, value in values.items()}
-        for place, values in store._values.items()  # noqa: SLF001  there is no other reader of everything
+        (place.stage, place.partition): {
+            key: decoded(stages[place.stage], key, value) for key, value in held.values.items()
+        }
+        for place, held in store._places.items()  # noqa: SLF001  there is no other reader of everything
+        if held.values
     }
 
 
