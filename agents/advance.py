@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from agents.store import NOTHING, Answer, Place, Store
-from streams.stages import Output, Stage, Topic
+from streams.stages import Output, Source, Stage, Topic
 from streams.states import States
 
 Item = TypeVar("Item")
@@ -83,9 +83,9 @@ class Partition(Generic[Item]):
         open. Raises StoreError; then, as after any answer but `applied`, the states at hand are forgotten.
         """
         try:
+            self._states.begin_step()
             await self._load(items)
-            self._states.changed.clear()
-            output = self.stage.fold(self.place.partition, items, self._states)
+            output = self.stage.fold(Source(self.place.partition, self.log), items, self._states)
             posted = refused + tuple(
                 Posted(
                     record.topic,
@@ -107,6 +107,7 @@ class Partition(Generic[Item]):
                 values=values,
                 outbox=outbox,
                 log=self.log,
+                appends=self._states.appended,
             )
         except BaseException:
             self._states = States()

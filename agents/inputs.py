@@ -10,11 +10,11 @@ from agents.advance import Posted
 from agents.deadletters import Reason as Fault
 from agents.deadletters import Refusal, classify, dead_letter, decode_event
 from agents.transport import Record
+from streams.batch import Incoming
 from streams.findings import Findings
 from streams.links import Links
-from streams.stages import Incoming
 from streams.stages.campaigns import PlacedFindings
-from streams.stages.networks import PlacedLinks
+from streams.used import PlacedLinks
 
 Item = TypeVar("Item")
 Reader = Callable[[Record], Item | Refusal]

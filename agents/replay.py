@@ -1,6 +1,6 @@
 """replay: the whole path in one process, without broker or Redis; event time only, the same input, the same bytes.
 
-Records are put on in-memory partitions as Kafka would, and the stages take them in rounds of a minute of event time:
+Records are put on in-memory partitions as Kafka would, and the stages take them in rounds of ten minutes of event time:
 in a live deployment the partitions advance together, and here too none runs hours ahead of the others. When a batch
 is cut decides nothing: every stage looks at counts and event time alone.
 """
@@ -15,20 +15,21 @@ from msgspec import Struct
 from agents.advance import Advanced, Partition, Posted
 from agents.routing import key_partition
 from agents.store.memory import MemoryStore
+from streams.batch import Incoming
 from streams.events import RequestEvent
 from streams.findings import Findings
 from streams.links import Links
 from streams.policy import Policy
-from streams.stages import CampaignsStage, Incoming, NetworksStage, ObserveStage
+from streams.stages import CampaignsStage, NetworksStage, ObserveStage
 from streams.stages.campaigns import PlacedFindings
-from streams.stages.networks import PlacedLinks
+from streams.used import PlacedLinks
 from streams.windows import MINUTE_MS
 
 PARTITIONS = 8
 BATCH = 4_096
 """Events of one round at most, over all partitions."""
 
-SPAN_MS = MINUTE_MS
+SPAN_MS = 10 * MINUTE_MS
 """Event time of one round at most."""
 
 _links = msgspec.json.Decoder(Links)

@@ -12,12 +12,8 @@ NonNegative = Annotated[int, Meta(ge=0)]
 
 
 class Finding(Struct, frozen=True):
-    """One link, as of one closed minute, that ties accounts: why, and the members that no finding named before.
+    """One link, as of one closed minute, that ties accounts: why, and the members that no finding named before."""
 
-    `offset` is that of the record of links that closed the minute.
-    """
-
-    offset: NonNegative
     kind: LinkKind
     value: str
     as_of_ms: TimeMs

@@ -26,8 +26,8 @@ SHARED = 1 << 32
 """In place of the account: more than one."""
 SINGLE, NEWLY_SHARED, KNOWN_SHARED = range(3)
 
-_HOUR_BITS = 24
-_HOUR = (1 << _HOUR_BITS) - 1
+HOUR_BITS = 24
+_HOUR = (1 << HOUR_BITS) - 1
 _ENTRY = np.dtype([("place", "<u4"), ("link", "<i8"), ("word", "<i8")])
 
 
@@ -53,16 +53,16 @@ def note_uses(links: Ints, words: Ints, link: Ints, account: Ints, hour: Ints) -
             if words[candidate] & _HOUR < words[oldest] & _HOUR:
                 oldest = candidate
         if place < 0:
-            links[oldest], words[oldest] = link[use], account[use] << _HOUR_BITS | hour[use]
+            links[oldest], words[oldest] = link[use], account[use] << HOUR_BITS | hour[use]
             changed[use] = oldest
             continue
-        held_by, last = words[place] >> _HOUR_BITS, words[place] & _HOUR
-        word = held_by << _HOUR_BITS | max(last, hour[use])
+        held_by, last = words[place] >> HOUR_BITS, words[place] & _HOUR
+        word = held_by << HOUR_BITS | max(last, hour[use])
         if held_by == SHARED:
             status[use] = KNOWN_SHARED
         elif held_by != account[use]:
             status[use], holder[use] = NEWLY_SHARED, words[place]
-            word = np.int64(SHARED) << _HOUR_BITS | max(last, hour[use])
+            word = np.int64(SHARED) << HOUR_BITS | max(last, hour[use])
         if word != words[place]:
             words[place] = word
             changed[use] = place

@@ -80,6 +80,11 @@ class Links(Struct, frozen=True, kw_only=True):
     use_event: list[int]
     use_link: list[int]
 
+    @property
+    def source(self) -> Source:
+        """Where the events come from."""
+        return Source(self.source_partition, self.source_log)
+
     def uses(self) -> Iterator["Use"]:
         """Each use, in order; for a person or a test to read."""
         for event, link in zip(self.use_event, self.use_link, strict=True):

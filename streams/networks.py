@@ -98,7 +98,7 @@ class NetworkView(NamedTuple):
 
 
 class Used(Struct, gc=False):
-    """What a batch says of one link in one minute: five counts, requests by position of capability, and hashes.
+    """What a batch says of one link in one minute: five counts, requests by position in `CAPABILITIES`, and hashes.
 
     `accounts`, `young` (those younger than seven days) and `networks` are `hash32` of each that used the link,
     `members` the accounts themselves where the link can tie them.
@@ -106,7 +106,7 @@ class Used(Struct, gc=False):
 
     minute: int
     counts: Counts
-    capabilities: dict[int, int]
+    capabilities: Sequence[int]
     accounts: Collection[int]
     young: Collection[int] = ()
     networks: Collection[int] = ()
@@ -123,8 +123,9 @@ def fold_uses(state: NetworkState, used: Used) -> bool:
     state.accounts.add_hashes(used.accounts, hour, window_hours=WEEK_HOURS)
     state.young_accounts.add_hashes(used.young, hour, window_hours=WEEK_HOURS)
     state.networks.add_hashes(used.networks, hour, window_hours=WEEK_HOURS)
-    for position, requests in used.capabilities.items():
-        note(state.capability_days, at_ms // DAY_MS, position, requests)
+    for position, requests in enumerate(used.capabilities):
+        if requests:
+            note(state.capability_days, at_ms // DAY_MS, position, requests)
     for who in used.members:
         _note_member(state, who, used.minute)
     return late

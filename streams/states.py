@@ -9,13 +9,21 @@ T = TypeVar("T")
 class States:
     """Decoded states of one partition by key. A stage reads with `read` and changes what `change` hands out.
 
-    `appended` is what the fold adds to the end of stored values, by key, instead of writing them anew.
+    `appended` is what the fold adds to the end of stored values, by key, instead of writing them anew; `prepared` is
+    what a stage works out while it says what it needs, for its fold to use. Both are of one step.
     """
 
     def __init__(self) -> None:
         self.held: dict[str, Any] = {}
         self.changed: set[str] = set()
         self.appended: dict[str, bytes] = {}
+        self.prepared: object = None
+
+    def begin_step(self) -> None:
+        """Forget what belongs to the last step: the states at hand stay."""
+        self.changed = set()
+        self.appended = {}
+        self.prepared = None
 
     def __contains__(self, key: str) -> bool:
         """True if the state of `key` is at hand."""

@@ -1,161 +1,149 @@
-"""From a record of links to what its shared links were used for: columns in, one `Used` a link and minute out."""
+"""From records of links to what their shared links were used for: columns in, one `Used` a link and minute out."""
 
-from collections.abc import Iterator
-from functools import cached_property
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
+from msgspec import Struct
 
 from streams.distinct import hash32
 from streams.events import CAPABILITIES
-from streams.holders import NEWLY_SHARED, SINGLE, Holders, Ints
+from streams.holders import HOUR_BITS, NEWLY_SHARED, SINGLE, Holders, Ints
 from streams.links import TYING_KINDS, Link, Links, Who, link_hash
 from streams.networks import YOUNG_MS, Used
 from streams.windows import MINUTE_MS, Counts
 
 _NO_NETWORK = -1
+_MINUTES_AN_HOUR = 60
 
 
-class Holder(NamedTuple):
-    """The one account (`hash32`) that held a link until now, and the hour it last used it in."""
+class PlacedLinks(Struct, frozen=True, gc=False):
+    """A record of links with its own offset in `stillwatch.links`."""
 
-    account: int
-    hour: int
+    offset: int
+    links: Links
 
 
-class LinkUses:
-    """A record of links as columns, with its own offset in `stillwatch.links`."""
+class Uses:
+    """The uses of a few records as columns, but for those that were taken before.
 
-    def __init__(self, offset: int, links: Links) -> None:
-        self.offset = offset
-        self.links = links
+    `link`, `account`, `minute` and `event` have an entry a use: places in `links` and `whos`, minutes since the epoch,
+    and a place in the other columns, which have an entry an event.
+    """
 
-    @cached_property
-    def minute(self) -> Ints:
-        """The minute of each event."""
-        return np.array(self.links.minute, np.int64)
+    def __init__(self, records: Sequence[Links], taken: Sequence[int]) -> None:
+        """Of each record what comes after the offset in `taken`."""
+        self.whos: list[Who] = list(chain.from_iterable(record.accounts for record in records))
+        self.account_hash = np.array([hash32(who.account_id) for who in self.whos], np.int64)
+        links = list(chain.from_iterable(record.links for record in records))
+        self.link_hash, first, place = np.unique(
+            np.array([link_hash(link) for link in links], np.int64), return_index=True, return_inverse=True
+        )
+        self.links: list[Link] = [links[number] for number in first.tolist()]
+        fresh = _column([record.offset for record in records]) > np.repeat(
+            np.array(taken, np.int64), np.array([len(record.offset) for record in records], np.int64)
+        )
+        event = _column([record.use_event for record in records], [len(record.offset) for record in records])
+        link = _column([record.use_link for record in records], [len(record.links) for record in records])
+        is_fresh = fresh[event]
+        self.event = event[is_fresh]
+        self.link = place[link[is_fresh]]
+        event_account = _column([record.account for record in records], [len(record.accounts) for record in records])
+        event_minute = _column([record.minute for record in records])
+        self.account = event_account[self.event]
+        self.minute = event_minute[self.event]
+        self.input_tokens = _column([record.input_tokens for record in records])
+        self.output_tokens = _column([record.output_tokens for record in records])
+        self.failed = _column([record.failed for record in records])
+        self.capability = _column([record.capability for record in records])
+        self.network = _column([record.network for record in records])
 
-    @cached_property
-    def use_event(self) -> Ints:
-        """The event of each use."""
-        return np.array(self.links.use_event, np.int64)
-
-    @cached_property
-    def use_link(self) -> Ints:
-        """The link of each use."""
-        return np.array(self.links.use_link, np.int64)
-
-    @cached_property
-    def event_account(self) -> Ints:
-        """The place of each event's account."""
-        return np.array(self.links.account, np.int64)
-
-    @cached_property
-    def account_hash(self) -> Ints:
-        """`hash32` of each account."""
-        return np.array([hash32(who.account_id) for who in self.links.accounts], np.int64)
-
-    @cached_property
-    def link_hash(self) -> Ints:
-        """63 bits of each link."""
-        return np.array([link_hash(link) for link in self.links.links], np.int64)
+    @property
+    def newest_hour(self) -> int:
+        """The newest hour of any use; 0 without any."""
+        return int(self.minute.max(initial=0)) // _MINUTES_AN_HOUR
 
     def held(self) -> tuple[Ints, Ints, Ints]:
         """What `Holders` asks of each use: link, account, hour."""
-        return (
-            self.link_hash[self.use_link],
-            self.account_hash[self.event_account[self.use_event]],
-            self.minute[self.use_event] // 60,
-        )
+        return self.link_hash[self.link], self.account_hash[self.account], self.minute // _MINUTES_AN_HOUR
 
-    def after(self, offset: int) -> "LinkUses":
-        """The record without the events up to `offset` of its source."""
-        first = int(np.searchsorted(np.array(self.links.offset, np.int64), offset, side="right"))
-        if first == 0:
-            return self
-        kept = LinkUses(self.offset, self.links)
-        kept.use_event = self.use_event[self.use_event >= first]
-        kept.use_link = self.use_link[self.use_event >= first]
-        return kept
+    def shared(self, status: Ints) -> list[Link]:
+        """The links that more than one account uses, by the status of the uses."""
+        return [self.links[place] for place in np.unique(self.link[status != SINGLE]).tolist()]
+
+    def accounts_by_hour(self) -> Iterator[tuple[int, list[int]]]:
+        """Each hour, in order, with the hashes of the accounts that were active in it."""
+        pairs = np.unique(self.minute // _MINUTES_AN_HOUR << 32 | self.account_hash[self.account])
+        hours = pairs >> 32
+        for hour in np.unique(hours).tolist():
+            yield hour, (pairs[hours == hour] & 0xFFFFFFFF).tolist()
 
 
-def accounts_by_hour(uses: LinkUses) -> Iterator[tuple[int, list[int]]]:
-    """Each hour, in order, with the hashes of the accounts that were active in it."""
-    events = np.unique(uses.use_event)
-    hours = uses.minute[events] // 60
-    accounts = uses.account_hash[uses.event_account[events]]
-    for hour in np.unique(hours).tolist():
-        yield hour, np.unique(accounts[hours == hour]).tolist()
+class SharedUse(Struct, frozen=True, gc=False):
+    """What one shared link was used for in one minute.
 
-
-def shared_links(uses: LinkUses, status: Ints) -> list[Link]:
-    """The links of a record that more than one account uses, by the status of its uses."""
-    return [uses.links.links[place] for place in np.unique(uses.use_link[status != SINGLE]).tolist()]
-
-
-def used_links(uses: LinkUses, holders: Holders) -> tuple[list[tuple[Link, Used, Holder | None]], bytes]:
-    """What the record says of each shared link in each run of one minute, in the order of the runs; and a journal.
-
-    A minute that comes back late is a run of its own: links change in the order of the log. Where the record made a
-    link shared, its holder until then stands beside the first use.
+    `holder` is set where the link became shared: the one account (`hash32`) that held it until then, and in which hour.
     """
+
+    link: Link
+    used: Used
+    holder: tuple[int, int] | None
+
+
+def shared_uses(uses: Uses, holders: Holders) -> tuple[list[SharedUse], bytes]:
+    """What shared links were used for, a link and minute each, minute by minute; and what changed in `holders`."""
     noted = holders.note(*uses.held())
     shared = np.flatnonzero(noted.status != SINGLE)
     if not len(shared):
         return [], noted.journal
-    newly = {
-        int(uses.use_link[use]): _holder(int(noted.holder[use]))
-        for use in np.flatnonzero(noted.status == NEWLY_SHARED).tolist()
-    }
-    columns = uses.links
-    run = np.concatenate(([0], np.cumsum(np.diff(uses.minute) != 0)))
-    event, link = uses.use_event[shared], uses.use_link[shared]
-    group = run[event] * len(columns.links) + link
-    order = np.argsort(group, kind="stable")
-    event, link, group = event[order], link[order], group[order]
-    first = np.concatenate(([0], np.flatnonzero(np.diff(group)) + 1))
-    failed = np.array(columns.failed, np.int64)[event]
-    counts = np.add.reduceat(
-        np.stack(
-            (
-                np.ones(len(event), np.int64),
-                np.array(columns.input_tokens, np.int64)[event],
-                np.array(columns.output_tokens, np.int64)[event],
-                failed & 1,
-                failed >> 1,
-            )
-        ),
-        first,
-        axis=1,
-    ).T.tolist()
-    asked = np.zeros((len(event), len(CAPABILITIES)), np.int64)
-    asked[np.arange(len(event)), np.array(columns.capability, np.int64)[event]] = 1
-    capabilities = np.add.reduceat(asked, first, axis=0).tolist()
-    account = uses.event_account[event]
-    created = np.array([-1 if who.created_at_ms is None else who.created_at_ms for who in columns.accounts], np.int64)
-    is_young = (created[account] >= 0) & (uses.minute[event] * MINUTE_MS - created[account] < YOUNG_MS)
-    hashes, young = uses.account_hash[account].tolist(), is_young.tolist()
-    networks, places = np.array(columns.network, np.int64)[event].tolist(), account.tolist()
-    ends = [*first[1:].tolist(), len(event)]
+    newly = np.flatnonzero(noted.status == NEWLY_SHARED).tolist()
+    before = {int(uses.link[use]): _holder(int(noted.holder[use])) for use in newly}
+    order = shared[np.lexsort((uses.link[shared], uses.minute[shared]))]
+    link, minute, account, event = uses.link[order], uses.minute[order], uses.account[order], uses.event[order]
+    starts = np.concatenate(([0], np.flatnonzero((np.diff(link) != 0) | (np.diff(minute) != 0)) + 1))
+    counts, capabilities = _sums(uses, event, starts)
+    created = np.array([-1 if who.created_at_ms is None else who.created_at_ms for who in uses.whos], np.int64)[account]
+    young = ((created >= 0) & (minute * MINUTE_MS - created < YOUNG_MS)).tolist()
+    hashes, networks, places = uses.account_hash[account].tolist(), uses.network[event].tolist(), account.tolist()
     found = []
-    for number, (start, end) in enumerate(zip(first.tolist(), ends, strict=True)):
-        subject = columns.links[link[start]]
+    ends = [*starts[1:].tolist(), len(order)]
+    for number, (start, end) in enumerate(zip(starts.tolist(), ends, strict=True)):
+        place = int(link[start])
+        subject = uses.links[place]
         used = Used(
-            int(uses.minute[event[start]]),
+            int(minute[start]),
             Counts(*counts[number]),
-            {position: requests for position, requests in enumerate(capabilities[number]) if requests},
-            dict.fromkeys(hashes[start:end]),
-            dict.fromkeys(one for one, is_new in zip(hashes[start:end], young[start:end], strict=True) if is_new),
-            () if subject.kind == "network" else dict.fromkeys(it for it in networks[start:end] if it != _NO_NETWORK),
-            _members(uses, places[start:end]) if subject.kind in TYING_KINDS else (),
+            capabilities[number],
+            set(hashes[start:end]),
+            {hashes[use] for use in range(start, end) if young[use]},
+            () if subject.kind == "network" else set(networks[start:end]) - {_NO_NETWORK},
+            _members(uses.whos, places[start:end]) if subject.kind in TYING_KINDS else (),
         )
-        found.append((subject, used, newly.pop(int(link[start]), None)))
+        found.append(SharedUse(subject, used, before.pop(place, None)))
     return found, noted.journal
 
 
-def _members(uses: LinkUses, places: list[int]) -> list[Who]:
-    return [who for who in (uses.links.accounts[place] for place in dict.fromkeys(places)) if not who.exempt]
+def _sums(uses: Uses, event: Ints, starts: Ints) -> tuple[list[list[int]], list[list[int]]]:
+    """Of each run of events the five counts, and the requests for each capability."""
+    failed = uses.failed[event]
+    columns = (np.ones_like(event), uses.input_tokens[event], uses.output_tokens[event], failed & 1, failed >> 1)
+    asked = np.zeros((len(event), len(CAPABILITIES)), np.int64)
+    asked[np.arange(len(event)), uses.capability[event]] = 1
+    return np.add.reduceat(np.stack(columns, axis=1), starts).tolist(), np.add.reduceat(asked, starts).tolist()
 
 
-def _holder(word: int) -> Holder:
-    return Holder(word >> 24, word & 0xFFFFFF)
+def _members(whos: Sequence[Who], places: Sequence[int]) -> list[Who]:
+    return [who for who in (whos[place] for place in dict.fromkeys(places)) if not who.exempt]
+
+
+def _holder(word: int) -> tuple[int, int]:
+    return word >> HOUR_BITS, word & (1 << HOUR_BITS) - 1
+
+
+def _column(parts: Sequence[Sequence[int]], sizes: Sequence[int] | None = None) -> Ints:
+    """The parts one after the other; places in tables of `sizes` become places in those tables one after the other."""
+    column = np.array(list(chain.from_iterable(parts)), np.int64)
+    if sizes is not None:
+        before = np.cumsum([0, *sizes])[:-1]
+        column += np.repeat(before, np.array([len(part) for part in parts], np.int64))
+    return column

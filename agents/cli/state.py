@@ -13,14 +13,14 @@ from agents.settings import Settings, SettingsError, read_settings
 from agents.store import Place, Store, StoreError
 from agents.store.redis import RedisStore
 from agents.topics import TopicError, TopicNames, partitions_of
-from streams.accounts import AccountState, Enforcement
-from streams.accounts import view_of as account_view
+from streams.accounts import Enforcement, account_of, current_view
 from streams.campaigns import Campaign, Pointer
 from streams.events import CAPABILITIES
+from streams.folding import account_key
 from streams.links import LINK_KINDS, LinkKind, link_partition
 from streams.networks import NetworkState
 from streams.networks import view_of as network_view
-from streams.stages import CampaignsStage, NetworksStage, ObserveStage
+from streams.stages import CampaignsStage, NetworksStage
 from streams.windows import Windows
 
 Rows = list[tuple[str, str]]
@@ -79,21 +79,15 @@ async def _rows(subject: str, settings: Settings, partitions: int, *, everything
 
 
 async def _account(store: Store, account_id: str, partitions: int) -> Rows | None:
-    _, policy = read_policy(None)
-    stage = ObserveStage(policy, partitions, partitions)
-    place = Place(stage.name, key_partition(account_id, partitions))
-    found = await _read(store, place, f"account:{account_id}")
+    found = await _read(store, Place("observe", key_partition(account_id, partitions)), account_key(account_id))
     if found is None:
         return None
-    account = stage.decode("account:", found)
-    if not isinstance(account, AccountState):
-        raise TypeError(account)
-    view = account_view(account, account.last_ms)
+    account, view = account_of(found), current_view(found)
     campaign = await _campaign_of(store, account_id)
     return [
         ("account", account_id),
-        ("plan", f"{account.plan or 'unknown'}, {account.plan_daily_tokens or 'unknown'} tokens a day"),
-        ("created", _time(account.created_at_ms)),
+        ("plan", f"{account.profile.plan or 'unknown'}, {account.profile.plan_daily_tokens or 'unknown'} tokens a day"),
+        ("created", _time(account.profile.created_at_ms)),
         ("seen", f"{_time(account.first_ms)} to {_time(account.last_ms)}, {account.requests} requests"),
         *_window_rows(account.windows),
         ("active", f"{view.active_hours} of the last 24 hours, {view.active_hours_7d} of the last 168"),
@@ -102,7 +96,7 @@ async def _account(store: Store, account_id: str, partitions: int) -> Rows | Non
         ("", f"{view.templates} templates, {view.conversations} conversations"),
         ("top template", f"{view.top_template_share:.0%} of its requests"),
         ("capabilities", _capabilities(account.capability_days.values())),
-        ("anomaly", _strangeness(account.p_value)),
+        ("anomaly", _strangeness(view.p_value)),
         ("late events", str(account.late)),
         ("enforcement", _enforcement(account.enforcement)),
         *([] if campaign is None else [("campaign", _membership(account_id, campaign))]),

@@ -12,17 +12,21 @@ Key layout in Redis, one hash tag a place, so that a place lives in one cluster 
     <prefix>:{<stage>:<partition>}:outbox        what the batch that ended there emits (MessagePack), resent at start
     <prefix>:{<stage>:<partition>}:<state key>   one state (MessagePack), expires 29 days after its last change
 
-State keys: `account:<account_id>`, `model`, `shard` (observe); `link:<kind>:<value>`, `model`, `everybody`, `shard`
+State keys: `account:<account_id>` (see `streams.accounts`), `model`, `shard` (observe); `link:<kind>:<value>`, `model`,
+`everybody`, `holders`, `journal` (see `streams.holders`; the journal is appended to and does not expire), `shard`
 (networks); `campaign:<id>`, `member:<account_id>`, `link:<kind>:<value>`, `shard` (campaigns).
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
 NOTHING = -1
 """The offset of a place that holds nothing yet."""
+
+NO_APPENDS: Mapping[str, bytes] = MappingProxyType({})
 
 AnswerKind = Literal["applied", "duplicate", "gap", "refused"]
 
@@ -91,8 +95,12 @@ class Store(Protocol):
         values: Mapping[str, bytes],
         outbox: bytes,
         log: str = "",
+        appends: Mapping[str, bytes] = NO_APPENDS,
     ) -> Answer:
-        """Move the place from `expected` to `offset`, which may be the same, with its states, outbox and log."""
+        """Move the place from `expected` to `offset`, which may be the same, with its states, outbox and log.
+
+        `values` replace states, `appends` are added to the end of them. No key is in both.
+        """
         ...
 
     async def close(self) -> None:

@@ -1,6 +1,6 @@
 -- Move one place on: its offset, log, outbox and states, all or nothing, if it is the writer's and stands where expected.
--- KEYS: owner, offset, log, outbox, then one a state.
--- ARGV: owner, expected offset, new offset, log, outbox, seconds to keep, then the states.
+-- KEYS: owner, offset, log, outbox, then one a state, those that are written anew first.
+-- ARGV: owner, expected offset, new offset, log, outbox, seconds to keep, how many states are written anew, the states.
 -- Answers {'applied', new offset} or, having written nothing, {'refused' | 'duplicate' | 'gap', actual offset}.
 local actual = redis.call('GET', KEYS[2]) or '-1'
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
@@ -13,7 +13,11 @@ end
 redis.call('SET', KEYS[2], ARGV[3])
 redis.call('SET', KEYS[3], ARGV[4])
 redis.call('SET', KEYS[4], ARGV[5])
-for index = 5, #KEYS do
-  redis.call('SET', KEYS[index], ARGV[index + 2], 'EX', ARGV[6])
+local last = 4 + tonumber(ARGV[7])
+for index = 5, last do
+  redis.call('SET', KEYS[index], ARGV[index + 3], 'EX', ARGV[6])
+end
+for index = last + 1, #KEYS do
+  redis.call('APPEND', KEYS[index], ARGV[index + 3])
 end
 return {'applied', ARGV[3]}

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Mapping, Sequence
 
-from agents.store import NOTHING, Answer, Loaded, Opened, Place
+from agents.store import NO_APPENDS, NOTHING, Answer, Loaded, Opened, Place
 
 
 class _Held:
@@ -44,6 +44,7 @@ class MemoryStore:
         values: Mapping[str, bytes],
         outbox: bytes,
         log: str = "",
+        appends: Mapping[str, bytes] = NO_APPENDS,
     ) -> Answer:
         """Move the place from `expected` to `offset`, if it is `owner`'s and stands there."""
         held = self._places.get(place)
@@ -53,6 +54,7 @@ class MemoryStore:
             return Answer("duplicate" if held.offset > expected else "gap", held.offset)
         held.offset, held.log, held.outbox = offset, log, outbox
         held.values.update(values)
+        held.values.update({key: held.values.get(key, b"") + more for key, more in appends.items()})
         return Answer("applied", offset)
 
     async def close(self) -> None:

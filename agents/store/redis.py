@@ -23,7 +23,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from agents.store import NOTHING, Answer, Loaded, Opened, Place, StoreError
+from agents.store import NO_APPENDS, NOTHING, Answer, Loaded, Opened, Place, StoreError
 from agents.store.wire import Wire, Word
 
 KEEP_SECONDS = 29 * 24 * 3600
@@ -78,11 +78,13 @@ class RedisStore:
         values: Mapping[str, bytes],
         outbox: bytes,
         log: str = "",
+        appends: Mapping[str, bytes] = NO_APPENDS,
     ) -> Answer:
         """Move the place on in one script, which checks before it writes."""
         at = self._at(place)
-        names = [at + name for name in (*FENCE, *values)]
-        words: list[Word] = [owner, str(expected), str(offset), log, outbox, str(KEEP_SECONDS), *values.values()]
+        names = [at + name for name in (*FENCE, *values, *appends)]
+        fence: list[Word] = [owner, str(expected), str(offset), log, outbox, str(KEEP_SECONDS), str(len(values))]
+        words = [*fence, *values.values(), *appends.values()]
         kind, actual = await self._ask("commit", self._commit.run(self._wire, names, words))
         return Answer(kind.decode(), int(actual))
 

@@ -20,9 +20,8 @@ SHARD = "shard"
 
 
 class CampaignsShard(Struct, array_like=True):
-    """What is kept beside the campaigns: the last record applied of each source, and the blast radius."""
+    """What is kept beside the campaigns: the blast radius."""
 
-    sources: dict[str, tuple[int, int]] = field(default_factory=dict)
     budget: Budget = field(default_factory=Budget)
 
 
@@ -75,22 +74,15 @@ class CampaignsStage:
         return self._encode(state)
 
     def fold(self, _source: Source, items: Sequence[PlacedFindings], states: States) -> Output:
-        """Take each finding that was not seen before: join or found a campaign, then decide."""
+        """Take each finding that says anything new: join or found a campaign, then decide."""
         output = Output()
         for item in items:
             record = item.findings
-            shard = states.change(SHARD, CampaignsShard)
-            source_name = Source(record.source_partition, record.source_log).name
-            taken = shard.sources.get(source_name, (-1, 0))
-            if (record.source_offset, record.part) <= taken:
-                output.tally["duplicate"] += 1
-                continue
-            shard.sources[source_name] = (record.source_offset, record.part)
             for index, finding in enumerate(record.findings):
-                if (finding.offset, record.part) <= taken:
-                    continue
-                source = f"findings/{item.offset}/{index}"
-                self._take(finding, source, record.appended_at_ms, states, output)
+                if _is_known(finding, states):
+                    output.tally["duplicate"] += 1
+                else:
+                    self._take(finding, f"findings/{item.offset}/{index}", record.appended_at_ms, states, output)
         return output
 
     def _take(self, finding: Finding, source: str, appended_at_ms: int, states: States, output: Output) -> None:
@@ -191,6 +183,21 @@ class CampaignsStage:
             campaign_id=campaign.merged_into,
         )
         output.records.append(Outgoing("enforcement", decision, appended_at_ms, key=decision.subject_id))
+
+
+def _is_known(finding: Finding, states: States) -> bool:
+    """True if the finding's link and all of its members are in a campaign, and the link's evidence is no older.
+
+    Networks say again what they said before when their states were lost or rolled back, perhaps in other words:
+    records cannot be told apart by where they came from, so findings are told apart by what they say.
+    """
+    campaign = _final(states.read(_link_key(finding), Pointer).campaign_id, states)
+    evidence = None if campaign is None else campaign.links.get(link_name(finding))
+    return (
+        evidence is not None
+        and finding.as_of_ms <= evidence.as_of_ms
+        and all(states.read(_member_key(member), Pointer).campaign_id for member in finding.members)
+    )
 
 
 def _homes(finding: Finding, states: States) -> tuple[dict[str, str], dict[str, Campaign]]:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 from msgspec import Struct, field
 
 from streams.anomaly import TEACH_EVERY_HOURS, Drift, Model, ModelState, log_scale
@@ -16,12 +15,11 @@ from streams.decisions import Family, Reason
 from streams.distinct import Distinct
 from streams.findings import Finding, Findings
 from streams.holders import Holders
-from streams.links import LINK_KINDS, LinkKind, Source
+from streams.links import LINK_KINDS, LinkKind, Links, Source
 from streams.networks import (
     WEEK_HOURS,
     NetworkState,
     NetworkView,
-    Used,
     fold_uses,
     has_news,
     is_open,
@@ -33,7 +31,7 @@ from streams.policy import Policy
 from streams.signals import NETWORK_SIGNALS, reasons_of
 from streams.stages.shape import Outgoing, Output, StageName
 from streams.states import States
-from streams.used import Holder, LinkUses, accounts_by_hour, shared_links, used_links
+from streams.used import PlacedLinks, SharedUse, Uses, shared_uses
 from streams.windows import HOUR_MS, MINUTE_MS
 
 MODEL = "model"
@@ -116,7 +114,7 @@ class NetworksStage:
         }
         self._encode = msgspec.msgpack.Encoder().encode
 
-    def needs(self, items: Sequence[LinkUses], states: States) -> set[str]:
+    def needs(self, items: Sequence[PlacedLinks], states: States) -> set[str]:
         """The model, the shard and the holders, then the shared links of the batch.
 
         When an hour begins or nothing came, the links left open too.
@@ -124,15 +122,10 @@ class NetworksStage:
         keys = {MODEL, SHARD, EVERYBODY, HOLDERS, JOURNAL}
         if any(key not in states for key in keys):
             return keys
-        shard = states.read(SHARD, NetworksShard)
-        fresh = [uses for item in items if (uses := self._fresh(item, shard)) is not None]
-        if fresh:
-            held = [uses.held() for uses in fresh]
-            status = _holders(states).foresee(*(np.concatenate(column) for column in zip(*held, strict=True)))
-            ends = np.cumsum([len(uses.use_link) for uses in fresh])[:-1]
-            for uses, part in zip(fresh, np.split(status, ends), strict=True):
-                keys.update(link_key(link.kind, link.value) for link in shared_links(uses, part))
-        if not items or any(len(uses.minute) and uses.minute.max() // 60 > shard.hour for uses in fresh):
+        shard, uses = states.read(SHARD, NetworksShard), _uses(items, states)
+        status = _holders(states).foresee(*uses.held())
+        keys.update(link_key(link.kind, link.value) for link in uses.shared(status))
+        if not items or uses.newest_hour > shard.hour:
             keys |= shard.open_links
         return keys
 
@@ -157,27 +150,16 @@ class NetworksStage:
             return b""
         return self._encode(state.state if isinstance(state, Model) else state)
 
-    def fold(self, source: Source, items: Sequence[LinkUses], states: States) -> Output:
+    def fold(self, source: Source, items: Sequence[PlacedLinks], states: States) -> Output:
         """Add every use that was not seen before; without items, close what was left open."""
         output = Output()
-        shard = states.change(SHARD, NetworksShard)
+        uses, shard = _uses(items, states), states.change(SHARD, NetworksShard)
         findings: list[Finding] = []
-        journal = b""
         for item in items:
-            uses = self._fresh(item, shard)
-            if uses is None:
-                output.tally["duplicate"] += 1
-                continue
-            links = uses.links
-            shard.sources[_source(uses)] = links.source_offset
-            newest = max(links.minute, default=0) // 60
-            shard.hours[links.source_partition] = max(newest, shard.hours.get(links.source_partition, 0))
-            shard.appended_at_ms = max(shard.appended_at_ms, links.appended_at_ms)
-            shard.offset, shard.parts = item.offset, 0
-            journal += self._fold_uses(uses, shard, states, findings, output)
-        self._keep_journal(journal, shard, states)
+            _note_source(item.links, shard, output)
         if items:
             shard.offset, shard.parts = items[-1].offset, 0
+            self._fold_uses(uses, shard, states, findings, output)
         else:
             shard.parts += 1
             for key in sorted(shard.open_links):
@@ -187,42 +169,31 @@ class NetworksStage:
             output.records.append(Outgoing("findings", record, shard.appended_at_ms, partition=0))
         return output
 
-    def _fresh(self, item: LinkUses, shard: NetworksShard) -> LinkUses | None:
-        """What of a record was not seen before; None if all of it was."""
-        taken = shard.sources.get(_source(item), -1)
-        return None if item.links.source_offset <= taken else item.after(taken)
-
     def _fold_uses(
-        self, uses: LinkUses, shard: NetworksShard, states: States, findings: list[Finding], output: Output
-    ) -> bytes:
-        """Fold one record; what it changed in the table of holders."""
+        self, uses: Uses, shard: NetworksShard, states: States, findings: list[Finding], output: Output
+    ) -> None:
         everybody = states.read(EVERYBODY, Distinct)
-        for hour, accounts in accounts_by_hour(uses):
+        for hour, accounts in uses.accounts_by_hour():
             if everybody.add_hashes(accounts, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY_CAPACITY):
                 states.changed.add(EVERYBODY)
-        found, journal = used_links(uses, _holders(states))
-        for link, used, holder in found:
-            self._fold_used(link_key(link.kind, link.value), used, holder, shard, states, findings, output)
-        return journal
+        shared, journal = shared_uses(uses, _holders(states))
+        for use in shared:
+            self._fold_shared(use, shard, states, findings, output)
+        self._keep_journal(journal, shard, states)
 
-    def _fold_used(
-        self,
-        key: str,
-        used: Used,
-        holder: Holder | None,
-        shard: NetworksShard,
-        states: States,
-        findings: list[Finding],
-        output: Output,
+    def _fold_shared(
+        self, use: SharedUse, shard: NetworksShard, states: States, findings: list[Finding], output: Output
     ) -> None:
+        used, key = use.used, link_key(use.link.kind, use.link.value)
         if used.minute // 60 > shard.hour:
             self._begin_hour(used.minute // 60, shard, states, findings, output)
         state = states.change(key, NetworkState)
         if used.minute * MINUTE_MS > state.windows.newest_ms:
             self._close(key, shard, states, findings, output)
         shard.subjects += state.requests == 0
-        if holder is not None:
-            state.accounts.add_hashes((holder.account,), holder.hour, window_hours=WEEK_HOURS)
+        if use.holder is not None:
+            account, hour = use.holder
+            state.accounts.add_hashes((account,), hour, window_hours=WEEK_HOURS)
         output.tally["late"] += used.counts.requests if fold_uses(state, used) else 0
         if is_open(state):
             shard.open_links.add(key)
@@ -268,7 +239,7 @@ class NetworksStage:
             return
         reasons = reasons_of(view._replace(p_value=state.p_value), NETWORK_SIGNALS, self._policy.signals)
         if _ties(kind, reasons):
-            findings.append(Finding(shard.offset, kind, value, as_of_ms, _ordered(reasons), report_news(state)))
+            findings.append(Finding(kind, value, as_of_ms, _ordered(reasons), report_news(state)))
         elif is_stale(state):
             state.found_hour = as_of_ms // HOUR_MS  # it no longer ties: look again in an hour
 
@@ -309,8 +280,32 @@ def _holders(states: States) -> Holders:
     return holders
 
 
-def _source(uses: LinkUses) -> str:
-    return Source(uses.links.source_partition, uses.links.source_log).name
+def _uses(items: Sequence[PlacedLinks], states: States) -> Uses:
+    """The uses of a batch that were not taken before; worked out once a step."""
+    if not isinstance(states.prepared, Uses):
+        sources = states.read(SHARD, NetworksShard).sources
+        taken = dict(sources)
+        fresh, after = [], []
+        for item in items:
+            name = item.links.source.name
+            if item.links.source_offset > taken.get(name, -1):
+                fresh.append(item.links)
+                after.append(taken.get(name, -1))
+                taken[name] = item.links.source_offset
+        states.prepared = Uses(fresh, after)
+    return states.prepared
+
+
+def _note_source(links: Links, shard: NetworksShard, output: Output) -> None:
+    """Note how far the source of a record has been taken, and which hour it has come to."""
+    name = links.source.name
+    if links.source_offset <= shard.sources.get(name, -1):
+        output.tally["duplicate"] += 1
+        return
+    shard.sources[name] = links.source_offset
+    newest = max(links.minute, default=0) // 60
+    shard.hours[links.source_partition] = max(newest, shard.hours.get(links.source_partition, 0))
+    shard.appended_at_ms = max(shard.appended_at_ms, links.appended_at_ms)
 
 
 def features_of(view: NetworkView) -> tuple[float, ...]:
