@@ -1,6 +1,6 @@
 """A batch of events of one partition, seen by event and, for the compiled fold, by column."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 import msgspec
@@ -46,20 +46,12 @@ class EventBatch:
     def __init__(self, items: Sequence[Incoming]) -> None:
         self.items = items
         self.events = [item.event for item in items]
-
-    def __len__(self) -> int:
-        """How many events."""
-        return len(self.events)
-
-    @cached_property
-    def accounts(self) -> list[str]:
+        names = [event.account_id for event in self.events]
+        places = {name: place for place, name in enumerate(dict.fromkeys(names))}
+        self.accounts = list(places)
         """The accounts, each once, in the order of their first event."""
-        return list(self._accounts)
-
-    @cached_property
-    def account(self) -> Ints:
+        self.account: Ints = np.array([places[name] for name in names], np.int64)
         """Of each event the place of its account in `accounts`."""
-        return np.array([self._accounts[event.account_id] for event in self.events], np.int64)
 
     @cached_property
     def columns(self) -> Ints:
@@ -72,12 +64,12 @@ class EventBatch:
         columns[OUTPUT] = [event.output_tokens for event in events]
         columns[ERROR] = [event.status_code >= _FIRST_ERROR_STATUS for event in events]
         columns[REFUSAL] = [event.finish_reason == "refusal" for event in events]
-        columns[ADDRESS] = hashes(event.address_hash for event in events)
-        columns[AGENT] = hashes(event.user_agent_hash for event in events)
-        columns[TEMPLATE] = hashes(event.template_hash for event in events)
-        columns[CONVERSATION] = hashes(event.conversation_id for event in events)
+        columns[ADDRESS] = hashes([event.address_hash for event in events])
+        columns[AGENT] = hashes([event.user_agent_hash for event in events])
+        columns[TEMPLATE] = hashes([event.template_hash for event in events])
+        columns[CONVERSATION] = hashes([event.conversation_id for event in events])
         columns[CAPABILITY] = [POSITION[event.capability] for event in events]
-        columns[PROFILE] = [self._profile_hash(event) for event in events]
+        columns[PROFILE] = self._profile_hashes()
         return columns
 
     @cached_property
@@ -85,29 +77,23 @@ class EventBatch:
         """How many events were ahead of their append time."""
         return sum(item.event.occurred_at_ms > item.appended_at_ms for item in self.items)
 
-    @cached_property
-    def _accounts(self) -> dict[str, int]:
-        return {name: place for place, name in enumerate(dict.fromkeys(event.account_id for event in self.events))}
-
-    @cached_property
-    def _profiles(self) -> dict[tuple[object, ...], int]:
-        return {}
-
-    def _profile_hash(self, event: RequestEvent) -> int:
-        """A hash of what the event says about its account: the fold notices by it that something changed."""
-        profile = (
-            event.account_created_at_ms,
-            event.plan,
-            event.plan_daily_tokens,
-            event.org_id,
-            event.payment_hash,
-        )
-        known = self._profiles.get(profile)
-        if known is None:
-            known = self._profiles[profile] = xxhash.xxh32_intdigest(_encode(profile))
-        return known
+    def _profile_hashes(self) -> list[int]:
+        """A hash of what each event says about its account: the fold notices by it that something changed."""
+        profiles = [
+            (
+                event.account_created_at_ms,
+                event.plan,
+                event.plan_daily_tokens,
+                event.org_id,
+                event.payment_hash,
+            )
+            for event in self.events
+        ]
+        known = {profile: xxhash.xxh32_intdigest(_encode(profile)) for profile in dict.fromkeys(profiles)}
+        return [known[profile] for profile in profiles]
 
 
-def hashes(values: Iterable[str | None]) -> list[int]:
-    """32 bits of each value, `NO_HASH` for None."""
-    return [NO_HASH if value is None else hash32(value) for value in values]
+def hashes(values: Sequence[str | None]) -> list[int]:
+    """`hash32` of each value, `NO_HASH` for None."""
+    known = {value: hash32(value) for value in dict.fromkeys(values) if value is not None}
+    return [known.get(value, NO_HASH) for value in values]  # type: ignore[arg-type]  # None is in no key

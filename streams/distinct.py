@@ -60,13 +60,19 @@ class Distinct(Struct, array_like=True):
         return True
 
     def add_hashes(self, keys: Iterable[int], hour: int, *, window_hours: int = 24, capacity: int = CAPACITY) -> bool:
-        """As `add_hash`, of each of `keys`; True if that changed anything."""
-        if hour - self.ceiling_hour < window_hours:
-            ceiling = self.ceiling
-            keys = [key for key in keys if key < ceiling]
+        """As `add_hash`, of each of `keys` in any order; True if that changed anything."""
         changed = False
+        if hour - self.ceiling_hour >= window_hours and self.ceiling != _FULL:
+            for key in sorted(keys):
+                changed |= self.add_hash(key, hour, window_hours=window_hours, capacity=capacity)
+            return changed
+        seen, ceiling = self.seen, self.ceiling
         for key in keys:
-            changed |= self.add_hash(key, hour, window_hours=window_hours, capacity=capacity)
+            if key < ceiling and seen.get(key, -1) < hour:
+                seen[key] = hour
+                changed = True
+        if len(seen) > capacity:
+            self._shrink(hour, window_hours, capacity)
         return changed
 
     def count(self, hour: int, *, window_hours: int = 24) -> int:
@@ -82,9 +88,11 @@ class Distinct(Struct, array_like=True):
             self.swept_hour = hour
             for key in [key for key, last in seen.items() if last <= hour - window_hours]:
                 del seen[key]
-        while len(seen) > capacity:
-            self.ceiling, self.ceiling_hour = max(seen), max(hour, self.ceiling_hour)
-            del seen[self.ceiling]
+        if len(seen) > capacity:
+            ordered = sorted(seen)
+            self.ceiling, self.ceiling_hour = ordered[capacity], max(hour, self.ceiling_hour)
+            for key in ordered[capacity:]:
+                del seen[key]
 
     def _raise_ceiling(self, hour: int, window_hours: int, capacity: int) -> None:
         """Nothing was dropped for a whole window: make room for what came back, to fill half the sketch."""

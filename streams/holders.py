@@ -95,15 +95,6 @@ class Holders:
         entries["place"], entries["link"], entries["word"] = places, self.links[places], self.words[places]
         return Noted(status, holder, entries.tobytes())
 
-    def foresee(self, link: Ints, account: Ints, hour: Ints) -> Ints:
-        """The status that `note` would give each use, with the table left as it is."""
-        rows = np.unique(link % (len(self.links) // WAYS))
-        places = (rows[:, None] * WAYS + np.arange(WAYS)).ravel()
-        before = self.links[places], self.words[places]
-        status, _, _ = note_uses(self.links, self.words, link, account, hour)
-        self.links[places], self.words[places] = before
-        return status
-
     def apply(self, journal: bytes) -> None:
         """Bring the table up to date with what was noted after it was stored."""
         entries = np.frombuffer(journal, _ENTRY)

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from streams.account_kernel import AT, CAPABILITY, ERROR, INPUT, OUTPUT, REFUSAL
+from streams.account_kernel import AT, CAPABILITY, ERROR, INPUT, OUTPUT, PROFILE, REFUSAL
 from streams.batch import EventBatch, hashes
 from streams.events import RequestEvent
 from streams.holders import Ints
-from streams.links import LINK_KINDS, Link, LinkKind, Links, Source, Who, link_partition
+from streams.links import LINK_KINDS, Link, LinkKind, Links, Source, Who, link_hash
 from streams.windows import MINUTE_MS
 
 _NOTHING = -1
@@ -18,66 +18,57 @@ def links_of_batch(
     batch: EventBatch, exempt: Sequence[bool], source: Source, partitions: int
 ) -> Iterator[tuple[int, Links]]:
     """Each partition of links that owns any link of the batch, in order, with its record."""
-    links: dict[Link, int] = {}
-    uses = np.stack([_places(batch.events, kind, links) for kind in LINK_KINDS], axis=1)
+    table: list[Link] = []
+    uses = np.stack([_places(batch.events, kind, table) for kind in LINK_KINDS], axis=1)
     use_event, _ = np.nonzero(uses != _NOTHING)
     use_link = uses[uses != _NOTHING]
-    table = list(links)
-    owners = np.array([link_partition(link.kind, link.value, partitions) for link in table], np.int64)
-    whos: dict[Who, int] = {}
-    who = np.array(
-        [
-            whos.setdefault(Who(event.account_id, event.org_id, event.account_created_at_ms, free), len(whos))
-            for event, free in zip(batch.events, exempt, strict=True)
-        ],
-        np.int64,
-    )
-    people = list(whos)
+    hashed = np.array([link_hash(link.kind, link.value) for link in table], np.int64)
+    people, person = _people(batch, exempt)
     columns = batch.columns
+    failed = columns[ERROR] | columns[REFUSAL] << 1
     offset = np.array([item.offset for item in batch.items], np.int64)
-    network = np.array(hashes(event.network_hash for event in batch.events), np.int64)
-    owner = owners[use_link]
+    network = np.array(hashes([event.network_hash for event in batch.events]), np.int64)
+    appended_at_ms = max(item.appended_at_ms for item in batch.items)
+    owner = (hashed % partitions)[use_link]
     for number in np.unique(owner).tolist():
         mine = owner == number
-        events, event_of_use = np.unique(use_event[mine], return_inverse=True)
-        own_links, link_of_use = np.unique(use_link[mine], return_inverse=True)
-        own_people, account = np.unique(who[events], return_inverse=True)
-        yield (
-            number,
-            Links(
-                source_partition=source.partition,
-                source_log=source.log,
-                source_offset=batch.items[-1].offset,
-                appended_at_ms=max(item.appended_at_ms for item in batch.items),
-                accounts=[people[place] for place in own_people.tolist()],
-                links=[table[place] for place in own_links.tolist()],
-                offset=offset[events].tolist(),
-                minute=(columns[AT, events] // MINUTE_MS).tolist(),
-                account=account.tolist(),
-                input_tokens=columns[INPUT, events].tolist(),
-                output_tokens=columns[OUTPUT, events].tolist(),
-                failed=(columns[ERROR, events] | columns[REFUSAL, events] << 1).tolist(),
-                capability=columns[CAPABILITY, events].tolist(),
-                network=network[events].tolist(),
-                use_event=event_of_use.tolist(),
-                use_link=link_of_use.tolist(),
-            ),
+        events, event_of_use = _renumbered(use_event[mine], len(batch.events))
+        links, link_of_use = _renumbered(use_link[mine], len(table))
+        own, account = _renumbered(person[events], len(people))
+        record = Links(
+            source_partition=source.partition,
+            source_log=source.log,
+            source_offset=batch.items[-1].offset,
+            appended_at_ms=appended_at_ms,
+            accounts=[people[place] for place in own.tolist()],
+            links=[table[place] for place in links.tolist()],
+            link_hash=hashed[links].tolist(),
+            offset=offset[events].tolist(),
+            minute=(columns[AT, events] // MINUTE_MS).tolist(),
+            account=account.tolist(),
+            input_tokens=columns[INPUT, events].tolist(),
+            output_tokens=columns[OUTPUT, events].tolist(),
+            failed=failed[events].tolist(),
+            capability=columns[CAPABILITY, events].tolist(),
+            network=network[events].tolist(),
+            use_event=event_of_use.tolist(),
+            use_link=link_of_use.tolist(),
         )
+        yield number, record
 
 
-def _places(events: Sequence[RequestEvent], kind: LinkKind, links: dict[Link, int]) -> Ints:
-    """Of each event the place of its link of one kind among `links`, which grows; -1 if it has none."""
-    known: dict[object, int] = {None: _NOTHING}
-    places = []
-    for value in _values(events, kind):
-        place = known.get(value)
-        if place is None:
-            place = known[value] = links[Link(kind, str(value))] = len(links)
-        places.append(place)
-    return np.array(places, np.int64)
+def _places(events: Sequence[RequestEvent], kind: LinkKind, table: list[Link]) -> Ints:
+    """Of each event the place of its link of one kind in `table`, which grows; -1 if it has none."""
+    values = _values(events, kind)
+    known: dict[str | int | None, int] = dict.fromkeys(values, _NOTHING)
+    for value in known:
+        if value is not None:
+            known[value] = len(table)
+            table.append(Link(kind, str(value)))
+    return np.array([known[value] for value in values], np.int64)
 
 
-def _values(events: Sequence[RequestEvent], kind: LinkKind) -> list[str | None] | list[int | None]:
+def _values(events: Sequence[RequestEvent], kind: LinkKind) -> Sequence[str | int | None]:
     match kind:
         case "network":
             return [event.network_hash for event in events]
@@ -89,3 +80,24 @@ def _values(events: Sequence[RequestEvent], kind: LinkKind) -> list[str | None] 
             return [event.template_hash for event in events]
         case "tls":
             return [event.tls_fingerprint for event in events]
+
+
+def _people(batch: EventBatch, exempt: Sequence[bool]) -> tuple[list[Who], Ints]:
+    """The accounts as events name them, each once, and of each event the place of its own."""
+    exempted = np.array(exempt, np.int64)
+    _, first, person = np.unique(
+        np.stack((batch.account, batch.columns[PROFILE], exempted)), axis=1, return_index=True, return_inverse=True
+    )
+    people = [
+        Who(event.account_id, event.org_id, event.account_created_at_ms, exempt[place])
+        for place, event in ((place, batch.events[place]) for place in first.tolist())
+    ]
+    return people, person.astype(np.int64)
+
+
+def _renumbered(places: Ints, size: int) -> tuple[Ints, Ints]:
+    """Which of `size` places occur, in order, and each as its number among those."""
+    occurs = np.zeros(size, np.bool_)
+    occurs[places] = True
+    numbers = np.cumsum(occurs) - 1
+    return np.flatnonzero(occurs), numbers[places]

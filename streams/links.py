@@ -58,7 +58,7 @@ class Links(Struct, frozen=True, kw_only=True):
     identity of that log: a topic that was made again counts from 0 again. `appended_at_ms` is when the log took the
     newest event of the batch, from which the delay of what follows is measured.
 
-    A column has an entry for each event: its `offset`, its event time in minutes, the place of its account in
+    `link_hash` has the `link_hash` of each of `links`. A column has an entry for each event: its `offset`, its event time in minutes, the place of its account in
     `accounts`, `failed` (1 an error, 2 a refusal), the position of its capability, and a hash of its network (32 bits,
     -1 for none). A use is one event's use of one link: places in those columns and in `links`, in the order of the log.
     """
@@ -69,6 +69,7 @@ class Links(Struct, frozen=True, kw_only=True):
     appended_at_ms: int
     accounts: list[Who]
     links: list[Link]
+    link_hash: list[int]
     offset: list[int]
     minute: list[int]
     account: list[int]
@@ -129,11 +130,11 @@ def links_of(event: RequestEvent) -> Iterator[tuple[LinkKind, str]]:
         yield "tls", event.tls_fingerprint
 
 
+def link_hash(kind: LinkKind, value: str) -> int:
+    """63 bits that stand for a link where its name would be too long; stable over processes and versions."""
+    return xxhash.xxh64_intdigest(value.encode("utf-8", "surrogatepass"), LINK_KINDS.index(kind)) >> 1
+
+
 def link_partition(kind: LinkKind, value: str, partitions: int) -> int:
-    """The partition of `stillwatch.links` that owns a link; stable over processes and versions."""
-    return xxhash.xxh32_intdigest(f"{kind}:{value}".encode()) % partitions
-
-
-def link_hash(link: Link) -> int:
-    """63 bits that stand for a link where its name would be too long."""
-    return xxhash.xxh64_intdigest(f"{link.kind}:{link.value}".encode()) >> 1
+    """The partition of `stillwatch.links` that owns a link."""
+    return link_hash(kind, value) % partitions

@@ -8,8 +8,8 @@ from msgspec import Struct
 
 from streams.distinct import hash32
 from streams.events import CAPABILITIES
-from streams.holders import HOUR_BITS, NEWLY_SHARED, SINGLE, Holders, Ints
-from streams.links import TYING_KINDS, Link, Links, Who, link_hash
+from streams.holders import HOUR_BITS, NEWLY_SHARED, SINGLE, Ints, Noted
+from streams.links import TYING_KINDS, Link, Links, Who
 from streams.networks import YOUNG_MS, Used
 from streams.windows import MINUTE_MS, Counts
 
@@ -37,7 +37,7 @@ class Uses:
         self.account_hash = np.array([hash32(who.account_id) for who in self.whos], np.int64)
         links = list(chain.from_iterable(record.links for record in records))
         self.link_hash, first, place = np.unique(
-            np.array([link_hash(link) for link in links], np.int64), return_index=True, return_inverse=True
+            _column([record.link_hash for record in records]), return_index=True, return_inverse=True
         )
         self.links: list[Link] = [links[number] for number in first.tolist()]
         fresh = _column([record.offset for record in records]) > np.repeat(
@@ -90,12 +90,11 @@ class SharedUse(Struct, frozen=True, gc=False):
     holder: tuple[int, int] | None
 
 
-def shared_uses(uses: Uses, holders: Holders) -> tuple[list[SharedUse], bytes]:
-    """What shared links were used for, a link and minute each, minute by minute; and what changed in `holders`."""
-    noted = holders.note(*uses.held())
+def shared_uses(uses: Uses, noted: Noted) -> list[SharedUse]:
+    """What shared links were used for, a link and minute each, minute by minute."""
     shared = np.flatnonzero(noted.status != SINGLE)
     if not len(shared):
-        return [], noted.journal
+        return []
     newly = np.flatnonzero(noted.status == NEWLY_SHARED).tolist()
     before = {int(uses.link[use]): _holder(int(noted.holder[use])) for use in newly}
     order = shared[np.lexsort((uses.link[shared], uses.minute[shared]))]
@@ -120,7 +119,7 @@ def shared_uses(uses: Uses, holders: Holders) -> tuple[list[SharedUse], bytes]:
             _members(uses.whos, places[start:end]) if subject.kind in TYING_KINDS else (),
         )
         found.append(SharedUse(subject, used, before.pop(place, None)))
-    return found, noted.journal
+    return found
 
 
 def _sums(uses: Uses, event: Ints, starts: Ints) -> tuple[list[list[int]], list[list[int]]]:

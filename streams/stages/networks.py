@@ -14,7 +14,7 @@ from streams.anomaly import TEACH_EVERY_HOURS, Drift, Model, ModelState, log_sca
 from streams.decisions import Family, Reason
 from streams.distinct import Distinct
 from streams.findings import Finding, Findings
-from streams.holders import Holders
+from streams.holders import Holders, Noted
 from streams.links import LINK_KINDS, LinkKind, Links, Source
 from streams.networks import (
     WEEK_HOURS,
@@ -122,9 +122,8 @@ class NetworksStage:
         keys = {MODEL, SHARD, EVERYBODY, HOLDERS, JOURNAL}
         if any(key not in states for key in keys):
             return keys
-        shard, uses = states.read(SHARD, NetworksShard), _uses(items, states)
-        status = _holders(states).foresee(*uses.held())
-        keys.update(link_key(link.kind, link.value) for link in uses.shared(status))
+        shard, (uses, noted) = states.read(SHARD, NetworksShard), _prepared(items, states)
+        keys.update(link_key(link.kind, link.value) for link in uses.shared(noted.status))
         if not items or uses.newest_hour > shard.hour:
             keys |= shard.open_links
         return keys
@@ -153,13 +152,13 @@ class NetworksStage:
     def fold(self, source: Source, items: Sequence[PlacedLinks], states: States) -> Output:
         """Add every use that was not seen before; without items, close what was left open."""
         output = Output()
-        uses, shard = _uses(items, states), states.change(SHARD, NetworksShard)
+        (uses, noted), shard = _prepared(items, states), states.change(SHARD, NetworksShard)
         findings: list[Finding] = []
         for item in items:
             _note_source(item.links, shard, output)
         if items:
             shard.offset, shard.parts = items[-1].offset, 0
-            self._fold_uses(uses, shard, states, findings, output)
+            self._fold_uses(uses, noted, shard, states, findings, output)
         else:
             shard.parts += 1
             for key in sorted(shard.open_links):
@@ -170,16 +169,15 @@ class NetworksStage:
         return output
 
     def _fold_uses(
-        self, uses: Uses, shard: NetworksShard, states: States, findings: list[Finding], output: Output
+        self, uses: Uses, noted: Noted, shard: NetworksShard, states: States, findings: list[Finding], output: Output
     ) -> None:
         everybody = states.read(EVERYBODY, Distinct)
         for hour, accounts in uses.accounts_by_hour():
             if everybody.add_hashes(accounts, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY_CAPACITY):
                 states.changed.add(EVERYBODY)
-        shared, journal = shared_uses(uses, _holders(states))
-        for use in shared:
+        for use in shared_uses(uses, noted):
             self._fold_shared(use, shard, states, findings, output)
-        self._keep_journal(journal, shard, states)
+        self._keep_journal(noted.journal, shard, states)
 
     def _fold_shared(
         self, use: SharedUse, shard: NetworksShard, states: States, findings: list[Finding], output: Output
@@ -280,11 +278,10 @@ def _holders(states: States) -> Holders:
     return holders
 
 
-def _uses(items: Sequence[PlacedLinks], states: States) -> Uses:
-    """The uses of a batch that were not taken before; worked out once a step."""
-    if not isinstance(states.prepared, Uses):
-        sources = states.read(SHARD, NetworksShard).sources
-        taken = dict(sources)
+def _prepared(items: Sequence[PlacedLinks], states: States) -> tuple[Uses, Noted]:
+    """The uses of a batch that were not taken before, noted in the table of holders; worked out once a step."""
+    if not isinstance(states.prepared, tuple):
+        taken = dict(states.read(SHARD, NetworksShard).sources)
         fresh, after = [], []
         for item in items:
             name = item.links.source.name
@@ -292,7 +289,8 @@ def _uses(items: Sequence[PlacedLinks], states: States) -> Uses:
                 fresh.append(item.links)
                 after.append(taken.get(name, -1))
                 taken[name] = item.links.source_offset
-        states.prepared = Uses(fresh, after)
+        uses = Uses(fresh, after)
+        states.prepared = (uses, _holders(states).note(*uses.held()))
     return states.prepared
 
 

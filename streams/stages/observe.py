@@ -66,9 +66,9 @@ class ObserveStage:
         }
         self._encode = msgspec.msgpack.Encoder().encode
 
-    def needs(self, items: Sequence[Incoming], _states: States) -> set[str]:
+    def needs(self, items: Sequence[Incoming], states: States) -> set[str]:
         """The accounts of the batch, the model and the shard."""
-        return {account_key(item.event.account_id) for item in items} | {MODEL, SHARD}
+        return {account_key(account) for account in _batch(items, states).accounts} | {MODEL, SHARD}
 
     def decode(self, key: str, stored: bytes | None) -> object:
         """An account as the bytes it is stored in, the model with its trees grown, or the shard."""
@@ -89,7 +89,7 @@ class ObserveStage:
         output = Output()
         if not items:
             return output
-        batch = EventBatch(items)
+        batch = _batch(items, states)
         folded = FoldedAccounts(batch, states, self._policy.evaluation)
         output.tally["clamped"] += batch.clamped
         output.tally["late"] += folded.late
@@ -162,6 +162,13 @@ class ObserveStage:
             states.changed.add(MODEL)
             head.taught_hour = hour
         return p_value
+
+
+def _batch(items: Sequence[Incoming], states: States) -> EventBatch:
+    """The batch by event and by column; worked out once a step."""
+    if not isinstance(states.prepared, EventBatch):
+        states.prepared = EventBatch(items)
+    return states.prepared
 
 
 def cohort_of(view: AccountView) -> str:
