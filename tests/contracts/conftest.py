@@ -25,11 +25,10 @@ def redis_of(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisOf]:
         def find(name: str) -> Servers:
             if name not in running:
                 folder = tmp_path_factory.mktemp(name)
-                running[name] = servers.enter_context(
-                    redis_cluster(bundled_program(), folder)
-                    if name == CLUSTER
-                    else redis_server(PROGRAMS[name](), folder)
-                )
+                if name == CLUSTER:
+                    running[name] = servers.enter_context(redis_cluster(bundled_program(), folder))
+                else:
+                    running[name] = servers.enter_context(redis_server(PROGRAMS[name](), folder))
             return running[name]
 
         yield find

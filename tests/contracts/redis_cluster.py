@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import redis
+from redis.crc import key_slot
 
 from agents.embedded.processes import LOOPBACK, is_free, wait_until
 from tests.contracts.redis_server import READY_SECONDS, RedisServer
@@ -44,16 +44,19 @@ class RedisCluster:
                 held.enter_context(server.frozen())
             yield
 
+    def holder(self, key: str) -> RedisServer:
+        """The server that holds a key, for as long as no slot has moved."""
+        return next(it for number, it in enumerate(self.servers) if slot_of(key) in _share(number))
+
     def form(self) -> None:
         """Give each server its third of the slots and wait until all agree on that."""
         for number, server in enumerate(self.servers):
             with server.client() as client:
-                mine = range(number * SLOTS // NODES, (number + 1) * SLOTS // NODES)
-                client.execute_command("CLUSTER ADDSLOTS", *mine)  # type: ignore[no-untyped-call]
-                client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)  # type: ignore[no-untyped-call]
+                client.execute_command("CLUSTER ADDSLOTS", *_share(number))
+                client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
         with self.servers[0].client() as client:
             for server in self.servers[1:]:
-                client.execute_command("CLUSTER MEET", LOOPBACK, server.port)  # type: ignore[no-untyped-call]
+                client.execute_command("CLUSTER MEET", LOOPBACK, server.port)
         self.until_whole()
 
     def until_whole(self) -> None:
@@ -63,8 +66,8 @@ class RedisCluster:
     def _is_whole(self) -> bool:
         for server in self.servers:
             with server.client() as client:
-                told = client.execute_command("CLUSTER INFO")  # type: ignore[no-untyped-call]
-                slots = client.execute_command("CLUSTER SLOTS")  # type: ignore[no-untyped-call]
+                told = client.execute_command("CLUSTER INFO")
+                slots = client.execute_command("CLUSTER SLOTS")
             if told["cluster_state"] != "ok" or int(told["cluster_known_nodes"]) != NODES or not slots:
                 return False
         return True
@@ -94,6 +97,11 @@ def _ports() -> list[int]:
     return [next(free) for _ in range(NODES)]
 
 
+def _share(number: int) -> range:
+    """The slots of one server."""
+    return range(number * SLOTS // NODES, (number + 1) * SLOTS // NODES)
+
+
 def slot_of(key: str) -> int:
     """The slot of a key, as Redis counts."""
-    return int(redis.cluster.key_slot(key.encode()))
+    return key_slot(key.encode())

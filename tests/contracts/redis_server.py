@@ -37,7 +37,7 @@ class RedisServer:
         return f"redis://{LOOPBACK}:{self.port}/0"
 
     def start(self, *options: str) -> None:
-        """Start on the data of the folder and wait until it answers (or wants a password). Options count again later."""
+        """Start on the data of the folder and wait until it answers (or wants a password). Options stay."""
         self._options = options or self._options
         settings = f"--bind {LOOPBACK} --port {self.port} --appendonly yes --appendfsync always".split()
         with (self._folder / "redis.log").open("ab") as log:
@@ -54,6 +54,22 @@ class RedisServer:
             self._process.kill()
             self._process.wait(STOP_SECONDS)
             self._process = None
+
+    def snapshot(self) -> bytes:
+        """Its data as they are now, for `restore`. The server must keep no append-only file."""
+        with self.client() as client:
+            client.save()
+        return (self._folder / "dump.rdb").read_bytes()
+
+    def restore(self, snapshot: bytes) -> None:
+        """Kill it and start it again on an old snapshot."""
+        self.kill()
+        (self._folder / "dump.rdb").write_bytes(snapshot)
+        self.start()
+
+    def holder(self, _key: str) -> "RedisServer":
+        """The server that holds a key."""
+        return self
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

@@ -1,8 +1,9 @@
 """What every store keeps to, whatever holds the states."""
 
 import asyncio
+import copy
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -34,7 +35,7 @@ class Bench:
     def everything(self) -> Everything:
         """All that is held, with the seconds that it stays, to see whether anything was written."""
         if self._servers is None:
-            return {f"{place}": vars(held) | {"values": dict(held.values)} for place, held in self._held.items()}
+            return {f"{place}": copy.deepcopy(vars(held)) for place, held in self._held.items()}
         found: Everything = {}
         for server in self._servers.servers:
             with server.client() as client:
@@ -251,7 +252,7 @@ async def test_any_key_that_an_account_may_choose_is_a_key(store: Store, writer:
 
 @pytest.mark.parametrize("count", [0, 1, 252, 253, 254, 255, 256, 257, 512, 20_000])
 async def test_any_number_of_states_changes_in_one_commit(store: Store, writer: Writer, count: int) -> None:
-    """A script may not hand more than some 8,000 words at once to a command, and a command is sent 256 words a piece."""
+    """Lua hands a command some 8,000 words at the most, and a command leaves in pieces of 256 words."""
     values = {f"account:{number}": f"{number}".encode() * 20 for number in range(count)}
     assert await writer.commit(NOTHING, 4_999, values) == Answer("applied", 4_999)
     assert await store.load(PLACE, tuple(values)) == Loaded(4_999, tuple(values.values()))
