@@ -11,6 +11,7 @@ from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
     ClusterDownError,
+    ClusterError,
     MovedError,
     NoPermissionError,
     NoScriptError,
@@ -136,11 +137,15 @@ def _sentence(error: RedisError | RedisClusterException) -> str:
     """What is wrong with Redis, for a person."""
     known: tuple[tuple[type[Exception], str], ...] = (
         (AuthenticationError, "Redis wants a user name and password, or refuses those in REDIS_URL."),
-        (NoPermissionError, "The Redis user in REDIS_URL may not do what Stillwatch needs (read, write, EVALSHA)."),
+        (
+            NoPermissionError,
+            "The Redis user in REDIS_URL may not do what Stillwatch needs (read, write, EVALSHA, INFO).",
+        ),
         (ReadOnlyError, "Redis is read-only (a replica?): point REDIS_URL at the primary."),
         (OutOfMemoryError, "Redis is at its maxmemory: give it more, or watch fewer accounts."),
         (BusyLoadingError, "Redis is still loading its data."),
         (ClusterDownError, "The Redis Cluster is down: some of its slots have no server."),
+        (ClusterError, "The Redis Cluster moves this place to another server."),
         (MovedError, "Redis is a cluster, and the user in REDIS_URL may not ask for that (INFO): allow it."),
         (RedisClusterException, f"The Redis Cluster cannot be used: {error}"),
         (RedisTimeoutError, "Redis does not answer in time."),
@@ -152,6 +157,8 @@ def _sentence(error: RedisError | RedisClusterException) -> str:
     text = str(error)
     if isinstance(error, ResponseError) and any(word in text for word in ("NOAUTH", "WRONGPASS", "unauthenticated")):
         return known[0][1]
+    if "SELECT is not allowed in cluster mode" in text:
+        return "A Redis Cluster has only database 0: let REDIS_URL end with /0."
     if "READONLY" in text:
         return known[2][1]
     if "OOM " in text:

@@ -18,7 +18,6 @@ from redis.exceptions import NoPermissionError
 TIMEOUT_SECONDS = 5.0
 CONNECT_SECONDS = 1.0
 
-READ_BYTES = 256 * 1024
 PIECE_WORDS = 256
 """Words of a command that leave at once: few enough for the allocator to hand out the same memory again and again."""
 
@@ -101,7 +100,6 @@ def _limits() -> dict[str, Any]:
     return {
         "socket_timeout": TIMEOUT_SECONDS,
         "socket_connect_timeout": CONNECT_SECONDS,
-        "socket_read_size": READ_BYTES,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
     }

@@ -24,10 +24,12 @@ PREFERRED_MAJOR = 7
 class RedisServer:
     """One redis-server on a loopback port that stays its own over restarts; every write is on disc when answered."""
 
-    def __init__(self, program: str, folder: Path) -> None:
+    def __init__(self, program: str, folder: Path, *, port: int | None = None) -> None:
         self.program = program
         self._folder = folder
-        (self.port,) = choose_ports((), 1)
+        self.port = choose_ports((), 1)[0] if port is None else port
+        self.servers = (self,)
+        self._options: tuple[str, ...] = ()
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -35,11 +37,12 @@ class RedisServer:
         return f"redis://{LOOPBACK}:{self.port}/0"
 
     def start(self, *options: str) -> None:
-        """Start on the data of the folder and wait until it answers (or wants a password)."""
+        """Start on the data of the folder and wait until it answers (or wants a password). Options stay."""
+        self._options = options or self._options
         settings = f"--bind {LOOPBACK} --port {self.port} --appendonly yes --appendfsync always".split()
         with (self._folder / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603  a program of this machine, and words of this file
-                [self.program, *settings, "--dir", str(self._folder), "--save", "", *options],
+                [self.program, *settings, "--dir", str(self._folder), "--save", "", *self._options],
                 stdout=log,
                 stderr=log,
             )
@@ -51,6 +54,22 @@ class RedisServer:
             self._process.kill()
             self._process.wait(STOP_SECONDS)
             self._process = None
+
+    def snapshot(self) -> bytes:
+        """Its data as they are now, for `restore`. The server must keep no append-only file."""
+        with self.client() as client:
+            client.save()
+        return (self._folder / "dump.rdb").read_bytes()
+
+    def restore(self, snapshot: bytes) -> None:
+        """Kill it and start it again on an old snapshot."""
+        self.kill()
+        (self._folder / "dump.rdb").write_bytes(snapshot)
+        self.start()
+
+    def holder(self, _key: str) -> "RedisServer":
+        """The server that holds a key."""
+        return self
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

@@ -7,193 +7,220 @@ from pathlib import Path
 import pytest
 
 from agents.embedded.processes import LOOPBACK, wait_until
-from agents.store import NOTHING, FenceLostError, Loaded, Place, StoreError
-from agents.store import redis as redis_store
+from agents.store import NOTHING, Answer, Loaded, StoreError, wire
 from agents.store.redis import KEEP_SECONDS, RedisStore
-from tests.contracts.conftest import PROGRAMS, RedisOf
+from tests.contracts.conftest import PROGRAMS, SERVERS, RedisOf, Servers
 from tests.contracts.redis_server import RedisServer, redis_server
+from tests.contracts.redis_trial import OFFSET_KEY, PLACE, Trial, begun, stranger
 
 pytestmark = pytest.mark.redis
 
-PLACE = Place("networks", 0)
-BEFORE = Loaded(0, (b"before", None))
+WANTS_LOGIN = r"^Redis wants a user name and password, or refuses those in REDIS_URL\.$"
 
 
-@pytest.fixture(params=sorted(PROGRAMS))
-def server(request: pytest.FixtureRequest, redis_of: RedisOf) -> RedisServer:
-    """Each server that the contract runs on; tests share it."""
+@pytest.fixture(params=SERVERS)
+def servers(request: pytest.FixtureRequest, redis_of: RedisOf) -> Servers:
+    """Each server that the contract runs on, and the cluster; tests share them."""
     return redis_of(request.param)
 
 
-@pytest.fixture(params=sorted(PROGRAMS))
+@pytest.fixture(params=PROGRAMS)
+def server(request: pytest.FixtureRequest, redis_of: RedisOf) -> RedisServer:
+    """Each single server; tests share them."""
+    server = redis_of(request.param)
+    assert isinstance(server, RedisServer)
+    return server
+
+
+@pytest.fixture(params=PROGRAMS)
 def own_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer]:
     """A server that a test may end."""
     with redis_server(PROGRAMS[request.param](), tmp_path) as server:
         yield server
 
 
+@pytest.fixture(params=PROGRAMS)
+def forgetful_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisServer]:
+    """A server of a test's own that holds nothing but snapshots."""
+    with redis_server(PROGRAMS[request.param](), tmp_path, "--appendonly", "no") as server:
+        yield server
+
+
 @pytest.fixture
-async def store(server: RedisServer) -> AsyncIterator[RedisStore]:
-    """A store on the shared server, with one commit in it."""
-    store = RedisStore(server.url, prefix=uuid.uuid4().hex)
-    await begin(store)
-    yield store
-    await store.close()
-
-
-async def begin(store: RedisStore) -> None:
-    await store.commit(PLACE, expected=NOTHING, offset=0, values={"a": b"before"}, outbox=b"before")
-
-
-async def advance(store: RedisStore) -> None:
-    values = {"a": b"after", "b": b"after"}
-    await store.commit(PLACE, expected=0, offset=1, values=values, outbox=b"after")
-
-
-async def standing(store: RedisStore) -> tuple[Loaded, bytes]:
-    return await store.load(PLACE, ("a", "b")), await store.outbox(PLACE)
+async def trial(servers: Servers) -> AsyncIterator[Trial]:
+    """A place of this test on the shared servers."""
+    async with begun(servers.url) as trial:
+        yield trial
 
 
 async def test_states_outlive_a_kill_of_the_server(own_server: RedisServer) -> None:
-    store = RedisStore(own_server.url)
-    await begin(store)
-    await store.close()
-    own_server.kill()
-    own_server.start()
-    again = RedisStore(own_server.url)
-    assert await standing(again) == (BEFORE, b"before")
-    await advance(again)
-    assert await standing(again) == (Loaded(1, (b"after", b"after")), b"after")
-    await again.close()
+    async with begun(own_server.url) as trial:
+        own_server.kill()
+        own_server.start()
+        async with stranger(trial) as other:
+            assert await other.advance() == Answer("applied", 1)
+            await other.assert_after()
 
 
-async def test_a_flushed_script_is_loaded_again(store: RedisStore, server: RedisServer) -> None:
-    with server.client() as client:
-        client.script_flush()
-    await advance(store)
-    assert (await standing(store))[0].offset == 1
+async def test_flushall_refuses_the_owner_and_the_place_opens_empty(own_server: RedisServer) -> None:
+    async with begun(own_server.url) as trial:
+        with own_server.client() as client:
+            client.flushall()
+            assert await trial.advance() == Answer("refused", NOTHING)
+            assert client.dbsize() == 0
+        assert await trial.open() == (NOTHING, b"", "")
+        assert await trial.advance() == Answer("gap", NOTHING)
 
 
-async def test_states_expire_a_day_after_the_widest_window_and_the_offset_never(
-    store: RedisStore, server: RedisServer
-) -> None:
-    await advance(store)
-    with server.client() as client:
-        left = {key.rpartition(b"}:")[2]: client.ttl(key) for key in client.keys(f"{store._prefix}:*")}  # noqa: SLF001
-    assert left[b"offset"] == left[b"outbox"] == -1
-    assert all(KEEP_SECONDS - 60 < left[key] <= KEEP_SECONDS for key in (b"a", b"b"))
+async def test_an_old_snapshot_is_a_gap_for_its_owner_and_nothing_is_written(forgetful_server: RedisServer) -> None:
+    async with begun(forgetful_server.url) as trial:
+        snapshot = forgetful_server.snapshot()
+        assert await trial.advance() == Answer("applied", 1)
+        forgetful_server.restore(snapshot)
+        async with stranger(trial) as other:
+            answer = await other.store.commit(
+                PLACE, owner=other.owner, expected=1, offset=2, values={"a": b"lost"}, outbox=b"lost"
+            )
+            assert answer == Answer("gap", 0)
+            await other.assert_before()
+            assert await other.advance() == Answer("applied", 1)
 
 
-async def test_a_password_that_is_missing_is_one_sentence(store: RedisStore, server: RedisServer) -> None:
-    stranger = RedisStore(server.url, prefix=store._prefix)  # noqa: SLF001
-    with server.configured("requirepass", "secret"):
-        for work in (stranger.check(), stranger.load(PLACE, ("a",)), advance(stranger)):
-            with pytest.raises(StoreError, match=r"^Redis wants a user name and password, or refuses those in REDIS_"):
-                await work
-        await stranger.close()
-    assert await standing(store) == (BEFORE, b"before")
+async def test_a_snapshot_from_before_the_place_was_opened_refuses_its_owner(forgetful_server: RedisServer) -> None:
+    async with begun(forgetful_server.url) as trial:
+        snapshot = forgetful_server.snapshot()
+        await trial.open()
+        forgetful_server.restore(snapshot)
+        async with stranger(trial) as other:
+            assert await other.advance() == Answer("refused", 0)
+            await other.assert_before()
+
+
+async def test_a_flushed_script_is_loaded_again(trial: Trial, servers: Servers) -> None:
+    for server in servers.servers:
+        with server.client() as client:
+            client.script_flush()
+    assert await trial.advance() == Answer("applied", 1)
+    for server in servers.servers:
+        with server.client() as client:
+            client.script_flush()
+    await trial.assert_after()
+
+
+async def test_states_expire_a_day_after_the_widest_window_and_the_fence_never(trial: Trial, servers: Servers) -> None:
+    await trial.advance()
+    with servers.holder(f"{trial.prefix}:{OFFSET_KEY}").client() as client:
+        left = {key.rpartition(b"}:")[2].decode(): client.ttl(key) for key in client.keys(f"{trial.prefix}:*")}
+    assert left.keys() == {"owner", "offset", "log", "outbox", "a", "b"}
+    assert all(left[key] == -1 for key in ("owner", "offset", "log", "outbox"))
+    assert all(KEEP_SECONDS - 60 < left[key] <= KEEP_SECONDS for key in ("a", "b"))
+
+
+async def test_a_password_that_is_missing_is_one_sentence(trial: Trial, servers: Servers) -> None:
+    async with stranger(trial) as other:
+        with servers.configured("requirepass", "secret"):
+            for work in (other.store.check(), other.load(), other.open(), other.advance()):
+                with pytest.raises(StoreError, match=WANTS_LOGIN):
+                    await work
+        await other.assert_before()
 
 
 async def test_a_password_that_is_wrong_is_one_sentence_which_does_not_repeat_it(
-    store: RedisStore, server: RedisServer
+    trial: Trial, servers: Servers
 ) -> None:
-    stranger = RedisStore(server.url.replace("//", "//:hunter2@"))
-    with server.configured("requirepass", "secret"):
-        with pytest.raises(StoreError, match="Redis wants a user name and password, or refuses") as caught:
-            await advance(stranger)
-        await stranger.close()
+    async with stranger(trial, servers.url.replace("//", "//:hunter2@")) as other:
+        with servers.configured("requirepass", "secret"), pytest.raises(StoreError, match=WANTS_LOGIN) as caught:
+            await other.advance()
     assert "hunter2" not in str(caught.value)
-    assert await standing(store) == (BEFORE, b"before")
+    await trial.assert_before()
 
 
-async def test_a_user_who_may_only_read_is_one_sentence(store: RedisStore, server: RedisServer) -> None:
-    with server.client() as client:
-        client.acl_setuser("reader", enabled=True, passwords=["+secret"], keys=["*"], categories=["+@read"])
-    reader = RedisStore(server.url.replace("//", "//reader:secret@"), prefix=store._prefix)  # noqa: SLF001
-    assert (await reader.load(PLACE, ("a",))).values == (b"before",)
-    for work in (reader.check(), advance(reader)):
-        with pytest.raises(StoreError, match=r"^The Redis user in REDIS_URL may not do what Stillwatch needs"):
-            await work
-    await reader.close()
-    assert await standing(store) == (BEFORE, b"before")
+async def test_a_user_who_may_only_read_is_one_sentence(server: RedisServer) -> None:
+    async with begun(server.url) as trial:
+        with server.client() as client:
+            client.acl_setuser("reader", enabled=True, passwords=["+secret"], keys=["*"], categories=["+@read"])
+        async with stranger(trial, server.url.replace("//", "//reader:secret@")) as reader:
+            assert await reader.load() == Loaded(0, (b"before", None))
+            for work in (reader.store.check(), reader.open(), reader.advance()):
+                with pytest.raises(StoreError, match=r"^The Redis user in REDIS_URL may not do what Stillwatch needs"):
+                    await work
+        await trial.assert_before()
 
 
-async def test_a_replica_is_one_sentence(store: RedisStore, server: RedisServer, tmp_path: Path) -> None:
-    with redis_server(server.program, tmp_path, "--replicaof", LOOPBACK, str(server.port)) as replica:
-        with replica.client() as client:
-            assert wait_until(lambda: client.info("replication")["master_link_status"] == "up", seconds=20)
-        stranger = RedisStore(replica.url, prefix=store._prefix)  # noqa: SLF001
-        assert await standing(stranger) == (BEFORE, b"before")
-        for work in (stranger.check(), advance(stranger)):
-            with pytest.raises(
-                StoreError, match=r"^Redis is read-only \(a replica\?\): point REDIS_URL at the primary"
-            ):
-                await work
-        await stranger.close()
-    assert await standing(store) == (BEFORE, b"before")
+async def test_a_replica_is_one_sentence(server: RedisServer, tmp_path: Path) -> None:
+    async with begun(server.url) as trial:
+        with redis_server(server.program, tmp_path, "--replicaof", LOOPBACK, str(server.port)) as replica:
+            with replica.client() as client:
+                assert wait_until(lambda: client.info("replication")["master_link_status"] == "up", seconds=20)
+            async with stranger(trial, replica.url) as other:
+                assert await other.load() == Loaded(0, (b"before", None))
+                for work in (other.store.check(), other.open(), other.advance()):
+                    with pytest.raises(
+                        StoreError, match=r"^Redis is read-only \(a replica\?\): point REDIS_URL at the primary"
+                    ):
+                        await work
+        await trial.assert_before()
 
 
-async def test_a_full_redis_is_one_sentence_and_takes_the_commit_once_there_is_room(
-    store: RedisStore, server: RedisServer
+async def test_a_full_redis_is_one_sentence_writes_nothing_and_takes_the_commit_once_there_is_room(
+    trial: Trial, servers: Servers
 ) -> None:
-    with server.configured("maxmemory", "1mb"):
+    with servers.configured("maxmemory", "1mb"):
         with pytest.raises(StoreError, match=r"^Redis is at its maxmemory: give it more"):
-            await advance(store)
-        assert await standing(store) == (BEFORE, b"before")
-    await advance(store)
-    assert await standing(store) == (Loaded(1, (b"after", b"after")), b"after")
+            await trial.advance()
+        assert await trial.load() == Loaded(0, (b"before", None))
+        async with stranger(trial) as other:
+            with pytest.raises(StoreError, match=r"^Redis is at its maxmemory: give it more"):
+                await other.open()
+    assert await trial.advance() == Answer("applied", 1)
+    await trial.assert_after()
 
 
-async def test_a_redis_that_fills_up_within_a_commit_holds_all_of_it(store: RedisStore, server: RedisServer) -> None:
+async def test_a_redis_that_fills_up_within_a_commit_holds_all_of_it(trial: Trial, servers: Servers) -> None:
     values = {f"account:{number}": b"x" * 100_000 for number in range(50)}
-    with server.client() as client:
+    with servers.holder(f"{trial.prefix}:{OFFSET_KEY}").client() as client:
         room = int(client.info("memory")["used_memory"]) + 1_500_000
-    with server.configured("maxmemory", str(room)):
+    expected = Loaded(1, tuple(values.values()))
+    with servers.configured("maxmemory", str(room)):
         try:
-            await store.commit(PLACE, expected=0, offset=1, values=values, outbox=b"after")
+            await trial.store.commit(PLACE, owner=trial.owner, expected=0, offset=1, values=values, outbox=b"after")
         except StoreError:
             expected = Loaded(0, (None,) * len(values))
-        else:
-            expected = Loaded(1, tuple(values.values()))
-    assert await store.load(PLACE, tuple(values)) == expected
+    assert await trial.store.load(PLACE, tuple(values)) == expected
+    assert (await trial.open())[:2] == ((1, b"after") if expected.offset else (0, b"before"))
 
 
-async def test_a_redis_that_may_drop_states_is_refused_at_the_start(store: RedisStore, server: RedisServer) -> None:
-    await store.check()
+async def test_a_redis_that_may_drop_states_is_refused_at_the_start(trial: Trial, servers: Servers) -> None:
+    await trial.store.check()
     refused = pytest.raises(StoreError, match="Redis may drop states: its maxmemory-policy is allkeys-lru")
-    with server.configured("maxmemory-policy", "allkeys-lru"), refused:
-        await store.check()
+    with servers.servers[-1].configured("maxmemory-policy", "allkeys-lru"), refused:
+        await trial.store.check()
 
 
 async def test_a_server_that_is_gone_is_one_sentence_and_is_found_again(own_server: RedisServer) -> None:
-    store = RedisStore(own_server.url)
-    await begin(store)
-    own_server.kill()
-    for work in (store.check(), store.load(PLACE, ("a",)), advance(store), store.outbox(PLACE)):
-        with pytest.raises(StoreError, match=r"^Redis cannot be reached: "):
-            await work
-    own_server.start()
-    assert await standing(store) == (BEFORE, b"before")
-    await store.close()
+    async with begun(own_server.url) as trial:
+        own_server.kill()
+        for work in (trial.store.check(), trial.load(), trial.advance(), trial.open()):
+            with pytest.raises(StoreError, match=r"^Redis cannot be reached: "):
+                await work
+        own_server.start()
+        assert await trial.advance() == Answer("applied", 1)
+        await trial.assert_after()
 
 
 async def test_a_frozen_server_is_one_sentence_and_a_commit_it_took_after_all_is_not_applied_twice(
-    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_store, "TIMEOUT_SECONDS", 0.3)
-    store = RedisStore(server.url, prefix=uuid.uuid4().hex)
-    await begin(store)
-    with server.frozen(), pytest.raises(StoreError, match=r"^Redis does not answer in time\.$"):
-        await advance(store)
-    with server.client() as client:
-        client.ping()  # whatever was sent before the freeze has been taken by now
-    if (await standing(store))[0].offset == 1:
-        with pytest.raises(FenceLostError):
-            await advance(store)
-    else:
-        await advance(store)
-    assert await standing(store) == (Loaded(1, (b"after", b"after")), b"after")
-    await store.close()
+    monkeypatch.setattr(wire, "TIMEOUT_SECONDS", 0.3)
+    async with begun(servers.url) as trial:
+        with servers.frozen(), pytest.raises(StoreError, match=r"^Redis does not answer in time\.$"):
+            await trial.advance()
+        for server in servers.servers:
+            with server.client() as client:
+                client.ping()  # whatever was sent before the freeze has been taken by now
+        stands = (await trial.load()).offset
+        assert await trial.advance() == (Answer("duplicate", 1) if stands == 1 else Answer("applied", 1))
+        await trial.assert_after()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1/", "nonsense", "redis://127.0.0.1:port/0"])
@@ -202,14 +229,15 @@ def test_what_is_no_address_of_a_redis_is_one_sentence(url: str) -> None:
         RedisStore(url)
 
 
-async def test_seconds_are_observed_by_operation(server: RedisServer) -> None:
+async def test_seconds_are_observed_by_operation(servers: Servers) -> None:
     observed: list[tuple[str, float]] = []
     store = RedisStore(
-        server.url, prefix=uuid.uuid4().hex, observe_seconds=lambda name, seconds: observed.append((name, seconds))
+        servers.url, prefix=uuid.uuid4().hex, observe_seconds=lambda name, seconds: observed.append((name, seconds))
     )
     await store.check()
-    await begin(store)
-    await standing(store)
+    owner = (await store.open(PLACE)).owner
+    await store.commit(PLACE, owner=owner, expected=NOTHING, offset=0, values={}, outbox=b"")
+    await store.load(PLACE, ())
     await store.close()
-    assert [name for name, _ in observed] == ["check", "check", "commit", "load", "outbox"]
+    assert [name for name, _ in observed] == ["check", "check", "open", "commit", "load"]
     assert all(seconds > 0 for _, seconds in observed)
