@@ -119,6 +119,15 @@ class Partition(Generic[Item]):
             self._states = States()
         return Advanced(output, posted, answer)
 
+    async def move(self, offset: int, log: str) -> Answer:
+        """Stand at `offset` of `log` from now on, whatever was there before, states kept. Raises StoreError."""
+        answer = await self._store.commit(
+            self.place, owner=self._owner, expected=self.offset, offset=offset, values={}, outbox=b"", log=log
+        )
+        if answer.kind == "applied":
+            self.offset, self.log = offset, log
+        return answer
+
     async def _load(self, items: Sequence[Item]) -> None:
         """Load what the stage needs and is not at hand, until it needs nothing more."""
         held = self._states.held

@@ -21,7 +21,7 @@ from agents.inputs import Reader, read_batch
 from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress
-from agents.store import NOTHING, Answer, Place, Store, StoreError
+from agents.store import NOTHING, Answer, Store, StoreError, log_id, next_log
 from agents.transport import Record
 from streams.stages import Stage
 
@@ -79,19 +79,24 @@ class Lane(Generic[Item]):
         self._locks: dict[int, asyncio.Lock] = {}
         self._moved_at: dict[int, float] = {}
         self._sought: dict[int, tuple[int, int]] = {}
+        self._repeated: dict[int, int] = {}
 
-    async def resume(self, number: int) -> int:
+    async def resume(self, number: int, log: str = "") -> int:
         """Open partition `number` where the store stands and send what it left to be sent; the offset to read next.
 
-        NOTHING + 1 = 0 for a partition the store knows nothing of: it is built from the log.
+        NOTHING + 1 = 0 for a partition the store knows nothing of: it is built from the log. `log` is the identity of
+        the log as it is now; where the store has counted in another one, that is said, and counting begins anew.
         """
         async with self._lock(number):
-            return await self._patiently(partial(self._open, number)) + 1
+            return await self._patiently(partial(self._resume, number, log)) + 1
 
-    async def rebase(self, number: int, offset: int) -> None:
-        """Stand at `offset` from now on, states kept: the log no longer has what the store expected next."""
+    async def rebase(self, number: int, offset: int, *, is_cut_short: bool = False) -> None:
+        """Stand at `offset` from now on, states kept: the log no longer has what the store expected next.
+
+        `is_cut_short`: the log ends before that, so its offsets will come again with other records behind them.
+        """
         async with self._lock(number):
-            await self._patiently(partial(self._rebase, number, offset))
+            await self._patiently(partial(self._rebase, number, offset, is_cut_short=is_cut_short))
 
     def revoke(self, numbers: Sequence[int]) -> None:
         """Forget partitions that another worker has now."""
@@ -99,6 +104,7 @@ class Lane(Generic[Item]):
             self._partitions.pop(number, None)
             self._moved_at.pop(number, None)
             self._sought.pop(number, None)
+            self._repeated.pop(number, None)
 
     async def take(self, number: int, records: Sequence[Record]) -> None:
         """Take one partition batch to its end: states committed, records produced. Returns only then."""
@@ -137,14 +143,30 @@ class Lane(Generic[Item]):
         self._partitions[number] = partition
         return partition.offset
 
-    async def _rebase(self, number: int, offset: int) -> int:
-        place = Place(self.stage.name, number)
-        opened = await self._store.open(place)
-        answer = await self._store.commit(
-            place, owner=opened.owner, expected=opened.offset, offset=offset, values={}, outbox=b"", log=opened.log
-        )
-        self._require_applied(number, answer)
-        return await self._open(number)
+    async def _resume(self, number: int, log: str) -> int:
+        offset = await self._open(number)
+        partition = self._partitions[number]
+        if not partition.log:
+            partition.log = log
+        elif log and log_id(partition.log) != log:
+            logger.error(
+                "%s partition %d was made again since offset %d: its log is read from the beginning, and windows go on.",
+                self.topic,
+                number,
+                offset,
+            )
+            offset = await self._stand_at(number, NOTHING, log)
+        return offset
+
+    async def _rebase(self, number: int, offset: int, *, is_cut_short: bool) -> int:
+        await self._open(number)
+        log = self._partitions[number].log
+        return await self._stand_at(number, offset, next_log(log) if is_cut_short else log)
+
+    async def _stand_at(self, number: int, offset: int, log: str) -> int:
+        """Have an open partition stand at `offset` of `log`, whatever it stood at."""
+        self._require_applied(number, await self._partitions[number].move(offset, log))
+        return offset
 
     async def _step(self, number: int, records: Sequence[Record]) -> int:
         if number not in self._partitions:
@@ -153,6 +175,10 @@ class Lane(Generic[Item]):
         fresh = [record for record in records if record.offset > partition.offset]
         if not fresh:
             self._metrics.redis_fence_answers.labels(answer="duplicate").inc()
+            if self._repeated.get(number) != partition.offset:
+                # A batch that waited while the partition was opened anew; or else this log is another one.
+                self._repeated[number] = partition.offset
+                self._read_again()
             return partition.offset
         if self._is_behind_a_gap(number, partition.offset, fresh[0].offset):
             self._read_again()

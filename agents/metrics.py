@@ -54,6 +54,7 @@ class Metrics:
         "rebuilt_partitions",
         "redis_fence_answers",
         "redis_seconds",
+        "removed_records",
         "windows_held",
         "withheld_decisions",
     )
@@ -128,7 +129,12 @@ class Metrics:
         )
         self.rebuilt_partitions: Final = Counter(
             "stillwatch_rebuilt_partitions",
-            "Partitions whose windows were rebuilt from the log, because Redis had lost them.",
+            "Partitions that were rebuilt from the log, because Redis had lost states or held older ones.",
+            registry=registry,
+        )
+        self.removed_records: Final = Counter(
+            "stillwatch_removed_records",
+            "Records that the log no longer had when they were to be read.",
             registry=registry,
         )
         self.learned_windows: Final = Counter(

@@ -1,6 +1,6 @@
 """The topics: their names, how each is cut and kept, and their creation. Nothing else creates or changes a topic."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -164,3 +164,12 @@ def partitions_of(bootstrap_servers: str, names: TopicNames) -> int:
             f"`stillwatch dev up --prefix {prefix}` creates the topics."
         )
     return found[names.requests]
+
+
+def log_ids(bootstrap_servers: str, topics: Iterable[str]) -> dict[str, str]:
+    """The id that Kafka gave each topic when it was made, by name; a topic that is missing is left out.
+
+    Raises `TopicError` when no Kafka answers.
+    """
+    with _admin(bootstrap_servers, "No Kafka answers") as admin:
+        return {it["name"]: it["topic_id"] for it in admin.describe_topics(list(topics)) if not it["error_code"]}

@@ -25,7 +25,7 @@ from agents.progress import Progress, Watchdog
 from agents.settings import Settings
 from agents.store import NOTHING
 from agents.store.redis import RedisStore
-from agents.topics import MAX_STAGE_RECORD_BYTES, TopicNames
+from agents.topics import MAX_STAGE_RECORD_BYTES, TopicError, TopicNames, log_ids
 from agents.transport import OutsideLog, batches, read_again, resume_with
 from streams.policy import Policy
 from streams.stages import CampaignsStage, NetworksStage, ObserveStage
@@ -122,17 +122,40 @@ class Worker:
     async def _resume(self, starts: Mapping[TP, int]) -> Mapping[TP, int]:
         """Where the store stands: Redis is the truth about what was done, the consumer group only a hint."""
         resumed: dict[TP, int] = {}
+        logs = await self._log_ids({tp.topic for tp in starts})
         for tp, committed in starts.items():
-            offset = await self._lanes[tp.topic].resume(tp.partition)
-            if offset == 0 and committed > 0:
-                logger.warning("Redis holds nothing of %s/%d: building it again from the log.", tp.topic, tp.partition)
+            offset = await self._lanes[tp.topic].resume(tp.partition, logs.get(tp.topic, ""))
+            if offset < committed:
+                # The group's offset is committed after Redis, so Redis has lost data since.
+                logger.warning(
+                    "Redis holds %s of %s/%d: building it again from offset %d of the log.",
+                    "an older state" if offset else "nothing",
+                    tp.topic,
+                    tp.partition,
+                    offset,
+                )
                 self.metrics.rebuilt_partitions.inc()
             resumed[tp] = offset
         return resumed
 
+    async def _log_ids(self, topics: set[str]) -> Mapping[str, str]:
+        """The identity of each topic's log, asked until Kafka answers."""
+        while True:
+            try:
+                return await asyncio.to_thread(log_ids, self._settings.bootstrap_servers, topics)
+            except TopicError as trouble:
+                logger.warning("Reading waits: %s", trouble)
+                self.progress.not_ready(str(trouble))
+                await asyncio.sleep(1.0)
+
     async def _outside(self, outside: OutsideLog) -> None:
         """The log does not have what the store expects next: go on with what it has, states kept."""
-        await self._lanes[outside.tp.topic].rebase(outside.tp.partition, outside.beginning - 1)
+        is_cut_short = outside.asked > outside.end
+        if not is_cut_short:
+            self.metrics.removed_records.inc(outside.beginning - outside.asked)
+        await self._lanes[outside.tp.topic].rebase(
+            outside.tp.partition, outside.beginning - 1, is_cut_short=is_cut_short
+        )
 
     async def _assigned(self, _app: object, assigned: set[TP], **_: object) -> None:
         self.progress.assigned(assigned)

@@ -8,7 +8,7 @@ Key layout in Redis, one hash tag a place, so that a place lives in one cluster 
 
     <prefix>:{<stage>:<partition>}:owner         token of who opened the place last; only its commits are taken
     <prefix>:{<stage>:<partition>}:offset        last offset of the input that the states reflect (decimal)
-    <prefix>:{<stage>:<partition>}:log           which log that offset counts in (the id of a Kafka topic)
+    <prefix>:{<stage>:<partition>}:log           which log that offset counts in (the id of a Kafka topic, see `next_log`)
     <prefix>:{<stage>:<partition>}:outbox        what the batch that ended there emits (MessagePack), resent at start
     <prefix>:{<stage>:<partition>}:<state key>   one state (MessagePack), expires 29 days after its last change
 
@@ -64,6 +64,16 @@ class Answer(Struct, frozen=True):
 
     kind: AnswerKind
     offset: int
+
+
+def log_id(log: str) -> str:
+    """The topic id in the identity of a log."""
+    return log.partition("+")[0]
+
+
+def next_log(log: str) -> str:
+    """The identity of a log that was cut short: the topic id, and how often its offsets began to come again."""
+    return f"{log_id(log)}+{int(log.partition('+')[2] or 0) + 1}"
 
 
 class StoreError(Exception):
