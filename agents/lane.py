@@ -34,9 +34,9 @@ ReadAgain = Callable[[], None]
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 2.0
 
-STEP_BYTES = 1024 * 1024
+STEP_BYTES = 4 * 1024 * 1024
 """About how much of a batch one step takes. A step holds the event loop while it folds, and links come in bundles of
-many small things: 1 MiB is a second of work at the most, so that heartbeats go out in between."""
+many small things: this is half a second of work at the most, so that the loop gets to its other tasks in between."""
 
 _BECAUSE = {
     "duplicate": "the step was taken before.",
