@@ -8,7 +8,7 @@ Key layout in Redis, one hash tag a place, so that a place lives in one cluster 
 
     <prefix>:{<stage>:<partition>}:owner         token of who opened the place last; only its commits are taken
     <prefix>:{<stage>:<partition>}:offset        last offset of the input that the states reflect (decimal)
-    <prefix>:{<stage>:<partition>}:log           which log that offset counts in (the id of a Kafka topic, see `next_log`)
+    <prefix>:{<stage>:<partition>}:log           which log that offset counts in (a Kafka topic's id, see `next_log`)
     <prefix>:{<stage>:<partition>}:outbox        what the batch that ended there emits (MessagePack), resent at start
     <prefix>:{<stage>:<partition>}:<state key>   one state (MessagePack), expires 29 days after its last change
 
