@@ -15,7 +15,7 @@ and the partition waits rather than lose bytes.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -88,8 +88,10 @@ class DeadLetter(Struct, frozen=True, gc=False):
 
 _EVENT_DECODER: Final = msgspec.json.Decoder(RequestEvent)
 
-decode_value: Final = _EVENT_DECODER.decode
-"""The event that a value holds, and nothing checked that is not in the value. Raises as msgspec does."""
+decode_value: Final[Callable[[bytes | None], RequestEvent]] = _EVENT_DECODER.decode  # type: ignore[assignment]
+"""The event that a value holds, and nothing checked that is not in the value.
+
+Raises as msgspec does, and TypeError where there is no value."""
 
 _FIELD: Final = re.compile(r" - at `\$\.?([a-z0-9_.\[\]]{1,100})`$")
 _REQUIRED: Final = re.compile(r"^Object missing required field `([a-z_]{1,64})`")
