@@ -8,13 +8,13 @@ Key layout in Redis, one hash tag a place, so that a place lives in one cluster 
 
     <prefix>:{<stage>:<partition>}:owner         token of who opened the place last; only its commits are taken
     <prefix>:{<stage>:<partition>}:offset        last offset of the input that the states reflect (decimal)
-    <prefix>:{<stage>:<partition>}:log           which log that offset counts in (the id of a Kafka topic, see `next_log`)
+    <prefix>:{<stage>:<partition>}:log           which log that offset counts in (a Kafka topic's id, see `next_log`)
     <prefix>:{<stage>:<partition>}:outbox        what the batch that ended there emits (MessagePack), resent at start
     <prefix>:{<stage>:<partition>}:<state key>   one state (MessagePack), expires 29 days after its last change
 
 State keys: `account:<account_id>` (see `streams.accounts`), `model`, `shard` (observe); `link:<kind>:<value>`, `model`,
-`everybody`, `holders`, `journal` (see `streams.holders`; the journal is appended to and does not expire), `shard`
-(networks); `campaign:<id>`, `member:<account_id>`, `link:<kind>:<value>`, `shard` (campaigns).
+`everybody`, `holders` (see `streams.holders`; what changes in it is appended), `shard` (networks); `campaign:<id>`,
+`member:<account_id>`, `link:<kind>:<value>`, `shard` (campaigns).
 """
 
 from collections.abc import Mapping, Sequence
