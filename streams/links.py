@@ -12,8 +12,6 @@ from typing import Annotated, Literal, NamedTuple
 import xxhash
 from msgspec import Meta, Struct
 
-from streams.events import RequestEvent
-
 LinkKind = Literal["network", "asn", "payment", "template", "tls"]
 LINK_KINDS: tuple[LinkKind, ...] = ("network", "asn", "payment", "template", "tls")
 
@@ -58,9 +56,10 @@ class Links(Struct, frozen=True, kw_only=True):
     identity of that log: a topic that was made again counts from 0 again. `appended_at_ms` is when the log took the
     newest event of the batch, from which the delay of what follows is measured.
 
-    `link_hash` has the `link_hash` of each of `links`. A column has an entry for each event: its `offset`, its event time in minutes, the place of its account in
-    `accounts`, `failed` (1 an error, 2 a refusal), the position of its capability, and a hash of its network (32 bits,
-    -1 for none). A use is one event's use of one link: places in those columns and in `links`, in the order of the log.
+    `link_hash` has the `link_hash` of each of `links`. A column has an entry for each event: its `offset`, its event
+    time in minutes, the place of its account in `accounts`, `failed` (1 an error, 2 a refusal), the position of its
+    capability, and a hash of its network (32 bits, -1 for none). A use is one event's use of one link: places in those
+    columns and in `links`, in the order of the log.
     """
 
     source_partition: NonNegative
@@ -114,20 +113,6 @@ class Use(NamedTuple):
     error: int
     refusal: int
     capability: int
-
-
-def links_of(event: RequestEvent) -> Iterator[tuple[LinkKind, str]]:
-    """The links of one event: up to five (kind, value)."""
-    if event.network_hash is not None:
-        yield "network", event.network_hash
-    if event.asn is not None:
-        yield "asn", str(event.asn)
-    if event.payment_hash is not None:
-        yield "payment", event.payment_hash
-    if event.template_hash is not None:
-        yield "template", event.template_hash
-    if event.tls_fingerprint is not None:
-        yield "tls", event.tls_fingerprint
 
 
 def link_hash(kind: LinkKind, value: str) -> int:
