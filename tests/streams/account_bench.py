@@ -93,7 +93,8 @@ def folded(
 
 
 jumps = st.one_of(
-    st.sampled_from([0, 0, 1, MINUTE_MS, HOUR_MS, DAY_MS, -MINUTE_MS, 28 * DAY_MS, -28 * DAY_MS, 168 * HOUR_MS]),
+    st.sampled_from([0, 0, 1, MINUTE_MS, HOUR_MS, DAY_MS, -MINUTE_MS, 28 * DAY_MS, -28 * DAY_MS]),
+    st.sampled_from([-167, -112, -57, -56, -55, 55, 56, 57, 111, 112, 113, 168]).map(lambda hours: hours * HOUR_MS),
     st.integers(0, MINUTE_MS),
     st.integers(-5 * HOUR_MS, 5 * HOUR_MS),
     st.integers(-10 * DAY_MS, 10 * DAY_MS),
@@ -108,7 +109,9 @@ def traffic(seed: int, count: int, *, accounts: int = 1, wild: bool = False) -> 
     at_ms = NOON_MS
     events = []
     for number in range(count):
-        far = random.choice((0, 1_000, MINUTE_MS, random.randrange(-5, 5) * HOUR_MS, random.randrange(-10, 10) * DAY_MS))
+        far = random.choice(
+            (0, 1_000, MINUTE_MS, random.randrange(-5, 5) * HOUR_MS, random.randrange(-10, 10) * DAY_MS)
+        )
         at_ms += far if wild else random.choice((0, 100, 1_000, 20_000, MINUTE_MS))
         events.append(
             event(

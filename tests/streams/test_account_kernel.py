@@ -108,7 +108,9 @@ def counted(events: Iterable[RequestEvent]) -> dict[str, dict[int, Counts]]:
     newest = max(one.occurred_at_ms for one in happened)
     windows: dict[str, dict[int, Counts]] = {}
     for resolution, (width, kept) in SPANS.items():
-        inside = {one.occurred_at_ms // width for one in happened if one.occurred_at_ms // width > newest // width - kept}
+        inside = {
+            one.occurred_at_ms // width for one in happened if one.occurred_at_ms // width > newest // width - kept
+        }
         windows[resolution] = {
             bucket: Counts(
                 requests=sum(1 for one in happened if one.occurred_at_ms // width == bucket),
