@@ -12,6 +12,8 @@ from typing import Annotated, Literal, NamedTuple
 import xxhash
 from msgspec import Meta, Struct
 
+from streams.events import CAPABILITIES
+
 LinkKind = Literal["network", "asn", "payment", "template", "tls"]
 LINK_KINDS: tuple[LinkKind, ...] = ("network", "asn", "payment", "template", "tls")
 
@@ -79,6 +81,26 @@ class Links(Struct, frozen=True, kw_only=True):
     network: list[int]
     use_event: list[int]
     use_link: list[int]
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where a column is too short or a place lies beyond its table: types cannot tell.
+
+        Every number in its bounds would cost a third of the time that reading takes, and only we write these records.
+        """
+        events, links = len(self.offset), len(self.links)
+        of_events = (self.minute, self.account, self.input_tokens, self.output_tokens, self.failed)
+        if any(len(column) != events for column in (*of_events, self.capability, self.network)):
+            raise ValueError("the columns of events have not one length")
+        if len(self.link_hash) != links or len(self.use_event) != len(self.use_link):
+            raise ValueError("the columns of links or of uses have not one length")
+        for places, size in (
+            (self.account, len(self.accounts)),
+            (self.capability, len(CAPABILITIES)),
+            (self.use_event, events),
+            (self.use_link, links),
+        ):
+            if max(places, default=-1) >= size:
+                raise ValueError("a place lies beyond the end of its table")
 
     @property
     def source(self) -> Source:

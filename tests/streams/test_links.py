@@ -67,6 +67,25 @@ def test_links_come_back_from_the_bus_as_they_went() -> None:
     assert LINKS.source == Source(3, "k1")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"minute": [29_853_360]},
+        {"network": []},
+        {"link_hash": [1]},
+        {"use_link": [1, 0]},
+        {"use_link": [1, 0, 2]},
+        {"use_event": [0, 0, 2]},
+        {"account": [1, 2]},
+        {"capability": [0, 8]},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_record_whose_columns_do_not_fit_together_is_refused_when_it_is_read(change: dict[str, list[int]]) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.json.decode(msgspec.json.encode(msgspec.to_builtins(LINKS) | change), type=Links)
+
+
 def test_the_uses_of_a_record_can_be_read_one_by_one() -> None:
     assert list(LINKS.uses()) == [
         Use(Link("template", "t"), BOB, 39, 29_853_360, 3, 5, error=1, refusal=1, capability=0),
