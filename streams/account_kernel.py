@@ -423,7 +423,7 @@ def view_account(room: Room, view: Ints, shares: Floats) -> None:
         best = max(best, room.top_counts[row])
     shares[0] = best / numbers[TEMPLATE_REQUESTS] if numbers[TEMPLATE_REQUESTS] else 0.0
     view[VIEW_CAPABILITY], shares[1] = _focus(room, as_of // DAY_MS)
-    shares[2] = room.gaps[1] ** 0.5 / room.gaps[0] if room.gaps[0] > 0 else 0.0
+    shares[2] = np.sqrt(room.gaps[1]) / room.gaps[0] if room.gaps[0] > 0 else 0.0
 
 
 @compiled

@@ -6,7 +6,6 @@ shared account never joins two campaigns: an innocent caught in one must not fus
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Mapping
 
 from msgspec import Struct, field
@@ -26,12 +25,15 @@ class Pointer(Struct, array_like=True):
 
 
 class LinkEvidence(Struct, array_like=True):
-    """What one link contributes to a campaign."""
+    """What one link contributes to a campaign. `shared` maps another campaign to those of its members the link named.
+
+    By name, because a finding may be said again: who was counted is not to be counted again.
+    """
 
     as_of_ms: int
     reasons: tuple[Reason, ...]
     members: int = 0
-    shared: dict[str, int] = field(default_factory=dict)
+    shared: dict[str, set[str]] = field(default_factory=dict)
 
 
 class Campaign(Struct, array_like=True):
@@ -83,18 +85,20 @@ def homes_of(finding: Finding, homes: Mapping[str, str], campaigns: Mapping[str,
     """
     name = link_name(finding)
     own = [campaign_id for campaign_id, campaign in campaigns.items() if name in campaign.links]
-    shared = Counter(homes[member] for member in finding.members if member in homes)
+    shared = _by_home(finding, homes)
     size = len(finding.members)
     for campaign_id in own:
         evidence = campaigns[campaign_id].links[name]
-        evidence.shared = dict(sorted((Counter(evidence.shared) + shared).items()))
-        shared = Counter(evidence.shared)
+        for home, members in shared.items():
+            if home != campaign_id:
+                evidence.shared.setdefault(home, set()).update(members)
+        shared = evidence.shared
         size += evidence.members
     joined = [
         campaign_id
-        for campaign_id, count in shared.items()
+        for campaign_id, members in shared.items()
         if campaign_id in campaigns
-        and count >= max(FEWEST_SHARED, SHARED_SHARE * min(size, len(campaigns[campaign_id].members)))
+        and len(members) >= max(FEWEST_SHARED, SHARED_SHARE * min(size, len(campaigns[campaign_id].members)))
     ]
     return sorted({*own, *joined}, key=lambda campaign_id: (campaigns[campaign_id].created_ms, campaign_id))
 
@@ -103,19 +107,28 @@ def add_finding(campaign: Campaign, finding: Finding, homes: Mapping[str, str]) 
     """Add a finding's evidence, and its members that belong to no campaign yet: those are returned."""
     name = link_name(finding)
     newcomers = [member for member in finding.members if member not in homes]
-    elsewhere = Counter(homes[member] for member in finding.members if member in homes)
     campaign.newest_ms = max(campaign.newest_ms, finding.as_of_ms)
-    before = campaign.links.get(name)
-    campaign.links[name] = LinkEvidence(
-        finding.as_of_ms,
-        finding.reasons,
-        (before.members if before else 0) + len(finding.members),
-        before.shared if before else dict(sorted(elsewhere.items())),
-    )
+    evidence = campaign.links.get(name)
+    if evidence is None:
+        shared = _by_home(finding, homes)
+        shared.pop(campaign.campaign_id, None)
+        evidence = campaign.links[name] = LinkEvidence(finding.as_of_ms, finding.reasons, 0, shared)
+    if finding.as_of_ms >= evidence.as_of_ms:
+        evidence.as_of_ms, evidence.reasons = finding.as_of_ms, finding.reasons
+    evidence.members += len(finding.members)
     for member in newcomers:
         campaign.members[member] = finding.as_of_ms
         campaign.undecided.append(member)
     return newcomers
+
+
+def _by_home(finding: Finding, homes: Mapping[str, str]) -> dict[str, set[str]]:
+    """The members of a finding that belong to a campaign, by campaign."""
+    shared: dict[str, set[str]] = {}
+    for member in finding.members:
+        if member in homes:
+            shared.setdefault(homes[member], set()).add(member)
+    return shared
 
 
 def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:

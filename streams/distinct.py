@@ -9,6 +9,7 @@ once a window; values that it turned away until then count from the next time th
 """
 
 from collections.abc import Iterable
+from heapq import nlargest
 
 import xxhash
 from msgspec import Struct, field
@@ -89,9 +90,9 @@ class Distinct(Struct, array_like=True):
             for key in [key for key, last in seen.items() if last <= hour - window_hours]:
                 del seen[key]
         if len(seen) > capacity:
-            ordered = sorted(seen)
-            self.ceiling, self.ceiling_hour = ordered[capacity], max(hour, self.ceiling_hour)
-            for key in ordered[capacity:]:
+            dropped = nlargest(len(seen) - capacity, seen)
+            self.ceiling, self.ceiling_hour = dropped[-1], max(hour, self.ceiling_hour)
+            for key in dropped:
                 del seen[key]
 
     def _raise_ceiling(self, hour: int, window_hours: int, capacity: int) -> None:

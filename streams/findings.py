@@ -1,14 +1,21 @@
 """Findings: what `networks` tells `campaigns` about a link that ties accounts together."""
 
+from collections.abc import Collection
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from streams.decisions import Reason
+from streams.decisions import Family, Reason
 from streams.events import TimeMs
 from streams.links import LinkKind
 
 NonNegative = Annotated[int, Meta(ge=0)]
+
+_LEADS: dict[LinkKind, str] = {"payment": "accounts_per_payment", "template": "accounts_per_template"}
+"""The signal that must fire for a link of this kind to tie its ripe members to one campaign."""
+
+_SECONDS: frozenset[Family] = frozenset({"rhythm", "lifecycle"})
+"""For a template, which many may come upon by chance, one of these families must speak of the same link too."""
 
 
 class Finding(Struct, frozen=True):
@@ -34,3 +41,9 @@ class Findings(Struct, frozen=True):
     part: NonNegative
     appended_at_ms: int
     findings: list[Finding]
+
+
+def ties(kind: LinkKind, reasons: Collection[Reason]) -> bool:
+    """True if these reasons about a link of this kind are enough to say that it ties its members together."""
+    leads = any(reason.signal == _LEADS.get(kind) for reason in reasons)
+    return leads and (kind == "payment" or any(reason.family in _SECONDS for reason in reasons))

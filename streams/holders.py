@@ -9,7 +9,8 @@ longest ago makes way. A link that made way and comes back is new. With `PLACES`
 links of the same partition, and a campaign's links come back sooner.
 
 What changed leaves as a journal (place, link, word), which brings an older table up to date when it is applied in
-order: a commit appends 20 bytes a changed place, and only now and then the table as a whole.
+order: a commit appends 20 bytes a changed place to what is stored, and only now and then stores the table anew. One
+value holds both, so that one can never be at hand, or lost, without the other.
 """
 
 import numpy as np
@@ -29,6 +30,8 @@ SINGLE, NEWLY_SHARED, KNOWN_SHARED = range(3)
 HOUR_BITS = 24
 _HOUR = (1 << HOUR_BITS) - 1
 _ENTRY = np.dtype([("place", "<u4"), ("link", "<i8"), ("word", "<i8")])
+_WHOLE_TABLE = (1 << 32) - 1
+"""The place in an entry behind which a whole table follows, of as many places as the entry has for its link."""
 
 
 @compiled
@@ -44,7 +47,8 @@ def note_uses(links: Ints, words: Ints, link: Ints, account: Ints, hour: Ints) -
     changed = np.full(len(link), -1, np.int64)
     rows = len(links) // WAYS
     for use in range(len(link)):
-        first = link[use] % rows * WAYS
+        # By the high bits: the low ones say which partition owns the link, so here they are much the same for all.
+        first = (link[use] >> 32) % rows * WAYS
         place, oldest = -1, first
         for candidate in range(first, first + WAYS):
             if links[candidate] == link[use] and words[candidate] != 0:
@@ -70,7 +74,10 @@ def note_uses(links: Ints, words: Ints, link: Ints, account: Ints, hour: Ints) -
 
 
 class Noted(Struct, frozen=True):
-    """What a batch of uses says of its links: `status` and `holder` of each use, as `note_uses` has them."""
+    """What a batch of uses says of its links: `status` and `holder` of each use, as `note_uses` has them.
+
+    `journal` is what to append to the stored table.
+    """
 
     status: Ints
     holder: Ints
@@ -80,12 +87,18 @@ class Noted(Struct, frozen=True):
 class Holders:
     """The table of one partition of links."""
 
-    def __init__(self, stored: bytes | None = None, places: int = PLACES) -> None:
-        """The stored table, or an empty one of `places` places."""
-        if stored:
-            self.links, self.words = np.frombuffer(stored, np.int64).reshape(2, -1).copy()
+    def __init__(self, stored: bytes = b"", places: int = PLACES) -> None:
+        """The stored table with all that was noted since; before one was stored, an empty one of `places` places."""
+        first = np.frombuffer(stored[: _ENTRY.itemsize], _ENTRY)
+        if len(first) and first["place"][0] == _WHOLE_TABLE:
+            table = np.frombuffer(stored, np.int64, 2 * int(first["link"][0]), _ENTRY.itemsize)
+            self.links, self.words = table.reshape(2, -1).copy()
+            stored = stored[_ENTRY.itemsize + table.nbytes :]
         else:
             self.links, self.words = np.zeros((2, places), np.int64)
+        entries = np.frombuffer(stored, _ENTRY)
+        # Of a place that comes twice the later entry counts: numpy assigns in order.
+        self.links[entries["place"]], self.words[entries["place"]] = entries["link"], entries["word"]
 
     def note(self, link: Ints, account: Ints, hour: Ints) -> Noted:
         """Note uses, in order."""
@@ -95,12 +108,7 @@ class Holders:
         entries["place"], entries["link"], entries["word"] = places, self.links[places], self.words[places]
         return Noted(status, holder, entries.tobytes())
 
-    def apply(self, journal: bytes) -> None:
-        """Bring the table up to date with what was noted after it was stored."""
-        entries = np.frombuffer(journal, _ENTRY)
-        # Of a place that comes twice the later entry counts: numpy assigns in order.
-        self.links[entries["place"]], self.words[entries["place"]] = entries["link"], entries["word"]
-
     def stored(self) -> bytes:
-        """The table as bytes."""
-        return np.concatenate((self.links, self.words)).tobytes()
+        """The table as bytes, to which journals can be appended."""
+        head = np.array([(_WHOLE_TABLE, len(self.links), 0)], _ENTRY)
+        return head.tobytes() + self.links.tobytes() + self.words.tobytes()

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from streams.account_kernel import AT, CAPABILITY, CREATED, ERROR, INPUT, OUTPUT, PROFILE, REFUSAL
+from streams.account_kernel import AT, CAPABILITY, CREATED, ERROR, INPUT, OUTPUT, REFUSAL
 from streams.batch import EventBatch, hashes
 from streams.events import RequestEvent
 from streams.links import (
@@ -35,11 +35,13 @@ def links_of_batch(
     """Each partition of links that owns any link of the batch, in order, with its record."""
     table: list[Link] = []
     uses = np.stack([_places(batch.events, kind, table) for kind in LINK_KINDS], axis=1)
+    if not table:
+        return
     use_event, _ = np.nonzero(uses != _NOTHING)
     use_link = uses[uses != _NOTHING]
     hashed = np.array([link_hash(link.kind, link.value) for link in table], np.int64)
     ties = np.array([link.kind in TYING_KINDS for link in table], np.bool_)
-    people, person = _people(batch, exempt)
+    people, person = _people(batch.events, exempt)
     columns = batch.columns
     young = columns[CREATED] >= 0
     young &= columns[AT] - columns[CREATED] < YOUNG_MS
@@ -108,17 +110,14 @@ def _values(events: Sequence[RequestEvent], kind: LinkKind) -> Sequence[str | in
             return [event.tls_fingerprint for event in events]
 
 
-def _people(batch: EventBatch, exempt: Sequence[bool]) -> tuple[list[Who], Ints]:
+def _people(events: Sequence[RequestEvent], exempt: Sequence[bool]) -> tuple[list[Who], Ints]:
     """The accounts as events name them, each once, and of each event the place of its own."""
-    exempted = np.array(exempt, np.int64)
-    _, first, person = np.unique(
-        np.stack((batch.account, batch.columns[PROFILE], exempted)), axis=1, return_index=True, return_inverse=True
-    )
-    people = [
-        Who(event.account_id, event.org_id, event.account_created_at_ms, exempt[place])
-        for place, event in ((place, batch.events[place]) for place in first.tolist())
+    places: dict[tuple[str, str | None, int | None, bool], int] = {}
+    person = [
+        places.setdefault((event.account_id, event.org_id, event.account_created_at_ms, spared), len(places))
+        for event, spared in zip(events, exempt, strict=True)
     ]
-    return people, person.astype(np.int64)
+    return [Who(*who) for who in places], np.array(person, np.int64)
 
 
 def _renumbered(places: Ints, size: int) -> tuple[Ints, Ints]:

@@ -1,6 +1,6 @@
 """From records of links to what their shared links were used for: columns in, one `Used` a link and minute out."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -89,6 +89,18 @@ class Uses:
             yield hour, (pairs[hours == hour] & 0xFFFFFFFF).tolist()
 
 
+def uses_after(items: Sequence[PlacedLinks], taken: Mapping[str, int]) -> Uses:
+    """The uses that come after what was taken: `taken` has the last offset of each source."""
+    after, records, starts = dict(taken), [], []
+    for links in (item.links for item in items):
+        name = links.source.name
+        if links.source_offset > after.get(name, -1):
+            records.append(links)
+            starts.append(after.get(name, -1))
+            after[name] = links.source_offset
+    return Uses(records, starts)
+
+
 class SharedUse(Struct, frozen=True, gc=False):
     """What one shared link was used for in one minute.
 
@@ -98,6 +110,11 @@ class SharedUse(Struct, frozen=True, gc=False):
     link: Link
     used: Used
     holder: tuple[int, int] | None
+
+    @property
+    def hour(self) -> int:
+        """The hour of that minute."""
+        return self.used.minute // _MINUTES_AN_HOUR
 
 
 def shared_uses(uses: Uses, noted: Noted) -> list[SharedUse]:

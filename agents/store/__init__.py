@@ -13,8 +13,8 @@ Key layout in Redis, one hash tag a place, so that a place lives in one cluster 
     <prefix>:{<stage>:<partition>}:<state key>   one state (MessagePack), expires 29 days after its last change
 
 State keys: `account:<account_id>` (see `streams.accounts`), `model`, `shard` (observe); `link:<kind>:<value>`, `model`,
-`everybody`, `holders`, `journal` (see `streams.holders`; the journal is appended to and does not expire), `shard`
-(networks); `campaign:<id>`, `member:<account_id>`, `link:<kind>:<value>`, `shard` (campaigns).
+`everybody`, `holders` (see `streams.holders`; what changes in it is appended), `shard` (networks); `campaign:<id>`,
+`member:<account_id>`, `link:<kind>:<value>`, `shard` (campaigns).
 """
 
 from collections.abc import Mapping, Sequence

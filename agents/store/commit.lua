@@ -19,5 +19,6 @@ for index = 5, last do
 end
 for index = last + 1, #KEYS do
   redis.call('APPEND', KEYS[index], ARGV[index + 3])
+  redis.call('EXPIRE', KEYS[index], ARGV[6])
 end
 return {'applied', ARGV[3]}

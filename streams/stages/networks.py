@@ -5,15 +5,15 @@ closed, and only if a member has become ripe or its volume has doubled since: ne
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
 from streams.anomaly import TEACH_EVERY_HOURS, Drift, Model, ModelState, log_scale
-from streams.decisions import Family, Reason
 from streams.distinct import Distinct
-from streams.findings import Finding, Findings
+from streams.findings import Finding, Findings, ties
 from streams.holders import Holders, Noted
 from streams.links import LINK_KINDS, LinkKind, Links, Source, ints
 from streams.networks import (
@@ -31,16 +31,15 @@ from streams.policy import Policy
 from streams.signals import NETWORK_SIGNALS, reasons_of
 from streams.stages.shape import Outgoing, Output, StageName
 from streams.states import States
-from streams.used import PlacedLinks, SharedUse, Uses, shared_uses
+from streams.used import PlacedLinks, SharedUse, Uses, shared_uses, uses_after
 from streams.windows import HOUR_MS, MINUTE_MS
 
 MODEL = "model"
 SHARD = "shard"
 EVERYBODY = "everybody"
 HOLDERS = "holders"
-JOURNAL = "journal"
 LONGEST_JOURNAL = 8 * 1024 * 1024
-"""Bytes of the journal of holders at which their table is stored anew."""
+"""Bytes of journal behind the table of holders at which the table is stored anew."""
 EVERYBODY_CAPACITY = 1024
 SILENT_HOURS = 6
 FEWEST_ACCOUNTS_TO_TEACH = 3
@@ -57,26 +56,20 @@ FEATURES = (
     "synchrony",
     "error_share",
 )
-_LEADS: dict[LinkKind, str] = {"payment": "accounts_per_payment", "template": "accounts_per_template"}
-"""The signal that must fire for a link of this kind to tie its ripe members to one campaign."""
-
-_SECONDS: frozenset[Family] = frozenset({"rhythm", "lifecycle"})
-"""For a template, which many may come upon by chance, one of these families must speak of the same link too."""
 
 
 class NetworksShard(Struct, array_like=True):
     """What one partition of links keeps beside its links.
 
     `subjects` is how many links it holds, `sources` maps a source of links to the last offset applied of it,
-    `known_accounts` is how many accounts there were when hour `known_hour` began (all of them: templates bring each
-    account to every partition), `open_links` are those to be looked at when their minute closes, `hour` is the newest
+    `known_accounts` is how many accounts there were when `hour` began (all of them: templates bring each account to
+    every partition), `open_links` are those to be looked at when their minute closes, `hour` is the newest
     hour of event time and `hours` that of each source, `offset` and `parts` number what leaves.
     """
 
     subjects: int = 0
     sources: dict[str, int] = field(default_factory=dict)
     known_accounts: int = 0
-    known_hour: int = 0
     open_links: set[str] = field(default_factory=set)
     hour: int = 0
     hours: dict[int, int] = field(default_factory=dict)
@@ -119,7 +112,7 @@ class NetworksStage:
 
         When an hour begins or nothing came, the links left open too.
         """
-        keys = {MODEL, SHARD, EVERYBODY, HOLDERS, JOURNAL}
+        keys = {MODEL, SHARD, EVERYBODY, HOLDERS}
         if any(key not in states for key in keys):
             return keys
         shard, (uses, noted) = states.read(SHARD, NetworksShard), _prepared(items, states)
@@ -129,13 +122,11 @@ class NetworksStage:
         return keys
 
     def decode(self, key: str, stored: bytes | None) -> object:
-        """A link, the model with its trees grown, the holders or their journal, or the shard."""
+        """A link, the model with its trees grown, the holders, or the shard."""
         if key == MODEL:
             return Model(ModelState() if stored is None else self._decoders[MODEL].decode(stored), FEATURES)
         if key == HOLDERS:
-            return Holders(stored)
-        if key == JOURNAL:
-            return Journal(stored or b"")
+            return Holders(stored or b"")
         if stored is None:
             fresh = {SHARD: NetworksShard, EVERYBODY: Distinct}.get(key, NetworkState)
             return fresh()
@@ -145,8 +136,6 @@ class NetworksStage:
         """MessagePack of the state; of a model the lessons it was grown from, of the holders their table."""
         if isinstance(state, Holders):
             return state.stored()
-        if isinstance(state, Journal):
-            return b""
         return self._encode(state.state if isinstance(state, Model) else state)
 
     def fold(self, source: Source, items: Sequence[PlacedLinks], states: States) -> Output:
@@ -171,47 +160,47 @@ class NetworksStage:
     def _fold_uses(
         self, uses: Uses, noted: Noted, shard: NetworksShard, states: States, findings: list[Finding], output: Output
     ) -> None:
+        """Hour by hour, so that what is judged in an hour rests on that hour and on those before it."""
         everybody = states.read(EVERYBODY, Distinct)
+        used = {hour: list(of_hour) for hour, of_hour in groupby(shared_uses(uses, noted), lambda use: use.hour)}
         for hour, accounts in uses.accounts_by_hour():
+            if hour > shard.hour:
+                self._begin_hour(hour, shard, states, findings, output)
             if everybody.add_hashes(accounts, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY_CAPACITY):
                 states.changed.add(EVERYBODY)
-        for use in shared_uses(uses, noted):
-            self._fold_shared(use, shard, states, findings, output)
+            for use in used.get(hour, ()):
+                self._fold_shared(use, shard, states, findings, output)
         self._keep_journal(noted.journal, shard, states)
 
     def _fold_shared(
         self, use: SharedUse, shard: NetworksShard, states: States, findings: list[Finding], output: Output
     ) -> None:
         used, key = use.used, link_key(use.link.kind, use.link.value)
-        if used.minute // 60 > shard.hour:
-            self._begin_hour(used.minute // 60, shard, states, findings, output)
         state = states.change(key, NetworkState)
         if used.minute * MINUTE_MS > state.windows.newest_ms:
             self._close(key, shard, states, findings, output)
         shard.subjects += state.requests == 0
         if use.holder is not None:
-            account, hour = use.holder
-            state.accounts.add_hashes((account,), hour, window_hours=WEEK_HOURS)
+            state.accounts.add_hash(*use.holder, window_hours=WEEK_HOURS)
         output.tally["late"] += used.counts.requests if fold_uses(state, used) else 0
         if is_open(state):
             shard.open_links.add(key)
 
     def _keep_journal(self, journal: bytes, shard: NetworksShard, states: States) -> None:
-        """Append to the journal of holders; once it is long, store their table and begin it anew."""
-        if not journal:
-            return
+        """Append what changed to the stored table of holders; once that has grown long, store the table anew."""
         shard.journal_bytes += len(journal)
         if shard.journal_bytes > LONGEST_JOURNAL:
             shard.journal_bytes = 0
-            states.changed |= {HOLDERS, JOURNAL}
-        else:
-            states.appended[JOURNAL] = journal
+            states.changed.add(HOLDERS)
+        elif journal:
+            states.appended[HOLDERS] = journal
 
     def _begin_hour(
         self, hour: int, shard: NetworksShard, states: States, findings: list[Finding], output: Output
     ) -> None:
-        """With each hour of event time close the links that no later minute of their own has closed."""
+        """With each hour of event time count all accounts, and close links that no later minute of their own closed."""
         shard.hour = hour
+        shard.known_accounts = states.read(EVERYBODY, Distinct).count(hour, window_hours=WEEK_HOURS)
         for key in sorted(shard.open_links):
             self._close(key, shard, states, findings, output)
 
@@ -231,13 +220,17 @@ class NetworksStage:
         state.judge_at = 2 * state.requests
         kind, value = link_of(key)
         as_of_ms = state.windows.newest_ms
-        view = view_of(state, kind, as_of_ms, _known(shard, states, as_of_ms // HOUR_MS), settled_hour(shard))
+        view = view_of(state, kind, as_of_ms, shard.known_accounts, settled_hour(shard))
         state.p_value = self._anomaly(view, state, shard, states, output)
         if not news:
             return
         reasons = reasons_of(view._replace(p_value=state.p_value), NETWORK_SIGNALS, self._policy.signals)
-        if _ties(kind, reasons):
-            findings.append(Finding(kind, value, as_of_ms, _ordered(reasons), report_news(state)))
+        if ties(kind, reasons):
+            findings.append(
+                Finding(
+                    kind, value, as_of_ms, tuple(sorted(reasons, key=lambda reason: reason.signal)), report_news(state)
+                )
+            )
         elif is_stale(state):
             state.found_hour = as_of_ms // HOUR_MS  # it no longer ties: look again in an hour
 
@@ -262,35 +255,11 @@ class NetworksStage:
         return p_value
 
 
-class Journal:
-    """What changed in the table of holders since it was stored; read once, when both are loaded."""
-
-    def __init__(self, stored: bytes) -> None:
-        self.unread = stored
-
-
-def _holders(states: States) -> Holders:
-    """The table of holders, up to date."""
-    holders, journal = states.read(HOLDERS, Holders), states.read(JOURNAL, Journal)
-    if journal.unread:
-        holders.apply(journal.unread)
-        journal.unread = b""
-    return holders
-
-
 def _prepared(items: Sequence[PlacedLinks], states: States) -> tuple[Uses, Noted]:
     """The uses of a batch that were not taken before, noted in the table of holders; worked out once a step."""
     if not isinstance(states.prepared, tuple):
-        taken = dict(states.read(SHARD, NetworksShard).sources)
-        fresh, after = [], []
-        for item in items:
-            name = item.links.source.name
-            if item.links.source_offset > taken.get(name, -1):
-                fresh.append(item.links)
-                after.append(taken.get(name, -1))
-                taken[name] = item.links.source_offset
-        uses = Uses(fresh, after)
-        states.prepared = (uses, _holders(states).note(*uses.held()))
+        uses = uses_after(items, states.read(SHARD, NetworksShard).sources)
+        states.prepared = (uses, states.read(HOLDERS, Holders).note(*uses.held()))
     return states.prepared
 
 
@@ -325,24 +294,7 @@ def features_of(view: NetworkView) -> tuple[float, ...]:
     )
 
 
-def _known(shard: NetworksShard, states: States, hour: int) -> int:
-    """All accounts known, counted anew when a later hour begins or while they are few."""
-    if hour > shard.known_hour or shard.known_accounts < EVERYBODY_CAPACITY:
-        shard.known_accounts = states.read(EVERYBODY, Distinct).count(hour, window_hours=WEEK_HOURS)
-        shard.known_hour = max(hour, shard.known_hour)
-    return shard.known_accounts
-
-
 def settled_hour(shard: NetworksShard) -> int:
     """The newest hour that every source has left behind; a source that is hours behind the newest has fallen silent."""
-    newest = max(shard.hours.values(), default=0)
-    return min((hour for hour in shard.hours.values() if newest - hour <= SILENT_HOURS), default=0) - 1
-
-
-def _ties(kind: LinkKind, reasons: tuple[Reason, ...]) -> bool:
-    leads = any(reason.signal == _LEADS.get(kind) for reason in reasons)
-    return leads and (kind == "payment" or any(reason.family in _SECONDS for reason in reasons))
-
-
-def _ordered(reasons: tuple[Reason, ...]) -> tuple[Reason, ...]:
-    return tuple(sorted(reasons, key=lambda reason: reason.signal))
+    come_to = [min(hour, shard.hour) for hour in shard.hours.values() if shard.hour - hour <= SILENT_HOURS]
+    return min(come_to, default=0) - 1

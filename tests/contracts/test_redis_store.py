@@ -116,6 +116,19 @@ async def test_states_expire_a_day_after_the_widest_window_and_the_fence_never(t
     assert all(KEEP_SECONDS - 60 < left[key] <= KEEP_SECONDS for key in ("a", "b"))
 
 
+async def test_a_state_that_is_only_appended_to_expires_as_late_as_one_that_is_written(
+    trial: Trial, servers: Servers
+) -> None:
+    key = f"{trial.prefix}:{OFFSET_KEY.replace('offset', 'a')}"
+    with servers.holder(key).client() as client:
+        client.expire(key, 100)
+        await trial.store.commit(
+            PLACE, owner=trial.owner, expected=0, offset=1, values={}, outbox=b"", log="log", appends={"a": b"+"}
+        )
+        assert KEEP_SECONDS - 60 < client.ttl(key) <= KEEP_SECONDS
+        assert client.get(key) == b"before+"
+
+
 async def test_a_password_that_is_missing_is_one_sentence(trial: Trial, servers: Servers) -> None:
     async with stranger(trial) as other:
         with servers.configured("requirepass", "secret"):

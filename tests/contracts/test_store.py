@@ -87,7 +87,14 @@ class Writer:
         return opened.offset, opened.outbox, opened.log
 
     async def commit(
-        self, expected: int, offset: int, values: dict[str, bytes] | None = None, outbox: bytes = b"", log: str = ""
+        self,
+        expected: int,
+        offset: int,
+        values: dict[str, bytes] | None = None,
+        outbox: bytes = b"",
+        log: str = "",
+        *,
+        appends: dict[str, bytes] | None = None,
     ) -> Answer:
         return await self.store.commit(
             self.place,
@@ -97,6 +104,7 @@ class Writer:
             values=values or {},
             outbox=outbox,
             log=log,
+            appends=appends or {},
         )
 
 
@@ -111,6 +119,20 @@ async def writer(store: Store) -> Writer:
 async def test_a_place_that_nobody_wrote_to_holds_nothing(store: Store) -> None:
     assert await store.load(PLACE, ("account:a", "model")) == Loaded(NOTHING, (None, None))
     assert await Writer(store).open() == (NOTHING, b"", "")
+
+
+async def test_what_is_appended_stands_behind_what_was_there(store: Store, writer: Writer) -> None:
+    await writer.commit(NOTHING, 0, {"a": b"1"}, appends={"b": b"x"})
+    await writer.commit(0, 1, {"c": b"3"}, appends={"a": b"2", "b": b"y"})
+    assert await store.load(PLACE, ("a", "b", "c")) == Loaded(1, (b"12", b"xy", b"3"))
+    await writer.commit(1, 2, {"a": b"new"})
+    assert await store.load(PLACE, ("a",)) == Loaded(2, (b"new",))
+
+
+async def test_a_commit_that_is_not_taken_appends_nothing(store: Store, writer: Writer) -> None:
+    await writer.commit(NOTHING, 0, {"a": b"1"})
+    assert (await writer.commit(NOTHING, 0, appends={"a": b"2"})).kind == "duplicate"
+    assert await store.load(PLACE, ("a",)) == Loaded(0, (b"1",))
 
 
 async def test_a_commit_moves_offset_states_outbox_and_log_together(store: Store, writer: Writer) -> None:

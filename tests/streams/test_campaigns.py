@@ -102,13 +102,30 @@ def test_shared_accounts_are_added_up_over_all_findings_of_a_link() -> None:
     assert joined(second, other, own) == ["c-1", own.campaign_id]
 
 
+def test_an_account_that_a_link_names_again_is_shared_no_more_than_before() -> None:
+    """Otherwise what is said again, when networks are built from the log anew, joined what one account shares."""
+    other = campaign("c-1", "abcd", "payment:p")
+    first = finding("ax", "q")
+    own = found(first)
+    add_finding(own, first, homes(other))
+    for hours in range(1, 4):
+        assert joined(finding("ax", "q", hours=hours), other, own) == [own.campaign_id]
+
+
+def test_an_older_finding_takes_no_newer_evidence_away() -> None:
+    one = found(finding("ab", hours=2))
+    add_finding(one, finding("ab", hours=2, observed=12), {})
+    add_finding(one, finding("c", hours=1, observed=7), homes(one))
+    assert one.links["payment:p"] == LinkEvidence(NOON_MS + 2 * HOUR_MS, (reason(observed=12),), 3)
+
+
 def test_a_finding_adds_its_evidence_and_those_who_belong_nowhere_yet() -> None:
     one = campaign("c-1", "ab", "payment:p")
     assert add_finding(one, finding("abcd", "q", hours=2), {**homes(one), "d": "c-2"}) == ["c"]
     assert one.members == {"a": NOON_MS, "b": NOON_MS, "c": NOON_MS + 2 * HOUR_MS}
     assert one.undecided == ["a", "b", "c"]
     assert one.newest_ms == NOON_MS + 2 * HOUR_MS
-    assert one.links["payment:q"] == LinkEvidence(NOON_MS + 2 * HOUR_MS, (reason(),), 4, {"c-1": 2, "c-2": 1})
+    assert one.links["payment:q"] == LinkEvidence(NOON_MS + 2 * HOUR_MS, (reason(),), 4, {"c-2": {"d"}})
 
 
 def test_a_late_finding_does_not_turn_the_time_back() -> None:

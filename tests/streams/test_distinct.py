@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.distinct import CAPACITY, Distinct
+from streams.distinct import CAPACITY, Distinct, hash32
 
 HOUR = 497_556
 WINDOW_HOURS = 24
@@ -127,6 +127,48 @@ def test_one_that_was_stored_goes_on_as_if_it_had_not_been(
         distinct.add(value, hour, capacity=16)
         restored.add(value, hour, capacity=16)
     assert msgspec.msgpack.encode(restored) == msgspec.msgpack.encode(distinct)
+
+
+few_hashes = st.sets(st.integers(0, 60), max_size=20)
+batches_of_hashes = st.lists(st.tuples(st.sampled_from([0, 0, 1, 5, 24, 30, -7]), few_hashes), max_size=8)
+"""Of each batch how many hours later it came, and the hashes in it: enough of them to fill a sketch of eight."""
+
+
+@given(batches_of_hashes, st.randoms(use_true_random=False))
+def test_hashes_added_together_are_as_added_one_by_one(batches: list[tuple[int, set[int]]], random: Random) -> None:
+    """In any order, unless the ceiling is due to rise: then in theirs, because the first to rise it makes the room."""
+    together, singly = Distinct(), Distinct()
+    hour = HOUR
+    for later, keys in batches:
+        hour += later
+        order = sorted(keys)
+        if singly.ceiling == Distinct().ceiling or hour - singly.ceiling_hour < WINDOW_HOURS:
+            random.shuffle(order)
+        changed = [singly.add_hash(key, hour, capacity=8) for key in order]
+        assert together.add_hashes(keys, hour, capacity=8) == any(changed)
+        assert together == singly
+
+
+@given(batches_of_hashes, st.randoms(use_true_random=False))
+def test_the_order_in_which_hashes_are_given_together_changes_nothing(
+    batches: list[tuple[int, set[int]]], random: Random
+) -> None:
+    one, other = Distinct(), Distinct()
+    hour = HOUR
+    for later, keys in batches:
+        hour += later
+        shuffled = sorted(keys)
+        random.shuffle(shuffled)
+        one.add_hashes(sorted(keys), hour, capacity=8)
+        other.add_hashes(shuffled, hour, capacity=8)
+        assert one == other
+
+
+def test_a_value_is_added_by_its_hash() -> None:
+    by_value, by_hash = Distinct(), Distinct()
+    assert by_value.add("a", HOUR) is by_hash.add_hash(hash32("a"), HOUR) is True
+    assert by_value.add("a", HOUR) is by_hash.add_hashes([hash32("a")], HOUR) is False
+    assert by_value == by_hash
 
 
 @given(st.lists(st.tuples(st.text(), st.integers(0, 10_000)), max_size=300))

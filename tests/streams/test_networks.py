@@ -3,15 +3,17 @@
 from itertools import combinations
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.links import LinkDelta, LinkKind
+from streams.holders import KNOWN_SHARED, Noted
+from streams.links import LinkKind
 from streams.networks import (
     MEMBERS,
     NetworkState,
-    fold_delta,
+    fold_uses,
     has_news,
     is_open,
     report_news,
@@ -19,34 +21,22 @@ from streams.networks import (
     synchrony,
     view_of,
 )
+from streams.used import Uses, shared_uses
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
-
-NOON = 1_791_201_600_000 // MINUTE_MS
-HOUR = 60
-DAY = 24 * HOUR
+from tests.streams.link_bench import DAY, HOUR, NOON, Act, links
 
 
-def delta(  # noqa: PLR0913  as many facts as a delta has, all but two of them by name
-    account: str = "a",
-    minute: int = NOON,
-    *,
-    kind: LinkKind = "payment",
-    requests: int = 1,
-    capability: int = 0,
-    created_ms: int | None = None,
-    org: str | None = None,
-    network: str | None = None,
-    exempt: bool = False,
-) -> LinkDelta:
-    return LinkDelta(
-        kind, "v", account, minute, requests, 10, 20, 0, 0, {capability: requests}, created_ms, org, network, exempt
-    )
+def fold(state: NetworkState, *acts: Act) -> None:
+    """Add acts over one link that is shared, each in a batch of its own."""
+    for act in acts:
+        uses = Uses([links([act])], [-1])
+        for use in shared_uses(uses, Noted(np.array([KNOWN_SHARED]), np.array([0]), b"")):
+            fold_uses(state, use.used)
 
 
-def link_of(*deltas: LinkDelta) -> NetworkState:
+def link_of(*acts: Act) -> NetworkState:
     state = NetworkState()
-    for one in deltas:
-        fold_delta(state, one)
+    fold(state, *acts)
     return state
 
 
@@ -58,35 +48,35 @@ def members_of(state: NetworkState) -> dict[str, bool]:
 
 @pytest.mark.parametrize("kind", ["payment", "template"])
 def test_what_can_tie_accounts_lists_them(kind: LinkKind) -> None:
-    assert list(link_of(delta(kind=kind), delta("b", kind=kind)).members) == ["a", "b"]
+    assert list(link_of(Act(kind=kind), Act("b", kind=kind)).members) == ["a", "b"]
 
 
 @pytest.mark.parametrize("kind", ["network", "asn", "tls"])
 def test_what_cannot_tie_accounts_counts_them_and_lists_nobody(kind: LinkKind) -> None:
-    state = link_of(delta(kind=kind), delta("b", kind=kind))
+    state = link_of(Act(kind=kind), Act("b", kind=kind))
     assert state.members == {}
     assert view_of(state, kind, NOON * MINUTE_MS, 9).accounts == 2
 
 
 def test_who_is_exempt_is_counted_and_never_a_member() -> None:
-    state = link_of(delta(exempt=True), delta(minute=NOON + HOUR, exempt=True), delta("b"))
+    state = link_of(Act(exempt=True), Act(minute=NOON + HOUR, exempt=True), Act("b"))
     assert members_of(state) == {"b": False}
     view = view_of(state, "payment", NOON * MINUTE_MS, 9)
     assert (view.accounts, view.requests) == (2, 2)
 
 
 def test_an_account_came_back_once_it_was_active_in_two_hours_of_a_day() -> None:
-    afternoon = link_of(*(delta(minute=NOON + minute) for minute in range(60)))
+    afternoon = link_of(*(Act(minute=NOON + minute) for minute in range(60)))
     assert members_of(afternoon) == {"a": False}
-    assert members_of(link_of(delta(), delta(minute=NOON + HOUR, requests=2))) == {"a": True}
-    assert members_of(link_of(delta(requests=2), delta(minute=NOON - HOUR))) == {"a": True}
-    assert members_of(link_of(delta(requests=2), delta(minute=NOON + 25 * HOUR))) == {"a": False}
-    assert members_of(link_of(delta(requests=2), delta(minute=NOON - 25 * HOUR))) == {"a": False}
+    assert members_of(link_of(Act(), *[Act(minute=NOON + HOUR)] * 2)) == {"a": True}
+    assert members_of(link_of(*[Act()] * 2, Act(minute=NOON - HOUR))) == {"a": True}
+    assert members_of(link_of(*[Act()] * 2, Act(minute=NOON + 25 * HOUR))) == {"a": False}
+    assert members_of(link_of(*[Act()] * 2, Act(minute=NOON - 25 * HOUR))) == {"a": False}
 
 
 @given(st.lists(st.integers(-40 * HOUR, 40 * HOUR), min_size=1, max_size=30))
 def test_the_bitmap_of_a_member_holds_its_hours_whatever_the_order(minutes: list[int]) -> None:
-    state = link_of(*(delta(minute=NOON + minute) for minute in minutes))
+    state = link_of(*(Act(minute=NOON + minute) for minute in minutes))
     member = state.members["a"]
     hours = {(NOON + minute) // HOUR for minute in minutes}
     newest = max(hours)
@@ -116,14 +106,14 @@ def test_shifts_are_out_of_step_and_a_scheduler_is_in_step() -> None:
 
 
 def test_members_are_compared_in_the_same_hours_whenever_each_was_last_active() -> None:
-    together = [delta(name, NOON + hour * HOUR) for hour in range(20) for name in ("a", "b")]
-    state = link_of(*together, delta("a", NOON + 20 * HOUR))
+    together = [Act(name, NOON + hour * HOUR) for hour in range(20) for name in ("a", "b")]
+    state = link_of(*together, Act("a", NOON + 20 * HOUR))
     assert view_of(state, "payment", (NOON + 20 * HOUR) * MINUTE_MS, 9).synchrony == 1
     assert view_of(state, "payment", (NOON + 3 * DAY) * MINUTE_MS, 9).synchrony == 0
 
 
 def test_what_is_busy_together_by_day_alone_is_an_office() -> None:
-    office = link_of(*(delta(name, NOON + hour * HOUR) for hour in range(17) for name in ("a", "b")))
+    office = link_of(*(Act(name, NOON + hour * HOUR) for hour in range(17) for name in ("a", "b")))
     assert view_of(office, "payment", (NOON + 16 * HOUR) * MINUTE_MS, 9).synchrony == 0
 
 
@@ -131,8 +121,8 @@ def test_what_is_busy_together_by_day_alone_is_an_office() -> None:
 def test_synchrony_of_a_settled_hour_does_not_change_with_what_came_later(later: int) -> None:
     settled = (NOON + 23 * HOUR) // HOUR
     members = ("a", "b", "c")
-    day = [delta(name, NOON + hour * HOUR) for hour in range(24) for name in members if (hour, name) != (5, "c")]
-    more = [delta("a", NOON + (24 + hour) * HOUR) for hour in range(later)]
+    day = [Act(name, NOON + hour * HOUR) for hour in range(24) for name in members if (hour, name) != (5, "c")]
+    more = [Act("a", NOON + (24 + hour) * HOUR) for hour in range(later)]
     before, after = link_of(*day), link_of(*day, *more)
 
     def seen(state: NetworkState) -> float:
@@ -142,29 +132,29 @@ def test_synchrony_of_a_settled_hour_does_not_change_with_what_came_later(later:
 
 
 def test_a_link_is_looked_at_when_three_members_did_something_or_its_volume_doubled() -> None:
-    assert not is_open(link_of(delta(), delta("b")))
-    assert is_open(link_of(delta(), delta("b"), delta("c")))
-    assert not is_open(link_of(delta(kind="asn", requests=15)))
-    assert is_open(link_of(delta(kind="asn", requests=16)))
+    assert not is_open(link_of(Act(), Act("b")))
+    assert is_open(link_of(Act(), Act("b"), Act("c")))
+    assert not is_open(link_of(*[Act(kind="asn")] * 15))
+    assert is_open(link_of(*[Act(kind="asn")] * 16))
 
 
 def test_members_are_news_once_each_when_they_came_back() -> None:
-    state = link_of(delta(), delta("b"), delta("a", NOON + HOUR), delta("b", NOON + HOUR), delta("c", NOON + HOUR))
+    state = link_of(Act(), Act("b"), Act("a", NOON + HOUR), Act("b", NOON + HOUR), Act("c", NOON + HOUR))
     assert has_news(state)
     assert report_news(state) == ("a", "b")
     state.touched.clear()
     assert report_news(state) == ()
-    fold_delta(state, delta("a", NOON + 2 * HOUR))
+    fold(state, Act("a", NOON + 2 * HOUR))
     assert not has_news(state)
-    fold_delta(state, delta("c", NOON + 2 * HOUR))
+    fold(state, Act("c", NOON + 2 * HOUR))
     assert has_news(state)
     assert report_news(state) == ("c",)
 
 
 def test_a_link_lists_so_many_members_and_no_more() -> None:
-    state = link_of(*(delta(str(number)) for number in range(MEMBERS + 5)))
+    state = link_of(*(Act(str(number)) for number in range(MEMBERS + 5)))
     assert len(state.members) == MEMBERS
-    fold_delta(state, delta("7", NOON + HOUR))
+    fold(state, Act("7", NOON + HOUR))
     assert members_of(state)["7"]
     assert view_of(state, "payment", NOON * MINUTE_MS, 9).accounts == pytest.approx(MEMBERS, rel=0.6)
 
@@ -172,14 +162,14 @@ def test_a_link_lists_so_many_members_and_no_more() -> None:
 def test_a_view_counts_volume_by_the_day_and_accounts_by_the_week() -> None:
     born_ms = NOON * MINUTE_MS - 2 * DAY_MS
     state = link_of(
-        delta("old", NOON - 3 * DAY, network="n1"),
-        delta("a", created_ms=born_ms, org="o", network="n2", capability=1, requests=2),
-        delta("b", created_ms=born_ms - 90 * DAY_MS, org="o", network="n2", capability=1),
-        delta("a", NOON + HOUR, created_ms=born_ms, org="o", capability=0),
-        delta("b", NOON + HOUR, org="o", capability=1),
+        Act("old", NOON - 3 * DAY, network="n1"),
+        *[Act("a", created_ms=born_ms, org="o", network="n2", capability=1)] * 2,
+        Act("b", created_ms=born_ms - 90 * DAY_MS, org="o", network="n2", capability=1),
+        Act("a", NOON + HOUR, created_ms=born_ms, org="o", capability=0),
+        Act("b", NOON + HOUR, org="o", capability=1),
     )
     view = view_of(state, "payment", (NOON + HOUR) * MINUTE_MS, 77)
-    assert (view.requests, view.tokens, view.errors, view.everybody) == (5, 120, 0, 77)
+    assert (view.requests, view.tokens, view.errors, view.everybody) == (5, 150, 0, 77)
     assert (view.accounts, view.young_accounts, view.networks, view.active_hours) == (3, 1, 2, 2)
     assert (view.capability, view.capability_share) == ("coding", 0.8)
     assert (view.ripe_accounts, view.ripe_parties) == (2, 1)
@@ -189,12 +179,12 @@ def test_a_view_counts_volume_by_the_day_and_accounts_by_the_week() -> None:
 
 def test_an_account_is_young_for_a_week() -> None:
     for age_days, young in ((6.9, 1), (7.0, 0)):
-        state = link_of(delta(created_ms=NOON * MINUTE_MS - int(age_days * DAY_MS)))
+        state = link_of(Act(created_ms=NOON * MINUTE_MS - int(age_days * DAY_MS)))
         assert view_of(state, "payment", NOON * MINUTE_MS, 1).young_accounts == young
 
 
-def test_late_deltas_are_counted_in_their_own_minute() -> None:
-    state = link_of(delta(minute=NOON), delta(minute=NOON - 5, requests=3))
+def test_late_acts_are_counted_in_their_own_minute() -> None:
+    state = link_of(Act(minute=NOON), *[Act(minute=NOON - 5)] * 3)
     assert (state.requests, state.late) == (4, 3)
     assert state.windows.newest_ms == NOON * MINUTE_MS
     assert view_of(state, "payment", NOON * MINUTE_MS, 1).requests == 4
@@ -202,5 +192,5 @@ def test_late_deltas_are_counted_in_their_own_minute() -> None:
 
 
 def test_a_link_that_was_stored_is_the_same() -> None:
-    state = link_of(delta(), delta("b", NOON + HOUR, org="o", network="n"))
+    state = link_of(Act(), Act("b", NOON + HOUR, org="o", network="n"))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=NetworkState) == state

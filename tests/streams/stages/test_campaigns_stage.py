@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from streams.campaigns import Campaign, Pointer, found
 from streams.decisions import LADDER, Action, Decision, Family, Reason
 from streams.findings import Finding, Findings
-from streams.links import LinkKind
+from streams.links import LinkKind, Source
 from streams.policy import DEFAULT_POLICY, BlastRadius, Ladder, Policy, Rung
 from streams.stages import CampaignsStage, Outgoing, Output
 from streams.stages.campaigns import CampaignsShard, PlacedFindings
@@ -58,24 +58,18 @@ class Bench(NamedTuple):
     states: States
     left: list[Outgoing]
 
-    def take(self, *findings: Finding, offset: int | None = None, part: int = 0) -> Output:
+    def take(self, *findings: Finding, offset: int = 0) -> Output:
         """One record of findings; states go through their stored form before and after, as in a deployment."""
-        place = len(self.left) + self.offset() if offset is None else offset
-        record = Findings(0, place, part, NOON_MS, list(findings))
-        items = [PlacedFindings(place, record)]
+        items = [PlacedFindings(offset, Findings(0, "links-1", 0, 0, NOON_MS, list(findings)))]
+        self.states.begin_step()
         while missing := self.states.missing(sorted(self.stage.needs(items, self.states))):
             for key in missing:
                 self.states.held[key] = self.stage.decode(key, None)
-        output = self.stage.fold(0, items, self.states)
+        output = self.stage.fold(Source(0, "findings-1"), items, self.states)
         for key, state in self.states.held.items():
             self.states.held[key] = self.stage.decode(key, self.stage.encode(key, state))
         self.left.extend(output.records)
         return output
-
-    def offset(self) -> int:
-        """One more than the newest source offset that was applied."""
-        shard = self.states.held.get("shard")
-        return shard.sources.get(0, (-1, 0))[0] + 1 if isinstance(shard, CampaignsShard) else 0
 
     def said(self, topic: str) -> list[Decision]:
         return [record.value for record in self.left if record.topic == topic and isinstance(record.value, Decision)]
@@ -84,6 +78,11 @@ class Bench(NamedTuple):
         """Those that no other has taken in."""
         states = [state for state in self.states.held.values() if isinstance(state, Campaign)]
         return {state.campaign_id: state for state in states if state.campaign_id and state.merged_into is None}
+
+    def stored(self) -> dict[str, object]:
+        """Every state as the store would give it back."""
+        states = self.states.held.items()
+        return {key: self.stage.decode(key, self.stage.encode(key, state)) for key, state in states}
 
     def memberships(self) -> set[frozenset[str]]:
         return {frozenset(campaign.members) for campaign in self.campaigns().values()}
@@ -238,6 +237,19 @@ random_findings = st.lists(
 )
 
 
+@given(st.data())
+def test_whatever_was_said_saying_it_again_changes_nothing(data: st.DataObject) -> None:
+    """All of it, in the order in which it was said, and any part of it."""
+    findings = data.draw(random_findings)
+    campaigns = bench()
+    for one in findings:
+        campaigns.take(one)
+    before, left = campaigns.stored(), list(campaigns.left)
+    for one in data.draw(st.lists(st.sampled_from(findings), max_size=10)) if findings else []:
+        assert campaigns.take(one, offset=99).tally["duplicate"] == 1
+    assert (campaigns.stored(), campaigns.left) == (before, left)
+
+
 @given(random_findings, st.integers(0, 8))
 def test_no_member_is_ever_lost_or_in_two_campaigns(findings: list[Finding], cap: int) -> None:
     campaigns = bench(capped(cap))
@@ -349,14 +361,40 @@ def test_people_hear_of_a_campaign_when_it_is_limited_when_it_gets_harder_and_wh
     assert all(alert in campaigns.said("enforcement") for alert in campaigns.said("alerts"))
 
 
-def test_a_record_that_was_seen_before_is_not_counted_again() -> None:
+@pytest.mark.parametrize("again", [1, 2, 3])
+def test_a_finding_that_is_said_again_changes_nothing(again: int) -> None:
+    """Networks whose states were lost say again what they said, from other places in their topic."""
     campaigns = bench()
-    campaigns.take(finding("abc"), offset=7)
-    before = campaigns.stage.encode("", campaigns.campaigns())
-    assert campaigns.take(finding("xyz", "q"), offset=7).tally["duplicate"] == 1
-    assert campaigns.take(finding("xyz", "q"), offset=6, part=3).tally["duplicate"] == 1
-    assert campaigns.stage.encode("", campaigns.campaigns()) == before
-    assert campaigns.take(finding("xyz", "q"), offset=7, part=1).tally["duplicate"] == 0
+    said = [finding("abc"), finding("xyz", "q", minutes=1), finding("abxy", "r", minutes=2)]
+    for one in said:
+        campaigns.take(one)
+    before, left = campaigns.stored(), list(campaigns.left)
+    for offset in range(again):
+        output = campaigns.take(*said, offset=100 + offset)
+        assert (output.records, output.tally) == ([], {"duplicate": 3})
+    assert (campaigns.stored(), campaigns.left) == (before, left)
+
+
+def test_a_finding_said_again_with_a_member_more_is_taken() -> None:
+    campaigns = bench()
+    campaigns.take(finding("abc"))
+    assert campaigns.take(finding("abcd")).tally["duplicate"] == 0
+    assert campaigns.memberships() == {frozenset("abcd")}
+
+
+def test_a_finding_said_again_of_a_later_minute_is_taken() -> None:
+    """It says that what was found still goes on, so that a decision can be renewed."""
+    campaigns = bench()
+    campaigns.take(finding("abc"))
+    assert campaigns.take(finding("abc", minutes=200)).tally["duplicate"] == 0
+    assert len(campaigns.said("enforcement")) == 2
+
+
+def test_an_older_finding_about_a_known_link_that_names_somebody_new_is_taken() -> None:
+    campaigns = bench()
+    campaigns.take(finding("abc", minutes=5))
+    assert campaigns.take(finding("d")).tally["duplicate"] == 0
+    assert campaigns.memberships() == {frozenset("abcd")}
 
 
 def test_the_same_findings_lead_to_the_same_bytes() -> None:

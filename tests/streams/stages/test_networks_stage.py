@@ -1,8 +1,7 @@
 """networks: a link is judged when its minute closes, never because a batch ended, and each member is named once."""
 
-from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -10,73 +9,42 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from streams.findings import Finding, Findings
-from streams.links import LINK_KINDS, LinkDelta, LinkKind, Links
+from streams.links import LINK_KINDS, LinkKind
 from streams.networks import TYPICAL, NetworkState
-from streams.policy import DEFAULT_POLICY, SIGNALS, Policy
-from streams.stages import NetworksStage, Outgoing, Output
-from streams.stages.networks import FEATURES, NetworksShard, PlacedLinks, features_of, link_key, link_of, settled_hour
-from streams.states import States
-from streams.windows import MINUTE_MS
-
-NOON = 1_791_201_600_000 // MINUTE_MS
-HOUR = 60
-WATCHFUL = replace(
-    DEFAULT_POLICY,
-    signals={
-        **SIGNALS,
-        "accounts_per_payment": replace(SIGNALS["accounts_per_payment"], threshold=3),
-        "accounts_per_template": replace(SIGNALS["accounts_per_template"], threshold=3),
-    },
+from streams.policy import SIGNALS
+from streams.stages.networks import (
+    EVERYBODY,
+    FEATURES,
+    HOLDERS,
+    MODEL,
+    SHARD,
+    NetworksShard,
+    features_of,
+    link_key,
+    link_of,
+    settled_hour,
 )
+from streams.windows import MINUTE_MS
+from tests.streams.link_bench import HOUR, NOON, Act, links
+from tests.streams.networks_bench import WATCHFUL, bench
 
 
-class Bench(NamedTuple):
-    """The stage with one partition of links, its states, and all that has left it."""
-
-    stage: NetworksStage
-    states: States
-    left: list[Outgoing]
-    tally: Counter[str]
-
-    def take(self, *records: Links, first_offset: int = 0) -> Output:
-        """One batch of records; none at all: nothing more came for a while."""
-        items = [PlacedLinks(first_offset + number, links) for number, links in enumerate(records)]
-        while missing := self.states.missing(sorted(self.stage.needs(items, self.states))):
-            for key in missing:
-                self.states.held[key] = self.stage.decode(key, None)
-        output = self.stage.fold(3, items, self.states)
-        self.left.extend(output.records)
-        self.tally.update(output.tally)
-        return output
-
-    def findings(self) -> list[Finding]:
-        return [one for record in self.left if isinstance(record.value, Findings) for one in record.value.findings]
-
-    def link(self, kind: LinkKind = "payment", value: str = "v") -> NetworkState:
-        return self.states.read(link_key(kind, value), NetworkState)
+def act(account: str, minute: int = NOON, *, kind: LinkKind = "payment", value: str = "v") -> Act:
+    return Act(account, minute, kind, value)
 
 
-def bench(policy: Policy = WATCHFUL) -> Bench:
-    return Bench(NetworksStage(policy), States(), [], Counter())
+def crowd(names: str, hours: Iterable[int], *, kind: LinkKind = "payment") -> list[Act]:
+    """Each of the accounts in each of the hours, at its own minute of the hour and from its own network.
 
-
-def delta(
-    account: str, minute: int = NOON, *, kind: LinkKind = "payment", value: str = "v", network: str | None = None
-) -> LinkDelta:
-    return LinkDelta(kind, value, account, minute, 2, 10, 20, 0, 0, {0: 2}, None, None, network, exempt=False)
-
-
-def links(deltas: Iterable[LinkDelta], offset: int = 0, source: int = 0) -> Links:
-    given_deltas = list(deltas)
-    return Links(source, offset, max((one.minute for one in given_deltas), default=NOON) * MINUTE_MS, given_deltas)
-
-
-def crowd(names: str, hours: Iterable[int], *, kind: LinkKind = "payment") -> list[LinkDelta]:
-    """Each of the accounts in each of the hours, at its own minute of the hour and from its own network."""
+    Somebody who never comes again was there before them: a link counts from its second account on.
+    """
     return [
-        delta(name, NOON + hour * HOUR + index, kind=kind, network=f"network-{name}")
-        for hour in hours
-        for index, name in enumerate(names)
+        Act("before", NOON - HOUR, kind, network="network-before"),
+        *(
+            Act(name, NOON + hour * HOUR + index, kind, network=f"network-{name}")
+            for hour in hours
+            for index, name in enumerate(names)
+        ),
     ]
 
 
@@ -84,7 +52,7 @@ def test_a_payment_behind_several_accounts_that_came_back_is_found_once_the_minu
     networks = bench()
     networks.take(links(crowd("abc", [0, 1])))
     assert networks.findings() == []
-    networks.take(links([delta("d", NOON + HOUR + 10)], offset=1), first_offset=1)
+    networks.take(links([act("d", NOON + HOUR + 10)], 100), first_offset=1)
     (found,) = networks.findings()
     assert (found.kind, found.value, found.members) == ("payment", "v", ("a", "b", "c"))
     assert found.as_of_ms == (NOON + HOUR + 2) * MINUTE_MS
@@ -93,27 +61,28 @@ def test_a_payment_behind_several_accounts_that_came_back_is_found_once_the_minu
 
 def test_findings_say_where_they_come_from() -> None:
     networks = bench()
-    networks.take(links(crowd("abc", [0, 1])), links([delta("d", NOON + HOUR + 10)], offset=1), first_offset=40)
+    networks.take(links(crowd("abc", [0, 1])), links([act("d", NOON + HOUR + 10)], 100), first_offset=40)
     (record,) = networks.left
     assert isinstance(record.value, Findings)
     assert (record.topic, record.partition) == ("findings", 0)
-    assert (record.value.source_partition, record.value.source_offset, record.value.part) == (3, 41, 0)
+    assert (record.value.source_partition, record.value.source_log) == (3, "links-1")
+    assert (record.value.source_offset, record.value.part) == (41, 0)
     assert record.appended_at_ms == record.value.appended_at_ms == (NOON + HOUR + 10) * MINUTE_MS
 
 
 def test_each_member_is_named_in_one_finding_only() -> None:
     networks = bench()
     networks.take(links(crowd("abcdef", [0, 1, 2, 3])))
-    networks.take(links(crowd("abcdefgh", [4, 5, 6]), offset=1), first_offset=1)
+    networks.take(links(crowd("abcdefgh", [4, 5, 6])[1:], 100), first_offset=1)
     named = [member for found in networks.findings() for member in found.members]
     assert sorted(named) == sorted(set(named)) == list("abcdefgh")
 
 
 def test_when_an_hour_begins_links_that_fell_silent_are_looked_at_too() -> None:
+    """Whatever begins it: here an account alone over a link of its own."""
     networks = bench()
     networks.take(links(crowd("abc", [0, 1])))
-    elsewhere = delta("z", NOON + 2 * HOUR, kind="asn", value="64500")
-    networks.take(links([elsewhere], offset=1), first_offset=1)
+    networks.take(links([act("z", NOON + 2 * HOUR, kind="asn", value="64500")], 100), first_offset=1)
     assert [found.members for found in networks.findings()] == [tuple("abc")]
 
 
@@ -129,102 +98,187 @@ def test_when_nothing_more_comes_what_was_left_open_is_looked_at() -> None:
     assert len(networks.left) == 1
 
 
+def test_the_account_that_held_a_link_alone_is_counted_and_a_member_once_it_comes_again() -> None:
+    networks = bench()
+    networks.take(links([act("a"), act("a", NOON + 1), act("b", NOON + 2)]))
+    assert networks.link().requests == 1
+    assert networks.link().accounts.count(NOON // HOUR) == 2
+    assert list(networks.link().members) == ["b"]
+    networks.take(links([act("a", NOON + 3)], 100), first_offset=1)
+    assert networks.link().requests == 2
+    assert networks.link().accounts.count(NOON // HOUR) == 2
+    assert list(networks.link().members) == ["b", "a"]
+
+
+def test_a_link_of_one_account_costs_no_state() -> None:
+    networks = bench()
+    networks.take(links(act("a", NOON + number, kind=kind) for number in range(30) for kind in LINK_KINDS))
+    networks.take()
+    assert networks.states.held.keys() == {MODEL, SHARD, EVERYBODY, HOLDERS}
+    assert networks.shard().subjects == 0
+
+
+def test_the_links_that_are_held_are_counted() -> None:
+    networks = bench()
+    networks.take(links(act(name, value=value) for name in "abc" for value in "vwx"))
+    networks.take(links([act("d"), act("d", value="y")], 100), first_offset=1)
+    assert networks.shard().subjects == 3
+
+
 def test_a_template_ties_nobody_by_itself() -> None:
     """Many may come upon a template by chance: synchrony or youth must speak of the same link too."""
     quiet = replace(WATCHFUL, signals={**WATCHFUL.signals, "synchrony": replace(SIGNALS["synchrony"], enabled=False)})
-    deltas = crowd("abcdefgh", range(24), kind="template")
-    others = [delta(f"other-{number}", kind="template", value=f"t{number}", network="n") for number in range(60)]
+    acts = crowd("abcdefgh", range(24), kind="template")
+    others = [Act(f"other-{number}", NOON, "template", f"t{number}", network="n") for number in range(60)]
     for policy, tied in ((WATCHFUL, True), (quiet, False)):
         networks = bench(policy)
-        networks.take(links([*others, *deltas]))
+        networks.take(links([*others, *acts]))
         networks.take()
         assert bool(networks.findings()) is tied
 
 
 def test_synchrony_waits_until_every_partition_has_left_the_hour_behind() -> None:
     """A partition that is read ahead of the others must not make the accounts of one partition look alone together."""
-    networks = bench(WATCHFUL)
+    networks = bench()
     networks.take(links(crowd("abcdefgh", range(24), kind="template")))
-    networks.take(links([delta("z", kind="asn", value="64500", minute=NOON + 19 * HOUR)], source=9), first_offset=1)
-    (shard,) = (state for state in networks.states.held.values() if isinstance(state, NetworksShard))
-    assert shard.hours == {0: (NOON + 23 * HOUR) // HOUR, 9: (NOON + 19 * HOUR) // HOUR}
-    assert settled_hour(shard) == (NOON + 18 * HOUR) // HOUR
+    ahead = act("z", NOON + 19 * HOUR, kind="asn", value="64500")
+    networks.take(links([ahead], source=9), first_offset=1)
+    assert networks.shard().hours == {0: (NOON + 23 * HOUR) // HOUR, 9: (NOON + 19 * HOUR) // HOUR}
+    assert settled_hour(networks.shard()) == (NOON + 18 * HOUR) // HOUR
 
 
 def test_a_partition_that_fell_silent_holds_nobody_up() -> None:
-    assert settled_hour(NetworksShard(hours={0: 500, 1: 493, 2: 499})) == 498
+    assert settled_hour(NetworksShard(hour=500, hours={0: 500, 1: 493, 2: 499})) == 498
     assert settled_hour(NetworksShard()) == -1
+
+
+def test_an_hour_is_not_settled_before_its_links_were_folded() -> None:
+    """The hours of a step are folded one after the other, though all of its records are known."""
+    assert settled_hour(NetworksShard(hour=490, hours={0: 500, 1: 493, 2: 491})) == 489
 
 
 @pytest.mark.parametrize("kind", ["network", "asn", "tls"])
 def test_what_everybody_shares_is_counted_judged_and_ties_nobody(kind: LinkKind) -> None:
     networks = bench()
-    networks.take(links(delta(name, NOON + hour * HOUR, kind=kind) for hour in range(5) for name in "abcdefgh"))
+    networks.take(links(act(name, NOON + hour * HOUR, kind=kind) for hour in range(5) for name in "abcdefgh"))
     networks.take()
     assert networks.findings() == []
-    assert networks.link(kind).requests == 80
+    assert networks.link(kind).requests == 39
     assert networks.tally["learned"] == 1
 
 
 def test_a_record_that_was_seen_before_is_not_counted_again() -> None:
     networks = bench()
-    networks.take(links([delta("a")], offset=5), links([delta("b")], offset=5, source=1))
-    assert networks.take(links([delta("a")], offset=5), links([delta("a")], offset=4)).tally["duplicate"] == 2
+    networks.take(links([act("a")], 5), links([act("b")], 5, source=1))
+    assert networks.take(links([act("a")], 5), links([act("a")], 4)).tally["duplicate"] == 2
+    assert networks.link().requests == 1
+    networks.take(links([act("a")], 6))
+    assert networks.link().requests == 2
+
+
+def test_of_a_record_that_was_taken_in_part_only_the_rest_is_counted() -> None:
+    networks = bench()
+    networks.take(links([act("a"), act("b"), act("c")], 4))
+    output = networks.take(links([act("c"), act("d"), act("e")], 6), first_offset=1)
+    assert output.tally["duplicate"] == 0
     assert networks.link().requests == 4
-    networks.take(links([delta("a")], offset=6))
-    assert networks.link().requests == 6
+    assert networks.shard().sources == {"/0": 8}
 
 
-deltas_of_one_source = st.lists(
-    st.builds(
-        delta,
-        st.sampled_from("abcdef"),
-        st.integers(0, 300).map(lambda minute: NOON + minute),
-        kind=st.sampled_from(LINK_KINDS),
-        value=st.sampled_from("vw"),
-        network=st.sampled_from([None, "n1", "n2", "n3", "n4", "n5"]),
-    ),
-    max_size=80,
-)
+def test_a_topic_that_was_made_again_counts_from_0_again() -> None:
+    networks = bench()
+    networks.take(links([act("a"), act("b")], 100, log="k1"))
+    networks.take(links([act("c")], 0, log="k2"), first_offset=1)
+    assert networks.link().requests == 2
+    assert networks.shard().sources == {"k1/0": 101, "k2/0": 0}
+    assert networks.shard().hours == {0: NOON // HOUR}
 
 
-@given(deltas_of_one_source, st.lists(st.integers(1, 10), max_size=30))
-def test_findings_do_not_depend_on_how_the_log_was_cut(deltas: list[LinkDelta], sizes: list[int]) -> None:
-    """In any order of event time, deltas one by one and in any batches lead to the same findings in the same order."""
-    records = [links([one], offset) for offset, one in enumerate(deltas)]
-    whole, cut = bench(), bench()
-    whole.take(*records)
-    start = 0
-    for size in [*sizes, len(records)]:
-        if records[start : start + size]:
-            cut.take(*records[start : start + size], first_offset=start)
+def found_as(findings: Iterable[Finding]) -> list[tuple[int, str, str, tuple[str, ...], tuple[str, ...]]]:
+    """What findings say, in one order: those of one minute have none."""
+    return sorted(
+        (one.as_of_ms, one.kind, one.value, one.members, tuple(reason.sentence for reason in one.reasons))
+        for one in findings
+    )
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> list[Act]:
+    """Acts of one source in the order of their minutes, over five hours."""
+    random = Random(draw(st.integers(0, 2**32)))
+    minutes = sorted(NOON + random.randrange(300) for _ in range(draw(st.integers(0, 150))))
+    networks = (None, "n1", "n2", "n3", "n4", "n5")
+    return [
+        Act(
+            random.choice("abcdef"),
+            minute,
+            random.choice(LINK_KINDS),
+            random.choice("vw"),
+            network=random.choice(networks),
+        )
+        for minute in minutes
+    ]
+
+
+@given(logs(), st.lists(st.integers(1, 20), max_size=30), st.lists(st.integers(1, 9), max_size=30))
+def test_findings_do_not_depend_on_how_the_log_was_cut(log: list[Act], sizes: list[int], steps: list[int]) -> None:
+    """One source in the order of its minutes: any records and any steps lead to the same states and findings."""
+    whole, cut = bench(), bench(forgetful=True)
+    whole.take(links(log))
+    records, start = [], 0
+    for size in [*sizes, len(log)]:
+        if log[start : start + size]:
+            records.append(links(log[start : start + size], start))
         start += size
+    start = 0
+    for step in [*steps, len(records)]:
+        if records[start : start + step]:
+            cut.take(*records[start : start + step], first_offset=start)
+        start += step
     whole.take()
     cut.take()
-    assert cut.findings() == whole.findings()
+    assert found_as(cut.findings()) == found_as(whole.findings())
     assert cut.tally == whole.tally
-    for key, state in whole.states.held.items():
-        if isinstance(state, NetworkState):
-            assert cut.states.held[key] == state
+    assert cut.network_states() == whole.network_states()
+    assert cut.shard().known_accounts == whole.shard().known_accounts
 
 
-def test_once_accounts_are_many_they_are_counted_anew_each_hour() -> None:
+def test_this_cut_proves_something_because_there_are_findings() -> None:
+    log = [one for hour in range(4) for one in crowd("abcdef", [hour])[1:]]
+    whole, cut = bench(), bench()
+    whole.take(links(log))
+    for place, one in enumerate(log):
+        cut.take(links([one], place), first_offset=place)
+    whole.take()
+    cut.take()
+    assert found_as(cut.findings()) == found_as(whole.findings())
+    assert len(whole.findings()) > 1
+
+
+def test_what_is_judged_in_an_hour_does_not_rest_on_accounts_that_came_later_in_the_step() -> None:
     networks = bench()
-    first = [delta(f"first-{number}", kind="template", value=f"t{number % 7}") for number in range(2_000)]
-    more = [delta(f"more-{number}", NOON + 1, kind="template", value=f"t{number % 7}") for number in range(1_000)]
+    early = [act(f"early-{number}", kind="template", value="t") for number in range(10)]
+    later = [act(f"later-{number}", NOON + HOUR, kind="template", value="u") for number in range(50)]
+    networks.take(links([*early, *later]))
+    assert networks.shard().known_accounts == 10
+
+
+def test_accounts_are_counted_anew_each_hour() -> None:
+    networks = bench()
+    first = [act(f"first-{number}", kind="template", value=f"t{number % 7}") for number in range(2_000)]
+    more = [act(f"more-{number}", NOON + HOUR, kind="template", value=f"t{number % 7}") for number in range(1_000)]
     networks.take(links([*first, *more]))
-    known = networks.states.read("shard", NetworksShard).known_accounts
+    known = networks.shard().known_accounts
     assert known == pytest.approx(2_000, rel=0.15)
     networks.take()
-    assert networks.states.read("shard", NetworksShard).known_accounts == known
-    networks.take(links(crowd("abc", [1, 2]), offset=1), first_offset=1)
-    networks.take()
-    assert networks.states.read("shard", NetworksShard).known_accounts == pytest.approx(3_000, rel=0.15)
+    assert networks.shard().known_accounts == known
+    networks.take(links(crowd("abc", [2, 3])[1:], 10_000), first_offset=1)
+    assert networks.shard().known_accounts == pytest.approx(3_000, rel=0.15)
 
 
 def test_a_link_of_few_accounts_teaches_the_model_nothing() -> None:
     networks = bench()
-    networks.take(links(delta(name, NOON + hour * HOUR, kind="asn") for hour in range(20) for name in "ab"))
+    networks.take(links(act(name, NOON + hour * HOUR, kind="asn") for hour in range(40) for name in "ab"))
     networks.take()
     assert (networks.link("asn").p_value, networks.tally["learned"]) == (None, 0)
 
@@ -235,6 +289,24 @@ def test_a_link_that_ties_accounts_does_not_teach_the_model() -> None:
     networks.take()
     assert networks.findings()
     assert networks.tally["gate_limited"] > 0
+
+
+def test_what_no_longer_ties_is_looked_at_again_once_an_hour() -> None:
+    """A payment of three that is left by two: what was found goes on being looked at, and nothing is said."""
+    networks = bench()
+    networks.take(links(crowd("abc", [0, 1])))
+    networks.take()
+    networks.take(links((act("a", NOON + hour * HOUR) for hour in range(30, 33)), 100), first_offset=1)
+    networks.take()
+    assert len(networks.findings()) == 1
+    assert networks.link().found_hour == NOON // HOUR + 32
+
+
+def test_what_goes_on_is_said_again_each_hour_naming_nobody_new() -> None:
+    networks = bench()
+    networks.take(links(crowd("abc", range(6))))
+    networks.take()
+    assert [found.members for found in networks.findings()] == [tuple("abc"), (), (), (), ()]
 
 
 @pytest.mark.parametrize("value", ["plain", "with:colons:in:it", ""])
@@ -249,7 +321,7 @@ def test_features_are_finite_and_named_even_for_a_link_over_which_nothing_came()
         assert all(0 <= value <= 1.5 for value in features_of(view))
 
 
-@pytest.mark.parametrize("key", ["link:payment:v", "model", "shard", "everybody"])
+@pytest.mark.parametrize("key", ["link:payment:v", "model", "shard", "everybody", "holders"])
 def test_a_state_that_was_never_stored_is_a_fresh_one_of_its_kind(key: str) -> None:
     stage = bench().stage
     fresh = stage.decode(key, None)
@@ -260,6 +332,26 @@ def test_a_state_that_was_never_stored_is_a_fresh_one_of_its_kind(key: str) -> N
 
 def test_what_one_partition_keeps_beside_its_links_is_bounded_by_what_is_open() -> None:
     networks = bench()
-    networks.take(links(delta(name, NOON + hour * HOUR, value=f"v{hour}") for hour in range(48) for name in "abcd"))
+    networks.take(links(act(name, NOON + hour * HOUR, value=f"v{hour}") for hour in range(48) for name in "abcd"))
     networks.take()
-    assert networks.states.read("shard", NetworksShard).open_links == set()
+    assert networks.shard().open_links == set()
+
+
+def test_the_table_of_holders_is_stored_anew_once_its_journal_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.stages.networks.LONGEST_JOURNAL", 100)
+    monkeypatch.setattr("streams.holders.PLACES", 64)
+    networks = bench(forgetful=True)
+    appended = []
+    for number in range(12):
+        networks.take(links([act("a", NOON + number, value=str(number))], number), first_offset=number)
+        appended.append(len(networks.states.appended.get(HOLDERS, b"")))
+        assert networks.shard().journal_bytes <= 100
+    assert appended == [20, 20, 20, 20, 20, 0] * 2
+    networks.take(links((act("b", NOON + 20, value=str(number)) for number in range(12)), 20), first_offset=20)
+    assert len(networks.network_states()) == 12
+
+
+def test_a_link_with_a_state_is_a_network_state() -> None:
+    networks = bench()
+    networks.take(links([act("a"), act("b")]))
+    assert isinstance(networks.states.held[link_key("payment", "v")], NetworkState)

@@ -11,14 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from streams.accounts import TYPICAL, AccountState
+from streams.accounts import TYPICAL, AccountState, account_of
 from streams.anomaly import EPOCH
+from streams.batch import Incoming
 from streams.decisions import Decision
 from streams.events import RequestEvent
-from streams.links import LinkDelta, Links, link_partition
+from streams.folding import account_key
+from streams.links import Links, Source, Use, link_partition
 from streams.policy import DEFAULT_POLICY, Allowlist, BlastRadius, Evaluation, Policy
-from streams.stages import Incoming, ObserveStage, Outgoing, Output
-from streams.stages.observe import FEATURES, account_key, cohort_of, features_of
+from streams.stages import ObserveStage, Outgoing, Output
+from streams.stages.observe import FEATURES, ObserveShard, cohort_of, features_of
 from streams.states import States
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
 
@@ -36,27 +38,37 @@ class Bench(NamedTuple):
     left: list[Outgoing]
     tally: Counter[str]
 
-    def take(self, events: Iterable[RequestEvent], appended_at_ms: int | None = None) -> Output:
+    def take(
+        self, events: Iterable[RequestEvent], appended_at_ms: int | None = None, *, first_offset: int = 0
+    ) -> Output:
         """One batch, appended when the events say or at one moment."""
         items = [
-            Incoming(number, event.occurred_at_ms if appended_at_ms is None else appended_at_ms, event)
+            Incoming(first_offset + number, event.occurred_at_ms if appended_at_ms is None else appended_at_ms, event)
             for number, event in enumerate(events)
         ]
+        self.states.begin_step()
         for key in self.states.missing(sorted(self.stage.needs(items, self.states))):
             self.states.held[key] = self.stage.decode(key, None)
-        output = self.stage.fold(0, items, self.states)
+        output = self.stage.fold(Source(0, "requests-1"), items, self.states)
         self.left.extend(output.records)
         self.tally.update(output.tally)
         return output
 
     def account(self, name: str) -> AccountState:
-        return self.states.read(account_key(name), AccountState)
+        return account_of(self.stored(name))
+
+    def stored(self, name: str) -> bytes:
+        return self.states.read(account_key(name), bytes)
 
     def decisions(self) -> list[Decision]:
         return [record.value for record in self.left if isinstance(record.value, Decision)]
 
-    def deltas(self) -> list[LinkDelta]:
-        return [delta for record in self.left if isinstance(record.value, Links) for delta in record.value.deltas]
+    def links(self) -> list[tuple[int | None, Links]]:
+        """The records of links with the partition that each goes to."""
+        return [(record.partition, record.value) for record in self.left if isinstance(record.value, Links)]
+
+    def uses(self) -> list[Use]:
+        return [use for _, links in self.links() for use in links.uses()]
 
 
 def bench(policy: Policy = STRICT, partitions: int = 1) -> Bench:
@@ -100,7 +112,7 @@ def test_when_an_account_is_judged_does_not_depend_on_batches(sizes: list[int]) 
         cut.take(events[start : start + size])
     assert [decision.action for decision in cut.decisions()] == [decision.action for decision in whole.decisions()]
     if events:
-        assert msgspec.msgpack.encode(cut.account("a")) == msgspec.msgpack.encode(whole.account("a"))
+        assert cut.stored("a") == whole.stored("a")
 
 
 def test_a_greedy_new_account_is_throttled_with_reasons_and_a_place() -> None:
@@ -140,10 +152,11 @@ def test_an_ordinary_account_is_never_decided_about() -> None:
 )
 def test_who_is_allowlisted_is_watched_and_never_decided_about(allowlist: Allowlist) -> None:
     observe = bench(replace(STRICT, allowlist=allowlist))
-    observe.take([*greedy(10, org_id="o", payment_hash="p"), *greedy(10, "b")])
+    observe.take([*greedy(10, org_id="o", payment_hash="p"), *greedy(10, "b", template_hash="t")])
     assert {decision.subject_id for decision in observe.decisions()} == {"b"}
     assert observe.account("a").requests == 10
-    assert {delta.exempt for delta in observe.deltas() if delta.account_id == "a"} == {True}
+    assert {use.who.exempt for use in observe.uses() if use.who.account_id == "a"} <= {True}
+    assert {use.who.exempt for use in observe.uses() if use.who.account_id == "b"} == {False}
 
 
 def test_the_blast_radius_holds_back_limits_and_says_observe_instead() -> None:
@@ -190,54 +203,49 @@ def shared(at_ms: int = NOON_MS, account: str = "a", **fields: object) -> Reques
     return event(at_ms, account, **{"network_hash": "n", "payment_hash": "p", "template_hash": "t", **fields})
 
 
-def test_links_leave_summed_by_link_account_and_minute() -> None:
+def test_every_event_says_which_links_it_used() -> None:
     observe = bench()
     observe.take(
         [
             shared(input_tokens=3, capability="coding"),
             shared(NOON_MS + 59_999, output_tokens=4, status_code=500, capability="coding"),
-            shared(NOON_MS + MINUTE_MS, finish_reason="refusal"),
-            shared(NOON_MS + MINUTE_MS, "b"),
-        ]
+            shared(NOON_MS + MINUTE_MS, finish_reason="refusal", org_id="o"),
+            shared(NOON_MS + MINUTE_MS, "b", account_created_at_ms=1),
+        ],
+        first_offset=40,
     )
     minute = NOON_MS // MINUTE_MS
-    payments = [delta for delta in observe.deltas() if delta.kind == "payment"]
-    assert [(delta.account_id, delta.minute, delta.requests) for delta in payments] == [
-        ("a", minute, 2),
-        ("a", minute + 1, 1),
-        ("b", minute + 1, 1),
+    payments = [use for use in observe.uses() if use.link.kind == "payment"]
+    assert [(use.who.account_id, use.minute, use.offset) for use in payments] == [
+        ("a", minute, 40),
+        ("a", minute, 41),
+        ("a", minute + 1, 42),
+        ("b", minute + 1, 43),
     ]
-    first = payments[0]
-    assert (first.input_tokens, first.output_tokens, first.errors, first.refusals) == (3, 4, 1, 0)
-    assert first.capabilities == {1: 2}
-    assert payments[1].refusals == 1
-
-
-def test_a_minute_that_comes_back_late_is_summed_apart() -> None:
-    """Otherwise a batch would put it before the later minute, and another cut into batches behind it."""
-    observe = bench()
-    observe.take([shared(), shared(NOON_MS + MINUTE_MS), shared()])
-    minute = NOON_MS // MINUTE_MS
-    assert [delta.minute for delta in observe.deltas() if delta.kind == "payment"] == [minute, minute + 1, minute]
-
-
-@pytest.mark.parametrize("fields", [{"network_hash": "m"}, {"org_id": "o"}, {"account_created_at_ms": 1}])
-def test_what_a_delta_says_about_its_account_is_true_of_every_event_in_it(fields: dict[str, object]) -> None:
-    observe = bench()
-    observe.take([shared(), shared(NOON_MS, "a", **fields)])
-    assert [delta.requests for delta in observe.deltas() if delta.kind == "payment"] == [1, 1]
+    assert [(use.input_tokens, use.output_tokens, use.error, use.refusal) for use in payments] == [
+        (3, 0, 0, 0),
+        (0, 4, 1, 0),
+        (0, 0, 0, 1),
+        (0, 0, 0, 0),
+    ]
+    assert [use.capability for use in payments] == [1, 1, 7, 7]
+    assert [(use.who.org_id, use.who.created_at_ms) for use in payments[1:]] == [(None, None), ("o", None), (None, 1)]
 
 
 def test_each_record_of_links_goes_to_the_partition_that_owns_them() -> None:
     observe = bench()
     observe.take(shared(NOON_MS, "a", template_hash=f"t{number}", payment_hash=f"p{number}") for number in range(40))
-    records = [record for record in observe.left if record.topic == "links"]
-    assert [record.partition for record in records] == list(range(LINK_PARTITIONS))
-    for record in records:
-        assert isinstance(record.value, Links)
-        owners = {link_partition(delta.kind, delta.value, LINK_PARTITIONS) for delta in record.value.deltas}
-        assert owners == {record.partition}
-        assert (record.value.source_partition, record.value.source_offset) == (0, 39)
+    assert [partition for partition, _ in observe.links()] == list(range(LINK_PARTITIONS))
+    for partition, links in observe.links():
+        assert {link_partition(link.kind, link.value, LINK_PARTITIONS) for link in links.links} == {partition}
+        assert (links.source, links.source_offset) == (Source(0, "requests-1"), 39)
+
+
+def test_who_is_spared_by_what_an_event_says_is_spared_from_that_event_on() -> None:
+    observe = bench(replace(STRICT, allowlist=Allowlist(organisations=frozenset({"o"}))))
+    observe.take([shared(), shared(org_id="o"), shared()])
+    observe.take([shared()])
+    assert [use.who.exempt for use in observe.uses() if use.link.kind == "payment"] == [False, True, True, True]
 
 
 def test_links_are_as_old_as_the_newest_event_of_their_batch() -> None:
@@ -281,7 +289,7 @@ def test_a_limited_account_does_not_teach() -> None:
 def test_a_small_window_neither_teaches_nor_is_judged_strange() -> None:
     observe = bench(replace(DEFAULT_POLICY, evaluation=Evaluation(first_at=1, every=1)))
     observe.take(busy("a", 1)[:11])
-    assert (observe.account("a").p_value, observe.tally["learned"], observe.tally["gate_taught_recently"]) == (
+    assert (observe.account("a").head.p_value, observe.tally["learned"], observe.tally["gate_taught_recently"]) == (
         None,
         0,
         0,
@@ -294,7 +302,7 @@ def test_once_an_epoch_was_learnt_an_account_has_a_p_value() -> None:
         observe.take(busy(f"account-{number}", 1, start_ms=NOON_MS + number * MINUTE_MS))
     assert observe.tally["learned"] == EPOCH
     observe.take(busy("late", 2, start_ms=NOON_MS + DAY_MS))
-    assert observe.account("late").p_value is not None
+    assert observe.account("late").head.p_value is not None
 
 
 def test_features_are_finite_and_named_even_for_an_account_that_did_nothing() -> None:
@@ -310,6 +318,56 @@ def test_accounts_of_one_plan_the_new_apart_from_the_old_are_a_cohort() -> None:
     assert cohort_of(TYPICAL) == "pro/old"
     assert cohort_of(TYPICAL._replace(age_ms=DAY_MS)) == "pro/new"
     assert cohort_of(TYPICAL._replace(plan=None, age_ms=None)) == "none/old"
+
+
+def test_accounts_are_counted_once_each() -> None:
+    observe = bench()
+    observe.take([event(NOON_MS, name) for name in "abca"])
+    observe.take([event(NOON_MS, name) for name in "cd"])
+    assert observe.states.read("shard", ObserveShard).subjects == 4
+
+
+def test_what_is_decided_about_an_account_stands_in_its_head_and_lasts() -> None:
+    observe = bench()
+    observe.take(greedy(4))
+    (decision,) = observe.decisions()
+    force = observe.account("a").enforcement
+    assert (force.action, force.sequence, force.expires_at_ms) == ("throttle", 1, decision.expires_at_ms)
+    observe.take([event(NOON_MS + HOUR_MS)])
+    assert observe.account("a").enforcement == force
+
+
+several = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 40)), max_size=60)
+
+
+@given(several, st.lists(st.integers(1, 20), max_size=12))
+def test_decisions_about_several_accounts_follow_the_log_whatever_the_batches(
+    acts: list[tuple[str, int]], sizes: list[int]
+) -> None:
+    """Heads, budget and model are worked on in the order of the log, though accounts are folded one after the other."""
+    policy = replace(STRICT, blast_radius=BlastRadius(2), evaluation=Evaluation(first_at=2, every=4))
+    events = [
+        event(
+            NOON_MS + minute * MINUTE_MS,
+            name,
+            account_created_at_ms=NOON_MS - DAY_MS,
+            plan_daily_tokens=1_000,
+            input_tokens=1_000,
+            payment_hash="p",
+        )
+        for name, minute in acts
+    ]
+    whole, cut = bench(policy), bench(policy)
+    whole.take(events)
+    start = 0
+    for size in [*sizes, len(events)]:
+        if start < len(events):
+            cut.take(events[start : start + size], first_offset=start)
+        start += size
+    assert cut.decisions() == whole.decisions()
+    assert cut.tally == whole.tally
+    assert [use for use in cut.uses()] == [use for use in whole.uses()]
+    assert {name: cut.stored(name) for name, _ in acts} == {name: whole.stored(name) for name, _ in acts}
 
 
 @pytest.mark.parametrize("key", ["account:a", "model", "shard"])

@@ -1,0 +1,160 @@
+"""The links of a batch against the plain list of what each event shares: each once, to its owner, in order."""
+
+from collections.abc import Sequence
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.batch import EventBatch, Incoming
+from streams.capabilities import POSITION
+from streams.distinct import hash32
+from streams.events import CAPABILITIES, RequestEvent
+from streams.linking import links_of_batch
+from streams.links import LINK_KINDS, Link, Links, Source, Use, Who, link_hash, link_partition
+from streams.windows import HOUR_MS, MINUTE_MS
+from tests.streams.account_bench import NOON_MS, event
+from tests.streams.reference_links import links_of
+
+PARTITIONS = 3
+SOURCE = Source(5, "k1")
+
+
+def test_an_event_has_a_link_for_each_thing_it_names() -> None:
+    full = event(network_hash="n", asn=64500, payment_hash="p", template_hash="t", tls_fingerprint="f")
+    named = [("network", "n"), ("asn", "64500"), ("payment", "p"), ("template", "t"), ("tls", "f")]
+    assert list(links_of(full)) == named
+    assert tuple(kind for kind, _ in named) == LINK_KINDS
+    assert [(use.link.kind, use.link.value) for use in uses_of(records_of([full], partitions=1))] == named
+
+
+def test_what_an_event_does_not_name_ties_nobody() -> None:
+    assert list(links_of(event())) == []
+    assert records_of([event()]) == {}
+    assert records_of([]) == {}
+
+
+def records_of(
+    events: Sequence[RequestEvent],
+    exempt: Sequence[bool] | None = None,
+    *,
+    partitions: int = PARTITIONS,
+    first_offset: int = 0,
+    appended_at_ms: int | None = None,
+) -> dict[int, Links]:
+    """The record of each partition."""
+    items = [
+        Incoming(first_offset + place, one.occurred_at_ms if appended_at_ms is None else appended_at_ms, one)
+        for place, one in enumerate(events)
+    ]
+    spared = [False] * len(items) if exempt is None else exempt
+    pairs = list(links_of_batch(EventBatch(items), spared, SOURCE, partitions))
+    assert [number for number, _ in pairs] == sorted({number for number, _ in pairs})
+    return dict(pairs)
+
+
+def uses_of(records: dict[int, Links]) -> list[Use]:
+    return [use for record in records.values() for use in record.uses()]
+
+
+def expected_uses(events: Sequence[RequestEvent], exempt: Sequence[bool]) -> list[tuple[int, Use]]:
+    """The owner of each use of each link, in the order of the log."""
+    return [
+        (
+            link_partition(kind, value, PARTITIONS),
+            Use(
+                Link(kind, value),
+                Who(one.account_id, one.org_id, one.account_created_at_ms, spared),
+                offset,
+                one.occurred_at_ms // MINUTE_MS,
+                one.input_tokens,
+                one.output_tokens,
+                int(one.status_code >= 400),
+                int(one.finish_reason == "refusal"),
+                POSITION[one.capability],
+            ),
+        )
+        for offset, (one, spared) in enumerate(zip(events, exempt, strict=True))
+        for kind, value in links_of(one)
+    ]
+
+
+def drawn(random: Random) -> RequestEvent:
+    """An event that shares some of few things with others, or nothing."""
+    return event(
+        NOON_MS + random.randrange(-3, 4) * MINUTE_MS + random.randrange(MINUTE_MS),
+        random.choice("abc"),
+        network_hash=random.choice((None, "n1", "n2")),
+        asn=random.choice((None, 1, 2)),
+        payment_hash=random.choice((None, "1", "2", "3")),
+        template_hash=random.choice((None, *map(str, range(9)))),
+        tls_fingerprint=random.choice((None, "1")),
+        org_id=random.choice((None, "o")),
+        account_created_at_ms=random.choice((None, NOON_MS)),
+        status_code=random.choice((200, 500)),
+        finish_reason=random.choice((None, "refusal")),
+        capability=random.choice(CAPABILITIES),
+        input_tokens=random.randrange(9),
+        output_tokens=random.randrange(9),
+        plan=random.choice((None, "pro")),
+    )
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> tuple[list[RequestEvent], list[bool]]:
+    """Events, and of each whether the allowlist has its account by then."""
+    random = Random(draw(st.integers(0, 2**32)))
+    events = [drawn(random) for _ in range(draw(st.integers(0, 40)))]
+    return events, [random.random() < 0.2 for _ in events]
+
+
+@given(batches())
+def test_every_link_of_every_event_leaves_once_to_its_owner_in_the_order_of_the_log(
+    batch: tuple[list[RequestEvent], list[bool]],
+) -> None:
+    events, exempt = batch
+    expected = expected_uses(events, exempt)
+    records = records_of(events, exempt)
+    assert records.keys() == {owner for owner, _ in expected}
+    for owner, record in records.items():
+        assert list(record.uses()) == [use for number, use in expected if number == owner]
+
+
+@given(batches())
+def test_a_record_names_each_account_and_each_link_once_and_only_events_that_use_one(
+    batch: tuple[list[RequestEvent], list[bool]],
+) -> None:
+    events, exempt = batch
+    for record in records_of(events, exempt).values():
+        assert len(set(record.links)) == len(record.links) == len(record.link_hash)
+        assert [link_hash(link.kind, link.value) for link in record.links] == record.link_hash
+        assert set(record.use_link) == set(range(len(record.links)))
+        assert set(record.use_event) == set(range(len(record.offset)))
+        assert set(record.account) == set(range(len(record.accounts)))
+        assert len(set(record.accounts)) == len(record.accounts)
+        networks = [events[offset].network_hash for offset in record.offset]
+        assert record.network == [-1 if network is None else hash32(network) for network in networks]
+
+
+@given(batches(), st.integers(0, 40))
+def test_the_uses_are_the_same_however_the_log_is_cut(batch: tuple[list[RequestEvent], list[bool]], cut: int) -> None:
+    events, exempt = batch
+    whole = records_of(events, exempt)
+    first = records_of(events[:cut], exempt[:cut])
+    second = records_of(events[cut:], exempt[cut:], first_offset=cut)
+    for owner, record in whole.items():
+        parts = [part[owner] for part in (first, second) if owner in part]
+        assert list(record.uses()) == [use for part in parts for use in part.uses()]
+
+
+def test_a_record_says_where_it_comes_from_and_how_old_its_newest_event_is() -> None:
+    events = [event(NOON_MS + HOUR_MS, payment_hash="p"), event(NOON_MS, payment_hash="p"), event()]
+    (record,) = records_of(events, first_offset=7).values()
+    assert (record.source_partition, record.source_log, record.source_offset) == (5, "k1", 9)
+    assert record.appended_at_ms == NOON_MS + HOUR_MS
+    assert record.offset == [7, 8]
+
+
+def test_an_event_from_the_future_used_its_links_when_the_log_took_it() -> None:
+    (record,) = records_of([event(NOON_MS + HOUR_MS, asn=1)], appended_at_ms=NOON_MS).values()
+    assert record.minute == [NOON_MS // MINUTE_MS]
