@@ -97,7 +97,7 @@ class Partition(Generic[Item]):
                 for record in output.records
             )
             encode, held = self.stage.encode, self._states.held
-            values = {key: encode(key, held[key]) for key in sorted(self._states.changed)}
+            values = {key: encode(key, held[key]) for key in self._states.changed}
             outbox = _encode_outbox(posted) if posted else b""
             answer = await self._store.commit(
                 self.place,
@@ -133,13 +133,13 @@ class Partition(Generic[Item]):
         held = self._states.held
         while True:
             needed = self.stage.needs(items, self._states)
-            missing = self._states.missing(sorted(needed))
+            missing = self._states.missing(needed)
             if not missing:
                 break
             loaded = await self._store.load(self.place, missing)
             for key, value in zip(missing, loaded.values, strict=True):
                 held[key] = self.stage.decode(key, value)
-        for key in sorted(needed):
+        for key in needed:
             held[key] = held.pop(key)
 
     def _forget(self) -> None:

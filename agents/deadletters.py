@@ -15,7 +15,7 @@ and the partition waits rather than lose bytes.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -88,10 +88,25 @@ class DeadLetter(Struct, frozen=True, gc=False):
 
 _EVENT_DECODER: Final = msgspec.json.Decoder(RequestEvent)
 
+decode_value: Final[Callable[[bytes | None], RequestEvent]] = _EVENT_DECODER.decode  # type: ignore[assignment]
+"""The event that a value holds, and nothing checked that is not in the value.
+
+Raises as msgspec does, and TypeError where there is no value."""
+
 _FIELD: Final = re.compile(r" - at `\$\.?([a-z0-9_.\[\]]{1,100})`$")
 _REQUIRED: Final = re.compile(r"^Object missing required field `([a-z_]{1,64})`")
 _TYPES: Final = re.compile(r"^Expected `([a-z_ |]{1,64})`, got `([a-z_]{1,64})`")
 _BOUND: Final = re.compile(r"^Expected `([a-z_ |]{1,64})` (of length )?([<>]=?) (-?[0-9.e+]{1,24})")
+
+
+def fits(event: RequestEvent, value: bytes | None, key: bytes | None, appended_at_ms: int) -> bool:
+    """True if `decode_event` has nothing against an event that was decoded from `value`."""
+    return (
+        value is not None
+        and len(value) <= MAX_EVENT_BYTES
+        and key == event.account_id.encode()
+        and event.occurred_at_ms <= appended_at_ms + MAX_AHEAD_MS
+    )
 
 
 def decode_event(

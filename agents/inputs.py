@@ -1,6 +1,6 @@
 """From the records of a partition batch to the items of a stage; what cannot be read becomes a dead letter."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from agents.advance import Posted
 from agents.deadletters import Reason as Fault
-from agents.deadletters import Refusal, classify, dead_letter, decode_event
+from agents.deadletters import Refusal, classify, dead_letter, decode_event, decode_value, fits
 from agents.transport import Record
 from streams.batch import Incoming
 from streams.findings import Findings
@@ -17,7 +17,6 @@ from streams.stages.campaigns import PlacedFindings
 from streams.used import PlacedLinks
 
 Item = TypeVar("Item")
-Reader = Callable[[Record], Item | Refusal]
 
 _links = msgspec.json.Decoder(Links)
 _findings = msgspec.json.Decoder(Findings)
@@ -29,6 +28,32 @@ class Inputs(Struct, Generic[Item]):
     items: list[Item]
     refused: list[Posted]
     faults: list[str]
+
+
+Reader = Callable[[Record], Item | Refusal]
+"""Reads one record."""
+
+BatchReader = Callable[[Sequence[Record], str], Inputs[Item]]
+"""Reads a batch for the stage that is named."""
+
+
+def read_events(records: Sequence[Record], stage: str) -> Inputs[Incoming]:
+    """The request events of a batch: all in one go, or one by one where that does not work out."""
+    try:
+        items = [Incoming(record.offset, record.timestamp, decode_value(record.value)) for record in records]
+    except (TypeError, ValueError, RecursionError):
+        return read_batch(records, read_event, stage)
+    if all(
+        fits(item.event, record.value, record.key, item.appended_at_ms)
+        for item, record in zip(items, records, strict=True)
+    ):
+        return Inputs(items, [], [])
+    return read_batch(records, read_event, stage)
+
+
+def one_by_one(read: Reader[Item]) -> BatchReader[Item]:
+    """Read each record of a batch by itself."""
+    return lambda records, stage: read_batch(records, read, stage)
 
 
 def read_batch(records: Iterable[Record], read: Reader[Item], stage: str) -> Inputs[Item]:
@@ -61,7 +86,14 @@ def read_event(record: Record) -> Incoming | Refusal:
 def read_links(record: Record) -> PlacedLinks | Refusal:
     """A record of links with its place."""
     found = _decoded(record.value, _links)
-    return found if isinstance(found, Refusal) else PlacedLinks(record.offset, found)
+    if isinstance(found, Refusal):
+        return found
+    try:
+        if found.is_whole():
+            return PlacedLinks(record.offset, found)
+    except ValueError:
+        pass
+    return Refusal(Fault.OUT_OF_RANGE, "The columns do not fit each other.", "ValueError")
 
 
 def read_findings(record: Record) -> PlacedFindings | Refusal:

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from aiokafka.errors import KafkaError
 
 from agents.advance import Advanced, Partition, Posted
-from agents.inputs import Reader, read_batch
+from agents.inputs import BatchReader
 from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress
@@ -34,9 +34,9 @@ ReadAgain = Callable[[], None]
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 2.0
 
-STEP_BYTES = 1024 * 1024
+STEP_BYTES = 4 * 1024 * 1024
 """About how much of a batch one step takes. A step holds the event loop while it folds, and links come in bundles of
-many small things: 1 MiB is a second of work at the most, so that heartbeats go out in between."""
+many small things: this is half a second of work at the most, so that the loop gets to its other tasks in between."""
 
 _BECAUSE = {
     "duplicate": "the step was taken before.",
@@ -56,7 +56,7 @@ class Lane(Generic[Item]):
         self,
         stage: Stage[Item],
         topic: str,
-        read: Reader[Item],
+        read: BatchReader[Item],
         *,
         store: Store,
         post: Post,
@@ -150,7 +150,7 @@ class Lane(Generic[Item]):
             partition.log = log
         elif log and log_id(partition.log) != log:
             logger.error(
-                "%s partition %d was made again since offset %d: its log is read from the beginning, and windows go on.",
+                "%s partition %d was made again after offset %d: its log is read from the start, and windows go on.",
                 self.topic,
                 number,
                 offset,
@@ -185,7 +185,7 @@ class Lane(Generic[Item]):
             return partition.offset
         self._sought.pop(number, None)
         for part in parts_of(fresh):
-            inputs = read_batch(part, self._read, self.stage.name)
+            inputs = self._read(part, self.stage.name)
             advanced = await self._advance(partition, inputs.items, part[-1].offset, tuple(inputs.refused))
             self._metrics.events_read.labels(stage=self.stage.name).inc(len(part))
             for fault in inputs.faults:
@@ -216,7 +216,8 @@ class Lane(Generic[Item]):
         partition = self._partitions[number]
         await self._send(await self._advance(partition, (), partition.offset, ()))
         self._moved_at.pop(number, None)
-        return partition.offset
+        # Neither offset nor owner changed, so nothing fences this step from another at the same offset but a new owner.
+        return await self._open(number)
 
     async def _advance(
         self, partition: Partition[Item], items: Sequence[Item], offset: int, refused: tuple[Posted, ...]

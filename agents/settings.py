@@ -36,7 +36,7 @@ class Settings(Struct, frozen=True):
     health_host: str = "127.0.0.1"
     health_port: int = 9464
     settle_after_s: float = 60.0
-    batch_records: int = 2_000
+    batch_records: int = 20_000
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -49,7 +49,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         health_host=environment.get("STILLWATCH_HEALTH_HOST") or "127.0.0.1",
         health_port=int(_number(environment, "STILLWATCH_HEALTH_PORT", 9464)),
         settle_after_s=_number(environment, "STILLWATCH_SETTLE_SECONDS", 60.0),
-        batch_records=int(_number(environment, "STILLWATCH_BATCH_RECORDS", 2_000, least=1)),
+        batch_records=int(_number(environment, "STILLWATCH_BATCH_RECORDS", 20_000, least=1)),
     )
 
 

@@ -17,7 +17,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from agents.health import HealthServer
-from agents.inputs import read_event, read_findings, read_links
+from agents.inputs import one_by_one, read_events, read_findings, read_links
 from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.post import Post
@@ -62,9 +62,9 @@ class Worker:
         self._app = _app(settings)
         self._lanes: dict[str, Lane[Any]] = {}
         stages: dict[str, tuple[Any, str, Any]] = {
-            "observe": (ObserveStage(policy, partitions, partitions), self._names.requests, read_event),
-            "networks": (NetworksStage(policy), self._names.links, read_links),
-            "campaigns": (CampaignsStage(policy), self._names.findings, read_findings),
+            "observe": (ObserveStage(policy, partitions, partitions), self._names.requests, read_events),
+            "networks": (NetworksStage(policy), self._names.links, one_by_one(read_links)),
+            "campaigns": (CampaignsStage(policy), self._names.findings, one_by_one(read_findings)),
         }
         for name in agents:
             stage, topic, read = stages[name]

@@ -24,9 +24,10 @@ MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 
-AT, INPUT, OUTPUT, ERROR, REFUSAL, ADDRESS, AGENT, TEMPLATE, CONVERSATION, CAPABILITY, PROFILE = range(11)
-"""Rows of the matrix of a batch: one column an event. A hash is 32 bits, -1 where the event has none."""
-EVENT_ROWS = 11
+AT, INPUT, OUTPUT, ERROR, REFUSAL, ADDRESS, AGENT, TEMPLATE, CONVERSATION, CAPABILITY, PROFILE, CREATED = range(12)
+"""Rows of the matrix of a batch: one column an event. A hash is 32 bits, -1 where the event has none, and so is
+`CREATED`, the account's creation in ms; the fold takes no notice of that one."""
+EVENT_ROWS = 12
 
 REQUESTS, LATE, EVALUATED, FIRST_MS, LAST_MS, PROFILE_HASH, TEMPLATE_REQUESTS, WEEK = range(8)
 """Numbers of one account; from `WEEK` on three words of 56 hours each, the newest hour in bit 0 of the first."""

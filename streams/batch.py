@@ -14,6 +14,7 @@ from streams.account_kernel import (
     AT,
     CAPABILITY,
     CONVERSATION,
+    CREATED,
     ERROR,
     EVENT_ROWS,
     INPUT,
@@ -24,7 +25,6 @@ from streams.account_kernel import (
     Ints,
 )
 from streams.capabilities import POSITION
-from streams.distinct import hash32
 from streams.events import RequestEvent
 
 NO_HASH = -1
@@ -70,6 +70,9 @@ class EventBatch:
         columns[CONVERSATION] = hashes([event.conversation_id for event in events])
         columns[CAPABILITY] = [POSITION[event.capability] for event in events]
         columns[PROFILE] = self._profile_hashes()
+        columns[CREATED] = [
+            -1 if event.account_created_at_ms is None else event.account_created_at_ms for event in events
+        ]
         return columns
 
     @cached_property
@@ -95,5 +98,5 @@ class EventBatch:
 
 def hashes(values: Sequence[str | None]) -> list[int]:
     """`hash32` of each value, `NO_HASH` for None."""
-    known = {value: hash32(value) for value in dict.fromkeys(values) if value is not None}
-    return [known.get(value, NO_HASH) for value in values]  # type: ignore[arg-type]  # None is in no key
+    digest = xxhash.xxh32_intdigest
+    return [NO_HASH if value is None else digest(value.encode("utf-8", "surrogatepass")) for value in values]

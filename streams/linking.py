@@ -4,11 +4,26 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from streams.account_kernel import AT, CAPABILITY, ERROR, INPUT, OUTPUT, REFUSAL
+from streams.account_kernel import AT, CAPABILITY, CREATED, ERROR, INPUT, OUTPUT, REFUSAL
 from streams.batch import EventBatch, hashes
 from streams.events import RequestEvent
-from streams.holders import Ints
-from streams.links import LINK_KINDS, Link, LinkKind, Links, Source, Who, link_hash
+from streams.links import (
+    CAPABILITY_BIT,
+    LINK_KINDS,
+    MARK_ERROR,
+    MARK_REFUSAL,
+    MARK_YOUNG,
+    TYING_KINDS,
+    YOUNG_MS,
+    Ints,
+    Link,
+    LinkKind,
+    Links,
+    Source,
+    Who,
+    column,
+    link_hash,
+)
 from streams.windows import MINUTE_MS
 
 _NOTHING = -1
@@ -25,9 +40,18 @@ def links_of_batch(
     use_event, _ = np.nonzero(uses != _NOTHING)
     use_link = uses[uses != _NOTHING]
     hashed = np.array([link_hash(link.kind, link.value) for link in table], np.int64)
+    ties = np.array([link.kind in TYING_KINDS for link in table], np.bool_)
     people, person = _people(batch.events, exempt)
     columns = batch.columns
-    failed = columns[ERROR] | columns[REFUSAL] << 1
+    young = columns[CREATED] >= 0
+    young &= columns[AT] - columns[CREATED] < YOUNG_MS
+    marks = (
+        columns[ERROR] * MARK_ERROR
+        | columns[REFUSAL] * MARK_REFUSAL
+        | young * MARK_YOUNG
+        | columns[CAPABILITY] << CAPABILITY_BIT
+    )
+    account_hash = np.array(hashes(batch.accounts), np.int64)[batch.account]
     offset = np.array([item.offset for item in batch.items], np.int64)
     network = np.array(hashes([event.network_hash for event in batch.events]), np.int64)
     appended_at_ms = max(item.appended_at_ms for item in batch.items)
@@ -36,7 +60,9 @@ def links_of_batch(
         mine = owner == number
         events, event_of_use = _renumbered(use_event[mine], len(batch.events))
         links, link_of_use = _renumbered(use_link[mine], len(table))
-        own, account = _renumbered(person[events], len(people))
+        tying = event_of_use[ties[use_link[mine]]]
+        account = np.full(len(events), _NOTHING)
+        own, account[tying] = _renumbered(person[events[tying]], len(people))
         record = Links(
             source_partition=source.partition,
             source_log=source.log,
@@ -44,17 +70,17 @@ def links_of_batch(
             appended_at_ms=appended_at_ms,
             accounts=[people[place] for place in own.tolist()],
             links=[table[place] for place in links.tolist()],
-            link_hash=hashed[links].tolist(),
-            offset=offset[events].tolist(),
-            minute=(columns[AT, events] // MINUTE_MS).tolist(),
-            account=account.tolist(),
-            input_tokens=columns[INPUT, events].tolist(),
-            output_tokens=columns[OUTPUT, events].tolist(),
-            failed=failed[events].tolist(),
-            capability=columns[CAPABILITY, events].tolist(),
-            network=network[events].tolist(),
-            use_event=event_of_use.tolist(),
-            use_link=link_of_use.tolist(),
+            link_hash=column(hashed[links]),
+            offset=column(offset[events]),
+            minute=column(columns[AT, events] // MINUTE_MS),
+            account_hash=column(account_hash[events]),
+            account=column(account),
+            input_tokens=column(columns[INPUT, events]),
+            output_tokens=column(columns[OUTPUT, events]),
+            marks=column(marks[events]),
+            network=column(network[events]),
+            use_event=column(event_of_use),
+            use_link=column(link_of_use),
         )
         yield number, record
 

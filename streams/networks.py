@@ -22,7 +22,6 @@ from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, Counts, Windows
 MEMBERS = 1024
 """Members listed for one link. A link of more accounts than this is too common to tie anybody by itself."""
 
-YOUNG_MS = 7 * DAY_MS
 WEEK_HOURS = 168
 FEWEST_MEMBERS = 3
 RIPE_HOURS = 2

@@ -6,14 +6,26 @@ from itertools import chain
 import numpy as np
 from msgspec import Struct
 
-from streams.distinct import hash32
 from streams.events import CAPABILITIES
-from streams.holders import HOUR_BITS, NEWLY_SHARED, SINGLE, Ints, Noted
-from streams.links import TYING_KINDS, Link, Links, Who
-from streams.networks import YOUNG_MS, Used
-from streams.windows import MINUTE_MS, Counts
+from streams.holders import HOUR_BITS, NEWLY_SHARED, SINGLE, Noted
+from streams.links import (
+    CAPABILITY_BIT,
+    MARK_ERROR,
+    MARK_REFUSAL,
+    MARK_YOUNG,
+    TYING_KINDS,
+    Column,
+    Ints,
+    Link,
+    Links,
+    Who,
+    ints,
+)
+from streams.networks import Used
+from streams.windows import Counts
 
 _NO_NETWORK = -1
+_NONE: Ints = np.zeros(0, np.int64)
 _MINUTES_AN_HOUR = 60
 
 
@@ -27,36 +39,34 @@ class PlacedLinks(Struct, frozen=True, gc=False):
 class Uses:
     """The uses of a few records as columns, but for those that were taken before.
 
-    `link`, `account`, `minute` and `event` have an entry a use: places in `links` and `whos`, minutes since the epoch,
-    and a place in the other columns, which have an entry an event.
+    `link`, `minute` and `event` have an entry a use: a place in `links`, minutes since the epoch, and a place in the
+    other columns, which have an entry an event and are as in `Links`; `account` is a place in `whos`.
     """
 
     def __init__(self, records: Sequence[Links], taken: Sequence[int]) -> None:
-        """Of each record what comes after the offset in `taken`."""
+        """Of each record what comes after the offset in `taken`. Raises ValueError for a column that is not whole."""
         self.whos: list[Who] = list(chain.from_iterable(record.accounts for record in records))
-        self.account_hash = np.array([hash32(who.account_id) for who in self.whos], np.int64)
         links = list(chain.from_iterable(record.links for record in records))
         self.link_hash, first, place = np.unique(
-            _column([record.link_hash for record in records]), return_index=True, return_inverse=True
+            _joined([record.link_hash for record in records]), return_index=True, return_inverse=True
         )
         self.links: list[Link] = [links[number] for number in first.tolist()]
-        fresh = _column([record.offset for record in records]) > np.repeat(
-            np.array(taken, np.int64), np.array([len(record.offset) for record in records], np.int64)
-        )
-        event = _column([record.use_event for record in records], [len(record.offset) for record in records])
-        link = _column([record.use_link for record in records], [len(record.links) for record in records])
-        is_fresh = fresh[event]
-        self.event = event[is_fresh]
-        self.link = place[link[is_fresh]]
-        event_account = _column([record.account for record in records], [len(record.accounts) for record in records])
-        event_minute = _column([record.minute for record in records])
-        self.account = event_account[self.event]
-        self.minute = event_minute[self.event]
-        self.input_tokens = _column([record.input_tokens for record in records])
-        self.output_tokens = _column([record.output_tokens for record in records])
-        self.failed = _column([record.failed for record in records])
-        self.capability = _column([record.capability for record in records])
-        self.network = _column([record.network for record in records])
+        offsets = [ints(record.offset) for record in records]
+        sizes = [len(offset) for offset in offsets]
+        fresh = [offset > after for offset, after in zip(offsets, taken, strict=True)]
+        is_fresh = np.concatenate([np.zeros(0, np.bool_), *fresh])
+        event = _joined([record.use_event for record in records], sizes)
+        link = _joined([record.use_link for record in records], [len(record.links) for record in records])
+        uses = is_fresh[event]
+        self.event = event[uses]
+        self.link = place[link[uses]]
+        self.minute = _joined([record.minute for record in records])[self.event]
+        self.account_hash = _joined([record.account_hash for record in records])
+        self.account = _joined([record.account for record in records], [len(record.accounts) for record in records])
+        self.input_tokens = _joined([record.input_tokens for record in records])
+        self.output_tokens = _joined([record.output_tokens for record in records])
+        self.marks = _joined([record.marks for record in records])
+        self.network = _joined([record.network for record in records])
 
     @property
     def newest_hour(self) -> int:
@@ -65,7 +75,7 @@ class Uses:
 
     def held(self) -> tuple[Ints, Ints, Ints]:
         """What `Holders` asks of each use: link, account, hour."""
-        return self.link_hash[self.link], self.account_hash[self.account], self.minute // _MINUTES_AN_HOUR
+        return self.link_hash[self.link], self.account_hash[self.event], self.minute // _MINUTES_AN_HOUR
 
     def shared(self, status: Ints) -> list[Link]:
         """The links that more than one account uses, by the status of the uses."""
@@ -73,7 +83,7 @@ class Uses:
 
     def accounts_by_hour(self) -> Iterator[tuple[int, list[int]]]:
         """Each hour, in order, with the hashes of the accounts that were active in it."""
-        pairs = np.unique(self.minute // _MINUTES_AN_HOUR << 32 | self.account_hash[self.account])
+        pairs = np.unique(self.minute // _MINUTES_AN_HOUR << 32 | self.account_hash[self.event])
         hours = pairs >> 32
         for hour in np.unique(hours).tolist():
             yield hour, (pairs[hours == hour] & 0xFFFFFFFF).tolist()
@@ -115,12 +125,11 @@ def shared_uses(uses: Uses, noted: Noted) -> list[SharedUse]:
     newly = np.flatnonzero(noted.status == NEWLY_SHARED).tolist()
     before = {int(uses.link[use]): _holder(int(noted.holder[use])) for use in newly}
     order = shared[np.lexsort((uses.link[shared], uses.minute[shared]))]
-    link, minute, account, event = uses.link[order], uses.minute[order], uses.account[order], uses.event[order]
+    link, minute, event = uses.link[order], uses.minute[order], uses.event[order]
     starts = np.concatenate(([0], np.flatnonzero((np.diff(link) != 0) | (np.diff(minute) != 0)) + 1))
     counts, capabilities = _sums(uses, event, starts)
-    created = np.array([-1 if who.created_at_ms is None else who.created_at_ms for who in uses.whos], np.int64)[account]
-    young = ((created >= 0) & (minute * MINUTE_MS - created < YOUNG_MS)).tolist()
-    hashes, networks, places = uses.account_hash[account].tolist(), uses.network[event].tolist(), account.tolist()
+    young = (uses.marks[event] & MARK_YOUNG).tolist()
+    hashes, networks, places = (values[event].tolist() for values in (uses.account_hash, uses.network, uses.account))
     found = []
     ends = [*starts[1:].tolist(), len(order)]
     for number, (start, end) in enumerate(zip(starts.tolist(), ends, strict=True)):
@@ -141,10 +150,11 @@ def shared_uses(uses: Uses, noted: Noted) -> list[SharedUse]:
 
 def _sums(uses: Uses, event: Ints, starts: Ints) -> tuple[list[list[int]], list[list[int]]]:
     """Of each run of events the five counts, and the requests for each capability."""
-    failed = uses.failed[event]
-    columns = (np.ones_like(event), uses.input_tokens[event], uses.output_tokens[event], failed & 1, failed >> 1)
+    marks = uses.marks[event]
+    errors, refusals = (marks & MARK_ERROR) // MARK_ERROR, (marks & MARK_REFUSAL) // MARK_REFUSAL
+    columns = (np.ones_like(event), uses.input_tokens[event], uses.output_tokens[event], errors, refusals)
     asked = np.zeros((len(event), len(CAPABILITIES)), np.int64)
-    asked[np.arange(len(event)), uses.capability[event]] = 1
+    asked[np.arange(len(event)), marks >> CAPABILITY_BIT] = 1
     return np.add.reduceat(np.stack(columns, axis=1), starts).tolist(), np.add.reduceat(asked, starts).tolist()
 
 
@@ -156,10 +166,13 @@ def _holder(word: int) -> tuple[int, int]:
     return word >> HOUR_BITS, word & (1 << HOUR_BITS) - 1
 
 
-def _column(parts: Sequence[Sequence[int]], sizes: Sequence[int] | None = None) -> Ints:
-    """The parts one after the other; places in tables of `sizes` become places in those tables one after the other."""
-    column = np.array(list(chain.from_iterable(parts)), np.int64)
+def _joined(columns: Sequence[Column], sizes: Sequence[int] | None = None) -> Ints:
+    """The columns one after the other; places in tables of `sizes` become places in those tables one after the other.
+
+    -1, which is no place, stays what it is.
+    """
+    parts = [ints(values) for values in columns]
     if sizes is not None:
-        before = np.cumsum([0, *sizes])[:-1]
-        column += np.repeat(before, np.array([len(part) for part in parts], np.int64))
-    return column
+        before = np.cumsum([0, *sizes])[:-1].tolist()
+        parts = [np.where(part < 0, part, part + shift) for part, shift in zip(parts, before, strict=True)]
+    return np.concatenate([_NONE, *parts])

@@ -15,7 +15,7 @@ from streams.anomaly import TEACH_EVERY_HOURS, Drift, Model, ModelState, log_sca
 from streams.distinct import Distinct
 from streams.findings import Finding, Findings, ties
 from streams.holders import Holders, Noted
-from streams.links import LINK_KINDS, LinkKind, Links, Source
+from streams.links import LINK_KINDS, LinkKind, Links, Source, ints
 from streams.networks import (
     WEEK_HOURS,
     NetworkState,
@@ -270,7 +270,7 @@ def _note_source(links: Links, shard: NetworksShard, output: Output) -> None:
         output.tally["duplicate"] += 1
         return
     shard.sources[name] = links.source_offset
-    newest = max(links.minute, default=0) // 60
+    newest = int(ints(links.minute).max(initial=0)) // 60
     shard.hours[links.source_partition] = max(newest, shard.hours.get(links.source_partition, 0))
     shard.appended_at_ms = max(shard.appended_at_ms, links.appended_at_ms)
 
