@@ -3,8 +3,23 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import numpy as np
+
 from streams.distinct import hash32
-from streams.links import Link, LinkKind, Links, Who, link_hash
+from streams.links import (
+    CAPABILITY_BIT,
+    MARK_ERROR,
+    MARK_REFUSAL,
+    MARK_YOUNG,
+    TYING_KINDS,
+    YOUNG_MS,
+    Link,
+    LinkKind,
+    Links,
+    Who,
+    column,
+    link_hash,
+)
 from streams.windows import MINUTE_MS
 
 NOON = 1_791_201_600_000 // MINUTE_MS
@@ -26,12 +41,24 @@ class Act(NamedTuple):
     org: str | None = None
     network: str | None = None
     exempt: bool = False
-    failed: int = 0
+    error: bool = False
+    refusal: bool = False
 
     @property
     def who(self) -> Who:
         """The account as the event names it."""
         return Who(self.account, self.org, self.created_ms, self.exempt)
+
+    @property
+    def is_young(self) -> bool:
+        """Whether the account is younger than seven days."""
+        return self.created_ms is not None and self.minute * MINUTE_MS - self.created_ms < YOUNG_MS
+
+    @property
+    def marks(self) -> int:
+        """As `Links` has them."""
+        failed = self.error * MARK_ERROR | self.refusal * MARK_REFUSAL
+        return failed | self.is_young * MARK_YOUNG | self.capability << CAPABILITY_BIT
 
     @property
     def link(self) -> Link:
@@ -42,7 +69,7 @@ class Act(NamedTuple):
 def links(acts: Iterable[Act], first_offset: int = 0, *, source: int = 0, log: str = "") -> Links:
     """A record of these acts, each an event of its own with 10 input and 20 output tokens."""
     done = list(acts)
-    whos = list(dict.fromkeys(act.who for act in done))
+    whos = list(dict.fromkeys(act.who for act in done if act.kind in TYING_KINDS))
     used = list(dict.fromkeys(act.link for act in done))
     return Links(
         source_partition=source,
@@ -51,15 +78,20 @@ def links(acts: Iterable[Act], first_offset: int = 0, *, source: int = 0, log: s
         appended_at_ms=max((act.minute for act in done), default=NOON) * MINUTE_MS,
         accounts=whos,
         links=used,
-        link_hash=[link_hash(link.kind, link.value) for link in used],
-        offset=[first_offset + place for place in range(len(done))],
-        minute=[act.minute for act in done],
-        account=[whos.index(act.who) for act in done],
-        input_tokens=[10] * len(done),
-        output_tokens=[20] * len(done),
-        failed=[act.failed for act in done],
-        capability=[act.capability for act in done],
-        network=[-1 if act.network is None else hash32(act.network) for act in done],
-        use_event=list(range(len(done))),
-        use_link=[used.index(act.link) for act in done],
+        link_hash=numbers(link_hash(link.kind, link.value) for link in used),
+        offset=numbers(first_offset + place for place in range(len(done))),
+        minute=numbers(act.minute for act in done),
+        account_hash=numbers(hash32(act.account) for act in done),
+        account=numbers(whos.index(act.who) if act.kind in TYING_KINDS else -1 for act in done),
+        input_tokens=numbers(10 for _ in done),
+        output_tokens=numbers(20 for _ in done),
+        marks=numbers(act.marks for act in done),
+        network=numbers(-1 if act.network is None else hash32(act.network) for act in done),
+        use_event=numbers(range(len(done))),
+        use_link=numbers(used.index(act.link) for act in done),
     )
+
+
+def numbers(values: Iterable[int]) -> bytes:
+    """A column of these."""
+    return column(np.array(list(values), np.int64))

@@ -12,7 +12,7 @@ from streams.distinct import hash32
 from streams.events import CAPABILITIES
 from streams.holders import Holders
 from streams.links import LINK_KINDS, TYING_KINDS, Link, Links, link_hash
-from streams.networks import YOUNG_MS, Used
+from streams.networks import Used
 from streams.used import PlacedLinks, SharedUse, Uses, shared_uses, uses_after
 from streams.windows import DAY_MS, MINUTE_MS, Counts
 from tests.streams.link_bench import HOUR, NOON, Act, links
@@ -31,7 +31,8 @@ def act_drawn(random: Random) -> Act:
         random.choice((None, "o")),
         random.choice((None, "n1", "n2")),
         random.random() < 0.2,
-        random.randrange(4),
+        random.random() < 0.3,
+        random.random() < 0.3,
     )
 
 
@@ -67,20 +68,18 @@ def plainly(acts: Sequence[Act]) -> dict[tuple[int, Link], tuple[Used, tuple[int
 
 
 def used_by(minute: int, link: Link, acts: Sequence[Act]) -> Used:
-    at_ms = minute * MINUTE_MS
-    young = {act.account for act in acts if act.created_ms is not None and at_ms - act.created_ms < YOUNG_MS}
     return Used(
         minute,
         Counts(
             requests=len(acts),
             input_tokens=10 * len(acts),
             output_tokens=20 * len(acts),
-            errors=sum(act.failed & 1 for act in acts),
-            refusals=sum(act.failed >> 1 for act in acts),
+            errors=sum(act.error for act in acts),
+            refusals=sum(act.refusal for act in acts),
         ),
         [sum(act.capability == POSITION[name] for act in acts) for name in CAPABILITIES],
         {hash32(act.account) for act in acts},
-        {hash32(name) for name in young},
+        {hash32(act.account) for act in acts if act.is_young},
         () if link.kind == "network" else {hash32(act.network) for act in acts if act.network is not None},
         list(dict.fromkeys(act.who for act in acts if not act.exempt)) if link.kind in TYING_KINDS else (),
     )

@@ -13,7 +13,7 @@ from streams.distinct import hash32
 from streams.events import CAPABILITIES, RequestEvent
 from streams.linking import links_of_batch
 from streams.links import TYING_KINDS, Link, Links, Source
-from streams.networks import YOUNG_MS, NetworkState
+from streams.networks import NetworkState
 from streams.stages.networks import link_key
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, SPANS, Counts
 from tests.streams.account_bench import NOON_MS, event
@@ -195,9 +195,9 @@ def assert_exact(state: NetworkState, link: Link, users: Sequence[RequestEvent])
 
 
 def is_young(one: RequestEvent) -> bool:
-    """Younger than seven days by the minute of the event."""
+    """Younger than seven days at the event."""
     created = one.account_created_at_ms
-    return created is not None and one.occurred_at_ms // MINUTE_MS * MINUTE_MS - created < YOUNG_MS
+    return created is not None and one.occurred_at_ms - created < 7 * DAY_MS
 
 
 @given(traffics(), st.booleans())

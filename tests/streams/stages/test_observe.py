@@ -17,7 +17,7 @@ from streams.batch import Incoming
 from streams.decisions import Decision
 from streams.events import RequestEvent
 from streams.folding import account_key
-from streams.links import Links, Source, Use, link_partition
+from streams.links import CAPABILITY_BIT, MARK_ERROR, MARK_REFUSAL, Links, Source, Use, Who, link_partition
 from streams.policy import DEFAULT_POLICY, Allowlist, BlastRadius, Evaluation, Policy
 from streams.stages import ObserveStage, Outgoing, Output
 from streams.stages.observe import FEATURES, ObserveShard, cohort_of, features_of
@@ -152,11 +152,11 @@ def test_an_ordinary_account_is_never_decided_about() -> None:
 )
 def test_who_is_allowlisted_is_watched_and_never_decided_about(allowlist: Allowlist) -> None:
     observe = bench(replace(STRICT, allowlist=allowlist))
-    observe.take([*greedy(10, org_id="o", payment_hash="p"), *greedy(10, "b", template_hash="t")])
+    observe.take([*greedy(10, org_id="o", payment_hash="p"), *greedy(10, "b", payment_hash="q")])
     assert {decision.subject_id for decision in observe.decisions()} == {"b"}
     assert observe.account("a").requests == 10
-    assert {use.who.exempt for use in observe.uses() if use.who.account_id == "a"} <= {True}
-    assert {use.who.exempt for use in observe.uses() if use.who.account_id == "b"} == {False}
+    said = {(use.who.account_id, use.who.exempt) for use in observe.uses() if use.who is not None}
+    assert said == {("a", True), ("b", False)}
 
 
 def test_the_blast_radius_holds_back_limits_and_says_observe_instead() -> None:
@@ -216,20 +216,25 @@ def test_every_event_says_which_links_it_used() -> None:
     )
     minute = NOON_MS // MINUTE_MS
     payments = [use for use in observe.uses() if use.link.kind == "payment"]
-    assert [(use.who.account_id, use.minute, use.offset) for use in payments] == [
-        ("a", minute, 40),
-        ("a", minute, 41),
-        ("a", minute + 1, 42),
-        ("b", minute + 1, 43),
+    assert [(use.minute, use.offset) for use in payments] == [
+        (minute, 40),
+        (minute, 41),
+        (minute + 1, 42),
+        (minute + 1, 43),
     ]
-    assert [(use.input_tokens, use.output_tokens, use.error, use.refusal) for use in payments] == [
-        (3, 0, 0, 0),
-        (0, 4, 1, 0),
-        (0, 0, 0, 1),
-        (0, 0, 0, 0),
+    coding, other = 1 << CAPABILITY_BIT, 7 << CAPABILITY_BIT
+    assert [(use.input_tokens, use.output_tokens, use.marks) for use in payments] == [
+        (3, 0, coding),
+        (0, 4, coding | MARK_ERROR),
+        (0, 0, other | MARK_REFUSAL),
+        (0, 0, other),
     ]
-    assert [use.capability for use in payments] == [1, 1, 7, 7]
-    assert [(use.who.org_id, use.who.created_at_ms) for use in payments[1:]] == [(None, None), ("o", None), (None, 1)]
+    assert [use.who for use in payments] == [
+        Who("a", None, None, exempt=False),
+        Who("a", None, None, exempt=False),
+        Who("a", "o", None, exempt=False),
+        Who("b", None, 1, exempt=False),
+    ]
 
 
 def test_each_record_of_links_goes_to_the_partition_that_owns_them() -> None:
@@ -245,7 +250,8 @@ def test_who_is_spared_by_what_an_event_says_is_spared_from_that_event_on() -> N
     observe = bench(replace(STRICT, allowlist=Allowlist(organisations=frozenset({"o"}))))
     observe.take([shared(), shared(org_id="o"), shared()])
     observe.take([shared()])
-    assert [use.who.exempt for use in observe.uses() if use.link.kind == "payment"] == [False, True, True, True]
+    whos = [use.who for use in observe.uses() if use.link.kind == "payment"]
+    assert [who is not None and who.exempt for who in whos] == [False, True, True, True]
 
 
 def test_links_are_as_old_as_the_newest_event_of_their_batch() -> None:
@@ -366,7 +372,7 @@ def test_decisions_about_several_accounts_follow_the_log_whatever_the_batches(
         start += size
     assert cut.decisions() == whole.decisions()
     assert cut.tally == whole.tally
-    assert [use for use in cut.uses()] == [use for use in whole.uses()]
+    assert cut.uses() == whole.uses()
     assert {name: cut.stored(name) for name, _ in acts} == {name: whole.stored(name) for name, _ in acts}
 
 
