@@ -41,7 +41,7 @@ POINTS = {
     "after commit, before produce": Point("after", (f"{STORE}.commit",)),
     "in the middle of produce": Point("before", ("aiokafka:AIOKafkaProducer.send",), GRACE_S),
     "after produce, before acknowledgement": Point("after", ("agents.post:Post.send",)),
-    "after acknowledgement": Point("after", ("agents.transport:BatchConsumer.ack",)),
+    "before the group commits": Point("after", ("agents.transport.offsets:Delivered.acknowledge",)),
 }
 DEEDS: dict[str, signal.Signals] = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 

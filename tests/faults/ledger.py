@@ -21,9 +21,10 @@ from streams.windows import Windows as StoredWindows
 from tests.faults.kafka_side import KafkaSide
 from tests.faults.reference import Bucket, Counted, Expected, Windows, campaigns_of, kept, verdicts_of
 from tests.integration.stored_states import arrived
-from tests.integration.worker_harness import Deployment
+from tests.integration.worker_harness import Deployment, WorkerProcess
 
 AT_ONCE = 2_000
+REFUSED = ("conflict", "refused")
 _account = msgspec.msgpack.Decoder(AccountState)
 _link = msgspec.msgpack.Decoder(NetworkState)
 _outbox = msgspec.msgpack.Decoder(tuple[Posted, ...])
@@ -89,6 +90,12 @@ def decisions(deployment: Deployment, kafka: KafkaSide) -> tuple[list[Decision],
     named = Counter((it.subject_id, member) for it in distinct if it.campaign_id for member in it.members)
     broken += [f"{member} is named {count} times in {subject}" for (subject, member), count in named.items() if count > 1]
     return distinct, broken
+
+
+def refusals(worker: WorkerProcess) -> int:
+    """How many writes of this worker the store refused because the place is another's, as its metrics say."""
+    metrics = worker.metrics()
+    return int(sum(metrics.get(f'stillwatch_redis_fence_answers_total{{answer="{it}"}}', 0) for it in REFUSED))
 
 
 def dead_letters(deployment: Deployment, kafka: KafkaSide) -> list[Letter]:
