@@ -80,15 +80,27 @@ class KafkaSide:
         with self._admin() as admin:
             admin.delete_records({TopicPartition(topic, number): offset for number, offset in offsets.items()})
 
-    def make_again(self, topic: str) -> None:
-        """Delete a topic and create it again, empty."""
+    @contextmanager
+    def without(self, topic: str) -> Iterator[None]:
+        """Delete a topic for the block, and create it again, empty."""
         table = {spec.name: spec for spec in specs(self._deployment.topics, partitions=self._deployment.partitions)}
         copies = self.replication(topic)
+        wanted = {
+            topic: {
+                "num_partitions": table[topic].partitions,
+                "replication_factor": copies,
+                "configs": table[topic].configs(copies),
+            }
+        }
         with self._admin() as admin:
             admin.delete_topics([topic])
-            self._until_created(admin, topic, table[topic].partitions, copies, table[topic].configs(copies))
-            admin.wait_for_topics([topic], timeout_ms=ADMIN_MS)
-        self.close()
+        try:
+            yield
+        finally:
+            with self._admin() as admin:
+                _until_created(admin, wanted)
+                admin.wait_for_topics([topic], timeout_ms=ADMIN_MS)
+            self.close()
 
     def evict(self) -> None:
         """Remove every member of the consumer group: the dead would hold their partitions for a session's time."""
@@ -129,16 +141,15 @@ class KafkaSide:
             answer = admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, dict(settings))])
         assert answer == {"topic": {topic: "OK"}}, answer
 
-    @staticmethod
-    def _until_created(admin: Any, topic: str, partitions: int, copies: int, settings: Mapping[str, str]) -> None:  # noqa: ANN401
-        """Create the topic; its name may still be taken for a moment by the one that is going."""
-        wanted = {topic: {"num_partitions": partitions, "replication_factor": copies, "configs": dict(settings)}}
-        deadline = time.monotonic() + ADMIN_MS / 1000
-        while True:
-            try:
-                admin.create_topics(wanted)
-            except KafkaError:
-                assert time.monotonic() < deadline, f"{topic} cannot be created again"
-                time.sleep(0.2)
-            else:
-                return
+
+def _until_created(admin: Any, wanted: Mapping[str, Any]) -> None:  # noqa: ANN401
+    """Create topics; a name may still be taken for a moment by the topic that is going."""
+    deadline = time.monotonic() + ADMIN_MS / 1000
+    while True:
+        try:
+            admin.create_topics(dict(wanted))
+        except KafkaError:
+            assert time.monotonic() < deadline, f"{list(wanted)} cannot be created again"
+            time.sleep(0.2)
+        else:
+            return

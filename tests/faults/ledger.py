@@ -98,6 +98,11 @@ def refusals(worker: WorkerProcess) -> int:
     return int(sum(metrics.get(f'stillwatch_redis_fence_answers_total{{answer="{it}"}}', 0) for it in REFUSED))
 
 
+def repeats(worker: WorkerProcess) -> int:
+    """How many records this worker was handed a second time and dropped, as its metrics say."""
+    return int(sum(count for name, count in worker.metrics().items() if name.startswith("stillwatch_duplicates_total")))
+
+
 def dead_letters(deployment: Deployment, kafka: KafkaSide) -> list[Letter]:
     """Every dead letter on the topic, repeats included."""
     return [

@@ -5,6 +5,7 @@ import pytest
 from tests.faults.conftest import PARTITIONS, World
 from tests.faults.kafka_side import Raw
 from tests.faults.scene import Scene
+from tests.integration.worker_harness import WorkerProcess
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -25,30 +26,43 @@ def test_poison_in_a_row_becomes_dead_letters_and_holds_up_nobody(scene: Scene, 
     scene.assert_log_is_what_was_sent()
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [{"max_message_bytes": TINY_BYTES}, pytest.param({"min_insync_replicas": 2}, marks=pytest.mark.long)],
-    ids=["too small", "too few replicas"],
-)
 @pytest.mark.parametrize("topic", ["dlq", "enforcement"])
-def test_a_topic_that_takes_nothing_is_waited_for(
-    scene: Scene, world: World, topic: str, settings: dict[str, int]
-) -> None:
-    first, second, third = world.thirds()
+def test_a_topic_that_takes_nothing_is_waited_for(scene: Scene, world: World, topic: str) -> None:
     running = scene.ready()
-    with scene.kafka.configured(getattr(scene.deployment.topics, topic), **settings):
-        scene.produce(first)
-        scene.harm(poison(40))
-        scene.produce(second)
-        running.until("waiting", lambda: running.get("/readyz")[0] == 503)
-        scene.hold(2, running)
-    scene.healed()
-    scene.produce(third)
-    scene.settle()
-    (setting,) = settings
-    said = next(line for line in running.log.splitlines() if "stands still" in line).rpartition("stands still: ")[2]
-    scene.balance(f"{topic} refused by {setting}", expected=world.expected, remarks=said[:60])
+    with scene.kafka.configured(getattr(scene.deployment.topics, topic), max_message_bytes=TINY_BYTES):
+        said = refused(scene, world, running)
+    settle_with(scene, world)
+    scene.balance(f"{topic} refuses every record, later mended", expected=world.expected, remarks=said)
     running.until_ready()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("topic", ["dlq", "enforcement"])
+def test_a_topic_that_is_gone_is_waited_for(scene: Scene, world: World, topic: str) -> None:
+    running = scene.ready()
+    with scene.kafka.without(getattr(scene.deployment.topics, topic)):
+        said = refused(scene, world, running)
+    settle_with(scene, world)
+    scene.balance(f"{topic} is gone, later created", expected=world.expected, remarks=said)
+    running.until_ready()
+
+
+def refused(scene: Scene, world: World, running: WorkerProcess) -> str:
+    """Send what cannot go on; what the worker says about it."""
+    first, second, _ = world.thirds()
+    scene.produce(first)
+    scene.harm(poison(40))
+    scene.produce(second)
+    running.until("waiting", lambda: running.get("/readyz")[0] == 503)
+    scene.hold(2, running)
+    return running.get("/readyz")[1].strip()[:60]
+
+
+def settle_with(scene: Scene, world: World) -> None:
+    """Produce the rest, with the topic mended."""
+    scene.healed()
+    scene.produce(world.thirds()[2])
+    scene.settle()
 
 
 def poison(count: int) -> list[Raw]:

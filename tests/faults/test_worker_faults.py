@@ -51,12 +51,31 @@ def test_kill_9_from_outside_at_any_moment(scene: Scene, world: World) -> None:
     scene.balance("worker kill -9 from outside, at random", expected=world.expected, remarks=f"{LIVES} kills")
 
 
-@pytest.mark.parametrize(
-    "point", ["before commit", pytest.param("after commit, before produce", marks=pytest.mark.long)]
-)
-def test_a_zombie_that_comes_back_after_its_session_is_refused(scene: Scene, world: World, point: str) -> None:
-    first, second, third = world.thirds()
-    zombie = scene.start(point=point, number=6, deed="stop", **SMALL_BATCHES)
+def test_the_write_of_a_zombie_is_refused(scene: Scene, world: World) -> None:
+    zombie, heir = come_back(scene, world, "before commit", 6)
+    zombie.until("refused", lambda: ledger.refusals(zombie) > 0)
+    settle_with(scene, world)
+    remarks = f"{ledger.refusals(zombie)} write(s) refused"
+    scene.balance("worker SIGSTOP past its session, before commit", expected=world.expected, remarks=remarks)
+    assert zombie.drain() == heir.drain() == 0
+
+
+@pytest.mark.long
+def test_what_a_zombie_sends_again_is_counted_once(scene: Scene, world: World) -> None:
+    zombie, heir = come_back(scene, world, "after commit, before produce", 2)
+    settle_with(scene, world)
+    repeats = ledger.repeats(zombie) + ledger.repeats(heir)
+    scene.balance(
+        "worker SIGSTOP past its session, before produce", expected=world.expected, remarks=f"{repeats} repeats dropped"
+    )
+    assert repeats > 0
+    assert zombie.drain() == heir.drain() == 0
+
+
+def come_back(scene: Scene, world: World, point: str, number: int) -> tuple[WorkerProcess, WorkerProcess]:
+    """Freeze a worker in the middle of its work, let another take all of it over, and let the first go on."""
+    first, second, _ = world.thirds()
+    zombie = scene.start(point=point, number=number, deed="stop", **SMALL_BATCHES)
     heir = scene.start()
     for each in (zombie, heir):
         each.until_ready()
@@ -66,11 +85,13 @@ def test_a_zombie_that_comes_back_after_its_session_is_refused(scene: Scene, wor
     scene.settle()  # which takes the zombie's partitions: its session is over
     zombie.send(signal.SIGCONT)
     scene.healed()
-    zombie.until("refused", lambda: ledger.refusals(zombie) > 0)
-    scene.produce(third)
+    return zombie, heir
+
+
+def settle_with(scene: Scene, world: World) -> None:
+    """Produce the rest, with the zombie among the living."""
+    scene.produce(world.thirds()[2])
     scene.settle()
-    scene.balance(f"worker SIGSTOP past its session, {point}", expected=world.expected, remarks=said(zombie))
-    assert zombie.drain() == heir.drain() == 0
 
 
 @pytest.mark.long
@@ -117,6 +138,3 @@ def parts(world: World, count: int) -> list[Sequence[RequestEvent]]:
 def is_frozen(worker: WorkerProcess) -> bool:
     return Path(f"/proc/{worker.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T"
 
-
-def said(worker: WorkerProcess) -> str:
-    return f"{ledger.refusals(worker)} write(s) refused"
