@@ -43,6 +43,7 @@ class Scene:
         self.same_offsets = True
         self._folder = folder
         self._stack = ExitStack()
+        self._ingest: Ingest | None = None
         self._healed_at = 0.0
         self._recovered_s = 0.0
 
@@ -68,11 +69,11 @@ class Scene:
 
     def produce(self, events: Sequence[RequestEvent]) -> None:
         """Send events as `stillwatch ingest` does; returns when the broker has them all."""
-        producer = Ingest(self.deployment.bootstrap_servers, self.deployment.topics.requests)
-        try:
-            assert producer.put(events) == len(events)
-        finally:
-            producer.close()
+        if self._ingest is None:
+            self._ingest = Ingest(self.deployment.bootstrap_servers, self.deployment.topics.requests)
+        before = self._ingest.settle()
+        self._ingest.put(events)
+        assert self._ingest.settle() - before == len(events)
         self.sent += [Sent(event, event.occurred_at_ms) for event in events]
 
     def harm(self, records: Sequence[Raw]) -> None:
@@ -138,8 +139,15 @@ class Scene:
         assert on_topic == len(self.sent) + len(self.poison)
 
     def close(self) -> None:
-        """End what still runs."""
+        """End what still runs, and disconnect."""
         self._stack.close()
+        self.disconnect()
+
+    def disconnect(self) -> None:
+        """Let go of Kafka; the next event or question connects anew."""
+        if self._ingest is not None:
+            self._ingest.close()
+            self._ingest = None
         self.kafka.close()
 
     def _logs(self) -> str:
