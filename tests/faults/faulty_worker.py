@@ -1,8 +1,8 @@
 """`stillwatch run` that harms itself: at the FAULT_PASSth pass of the point FAULT_POINT it does FAULT_DEED.
 
-Deeds: `kill` is kill -9, `stop` is SIGSTOP (SIGCONT then lets it go on as if nothing had been). SIGUSR1 and SIGUSR2 move
-the clock that the worker sees an hour on and an hour back. The points are named once, in `POINTS`, with the methods of
-the worker that they lie before or after.
+Deeds: `kill` is kill -9, `stop` is SIGSTOP (SIGCONT then lets it go on as if nothing had been). SIGUSR1 and SIGUSR2
+move the clock that the worker sees an hour on and an hour back. The points are named once, in `POINTS`, with the
+methods of the worker that they lie before or after.
 """
 
 import asyncio
@@ -22,6 +22,7 @@ HOUR_S = 3_600.0
 GRACE_S = 0.05
 """In the middle of produce: long enough for what was sent before to be acknowledged, most of the time."""
 
+STAGES = ("Observe", "Networks", "Campaigns")
 STORE = "agents.store.redis:RedisStore"
 
 
@@ -36,7 +37,7 @@ class Point(Struct, frozen=True):
 POINTS = {
     "before load": Point("before", (f"{STORE}.load",)),
     "after load": Point("after", (f"{STORE}.load",)),
-    "after fold": Point("after", tuple(f"streams.stages:{it}Stage.fold" for it in ("Observe", "Networks", "Campaigns"))),
+    "after fold": Point("after", tuple(f"streams.stages:{it}Stage.fold" for it in STAGES)),
     "before commit": Point("before", (f"{STORE}.commit",)),
     "after commit, before produce": Point("after", (f"{STORE}.commit",)),
     "in the middle of produce": Point("before", ("aiokafka:AIOKafkaProducer.send",), GRACE_S),

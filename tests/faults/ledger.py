@@ -1,15 +1,14 @@
-"""What was counted, decided and refused, read back from real Redis and Kafka, and held against the reference.
+"""What was counted, decided and refused, read back from real Redis and Kafka.
 
 This is the only module of the suite that knows how states are stored.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 import redis
-from msgspec import Struct
 
 from agents.advance import Posted
 from streams.accounts import AccountState
@@ -18,12 +17,14 @@ from streams.networks import NetworkState
 from streams.stages.campaigns import CampaignsShard
 from streams.stages.networks import NetworksShard
 from streams.windows import Windows as StoredWindows
+from tests.faults.balance import Found, Letter
 from tests.faults.kafka_side import KafkaSide
-from tests.faults.reference import Bucket, Counted, Expected, Windows, campaigns_of, kept, verdicts_of
+from tests.faults.reference import Bucket, Counted, Windows, kept
 from tests.integration.stored_states import arrived
 from tests.integration.worker_harness import Deployment, WorkerProcess
 
 AT_ONCE = 2_000
+OK = 200
 REFUSED = ("conflict", "refused")
 _account = msgspec.msgpack.Decoder(AccountState)
 _link = msgspec.msgpack.Decoder(NetworkState)
@@ -34,28 +35,9 @@ _shards: dict[str, Any] = {
 }
 
 
-class Letter(Struct, frozen=True):
-    """One dead letter: where its record stood among the requests, and its bytes."""
-
-    partition: int
-    offset: int
-    key: bytes | None
-    value: bytes | None
-
-
-class Balance(Struct, frozen=True):
-    """The ledger's last line: `lost` was expected and is not there, `twice` is there beyond what was expected."""
-
-    lost: int
-    twice: int
-    differences: tuple[str, ...]
-
-
 def account_windows(deployment: Deployment) -> Windows:
     """Every bucket of every account, as of its newest event."""
-    return {
-        key: _buckets(_account.decode(value).windows) for key, value in _states(deployment, "observe", "account:")
-    }
+    return {key: _buckets(_account.decode(value).windows) for key, value in _states(deployment, "observe", "account:")}
 
 
 def link_windows(deployment: Deployment) -> Windows:
@@ -88,7 +70,9 @@ def decisions(deployment: Deployment, kafka: KafkaSide) -> tuple[list[Decision],
         if sorted(numbers) != list(range(1, len(numbers) + 1))
     ]
     named = Counter((it.subject_id, member) for it in distinct if it.campaign_id for member in it.members)
-    broken += [f"{member} is named {count} times in {subject}" for (subject, member), count in named.items() if count > 1]
+    broken += [
+        f"{member} is named {count} times in {subject}" for (subject, member), count in named.items() if count > 1
+    ]
     return distinct, broken
 
 
@@ -96,6 +80,11 @@ def refusals(worker: WorkerProcess) -> int:
     """How many writes of this worker the store refused because the place is another's, as its metrics say."""
     metrics = worker.metrics()
     return int(sum(metrics.get(f'stillwatch_redis_fence_answers_total{{answer="{it}"}}', 0) for it in REFUSED))
+
+
+def is_degraded(worker: WorkerProcess) -> bool:
+    """Whether the worker says that not all is well."""
+    return any(worker.get(page)[0] != OK for page in ("/readyz", "/healthz"))
 
 
 def repeats(worker: WorkerProcess) -> int:
@@ -140,59 +129,10 @@ def unsettled(deployment: Deployment, kafka: KafkaSide) -> str:
     return ""
 
 
-def balance(
-    deployment: Deployment,
-    kafka: KafkaSide,
-    expected: Expected,
-    poison: Mapping[tuple[int, int], tuple[bytes | None, bytes | None]],
-    *,
-    same_offsets: bool,
-) -> Balance:
-    """Hold everything against `expected`. `same_offsets`: the log began at offset 0 and held nothing but its events."""
-    lost = twice = 0
-    differences: list[str] = []
-    for what, wanted, found in (
-        ("account", expected.accounts, account_windows(deployment)),
-        ("link", expected.links, link_windows(deployment)),
-    ):
-        for name, less, more, sentence in _differing(wanted, found):
-            lost, twice = lost + less, twice + more
-            differences.append(f"{what} {name}: {sentence}")
+def found(deployment: Deployment, kafka: KafkaSide) -> Found:
+    """Everything that was counted, decided and refused."""
     said, broken = decisions(deployment, kafka)
-    differences += broken
-    ids = frozenset(it.decision_id for it in said if it.subject_kind == "account")
-    for what, want, have in (
-        ("verdict", expected.verdicts, verdicts_of(said)),
-        ("decision id", expected.decision_ids, ids if same_offsets else expected.decision_ids),
-        ("campaign", frozenset(expected.campaigns.items()), frozenset(campaigns_of(said).items())),
-        ("dead letter", *_letters(dead_letters(deployment, kafka), poison)),
-    ):
-        lost, twice = lost + len(want - have), twice + len(have - want)
-        differences += [f"{what} missing: {it}" for it in want - have] + [f"{what} too many: {it}" for it in have - want]
-    return Balance(lost, twice, tuple(sorted(differences)))
-
-
-def _differing(wanted: Windows, found: Windows) -> Iterator[tuple[str, int, int, str]]:
-    """Each subject whose buckets differ: its name, the requests it lacks, those it has too many, and one difference."""
-    for name in wanted.keys() | found.keys():
-        want, have = wanted.get(name, {}), found.get(name, {})
-        if want != have:
-            wrong = sorted(it for it in want.keys() | have.keys() if want.get(it) != have.get(it))
-            zero = (0, 0, 0, 0, 0)
-            by_day = [have.get(it, zero)[0] - want.get(it, zero)[0] for it in wrong if it[0] == "days"]
-            at = wrong[0]
-            sentence = f"{len(wrong)} buckets differ; {at} holds {have.get(at)}, not {want.get(at)}"
-            yield name, -sum(it for it in by_day if it < 0), sum(it for it in by_day if it > 0), sentence
-
-
-def _letters(
-    letters: list[Letter], poison: Mapping[tuple[int, int], tuple[bytes | None, bytes | None]]
-) -> tuple[frozenset[Any], frozenset[Any]]:
-    """Each poisoned record with its bytes; a repeat is the same letter."""
-    return (
-        frozenset((*place, *record) for place, record in poison.items()),
-        frozenset((it.partition, it.offset, it.key, it.value) for it in letters),
-    )
+    return Found(account_windows(deployment), link_windows(deployment), said, broken, dead_letters(deployment, kafka))
 
 
 def _buckets(windows: StoredWindows) -> dict[Bucket, Counted]:
@@ -208,9 +148,7 @@ def _states(deployment: Deployment, stage: str, kind: str) -> Iterator[tuple[str
     """The stored states of one kind over all partitions, by what follows the kind in their key."""
     marker = f"}}:{kind}"
     with redis.Redis.from_url(deployment.redis_url) as client:
-        names: list[bytes] = []
-        for name in client.scan_iter(match=f"{deployment.prefix}:{{{stage}:*{marker}*", count=AT_ONCE):
-            names.append(name)
+        names = list(client.scan_iter(match=f"{deployment.prefix}:{{{stage}:*{marker}*", count=AT_ONCE))
         for at in range(0, len(names), AT_ONCE):
             some = names[at : at + AT_ONCE]
             for name, value in zip(some, client.mget(some), strict=True):

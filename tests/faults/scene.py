@@ -4,17 +4,20 @@ A test produces, does its harm, heals it (`healed`), waits until everything has 
 with `balance`, which holds the ledger against the reference and puts a row into the table.
 """
 
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+import msgspec
+
 from agents.ingest import Ingest
+from agents.routing import key_partition
 from streams.events import RequestEvent
 from tests.contracts.redis_server import RedisServer
 from tests.faults import ledger
+from tests.faults.balance import balance
 from tests.faults.kafka_side import KafkaSide, Raw
 from tests.faults.reference import POLICY, Expected, Sent, expected_of
 from tests.faults.table import ROWS, Row
@@ -24,7 +27,6 @@ FAULTY_WORKER = (sys.executable, str(Path(__file__).with_name("faulty_worker.py"
 POLL_SECONDS = 0.2
 SETTLED_SECONDS = 120.0
 SHOWN = 6
-Poison = dict[tuple[int, int], tuple[bytes | None, bytes | None]]
 
 
 class Unbalanced(AssertionError):  # noqa: N818  it is an assertion that failed
@@ -39,7 +41,7 @@ class Scene:
         self.redis = redis
         self.kafka = KafkaSide(deployment)
         self.sent: list[Sent] = []
-        self.poison: Poison = {}
+        self.poison: dict[tuple[int, int], tuple[bytes | None, bytes | None]] = {}
         self.same_offsets = True
         self._folder = folder
         self._stack = ExitStack()
@@ -47,9 +49,8 @@ class Scene:
         self._healed_at = 0.0
         self._recovered_s = 0.0
 
-    def start(self, *, point: str = "", number: int = 1, deed: str = "kill", **environment: str) -> WorkerProcess:
-        """Start a worker that runs until the test ends or somebody ends it; with `point` it harms itself there."""
-        harm = {"FAULT_POINT": point, "FAULT_PASS": str(number), "FAULT_DEED": deed} if point else {}
+    def start(self, **environment: str) -> WorkerProcess:
+        """Start a worker that runs until the test ends or somebody ends it."""
         return self._stack.enter_context(
             worker(
                 self.deployment,
@@ -57,7 +58,7 @@ class Scene:
                 "--policy",
                 str(POLICY),
                 program=FAULTY_WORKER,
-                environment={"STILLWATCH_BATCH_RECORDS": "200", **harm, **environment},
+                environment={"STILLWATCH_BATCH_RECORDS": "200", **environment},
             )
         )
 
@@ -75,6 +76,22 @@ class Scene:
         self._ingest.put(events)
         assert self._ingest.settle() - before == len(events)
         self.sent += [Sent(event, event.occurred_at_ms) for event in events]
+
+    def produce_at(self, sent: Sequence[Sent]) -> None:
+        """Send events with the append times that they claim, to a topic that takes the producer's word for it."""
+        self.kafka.put(
+            self.deployment.topics.requests,
+            [
+                (
+                    key_partition(it.event.account_id, self.deployment.partitions),
+                    it.event.account_id.encode(),
+                    msgspec.json.encode(it.event),
+                    it.appended_at_ms,
+                )
+                for it in sent
+            ],
+        )
+        self.sent += sent
 
     def harm(self, records: Sequence[Raw]) -> None:
         """Send records that nobody can read."""
@@ -124,9 +141,8 @@ class Scene:
     def balance(self, fault: str, *, expected: Expected | None = None, remarks: str = "") -> None:
         """Hold the ledger against what was sent, and put a row into the table. Raises Unbalanced."""
         wanted = expected or expected_of(self.sent, partitions=self.deployment.partitions)
-        found = ledger.balance(
-            self.deployment, self.kafka, wanted, self.poison, same_offsets=self.same_offsets
-        )
+        everything = ledger.found(self.deployment, self.kafka)
+        found = balance(wanted, everything, self.poison, same_offsets=self.same_offsets)
         events = len(self.sent) + len(self.poison)
         ROWS.append(Row(fault, events, found.lost, found.twice, self._recovered_s, remarks))
         if found.differences:
@@ -154,13 +170,8 @@ class Scene:
         return "\n".join(it.read_text(errors="replace")[-2000:] for it in sorted(self._folder.glob("worker-*.log")))
 
 
-@contextmanager
-def frozen(*running: WorkerProcess) -> Iterator[None]:
-    """SIGSTOP for the block."""
-    for each in running:
-        each.send(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for each in running:
-            each.send(signal.SIGCONT)
+def memory_mb(running: WorkerProcess, *, peak: bool = False) -> float:
+    """What the process holds in memory, in millions of bytes, or the most that it ever held."""
+    field = "VmHWM:" if peak else "VmRSS:"
+    status = Path(f"/proc/{running.pid}/status").read_text(encoding="utf-8")
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith(field)) * 1024 / 1_000_000

@@ -18,7 +18,8 @@ class Row(Struct, frozen=True):
     remarks: str = ""
 
     def cells(self) -> tuple[str, ...]:
-        return (self.fault, f"{self.events:,}", f"{self.lost:,}", f"{self.twice:,}", f"{self.seconds:.1f}", self.remarks)
+        figures = (f"{self.events:,}", f"{self.lost:,}", f"{self.twice:,}", f"{self.seconds:.1f}")
+        return (self.fault, *figures, self.remarks)
 
 
 ROWS: list[Row] = []

@@ -88,8 +88,8 @@ def test_a_topic_made_again_with_a_longer_log_is_said_and_counted_on_top(scene: 
 @pytest.mark.xfail(
     raises=AssertionError,
     strict=True,
-    reason="if no rebalance comes of it, aiokafka starts the new log from its beginning by itself, the lane takes offsets "
-    "below Redis's for repeats, and no word is said; if one comes, networks takes the new links for repeats",
+    reason="if no rebalance comes of it, aiokafka starts the new log from its beginning by itself, the lane takes "
+    "offsets below Redis's for repeats, and no word is said; if one comes, networks takes the new links for repeats",
 )
 def test_a_topic_made_again_under_a_running_worker_is_said_and_counted_on_top(scene: Scene, world: World) -> None:
     first, second, third = world.thirds()
@@ -110,9 +110,7 @@ def test_a_topic_made_again_under_a_running_worker_is_said_and_counted_on_top(sc
     reason="reading starts at the beginning with states kept, so what the log still has is counted a second time; and "
     "networks takes the links of it for repeats",
 )
-def test_a_log_that_lost_its_end_is_said_and_nothing_is_counted_again(
-    alone: Scene, one: Cluster, world: World
-) -> None:
+def test_a_log_that_lost_its_end_is_said_and_nothing_is_counted_again(alone: Scene, one: Cluster, world: World) -> None:
     first, second, third = world.thirds()
     topic = alone.deployment.topics.requests
     work_off(alone, [*first, *second])

@@ -12,7 +12,9 @@ pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mar
 TINY_BYTES = 100
 
 
-@pytest.mark.parametrize("count", [1, 100, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "count", [pytest.param(1, marks=pytest.mark.long), 100, pytest.param(10_000, marks=pytest.mark.long)]
+)
 def test_poison_in_a_row_becomes_dead_letters_and_holds_up_nobody(scene: Scene, world: World, count: int) -> None:
     first, second, third = world.thirds()
     scene.produce(first)

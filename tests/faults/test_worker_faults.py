@@ -75,7 +75,7 @@ def test_what_a_zombie_sends_again_is_counted_once(scene: Scene, world: World) -
 def come_back(scene: Scene, world: World, point: str, number: int) -> tuple[WorkerProcess, WorkerProcess]:
     """Freeze a worker in the middle of its work, let another take all of it over, and let the first go on."""
     first, second, _ = world.thirds()
-    zombie = scene.start(point=point, number=number, deed="stop", **SMALL_BATCHES)
+    zombie = scene.start(**harm_at(point, number, "stop"), **SMALL_BATCHES)
     heir = scene.start()
     for each in (zombie, heir):
         each.until_ready()
@@ -114,7 +114,7 @@ def live_and_die(scene: Scene, world: World, deaths: list[tuple[str, int]]) -> i
     died = 0
     for (point, number), part in zip(deaths, parts(world, len(deaths) + 1), strict=False):
         scene.produce(part)
-        running = scene.start(point=point, number=number, **SMALL_BATCHES)
+        running = scene.start(**harm_at(point, number, "kill"), **SMALL_BATCHES)
         died += running.wait(60) == -signal.SIGKILL
         scene.kafka.evict()
     finish(scene, world)
@@ -135,6 +135,9 @@ def parts(world: World, count: int) -> list[Sequence[RequestEvent]]:
     return [world.events[at : at + size] for at in range(0, size * count, size)]
 
 
+def harm_at(point: str, number: int, deed: str) -> dict[str, str]:
+    return {"FAULT_POINT": point, "FAULT_PASS": str(number), "FAULT_DEED": deed}
+
+
 def is_frozen(worker: WorkerProcess) -> bool:
     return Path(f"/proc/{worker.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T"
-

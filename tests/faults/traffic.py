@@ -27,7 +27,9 @@ ORDINARY: tuple[Capability, ...] = ("other", "other", "coding", "data_analysis",
 EXTRACTED: tuple[Capability, ...] = ("reasoning", "coding")
 
 
-def world(seed: int, *, accounts: int, events: int, start_ms: int = MONDAY_MS, hours: int = HOURS) -> list[RequestEvent]:
+def world(
+    seed: int, *, accounts: int, events: int, start_ms: int = MONDAY_MS, hours: int = HOURS
+) -> list[RequestEvent]:
     """About `events` events: a third of one campaign's, the rest of `accounts` ordinary accounts.
 
     Two worlds of different seeds share no account and nothing that ties accounts.
