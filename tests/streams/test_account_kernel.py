@@ -24,7 +24,7 @@ from tests.streams.account_bench import (
     histories,
     traffic,
 )
-from tests.streams.reference_accounts import ReferenceAccount, counts_of, fold_event, is_due, view_of
+from tests.streams.reference_accounts import ReferenceAccount, fold_event, is_due, view_of
 
 few = settings(max_examples=max(10, settings().max_examples // 5))
 """For the interpreted twin, which takes a millisecond an event."""
