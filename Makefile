@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check bench lock format clean
+.PHONY: help setup demo test check faults bench lock format clean
 
 # The first Python that is new enough and can make environments; PYTHON=/path/to/python chooses another.
 CAN_SERVE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
@@ -45,6 +45,9 @@ check: $(READY) ## look at the code without running it: style, types, arrows bet
 test: check ## check, then run every test, with the branches of streams/ counted
 	@$(BIN)/pytest --cov
 	@$(BIN)/coverage json --quiet --fail-under=0 -o - | $(BIN)/python -c '$(BRANCHES)'
+
+faults: $(READY) ## kill, freeze, fill, cut and slow down real servers, long ones too (half an hour)
+	@$(BIN)/pytest tests/faults --every-fault
 
 bench: $(READY) ## measure the speeds that the README names
 	@$(BIN)/python tests/benchmarks/fingerprint.py

@@ -86,14 +86,7 @@ def read_event(record: Record) -> Incoming | Refusal:
 def read_links(record: Record) -> PlacedLinks | Refusal:
     """A record of links with its place."""
     found = _decoded(record.value, _links)
-    if isinstance(found, Refusal):
-        return found
-    try:
-        if found.is_whole():
-            return PlacedLinks(record.offset, found)
-    except ValueError:
-        pass
-    return Refusal(Fault.OUT_OF_RANGE, "The columns do not fit each other.", "ValueError")
+    return found if isinstance(found, Refusal) else PlacedLinks(record.offset, found)
 
 
 def read_findings(record: Record) -> PlacedFindings | Refusal:

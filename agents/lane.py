@@ -217,7 +217,8 @@ class Lane(Generic[Item]):
         await self._send(await self._advance(partition, (), partition.offset, ()))
         self._moved_at.pop(number, None)
         # Neither offset nor owner changed, so nothing fences this step from another at the same offset but a new owner.
-        return await self._open(number)
+        await partition.open()
+        return partition.offset
 
     async def _advance(
         self, partition: Partition[Item], items: Sequence[Item], offset: int, refused: tuple[Posted, ...]

@@ -98,6 +98,25 @@ class Links(Struct, frozen=True, kw_only=True):
     use_event: Column
     use_link: Column
 
+    def __post_init__(self) -> None:
+        """Raise ValueError where a column is broken or too short, or a place lies outside its table."""
+        event, link, account = ints(self.use_event), ints(self.use_link), ints(self.account)
+        events = len(ints(self.offset))
+        columns = (self.minute, self.account_hash, self.account, self.input_tokens)
+        more = (self.output_tokens, self.marks, self.network)
+        if any(len(ints(values)) != events for values in (*columns, *more)):
+            raise ValueError("the columns of events have not one length")
+        if len(ints(self.link_hash)) != len(self.links) or len(event) != len(link):
+            raise ValueError("the columns of links or of uses have not one length")
+        for places, size in (
+            (event, events),
+            (link, len(self.links)),
+            (account[account >= 0], len(self.accounts)),
+            (ints(self.marks) >> CAPABILITY_BIT, len(CAPABILITIES)),
+        ):
+            if len(places) and not 0 <= int(places.min()) <= int(places.max()) < size:
+                raise ValueError("a place lies outside its table")
+
     @property
     def source(self) -> Source:
         """Where the events come from."""
@@ -111,29 +130,6 @@ class Links(Struct, frozen=True, kw_only=True):
         for event, link in zip(ints(self.use_event).tolist(), ints(self.use_link).tolist(), strict=True):
             who = None if account[event] < 0 else self.accounts[account[event]]
             yield Use(self.links[link], who, *rows[event])
-
-    def is_whole(self) -> bool:
-        """True if every column is as long as it must be, and every place is one. Raises ValueError for a broken column.
-
-        Nothing else that a record can hold can break whoever reads it.
-        """
-        event, link, account = ints(self.use_event), ints(self.use_link), ints(self.account)
-        events = len(ints(self.offset))
-        columns = (self.minute, self.account_hash, self.account, self.input_tokens)
-        more = (self.output_tokens, self.marks, self.network)
-        return (
-            all(len(ints(values)) == events for values in (*columns, *more))
-            and len(ints(self.link_hash)) == len(self.links)
-            and len(event) == len(link)
-            and _are_places(event, events)
-            and _are_places(link, len(self.links))
-            and _are_places(account[account >= 0], len(self.accounts))
-            and _are_places(ints(self.marks) >> CAPABILITY_BIT, len(CAPABILITIES))
-        )
-
-
-def _are_places(values: Ints, size: int) -> bool:
-    return not len(values) or (int(values.min()) >= 0 and int(values.max()) < size)
 
 
 def column(values: Ints) -> Column:

@@ -1,9 +1,16 @@
-"""How much hypothesis tries: `default` here and in CI, `--hypothesis-profile=nightly` when there is a night."""
+"""How much hypothesis tries, which faults are tried, and one real Kafka and one real Redis for the whole session."""
 
 import os
+import uuid
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
+from agents.embedded import servers
+from agents.topics import TopicNames, create_topics
+
+# `default` here and in CI, `--hypothesis-profile=nightly` when there is a night.
 settings.register_profile(
     "default",
     deadline=None,  # a noisy machine is not a failure
@@ -12,3 +19,47 @@ settings.register_profile(
 )
 settings.register_profile("nightly", settings.get_profile("default"), derandomize=False, max_examples=5_000)
 settings.load_profile("default")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--every-fault", action="store_true", help="also the faults that take long (make faults)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the long faults out, unless they are asked for."""
+    if config.getoption("--every-fault"):
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    items[:] = [item for item in items if item not in long]
+    config.hook.pytest_deselected(items=long)
+
+
+@pytest.fixture(scope="session")
+def real_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[servers.Servers]:
+    """One real Kafka and one real Redis for the whole test session, or those that the environment names."""
+    with servers.running(tmp_path_factory.mktemp("servers")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(real_servers: servers.Servers) -> str:
+    """The address of a real Kafka without any topic of ours."""
+    return real_servers.bootstrap_servers
+
+
+@pytest.fixture(scope="session")
+def redis_url(real_servers: servers.Servers) -> str:
+    """The address of a real Redis. Tests share it: use keys, or a database number, of your own."""
+    return real_servers.redis_url
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix that no other test uses."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def topics(kafka_bootstrap: str, topic_prefix: str) -> TopicNames:
+    """The six topics under a prefix of their own, with 4 partitions where the number is free to choose."""
+    return create_topics(kafka_bootstrap, partitions=4, prefix=topic_prefix)

@@ -1,6 +1,7 @@
 """One step: it is taken whole or not at all, and taken again it says the same."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,8 +12,8 @@ from msgspec import Struct
 from agents.advance import Partition, Posted
 from agents.store import NOTHING, Answer, Loaded, Place, StoreError
 from agents.store.memory import MemoryStore
-from streams.links import Links
-from streams.stages import Outgoing, Output
+from streams.findings import Findings
+from streams.stages import Outgoing, Output, Source
 from streams.stages.shape import StageName
 from streams.states import States
 
@@ -42,7 +43,7 @@ class Letters:
     def encode(self, _key: str, state: object) -> bytes:
         return msgspec.msgpack.encode(state)
 
-    def fold(self, partition: int, items: Sequence[str], states: States) -> Output:
+    def fold(self, source: Source, items: Sequence[str], states: States) -> Output:
         output = Output()
         for item in items:
             seen = states.change(item, Seen)
@@ -50,8 +51,8 @@ class Letters:
             states.read(item.lower(), Seen)
             output.tally["letters"] += 1
             if seen.times % 3 == 0:
-                links = Links(partition, seen.times, 7, [])
-                output.records.append(Outgoing("links", links, 7, partition=1, key=item))
+                said = Findings(source.partition, source.log, seen.times, 0, 7, [])
+                output.records.append(Outgoing("findings", said, 7, partition=1, key=item))
         return output
 
 
@@ -67,23 +68,11 @@ class FlakyStore(MemoryStore):
         self.loads += 1
         return await super().load(place, keys)
 
-    async def commit(
-        self,
-        place: Place,
-        *,
-        owner: str,
-        expected: int,
-        offset: int,
-        values: Mapping[str, bytes],
-        outbox: bytes,
-        log: str = "",
-    ) -> Answer:
+    async def commit(self, place: Place, **step: Any) -> Answer:  # noqa: ANN401  handed on as it is
         failure = self.failures.pop() if self.failures else "none"
         if failure == "before":
             raise StoreError("The store is gone.")
-        answer = await super().commit(
-            place, owner=owner, expected=expected, offset=offset, values=values, outbox=outbox, log=log
-        )
+        answer = await super().commit(place, **step)
         if failure == "after":
             raise StoreError("The answer was lost.")
         return answer
@@ -128,10 +117,10 @@ async def test_records_leave_encoded_in_their_order_behind_what_was_refused(stor
     advanced = await (await opened(store)).advance(["a", "b"] * 3, 5, refused)
     assert [(posted.topic, posted.key, posted.partition) for posted in advanced.posted] == [
         ("dlq", b"k", None),
-        ("links", b"a", 1),
-        ("links", b"b", 1),
+        ("findings", b"a", 1),
+        ("findings", b"b", 1),
     ]
-    assert msgspec.json.decode(advanced.posted[1].value or b"", type=Links) == Links(5, 3, 7, [])
+    assert msgspec.json.decode(advanced.posted[1].value or b"", type=Findings) == Findings(5, "", 3, 0, 7, [])
     assert advanced.posted[1].appended_at_ms == 7
 
 

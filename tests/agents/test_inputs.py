@@ -3,20 +3,35 @@
 from collections.abc import Sequence
 
 import msgspec
+import numpy as np
 import pytest
 from msgspec import Struct
 
 from agents.deadletters import original_headers
-from agents.inputs import Reader, read_batch, read_event, read_findings, read_links
+from agents.inputs import Reader, read_batch, read_event, read_events, read_findings, read_links
+from streams.batch import EventBatch, Incoming
 from streams.events import RequestEvent
 from streams.findings import Finding, Findings
-from streams.links import LinkDelta, Links
+from streams.linking import links_of_batch
+from streams.links import Source, column
 
 AT_MS = 1_791_158_400_000
 EVENT = RequestEvent(event_id="e", occurred_at_ms=AT_MS, account_id="alice", operation="chat", request_model="large")
-DELTA = LinkDelta("payment", "p", "alice", AT_MS // 60_000, 1, 2, 3, 0, 0, {0: 1}, None, None, None, exempt=False)
-LINKS = Links(2, 41, AT_MS, [DELTA])
-FINDINGS = Findings(3, 40, 1, AT_MS, [Finding("payment", "p", AT_MS, (), ("alice", "bob"))])
+LINKS = next(
+    links
+    for _, links in links_of_batch(
+        EventBatch([Incoming(41, AT_MS, msgspec.structs.replace(EVENT, payment_hash="p"))]),
+        [False],
+        Source(2, "log"),
+        1,
+    )
+)
+FINDINGS = Findings(3, "log", 40, 1, AT_MS, [Finding("payment", "p", AT_MS, (), ("alice", "bob"))])
+
+
+def base64(*values: int) -> str:
+    """A column as JSON has it."""
+    return str(msgspec.to_builtins(column(np.array(values, np.int64)), builtin_types=()))
 
 
 class Row(Struct):
@@ -85,7 +100,14 @@ def test_what_no_stage_can_read_is_a_dead_letter_whole(read: Reader[object], val
     [
         (read_links, LINKS, {"source_partition": -1}, "out_of_range"),
         (read_links, LINKS, {"source_offset": "41"}, "wrong_type"),
-        (read_links, LINKS, {"deltas": [["address", "p"]]}, "out_of_range"),
+        (read_links, LINKS, {"links": [["address", "p"]]}, "out_of_range"),
+        (read_links, LINKS, {"minute": "AAAA"}, "out_of_range"),
+        (read_links, LINKS, {"minute": "no base64"}, "out_of_range"),
+        (read_links, LINKS, {"use_link": base64(1)}, "out_of_range"),
+        (read_links, LINKS, {"use_event": base64(-1)}, "out_of_range"),
+        (read_links, LINKS, {"account": base64(5)}, "out_of_range"),
+        (read_links, LINKS, {"marks": base64(9 << 3)}, "out_of_range"),
+        (read_links, LINKS, {"network": base64(1, 2)}, "out_of_range"),
         (read_findings, FINDINGS, {"part": -1}, "out_of_range"),
         (read_findings, FINDINGS, {"findings": [{"kind": "payment"}]}, "missing_field"),
     ],
@@ -100,6 +122,25 @@ def test_what_another_program_put_on_our_topics_is_a_dead_letter(
 def test_fields_of_a_later_version_are_ignored() -> None:
     value = msgspec.json.encode(msgspec.to_builtins(LINKS) | {"news": 1})
     assert [item.links for item in read_batch([Row(value)], read_links, "networks").items] == [LINKS]
+
+
+GOOD, OTHER, LATE = msgspec.json.encode(EVENT), b"{", AT_MS - 25 * 3_600_000
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [Row(GOOD, offset=offset) for offset in range(5)],
+        [Row(GOOD), Row(OTHER, offset=8), Row(GOOD, offset=9)],
+        [Row(GOOD), Row(None, offset=8)],
+        [Row(GOOD), Row(GOOD, offset=8, key=b"bob"), Row(GOOD, offset=9, key=None)],
+        [Row(GOOD), Row(GOOD, offset=8, timestamp=LATE)],
+        [Row(GOOD), Row(GOOD[:-1] + b" " * 70_000 + b"}", offset=8)],
+        [],
+    ],
+)
+def test_a_batch_of_events_read_in_one_go_is_the_same_as_one_by_one(rows: list[Row]) -> None:
+    assert read_events(rows, "observe") == read_batch(rows, read_event, "observe")
 
 
 def test_nothing_is_read_of_nothing() -> None:

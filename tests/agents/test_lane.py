@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from agents import lane as lane_module
 from agents.advance import Posted
 from agents.deadletters import Reason, Refusal
+from agents.inputs import one_by_one
 from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.post import Post
@@ -21,7 +23,7 @@ from agents.progress import Progress
 from agents.store import NOTHING, Answer, Place, StoreError
 from agents.store.memory import MemoryStore
 from streams.findings import Findings
-from streams.stages import Outgoing, Output
+from streams.stages import Outgoing, Output, Source
 from streams.stages.shape import StageName
 from streams.states import States
 
@@ -71,7 +73,7 @@ class SummingStage:
     def encode(self, _key: str, state: object) -> bytes:
         return msgspec.msgpack.encode(state)
 
-    def fold(self, partition: int, items: Sequence[Item], states: States) -> Output:
+    def fold(self, source: Source, items: Sequence[Item], states: States) -> Output:
         state = states.change("sum", Sum)
         output = Output()
         for item in items:
@@ -80,7 +82,7 @@ class SummingStage:
             state.total += item.number
             state.offset = item.offset
         if items or state.open:
-            said = Findings(partition, state.offset, 0 if items else 1, 0, [])
+            said = Findings(source.partition, source.log, state.offset, 0 if items else 1, 0, [])
             output.records.append(Outgoing("findings", said, 0, partition=0))
         state.open = bool(items)
         return output
@@ -101,23 +103,11 @@ class FaultyStore(MemoryStore):
         super().__init__()
         self.faults: list[str] = []
 
-    async def commit(
-        self,
-        place: Place,
-        *,
-        owner: str,
-        expected: int,
-        offset: int,
-        values: Mapping[str, bytes],
-        outbox: bytes,
-        log: str = "",
-    ) -> Answer:
+    async def commit(self, place: Place, **step: Any) -> Answer:  # noqa: ANN401  handed on as it is
         fault = self.faults.pop(0) if self.faults else ""
         if fault == "before":
             raise StoreError("Redis cannot be reached.")
-        answer = await super().commit(
-            place, owner=owner, expected=expected, offset=offset, values=values, outbox=outbox, log=log
-        )
+        answer = await super().commit(place, **step)
         if fault == "after":
             raise StoreError("Redis does not answer in time.")
         return answer
@@ -162,7 +152,7 @@ class Bench:
         self.lane: Lane[Item] = Lane(
             SummingStage(),
             TOPIC,
-            read,
+            one_by_one(read),
             store=self.store,
             post=self.mailbox,
             metrics=Metrics(self.registry),

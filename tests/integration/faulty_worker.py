@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from agents import worker
 from agents.cli import main
-from streams.stages import Incoming, ObserveStage, Output
+from streams.batch import Incoming
+from streams.stages import ObserveStage, Output, Source
 from streams.states import States
 
 
 class FaultyStage(ObserveStage):
     """Divides by zero where the one event is."""
 
-    def fold(self, partition: int, items: Sequence[Incoming], states: States) -> Output:
+    def fold(self, source: Source, items: Sequence[Incoming], states: States) -> Output:
         """Fold as ever, but for the bug."""
-        output = super().fold(partition, items, states)
+        output = super().fold(source, items, states)
         if any(item.event.event_id == os.environ["FAULTY_EVENT_ID"] for item in items):
             raise ZeroDivisionError
         return output

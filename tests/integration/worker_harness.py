@@ -138,7 +138,7 @@ class Deployment(Struct, frozen=True):
             if isinstance(shard, NetworksShard) and shard.open_links:
                 return f"{place} has {len(shard.open_links)} open links"
         for place, state in states.items():
-            if not all(arrived(posted, shards) for posted in state.get("outbox", ())):
+            if not all(arrived(posted, states) for posted in state.get("outbox", ())):
                 return f"not all of the outbox of {place} has arrived"
         return ""
 
