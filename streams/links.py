@@ -2,8 +2,8 @@
 
 `observe` says of each event which links it used; `networks` adds up per link. A record of links has a row an event,
 with the event's own offset, and nothing in it is summed: whoever has taken the log up to an offset can drop exactly
-the rows up to it, however the log was cut into batches. Rows stand in columns, because JSON is quick at long lists of
-numbers and slow at many small objects.
+the rows up to it, however the log was cut into batches. Rows stand in columns, because JSON is slow at many small
+objects.
 """
 
 from collections.abc import Iterator
@@ -73,11 +73,11 @@ class Links(Struct, frozen=True, kw_only=True):
 
     `accounts` are those that used a link that can tie, `links` the links. Columns are little-endian 64-bit integers,
     in base64 on the bus: reading them so costs a twentieth of what a list of JSON numbers does. `link_hash` has an
-    entry for each of `links`. An entry for each event have: its `offset`; its event time in minutes; `account_hash`,
+    entry for each of `links`. Others have one for each event: its `offset`; its event time in minutes; `account_hash`,
     the 32 bits of its account; the place of its account in `accounts`, -1 if it used no such link; its tokens; `marks`
     (`MARK_ERROR` and so on, and from `CAPABILITY_BIT` on the position of its capability); and the 32 bits of its
-    network, -1 for none. An entry for each use, which is one event's use of one link, in the order of the log, have
-    `use_event` and `use_link`: places in those columns and in `links`.
+    network, -1 for none. `use_event` and `use_link` have one for each use, which is one event's use of one link, in the
+    order of the log: places in those columns and in `links`.
     """
 
     source_partition: NonNegative

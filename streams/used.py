@@ -118,7 +118,7 @@ class SharedUse(Struct, frozen=True, gc=False):
 
 
 def shared_uses(uses: Uses, noted: Noted) -> list[SharedUse]:
-    """What shared links were used for, a link and minute each, minute by minute."""
+    """What shared links were used for, a link and minute each, minute by minute and then as they were first used."""
     shared = np.flatnonzero(noted.status != SINGLE)
     if not len(shared):
         return []
@@ -132,7 +132,9 @@ def shared_uses(uses: Uses, noted: Noted) -> list[SharedUse]:
     hashes, networks, places = (values[event].tolist() for values in (uses.account_hash, uses.network, uses.account))
     found = []
     ends = [*starts[1:].tolist(), len(order)]
-    for number, (start, end) in enumerate(zip(starts.tolist(), ends, strict=True)):
+    # In a minute the link that was used first comes first: so it does too if the log is cut between the two.
+    for number in np.lexsort((order[starts], minute[starts])).tolist():
+        start, end = int(starts[number]), ends[number]
         place = int(link[start])
         subject = uses.links[place]
         used = Used(

@@ -10,8 +10,13 @@ from agents.cli import main
 from agents.routing import key_partition
 from agents.store import NOTHING, Place
 from agents.store.memory import MemoryStore
-from streams.accounts import AccountState, Enforcement
+from streams.accounts import Enforcement, Head, with_head
 from streams.campaigns import Campaign, LinkEvidence, Pointer
+from streams.links import link_partition
+from streams.windows import DAY_MS, HOUR_MS
+from tests.streams.account_bench import NOON_MS, event, folded
+from tests.streams.link_bench import HOUR, NOON, Act, links
+from tests.streams.networks_bench import bench
 
 PARTITIONS = 8
 CAMPAIGNS = Place("campaigns", 0)
@@ -44,8 +49,10 @@ def state(store: MemoryStore, capfd: pytest.CaptureFixture[str]) -> Callable[...
     return run
 
 
-def put(store: MemoryStore, place: Place, states: dict[str, msgspec.Struct]) -> None:
-    values = {key: msgspec.msgpack.encode(state) for key, state in states.items()}
+def put(store: MemoryStore, place: Place, states: dict[str, msgspec.Struct | bytes]) -> None:
+    values = {
+        key: state if isinstance(state, bytes) else msgspec.msgpack.encode(state) for key, state in states.items()
+    }
 
     async def commit() -> None:
         owner = (await store.open(place)).owner
@@ -54,9 +61,9 @@ def put(store: MemoryStore, place: Place, states: dict[str, msgspec.Struct]) -> 
     asyncio.run(commit())
 
 
-def put_account(store: MemoryStore, account_id: str) -> None:
+def put_account(store: MemoryStore, account_id: str, stored: bytes = b"") -> None:
     place = Place("observe", key_partition(account_id, PARTITIONS))
-    put(store, place, {f"account:{account_id}": AccountState(requests=3)})
+    put(store, place, {f"account:{account_id}": stored or folded([event()] * 3).stored()["a"]})
 
 
 def suspended(members: int, *, links: int = 1, undecided: tuple[str, ...] = ()) -> Campaign:
@@ -95,6 +102,60 @@ def test_an_account_in_no_campaign_names_none(store: MemoryStore, state: Callabl
     assert state("acct-00")[1][-1] == "enforcement none"
 
 
+def test_an_account_is_laid_out_for_a_person(store: MemoryStore, state: Callable[..., Outcome]) -> None:
+    said = {
+        "plan": "pro",
+        "plan_daily_tokens": 9_000,
+        "account_created_at_ms": NOON_MS - DAY_MS,
+        "capability": "coding",
+    }
+    events = [
+        event(NOON_MS, input_tokens=3, output_tokens=4, template_hash="t", address_hash="x", **said),
+        event(NOON_MS + 2 * HOUR_MS, status_code=500, template_hash="t", address_hash="y"),
+        event(NOON_MS + HOUR_MS, finish_reason="refusal", template_hash="u", conversation_id="c"),
+    ]
+    head = Head(Enforcement("throttle", UNTIL_MS, 2, shadow=True), p_value=0.125)
+    put_account(store, "acct-00", with_head(folded(events).stored()["a"], head))
+    assert state("acct-00") == (
+        0,
+        [
+            "account acct-00",
+            "plan pro, 9000 tokens a day",
+            "created 2026-10-04 12:00:00 UTC",
+            "seen 2026-10-05 12:00:00 UTC to 2026-10-05 14:00:00 UTC, 3 requests",
+            "last 60 minutes 1 requests, 1 errors, 0 refusals",
+            "0 input tokens, 0 output tokens",
+            "last 24 hours 3 requests, 1 errors, 1 refusals",
+            "3 input tokens, 4 output tokens",
+            "last 28 days 3 requests, 1 errors, 1 refusals",
+            "3 input tokens, 4 output tokens",
+            "active 3 of the last 24 hours, 3 of the last 168",
+            "rhythm variation of the gap between requests 0.00 (0 is a metronome)",
+            "distinct, 24 h 2 addresses, 0 user agents",
+            "2 templates, 1 conversations",
+            "top template 67% of its requests",
+            "capabilities other 2, coding 1",
+            "anomaly 1 in 8 of its cohort looks at least as strange",
+            "late events 1",
+            "enforcement throttle until 2026-10-01 00:00:00 UTC (sequence 2, shadow)",
+        ],
+        "",
+    )
+
+
+def test_a_shared_link_is_laid_out_for_a_person(store: MemoryStore, state: Callable[..., Outcome]) -> None:
+    networks = bench()
+    acts = [Act(name, NOON + hour * HOUR, network=f"n-{name}") for hour in range(3) for name in "abcd"]
+    networks.take(links(acts))
+    place = Place("networks", link_partition("payment", "v", PARTITIONS))
+    put(store, place, {"link:payment:v": networks.link()})
+    code, lines, _ = state("payment:v")
+    assert code == 0
+    assert lines[0] == "link payment v"
+    assert "members 4 listed, 4 came back, 3 named in findings" in lines
+    assert "distinct, 7 d 4 accounts, 0 of them younger than 7 days" in lines
+
+
 def test_a_campaign_lists_its_first_members_and_its_largest_links(
     store: MemoryStore, state: Callable[..., Outcome]
 ) -> None:
@@ -121,5 +182,5 @@ def test_an_account_whose_id_has_a_colon_is_found(store: MemoryStore, state: Cal
     assert state("acct:7")[0] == 0
 
 
-def test_a_link_that_nobody_used_is_unknown(state: Callable[..., Outcome]) -> None:
+def test_a_link_that_nobody_shares_is_unknown(state: Callable[..., Outcome]) -> None:
     assert state("payment:nothing") == (1, [], "Nothing is known of payment:nothing.\n")

@@ -26,7 +26,7 @@ RULE = Evaluation(first_at=4, every=64)
 INTERPRETED = interpreted("streams.account_kernel")
 
 
-def event(at_ms: int = NOON_MS, account: str = "a", **fields: object) -> RequestEvent:
+def event(at_ms: int = NOON_MS, account: str = "a", /, **fields: object) -> RequestEvent:
     """An event with the fields that are given."""
     whole = {"event_id": "e", "account_id": account, "operation": "chat", "request_model": "m", **fields}
     return msgspec.convert({**whole, "occurred_at_ms": at_ms}, RequestEvent)

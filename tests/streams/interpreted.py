@@ -5,6 +5,7 @@ The tests run what production runs, the machine code, and beside it this twin, a
 
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
+from unittest.mock import patch
 
 import numba
 
@@ -15,9 +16,6 @@ def interpreted(name: str) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ImportError(name)
     module = module_from_spec(spec)
-    compiles, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, True
-    try:
+    with patch.object(numba.config, "DISABLE_JIT", new=True):
         spec.loader.exec_module(module)
-    finally:
-        numba.config.DISABLE_JIT = compiles
     return module

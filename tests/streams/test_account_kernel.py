@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streams import account_kernel
 from streams.accounts import account_of, current_view
 from streams.distinct import CAPACITY, hash32
-from streams.events import CAPABILITIES, EARLIEST_MS, LATEST_MS, RequestEvent
+from streams.events import CAPABILITIES, EARLIEST_MS, LATEST_MS, Capability, RequestEvent
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, SPANS, Counts
 from tests.streams.account_bench import (
     INTERPRETED,
@@ -161,13 +161,15 @@ def test_the_counts_of_a_view_are_those_of_the_list_of_events(events: list[Reque
         assert (view.capability, view.capability_share) == favourite(mine)
 
 
-def favourite(events: Sequence[RequestEvent]) -> tuple[str, float]:
+def favourite(events: Sequence[RequestEvent]) -> tuple[Capability, float]:
     """What was asked for most today and yesterday, "other" left out, and its share of all; of equals, the first."""
     today = max(one.occurred_at_ms for one in events) // DAY_MS
     asked = Counter(one.capability for one in events if today - 1 <= one.occurred_at_ms // DAY_MS <= today)
     named = [name for name in CAPABILITIES if name != "other" and asked[name]]
-    best = max(named, key=lambda name: asked[name], default="other")
-    return best, asked[best] / asked.total() if named else 0.0
+    if not named:
+        return "other", 0.0
+    best = max(named, key=lambda name: asked[name])
+    return best, asked[best] / asked.total()
 
 
 @given(st.integers(1, 20), st.integers(0, 100), st.lists(st.integers(1, 30), max_size=20))

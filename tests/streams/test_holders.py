@@ -179,7 +179,7 @@ def statuses(table: Holders, uses: Iterable[Use]) -> list[int]:
 
 @pytest.mark.parametrize("partitions", [1, 3, 8, 64])
 def test_the_links_of_one_partition_use_the_whole_table(partitions: int) -> None:
-    """Which partition owns a link follows from its hash too: were the row to follow from the same bits, few would be."""
+    """Which partition owns a link follows from its hash too: did the row follow from the same bits, few would be."""
     mine = [
         hashed
         for number in range(20 * PLACES * partitions)

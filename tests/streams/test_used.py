@@ -89,8 +89,7 @@ def used_by(minute: int, link: Link, acts: Sequence[Act]) -> Used:
 def test_uses_of_shared_links_are_summed_by_link_and_minute(records: list[list[Act]]) -> None:
     found = merged([links(acts, 100 * number) for number, acts in enumerate(records)])
     expected = plainly([act for acts in records for act in acts])
-    assert [use.used.minute for use in found] == sorted(use.used.minute for use in found)
-    assert len(found) == len(expected)
+    assert [(use.used.minute, use.link) for use in found] == sorted(expected, key=lambda key: key[0])
     for use in found:
         used, holder = expected[use.used.minute, use.link]
         told = Used(*(getattr(use.used, name) for name in Used.__struct_fields__))
