@@ -150,10 +150,11 @@ class Lane(Generic[Item]):
             partition.log = log
         elif log and log_id(partition.log) != log:
             logger.error(
-                "%s partition %d was made again after offset %d: its log is read from the start, and windows go on.",
+                "%s partition %d was to be read from offset %d, but the topic was made again. "
+                "Reading starts at 0, and windows go on.",
                 self.topic,
                 number,
-                offset,
+                offset + 1,
             )
             offset = await self._stand_at(number, NOTHING, log)
         return offset

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from agents.advance import Posted
 from agents.metrics import Metrics
@@ -39,6 +40,17 @@ class Post:
         """Send what is waiting and disconnect."""
         if self._producer is not None:
             await self._producer.stop()
+
+    async def probe(self, seconds: float) -> bool:
+        """Whether Kafka answers a question within so long."""
+        if self._producer is None:
+            return True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._producer.client.fetch_all_metadata()
+        except (KafkaError, TimeoutError):
+            return False
+        return True
 
     async def send(self, posted: Iterable[Posted]) -> None:
         """Produce in order and wait for every acknowledgement. Raises KafkaError; then all may be sent again."""

@@ -56,6 +56,7 @@ class Progress:
         self._places: dict[Partition, _Place] = {}
         self._was_assigned = False
         self._not_ready: str | None = "The worker is starting."
+        self._slow: dict[str, str] = {}
         self._beat_at = clock()
 
     def assigned(self, partitions: Iterable[Partition]) -> None:
@@ -95,6 +96,14 @@ class Progress:
         with self._lock:
             self._not_ready = None
 
+    def slow(self, server: str, reason: str | None) -> None:
+        """Say, in a sentence, that a server answers late, so that lag may grow; None: it is as it should be."""
+        with self._lock:
+            if reason is None:
+                self._slow.pop(server, None)
+            else:
+                self._slow[server] = reason
+
     def heartbeat(self) -> None:
         """Say that the event loop still turns."""
         with self._lock:
@@ -115,7 +124,7 @@ class Progress:
         with self._lock:
             if self._not_ready is None and not self._was_assigned:
                 return "No partitions have been assigned yet."
-            return self._not_ready
+            return self._not_ready or " ".join(self._slow.values()) or None
 
     def silent_s(self) -> float:
         """Seconds since the event loop last said that it turns."""

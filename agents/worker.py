@@ -37,6 +37,11 @@ DRAIN_S: Final = 14.0
 SESSION_S: Final = 10.0
 """After so long without a heartbeat (which a thread of its own sends every 3 s) a dead worker's partitions go on."""
 
+SLOW_REDIS_S: Final = 0.2
+SLOW_KAFKA_S: Final = 2.0
+PROBE_S: Final = 3.0
+"""From when on a server counts as slow, and how often Kafka is asked: a fetch that hangs says nothing by itself."""
+
 BUG_EXIT_CODE: Final = 70
 UNDRAINED_EXIT_CODE: Final = 1
 
@@ -54,9 +59,7 @@ class Worker:
         self._store = RedisStore(
             settings.redis_url,
             prefix=settings.prefix,
-            observe_seconds=lambda operation, seconds: self.metrics.redis_seconds.labels(operation=operation).observe(
-                seconds
-            ),
+            observe_seconds=self._note_redis,
         )
         self._post = Post(settings.bootstrap_servers, self._names, self.metrics)
         self._app = _app(settings)
@@ -102,9 +105,9 @@ class Worker:
             self.progress.heartbeat()
             watchdog.start()
             self._app.finalize()
-            await self._app.start()
+            await _start(self._app, stop)
             self.progress.ready()
-            beside = [asyncio.create_task(work) for work in (self._watch(), self._settle())]
+            beside = [asyncio.create_task(work) for work in (self._watch(), self._settle(), self._probe())]
             for task in beside:
                 task.add_done_callback(_must_not_end)
             await self._app.wait_for_stopped(stop)  # type: ignore[arg-type]  # mode waits for asyncio's events as well
@@ -150,12 +153,10 @@ class Worker:
 
     async def _outside(self, outside: OutsideLog) -> None:
         """The log does not have what the store expects next: go on with what it has, states kept."""
-        is_cut_short = outside.asked > outside.end
+        is_cut_short = outside.is_cut_short
         if not is_cut_short:
             self.metrics.removed_records.inc(outside.beginning - outside.asked)
-        await self._lanes[outside.tp.topic].rebase(
-            outside.tp.partition, outside.beginning - 1, is_cut_short=is_cut_short
-        )
+        await self._lanes[outside.tp.topic].rebase(outside.tp.partition, outside.resumed - 1, is_cut_short=is_cut_short)
 
     async def _assigned(self, _app: object, assigned: set[TP], **_: object) -> None:
         self.progress.assigned(assigned)
@@ -188,6 +189,19 @@ class Worker:
                 if topic != self._names.findings:
                     self.metrics.windows_held.labels(stage=lane.stage.name).set(lane.subjects_held)
             await asyncio.sleep(1.0)
+
+    async def _probe(self) -> None:
+        """Ask Kafka every few seconds whether it is there."""
+        while True:
+            answers = await self._post.probe(SLOW_KAFKA_S)
+            self.progress.slow("kafka", None if answers else f"Kafka has not answered for {SLOW_KAFKA_S:.0f} s.")
+            await asyncio.sleep(PROBE_S)
+
+    def _note_redis(self, operation: str, seconds: float) -> None:
+        """Note how long Redis took for one operation."""
+        self.metrics.redis_seconds.labels(operation=operation).observe(seconds)
+        is_slow = seconds >= SLOW_REDIS_S
+        self.progress.slow("redis", f"Redis is slow: it took {seconds:.1f} s to {operation}." if is_slow else None)
 
     async def _settle(self) -> None:
         """Once a second: links whose partition has gone quiet are looked at. Waits for as long as Redis is away."""
@@ -246,6 +260,16 @@ def _end_anyway(seconds: float) -> None:
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
+
+
+async def _start(app: faust.App, stop: asyncio.Event) -> None:
+    """Start the app; where stores are away that takes until they are back, so a worker told to stop ends before."""
+    starting, stopping = asyncio.ensure_future(app.start()), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not starting.done():
+        _end_anyway(DRAIN_S)
+    await starting
 
 
 def _listed(partitions: Iterable[TP], prefix: str) -> str:

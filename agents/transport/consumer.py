@@ -102,7 +102,7 @@ class BatchConsumer(driver.Consumer):
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Start each assigned partition where the app's `ResumeOffsets` says, and answer where that is.
 
-        An offset outside the log is reported, and the partition starts at the log's beginning.
+        An offset outside the log is reported, and the partition starts at the end of the log that is nearer.
         """
         assigned = self.assignment()
         if not assigned:
@@ -116,8 +116,9 @@ class BatchConsumer(driver.Consumer):
         for tp, at in starts.items():
             self._delivered.pop(tp, None)
             if not beginnings[tp] <= at <= ends[tp]:
-                await self._report(OutsideLog(tp, at, beginnings[tp], ends[tp]))
-                starts[tp] = beginnings[tp]
+                outside = OutsideLog(tp, at, beginnings[tp], ends[tp])
+                await self._report(outside)
+                starts[tp] = outside.resumed
         await self.seek_wait(starts)
         return starts
 

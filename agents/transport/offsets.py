@@ -16,15 +16,25 @@ class OutsideLog(Struct, frozen=True):
     end: int
 
     @property
+    def is_cut_short(self) -> bool:
+        """True if the log ends before the offset; else it begins after it."""
+        return self.asked > self.end
+
+    @property
+    def resumed(self) -> int:
+        """Where reading starts: at the beginning of what is left, or behind all of it, which was read before."""
+        return self.end if self.is_cut_short else self.beginning
+
+    @property
     def sentence(self) -> str:
         """Say what happened and what follows, for an engineer who reads the log at night."""
-        if self.asked > self.end:
-            cause = "the topic was made again or its log was cut short"
+        if self.is_cut_short:
+            cause = "the log was cut short, and what it holds was read before"
         else:
             cause = f"{self.beginning - self.asked} records were removed before they were read"
         return (
             f"{self.tp.topic} partition {self.tp.partition} was to be read from offset {self.asked}, but its log holds "
-            f"{self.beginning} to {self.end}: {cause}. Reading starts at {self.beginning}."
+            f"{self.beginning} to {self.end}: {cause}. Reading starts at {self.resumed}."
         )
 
 
@@ -36,7 +46,7 @@ before the first batch. What it raises ends the worker, so an outage that will p
 `broker_request_timeout`."""
 
 ReportOutsideLog = Callable[[OutsideLog], Awaitable[None]]
-"""Told of an offset outside the log before reading starts at the log's beginning.
+"""Told of an offset outside the log before reading starts where `OutsideLog.resumed` says.
 
 A store then forgets what it holds of the partition: otherwise its fence takes re-read records for duplicates, or waits
 for records that are gone."""

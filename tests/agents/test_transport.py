@@ -99,7 +99,7 @@ async def test_a_topic_read_singly_is_refused_by_name_before_anything_is_read() 
 def test_an_offset_beyond_the_end_is_explained() -> None:
     assert OutsideLog(TP_0, asked=900, beginning=0, end=120).sentence == (
         "stillwatch.requests partition 0 was to be read from offset 900, but its log holds 0 to 120: "
-        "the topic was made again or its log was cut short. Reading starts at 0."
+        "the log was cut short, and what it holds was read before. Reading starts at 120."
     )
 
 

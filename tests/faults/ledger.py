@@ -5,44 +5,52 @@ This is the only module of the suite that knows how states are stored.
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 import redis
 
 from agents.advance import Posted
-from streams.accounts import AccountState
+from streams.accounts import account_of
 from streams.decisions import Decision
 from streams.networks import NetworkState
-from streams.stages.campaigns import CampaignsShard
 from streams.stages.networks import NetworksShard
 from streams.windows import Windows as StoredWindows
 from tests.faults.balance import Found, Letter
 from tests.faults.kafka_side import KafkaSide
 from tests.faults.reference import Bucket, Counted, Windows, kept
-from tests.integration.stored_states import arrived
+from tests.integration.links_log import Buckets as LinkBuckets
+from tests.integration.links_log import LinkUse, differing, since_shared, uses_once, windows_of
+from tests.integration.stored_states import States, arrived, stages_of
 from tests.integration.worker_harness import Deployment, WorkerProcess
 
 AT_ONCE = 2_000
 OK = 200
-REFUSED = ("conflict", "refused")
-_account = msgspec.msgpack.Decoder(AccountState)
+REFUSED = ("gap", "refused")
 _link = msgspec.msgpack.Decoder(NetworkState)
 _outbox = msgspec.msgpack.Decoder(tuple[Posted, ...])
-_shards: dict[str, Any] = {
-    "networks": msgspec.msgpack.Decoder(NetworksShard),
-    "campaigns": msgspec.msgpack.Decoder(CampaignsShard),
-}
+_shard = msgspec.msgpack.Decoder(NetworksShard)
 
 
 def account_windows(deployment: Deployment) -> Windows:
     """Every bucket of every account, as of its newest event."""
-    return {key: _buckets(_account.decode(value).windows) for key, value in _states(deployment, "observe", "account:")}
+    return {key: _buckets(account_of(value).windows) for key, value in _states(deployment, "observe", "account:")}
 
 
-def link_windows(deployment: Deployment) -> Windows:
-    """Every bucket of everything that accounts share, by `kind:value`."""
-    return {key: _buckets(_link.decode(value).windows) for key, value in _states(deployment, "networks", "link:")}
+def link_windows(deployment: Deployment, kafka: KafkaSide) -> tuple[Windows, list[str]]:
+    """Every bucket of everything that accounts use, by `kind:value`, and a sentence for each that is not what it was.
+
+    What one account holds alone has no windows of its own: those are made of the log of links here, every use once.
+    What is shared has, from its second account on; where they are not what the log says, they are what counts.
+    """
+    uses = list(uses_once(kafka.read(deployment.topics.links)))
+    by_link: dict[str, list[LinkUse]] = {}
+    for use in uses:
+        by_link.setdefault(use.link, []).append(use)
+    windows = {name: _counted(windows_of(used)) for name, used in by_link.items()}
+    states = {name: _link.decode(value) for name, value in _states(deployment, "networks", "link:")}
+    wrong = differing(since_shared(uses), states)
+    windows |= {name: _buckets(states[name].windows) if name in states else {} for name in wrong}
+    return windows, [f"the windows of {name} are not what the log of links says" for name in wrong]
 
 
 def offsets(deployment: Deployment, stage: str) -> dict[int, int]:
@@ -108,7 +116,7 @@ def dead_letters(deployment: Deployment, kafka: KafkaSide) -> list[Letter]:
 def unsettled(deployment: Deployment, kafka: KafkaSide) -> str:
     """What of all that was produced has not had all its consequences yet, in words; empty if everything has."""
     topics = deployment.topics
-    shards: dict[tuple[str, int], Any] = {}
+    states: States = {}
     outboxes: dict[tuple[str, int], bytes] = {}
     with redis.Redis.from_url(deployment.redis_url, socket_timeout=5) as client:
         for stage, topic in (("observe", topics.requests), ("networks", topics.links), ("campaigns", topics.findings)):
@@ -118,13 +126,19 @@ def unsettled(deployment: Deployment, kafka: KafkaSide) -> str:
                 if int(offset or -1) != end - 1:
                     return f"{stage}/{number} stands at offset {int(offset or -1)}, {topic} ends before {end}"
                 outboxes[stage, number] = outbox or b""
-                if shard is not None and stage in _shards:
-                    shards[stage, number] = _shards[stage].decode(shard)
-    for place, shard in shards.items():
-        if isinstance(shard, NetworksShard) and shard.open_links:
-            return f"{place} has {len(shard.open_links)} open links"
+                if shard is not None and stage == "networks":
+                    states[stage, number] = {"shard": _shard.decode(shard)}
+    for place, held in states.items():
+        if held["shard"].open_links:
+            return f"{place} has {len(held['shard'].open_links)} open links"
+    campaigns = stages_of(deployment.partitions)["campaigns"]
+    states["campaigns", 0] = {
+        kind + name: campaigns.decode(kind + name, value)
+        for kind in ("campaign:", "link:")
+        for name, value in _states(deployment, "campaigns", kind)
+    }
     for place, outbox in outboxes.items():
-        if outbox and not all(arrived(posted, shards) for posted in _outbox.decode(outbox)):
+        if outbox and not all(arrived(posted, states) for posted in _outbox.decode(outbox)):
             return f"not all of the outbox of {place} has arrived"
     return ""
 
@@ -132,16 +146,24 @@ def unsettled(deployment: Deployment, kafka: KafkaSide) -> str:
 def found(deployment: Deployment, kafka: KafkaSide) -> Found:
     """Everything that was counted, decided and refused."""
     said, broken = decisions(deployment, kafka)
-    return Found(account_windows(deployment), link_windows(deployment), said, broken, dead_letters(deployment, kafka))
+    links, wrong = link_windows(deployment, kafka)
+    return Found(account_windows(deployment), links, said, broken + wrong, dead_letters(deployment, kafka))
 
 
 def _buckets(windows: StoredWindows) -> dict[Bucket, Counted]:
     found = {
-        (resolution, index): (it.requests, it.input_tokens, it.output_tokens, it.errors, it.refusals)
+        (str(resolution), index): (it.requests, it.input_tokens, it.output_tokens, it.errors, it.refusals)
         for resolution, buckets in (("minutes", windows.minutes), ("hours", windows.hours), ("days", windows.days))
         for index, it in buckets.items()
     }
     return kept(found, windows.newest_ms)
+
+
+def _counted(buckets: LinkBuckets) -> dict[Bucket, Counted]:
+    return {
+        bucket: (it.requests, it.input_tokens, it.output_tokens, it.errors, it.refusals)
+        for bucket, it in buckets.items()
+    }
 
 
 def _states(deployment: Deployment, stage: str, kind: str) -> Iterator[tuple[str, bytes]]:

@@ -91,11 +91,6 @@ def test_a_slow_broker_grows_lag_and_no_memory(alone: Scene, one: Cluster, world
     assert grown < HEADROOM_MB < backlog_mb
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    strict=True,
-    reason="readiness knows only a Redis that fails: one that answers late leaves /readyz and /healthz at ok",
-)
 def test_a_slow_redis_is_called_degraded(scene: Scene, proxy: SlowProxy, world: World) -> None:
     running = scene.ready(**through(proxy))
     with proxy.slow(REDIS_DELAY_S):
@@ -104,12 +99,6 @@ def test_a_slow_redis_is_called_degraded(scene: Scene, proxy: SlowProxy, world: 
     running.until("well again", lambda: not ledger.is_degraded(running))
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    strict=True,
-    reason="readiness knows only a broker that refuses: while fetches hang, /readyz and /healthz stay at ok, and the "
-    "lag that is shown stands still",
-)
 def test_a_broker_that_does_not_answer_is_called_degraded(alone: Scene, one: Cluster, world: World) -> None:
     alone.produce(world.events)
     running = alone.ready()

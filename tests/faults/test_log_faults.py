@@ -14,7 +14,7 @@ from tests.contracts.redis_server import RedisServer
 from tests.faults import ledger
 from tests.faults.brokers import Cluster, cluster
 from tests.faults.conftest import PARTITIONS, World
-from tests.faults.scene import Scene, Unbalanced
+from tests.faults.scene import Scene
 from tests.integration.worker_harness import deployed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300)]
@@ -59,11 +59,6 @@ def test_retention_past_the_offset_of_redis_is_said_and_the_rest_is_counted(scen
     go_on(scene, third, "retention past Redis's offset", f"{len(gone)} events were removed unread")
 
 
-@pytest.mark.xfail(
-    raises=Unbalanced,
-    strict=True,
-    reason="networks keeps the last offset it applied of each source, and takes the links of the new log for repeats",
-)
 def test_a_topic_made_again_with_a_shorter_log_is_said_and_counted_on_top(scene: Scene, world: World) -> None:
     first, second, third = world.thirds()
     work_off(scene, [*first, *second])
@@ -71,12 +66,6 @@ def test_a_topic_made_again_with_a_shorter_log_is_said_and_counted_on_top(scene:
     go_on(scene, third, "requests made again, log shorter than Redis's offset")
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    strict=True,
-    reason="only offsets are compared: a new log that is longer than the offset looks like the old one, and what lies "
-    "before the offset is never read, without a word",
-)
 def test_a_topic_made_again_with_a_longer_log_is_said_and_counted_on_top(scene: Scene, world: World) -> None:
     first, second, third = world.thirds()
     work_off(scene, first)
@@ -85,12 +74,6 @@ def test_a_topic_made_again_with_a_longer_log_is_said_and_counted_on_top(scene: 
     go_on(scene, third, "requests made again, log longer than Redis's offset")
 
 
-@pytest.mark.xfail(
-    raises=AssertionError,
-    strict=True,
-    reason="if no rebalance comes of it, aiokafka starts the new log from its beginning by itself, the lane takes "
-    "offsets below Redis's for repeats, and no word is said; if one comes, networks takes the new links for repeats",
-)
 def test_a_topic_made_again_under_a_running_worker_is_said_and_counted_on_top(scene: Scene, world: World) -> None:
     first, second, third = world.thirds()
     running = scene.ready()
@@ -104,12 +87,6 @@ def test_a_topic_made_again_under_a_running_worker_is_said_and_counted_on_top(sc
     assert SENTENCE in running.log
 
 
-@pytest.mark.xfail(
-    raises=Unbalanced,
-    strict=True,
-    reason="reading starts at the beginning with states kept, so what the log still has is counted a second time; and "
-    "networks takes the links of it for repeats",
-)
 def test_a_log_that_lost_its_end_is_said_and_nothing_is_counted_again(alone: Scene, one: Cluster, world: World) -> None:
     first, second, third = world.thirds()
     topic = alone.deployment.topics.requests

@@ -7,16 +7,11 @@ import pytest
 
 from tests.faults import ledger
 from tests.faults.conftest import World
-from tests.faults.scene import Scene, Unbalanced
+from tests.faults.scene import Scene
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
 
 ROOM_BYTES = 300_000
-CUT_OTHERWISE = (
-    "observe sums its links a batch and the batches of the second reading are cut otherwise: a record that spans what "
-    "networks has counted already and what it has not is counted whole, so link windows count up to a batch a "
-    "partition twice"
-)
 UNBEARABLE_SECONDS = 10
 """After so long without an answer the worker must have said so."""
 
@@ -37,7 +32,6 @@ def test_a_redis_that_is_frozen_is_waited_for(scene: Scene, world: World, second
     scene.balance(f"Redis SIGSTOP {seconds} s", expected=world.expected, remarks=waited(running.log))
 
 
-@pytest.mark.xfail(raises=Unbalanced, strict=True, reason=CUT_OTHERWISE)
 def test_flushall_while_running_is_built_again_from_the_log(scene: Scene, world: World) -> None:
     first, second, third = world.thirds()
     running = scene.ready()
@@ -53,7 +47,6 @@ def test_flushall_while_running_is_built_again_from_the_log(scene: Scene, world:
     scene.balance("FLUSHALL while running", expected=world.expected, remarks=waited(running.log))
 
 
-@pytest.mark.xfail(raises=Unbalanced, strict=True, reason=CUT_OTHERWISE)
 def test_a_redis_restored_from_an_old_snapshot_is_brought_up_to_date_from_the_log(
     scene: Scene, world: World, redis_folder: Path, tmp_path: Path
 ) -> None:

@@ -1,12 +1,13 @@
 """What the worker makes of a log on real Kafka and Redis is what `replay` makes of it in one process.
 
 However the log was cut into batches, whoever was killed meanwhile: the same account states, the same account
-decisions byte for byte, the same windows of what accounts share, campaigns of the same members and action.
+decisions byte for byte, each use of a link once, windows of what is shared that are what the log of links says,
+campaigns of the same members and action.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
 from heapq import merge
@@ -21,11 +22,14 @@ from agents.cli.config import read_policy
 from agents.replay import Replay
 from agents.store.memory import MemoryStore
 from agents.topics import TopicNames
+from streams.capabilities import POSITION
 from streams.decisions import Decision
 from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.networks import NetworkState
 from streams.scenarios import simulate
+from streams.windows import MINUTE_MS
+from tests.integration.links_log import differing, since_shared, uses_once
 from tests.integration.stored_states import States, campaigns_of, decoded, stages_of
 from tests.integration.worker_harness import (
     Deployment,
@@ -34,6 +38,7 @@ from tests.integration.worker_harness import (
     of_kind,
     worker,
 )
+from tests.streams.reference_links import links_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -46,10 +51,11 @@ StartWorker = Callable[..., AbstractContextManager[WorkerProcess]]
 
 
 class Expected(Struct, frozen=True):
-    """What replay makes of the events."""
+    """What replay makes of the events, and the uses of links that they speak of."""
 
     states: States
     account_decisions: frozenset[bytes]
+    uses: Mapping[tuple[Any, ...], int]
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +75,7 @@ def expected(small_world: list[RequestEvent]) -> Expected:
     replay = Replay(policy, partitions=PARTITIONS)
     emitted = asyncio.run(replay.run(small_world))
     decisions = frozenset(it.value for it in emitted if it.topic == "enforcement" and is_about_account(it.value))
-    return Expected(states_in(replay.store), decisions)
+    return Expected(states_in(replay.store), decisions, uses_of(small_world))
 
 
 @pytest.fixture
@@ -104,7 +110,9 @@ def assert_same(deployment: Deployment, expected: Expected) -> None:
         if place[0] == "observe":
             found = {key: state for key, state in states[place].items() if key not in {"offset", "outbox"}}
             assert found == expected.states[place], place
-    assert shared(states) == shared(expected.states)
+    uses = list(uses_once(deployment.read(deployment.topics.links)))
+    assert Counter((use.link, use.at_ms, use.counts, use.capability) for use in uses) == expected.uses
+    assert differing(since_shared(uses), shared_links(states)) == []
     assert campaigns_of(states) == campaigns_of(expected.states)
     values = [record.value for record in deployment.read(deployment.topics.enforcement)]
     assert {value for value in values if is_about_account(value)} == expected.account_decisions
@@ -112,10 +120,29 @@ def assert_same(deployment: Deployment, expected: Expected) -> None:
     assert deployment.read(deployment.topics.dlq) == []
 
 
-def shared(states: States) -> dict[tuple[int, str], tuple[Any, ...]]:
-    """What is counted about each link, in no matter which order its partitions were read."""
-    links: dict[tuple[int, str], NetworkState] = of_kind(states, "networks", "link:")
-    return {place: (link.requests, link.windows, link.capability_days) for place, link in links.items()}
+def shared_links(states: States) -> dict[str, NetworkState]:
+    """What is stored about each shared link, by its name."""
+    return {key.removeprefix("link:"): link for (_, key), link in of_kind(states, "networks", "link:").items()}
+
+
+def uses_of(events: Iterable[RequestEvent]) -> Counter[tuple[Any, ...]]:
+    """Each use of a link that the events speak of, in no order: what must leave, whoever reads it when."""
+    return Counter(
+        (
+            f"{kind}:{value}",
+            event.occurred_at_ms // MINUTE_MS * MINUTE_MS,
+            (
+                1,
+                event.input_tokens,
+                event.output_tokens,
+                int(event.status_code >= 400),
+                int(event.finish_reason == "refusal"),
+            ),
+            POSITION[event.capability],
+        )
+        for event in events
+        for kind, value in links_of(event)
+    )
 
 
 def assert_each_decision_once(values: list[bytes]) -> None:
