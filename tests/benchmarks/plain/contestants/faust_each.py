@@ -1,8 +1,8 @@
 """Stock Faust, event by event: each is a round trip of one redis.asyncio pipeline, as its users write it.
 
-The pipeline counts the event with HINCRBY and reads the account's hash back; what has left the window is deleted, and
-whether the account is above is kept, in a second one where that is due. At least once: Faust commits its position every
-so often, so what was counted since is counted again after a kill.
+The pipeline counts the event with HINCRBY, which answers the new total as well. Only when an event opens a minute is the
+account's hash read whole, and what has left the window deleted; only when the account goes above or falls is that noted.
+At least once: Faust commits its position every few seconds, so what was counted since is counted again after a kill.
 """
 
 from typing import Any
@@ -30,31 +30,37 @@ def run(told: Told) -> None:
             wanted = decode(event.value)
             minute, tokens = wanted.occurred_at_ms // MINUTE_MS, wanted.output_tokens
             account, network = f"{told.prefix}:a:{wanted.account_id}", f"{told.prefix}:n:{wanted.network_hash}"
-            async with redis.pipeline(transaction=True) as pipe:
+            async with redis.pipeline(transaction=False) as pipe:
                 pipe.hincrby(account, f"r{minute}", 1)
                 pipe.hincrby(account, f"t{minute}", tokens)
+                pipe.hincrby(account, "total", tokens)
+                pipe.hget(account, "above")
                 pipe.hincrby(network, str(minute), 1)
-                pipe.hgetall(account)
-                *_, known = await pipe.execute()
-            counted = {int(name[1:]): int(value) for name, value in known.items() if name[:1] == b"t"}
-            first = max(counted) - BUCKETS + 1
-            total = sum(value for it, value in counted.items() if it >= first)
-            expired = [f"{kind}{it}" for it in counted if it < first for kind in "rt"]
-            above = b"above" in known
-            if total > told.limit and not above:
+                requests, _, total, was_above, _ = await pipe.execute()
+            if requests == 1:
+                total = await expire(redis, account)
+            above = total > told.limit
+            if above and not was_above:
                 await (await alerts.send(key=wanted.account_id.encode(), value=alert_of(wanted, total)))
-            if expired or above != (total > told.limit):
-                async with redis.pipeline(transaction=True) as pipe:
-                    if expired:
-                        pipe.hdel(account, *expired)
-                    if total > told.limit:
-                        pipe.hset(account, "above", 1)
-                    else:
-                        pipe.hdel(account, "above")
-                    await pipe.execute()
+                await redis.hset(account, "above", 1)
+            elif was_above and not above:
+                await redis.hdel(account, "above")
             done.note(event.message.partition, event.message.offset)
 
     done.wait()
+
+
+async def expire(redis: Redis, account: str) -> int:
+    """Delete what has left the window of an account; the total of the rest."""
+    fields = await redis.hgetall(account)
+    counted = {int(name[1:]): int(value) for name, value in fields.items() if name[:1] == b"t" and name != b"total"}
+    expired = [it for it in counted if it <= max(counted) - BUCKETS]
+    if expired:
+        async with redis.pipeline(transaction=False) as pipe:
+            pipe.hdel(account, *(f"{kind}{it}" for it in expired for kind in "rt"))
+            pipe.hincrby(account, "total", -sum(counted[it] for it in expired))
+            await pipe.execute()
+    return sum(value for it, value in counted.items() if it not in expired)
 
 
 def windows(told: Told) -> Windows:

@@ -140,7 +140,7 @@ async def work(told: Told) -> None:
         look()
         return resumed
 
-    app.agent(batches(app, told.topic), name="plain")(agent)
+    app.agent(batches(app, told.topic), name="plain", concurrency=3)(agent)
     resume_with(app, offsets=resume)
     await post.start()
     app.finalize()
