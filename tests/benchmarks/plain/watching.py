@@ -43,6 +43,8 @@ class Running:
         self._log = log
         self._marks = marks
         marks.write_bytes(b"")
+        self._seen = Path(f"{marks}.seen")
+        self._seen.unlink(missing_ok=True)
         with log.open("ab") as file:
             self._process = subprocess.Popen(  # noqa: S603  the bench's own command
                 command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
@@ -60,6 +62,10 @@ class Running:
             raise ContestantError(f"it ended with {self._process.returncode} before it was done\n{self._tail()}")
         if time.monotonic() > deadline:
             raise ContestantError(f"it was not done in time\n{self._tail()}")
+
+    def seen(self) -> None:
+        """Let it go on: it waits for this after it has said `done`."""
+        self._seen.touch()
 
     def wait_for(self, word: str, deadline: float) -> int:
         """When it said `word`; blocks until then."""
@@ -95,7 +101,8 @@ def measure(running: Running, *, kafka: Iterable[int], redis: Iterable[int], dea
     brokers, stores = tuple(kafka), tuple(redis)
 
     def processor() -> tuple[float, float, float]:
-        return sum(map(processor_seconds, tree(running.pid))), *(sum(map(processor_seconds, it)) for it in (brokers, stores))
+        own, kafka_, redis_ = (sum(map(processor_seconds, it)) for it in (tree(running.pid), brokers, stores))
+        return own, kafka_, redis_
 
     begin: tuple[float, float, float] | None = None
     looked_at = 0.0
@@ -108,6 +115,7 @@ def measure(running: Running, *, kafka: Iterable[int], redis: Iterable[int], dea
             peak = max(peak, sum(map(resident_bytes, tree(running.pid))))
         if begin is not None and "done" in marks:
             spent = [after - before for before, after in zip(begin, processor(), strict=True)]
+            running.seen()
             return Measured((marks["done"] - marks["first"]) / 1e9, spent[0], spent[1], spent[2], peak)
         running.check(deadline)
         time.sleep(POLL_SECONDS)

@@ -4,6 +4,8 @@ import asyncio
 import tempfile
 
 import faust
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
 
 from tests.benchmarks.plain.told import Told
 
@@ -31,18 +33,22 @@ class Work:
         asyncio.run(self._run())
 
     async def _run(self) -> None:
-        self._app.finalize()
-        await self._app.start()
         for tp, offset in (await self._committed()).items():
             self.note(tp, offset - 1)
+        self._app.finalize()
+        await self._app.start()
         await self._ended.wait()
         await self._app.commit(self._app.topics)
         self._told.done()
         await self._app.stop()
 
     async def _committed(self) -> dict[int, int]:
-        """What was committed before a kill: partitions that were done then bring no event."""
-        return {}
+        """What was committed before a kill: a partition that was done then brings no event any more."""
+        async with AIOKafkaConsumer(
+            bootstrap_servers=self._told.bootstrap_servers, group_id=self._told.prefix, enable_auto_commit=False
+        ) as consumer:
+            found = {number: await consumer.committed(TopicPartition(self._told.topic, number)) for number in self._left}
+        return {number: offset for number, offset in found.items() if offset}
 
 
 def application(told: Told) -> faust.App:

@@ -39,9 +39,9 @@ def run(told: Told) -> None:
                     held.hold(partition, accounts, networks, await redis.mget(keys))
                 for key, value in held.fold(partition, events):
                     sent.append(await alerts.send(key=key, value=value))
-            await redis.mset(held.changed())
             for acknowledged in sent:
                 await acknowledged
+            await redis.mset(held.changed())
             for event in some:
                 done.note(event.message.partition, event.message.offset)
 

@@ -1,6 +1,6 @@
 """The floor: a batch loop over confluent-kafka written for this job alone. What a framework adds is above it.
 
-At least once: windows are written first, then alerts, then the position. A kill in between counts a batch twice.
+At least once: alerts first, then windows, then the position. A kill before the last counts a batch twice.
 """
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -51,8 +51,8 @@ def run(told: Told) -> None:
                 held.hold(partition, accounts, networks, redis.mget(keys))
             for key, value in held.fold(partition, events):
                 producer.produce(told.alerts, value=value, key=key)
-        redis.mset(held.changed())
         producer.flush()
+        redis.mset(held.changed())
         consumer.commit(asynchronous=False)
     told.done()
     consumer.close()

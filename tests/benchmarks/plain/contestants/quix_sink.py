@@ -36,8 +36,8 @@ class WindowsSink(BatchingSink):  # type: ignore[misc]  # Quix Streams is not in
             held.hold(number, accounts, networks, self._redis.mget(keys))
         for key, value in held.fold(number, events):
             self._producer.produce(topic=self._told.alerts, key=key, value=value)
-        self._redis.mset(held.changed())
         self._producer.flush()
+        self._redis.mset(held.changed())
 
 
 def run(told: Told) -> None:

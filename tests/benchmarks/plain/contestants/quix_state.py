@@ -25,8 +25,12 @@ from tests.benchmarks.plain.job import (
 from tests.benchmarks.plain.told import Told, act
 
 CHECKPOINT_SECONDS = 1.0
-IDLE_SECONDS = 8.0
-"""After a kill it cannot be known how many events are left in the repartition topic: the end is when nothing comes."""
+TRANSACTION_MS = 10_000
+"""A killed process leaves a transaction open, and what comes after it is held back until the broker aborts it."""
+
+IDLE_SECONDS = 35.0
+"""After a kill it cannot be known how many events are left in the repartition topic: the end is when nothing comes, for
+longer than the broker (which looks every ten seconds) takes to abort a transaction."""
 
 
 def run(told: Told) -> None:
@@ -47,7 +51,7 @@ def run(told: Told) -> None:
         loglevel="WARNING",
         processing_guarantee="exactly-once",
         consumer_extra_config={"session.timeout.ms": 6_000, "fetch.queue.backoff.ms": 20},
-        producer_extra_config={"linger.ms": 5},
+        producer_extra_config={"linger.ms": 5, "transaction.timeout.ms": TRANSACTION_MS},
         on_message_processed=note,
     )
 

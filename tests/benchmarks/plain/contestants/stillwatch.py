@@ -2,12 +2,15 @@
 
 Per partition offset, windows and alerts change in one script or not at all; an alert leaves from the outbox until the
 broker has it, and a restart begins where the windows stand. A network's window is kept in one part per partition.
+
+The worker's outbox sends what the last step of a partition left again at every start, which a reader knows by its id.
+Here nobody is to see it twice, so what the alerts topic has already is left out (`PostOnce`).
 """
 
 import asyncio
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -15,9 +18,12 @@ from typing import Any, cast
 import faust
 import msgspec
 import redis
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
+from agents.advance import Posted
 from agents.deadletters import Refusal, classify
 from agents.lane import Lane
 from agents.metrics import Metrics
@@ -45,6 +51,34 @@ from tests.benchmarks.plain.told import Told, act
 SESSION_S = 6.0
 FETCH_BYTES = 4 * 1024 * 1024
 BATCH_RECORDS = 10_000
+LOOKED_AT = 100_000
+"""More alerts than one step of every partition can leave."""
+
+
+class PostOnce(Post):
+    """The worker's post, which does not send what is among the last records of the alerts topic already.
+
+    An alert is the same bytes whenever it is made. The look is taken once, at the start, when nobody else writes.
+    """
+
+    _there: frozenset[bytes] = frozenset()
+
+    async def look(self, servers: str, topic: str) -> None:
+        """Read the end of the alerts topic."""
+        tp = TopicPartition(topic, 0)
+        there = []
+        async with AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False) as consumer:
+            consumer.assign([tp])
+            end = (await consumer.end_offsets([tp]))[tp]
+            consumer.seek(tp, max(0, end - LOOKED_AT))
+            while await consumer.position(tp) < end:
+                for record in (await consumer.getmany(tp, timeout_ms=500)).get(tp, ()):
+                    there.append(record.value)
+        self._there = frozenset(there)
+
+    async def send(self, posted: Iterable[Posted]) -> None:
+        """Produce what is not there."""
+        await super().send([letter for letter in posted if letter.value not in self._there])
 
 
 class PlainStage:
@@ -110,7 +144,7 @@ async def work(told: Told) -> None:
     names = TopicNames(requests=told.topic, alerts=told.alerts)
     metrics = Metrics(CollectorRegistry())
     store = RedisStore(told.redis_url, prefix=told.prefix)
-    post = Post(told.bootstrap_servers, names, metrics)
+    post = PostOnce(told.bootstrap_servers, names, metrics)
     app = _app(told)
     lane: Lane[Wanted] = Lane(
         PlainStage(told.limit),
@@ -142,6 +176,7 @@ async def work(told: Told) -> None:
 
     app.agent(batches(app, told.topic), name="plain", concurrency=3)(agent)
     resume_with(app, offsets=resume)
+    await post.look(told.bootstrap_servers, told.alerts)
     await post.start()
     app.finalize()
     await app.start()
