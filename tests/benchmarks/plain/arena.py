@@ -28,7 +28,7 @@ START_SECONDS = 120
 """For a contestant to begin: Java, imports, joining a group."""
 
 SLOWEST_EVENTS_PER_SECOND = 150
-LEAVE_SECONDS = 20
+LEAVE_SECONDS = 90
 ATTEMPTS = 4
 """How often one is tried to be killed that is done too early; each time it gets half as long."""
 
