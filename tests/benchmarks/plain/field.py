@@ -12,7 +12,7 @@ class Contestant(Struct, frozen=True):
     """One program in `contestants/`, named as its module is.
 
     `environment` is the file in `requirements/` that it is installed from, None for Stillwatch's own. Slow ones read the
-    short log, which spans the same time with fewer events. `remark` says what a reader of the table must know.
+    short log, which spans the same time with fewer events. `by_minute`: its alerts are of whole minutes. `remark` says what a reader of the table must know.
     """
 
     name: str
@@ -21,6 +21,7 @@ class Contestant(Struct, frozen=True):
     environment: str | None = None
     log: LogName = "long"
     remark: str = ""
+    by_minute: bool = False
 
     @property
     def module(self) -> str:
@@ -44,7 +45,7 @@ FIELD = (
     Contestant("bytewax_plain", "bytewax, no recovery", "framework", "bytewax", remark="nothing survives a kill"),
     Contestant("bytewax_recovery", "bytewax, recovery each second", "framework", "bytewax"),
     Contestant("flink_python", "PyFlink, DataStream in Python", "framework", "flink", "short", "state in Flink's heap"),
-    Contestant("flink_sql", "PyFlink, SQL", "framework", "flink", remark="state in Flink's heap"),
+    Contestant("flink_sql", "PyFlink, SQL", "framework", "flink", remark="state in Flink's heap", by_minute=True),
     Contestant("floor", "a loop over confluent-kafka", "floor", "floor"),
     Contestant("raw", "consume and decode alone", "broker", "floor"),
 )

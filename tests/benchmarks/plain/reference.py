@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
@@ -10,10 +10,15 @@ from tests.benchmarks.plain.job import Alert, Windows
 
 
 class Truth(Struct, frozen=True):
-    """The windows at the end of the log, and every alert."""
+    """The windows at the end of the log, and every alert.
+
+    `alerts_by_minute` is for a contestant that cannot see the order of events inside a minute: an alert for each minute
+    with which an account's window is above the limit while it was not with the last minute that the account was seen in.
+    """
 
     windows: Windows
     alerts: frozenset[Alert]
+    alerts_by_minute: frozenset[Alert]
 
 
 class Reference:
@@ -53,4 +58,13 @@ class Reference:
             windows.add_account(account, {minute: (count, tokens[minute]) for minute, count in requests.items()})
         for network, counts in self._networks.items():
             windows.add_network(network, counts)
-        return Truth(windows, frozenset(self._alerts))
+        return Truth(windows, frozenset(self._alerts), frozenset(self._by_minute()))
+
+    def _by_minute(self) -> Iterator[Alert]:
+        for account, tokens in self._tokens.items():
+            before = 0
+            for minute in sorted(self._requests[account]):
+                total = sum(tokens[it] for it in range(minute - 59, minute + 1) if it in tokens)
+                if total > self._limit >= before:
+                    yield Alert(account, "minute", minute * 60_000, total)
+                before = total

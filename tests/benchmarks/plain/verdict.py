@@ -41,7 +41,7 @@ class Verdict(Struct, frozen=True):
         return self.exact_windows and self.exact_alerts
 
 
-def judge(truth: Truth, windows: Windows, alerts: Sequence[Alert]) -> Verdict:
+def judge(truth: Truth, windows: Windows, alerts: Sequence[Alert], *, by_minute: bool = False) -> Verdict:
     """Compare what was left with what must be."""
     lost = twice = wrong = 0
     for due, found in (
@@ -55,15 +55,16 @@ def judge(truth: Truth, windows: Windows, alerts: Sequence[Alert]) -> Verdict:
             twice += max(0, found_requests - requests)
             wrong += abs(tokens - found_tokens)
     sent = Counter(alerts)
+    alerts_due = truth.alerts_by_minute if by_minute else truth.alerts
     return Verdict(
         lost,
         twice,
         wrong,
-        due=len(truth.alerts),
+        due=len(alerts_due),
         sent=len(alerts),
         repeated=len(alerts) - len(sent),
-        missing=len(truth.alerts - sent.keys()),
-        false=len(sent.keys() - truth.alerts),
+        missing=len(alerts_due - sent.keys()),
+        false=len(sent.keys() - alerts_due),
     )
 
 

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def configuration(told: Told) -> Configuration:
         "execution.checkpointing.dir": checkpoints.as_uri(),
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
         "python.execution-mode": "thread",
+        "python.pythonpath": f"{Path(__file__).parents[4]}:{sysconfig.get_path('purelib')}",
         "restart-strategy.type": "none",
         "state.backend.type": "hashmap",
         "io.tmp.dirs": told.folder,
