@@ -66,7 +66,9 @@ def _compete(
     arena: Arena, field: Sequence[Contestant], events: int, slow: int, *, runs: int, kill: bool
 ) -> list[Outcome]:
     """Both parts, with the tables."""
-    _say(f"The plain job: {events:,} events of 10,000 accounts, {slow:,} for the slow; 8 partitions, 150 minutes of event time.")
+    _say(
+        f"The plain job: {events:,} events of 10,000 accounts ({slow:,} for the slow), 8 partitions, 150 minutes long."
+    )
     logs: dict[str, Log] = {}
     for name, count in (("long", events), ("short", slow)):
         if any(it.log == name for it in field):

@@ -171,7 +171,9 @@ class Arena:
         if not entry.contestant.keeps_windows:
             return Result(events, measured, Verdict())
         alerts = asyncio.run(log.alerts(self._found.bootstrap_servers, entry.told.alerts))
-        return Result(events, measured, judge(course.truth, entry.windows(), alerts, by_minute=entry.contestant.by_minute))
+        return Result(
+            events, measured, judge(course.truth, entry.windows(), alerts, by_minute=entry.contestant.by_minute)
+        )
 
     def _deadline(self, course: Log) -> float:
         return time.monotonic() + START_SECONDS + course.events / SLOWEST_EVENTS_PER_SECOND

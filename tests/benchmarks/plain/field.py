@@ -11,8 +11,9 @@ Kind = Literal["ours", "framework", "floor", "broker"]
 class Contestant(Struct, frozen=True):
     """One program in `contestants/`, named as its module is.
 
-    `environment` is the file in `requirements/` that it is installed from, None for Stillwatch's own. Slow ones read the
-    short log, which spans the same time with fewer events. `by_minute`: its alerts are of whole minutes. `remark` says what a reader of the table must know.
+    `environment` is the file in `requirements/` that it is installed from, None for Stillwatch's own. Slow ones read
+    the short log, which spans the same time with fewer events. `by_minute`: its alerts are of whole minutes. `remark`
+    says what a reader of the table must know.
     """
 
     name: str
@@ -57,5 +58,7 @@ def chosen(names: str | None) -> tuple[Contestant, ...]:
         return FIELD
     asked = names.split(",")
     if unknown := set(asked) - {it.name for it in FIELD}:
-        raise ValueError(f"nobody is called {', '.join(sorted(unknown))}; there are {', '.join(it.name for it in FIELD)}")
+        raise ValueError(
+            f"nobody is called {', '.join(sorted(unknown))}; there are {', '.join(it.name for it in FIELD)}"
+        )
     return tuple(it for it in FIELD if it.name in asked)

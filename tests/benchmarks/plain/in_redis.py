@@ -5,6 +5,7 @@ partition, so that a second process with other partitions could write beside the
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 import redis
 
@@ -46,9 +47,7 @@ class Held:
         keys = [self._account_key(it) for it in accounts] + [self._network_key(partition, it) for it in networks]
         return accounts, networks, keys
 
-    def hold(
-        self, partition: int, accounts: Sequence[str], networks: Sequence[str], values: Sequence[bytes | None]
-    ) -> None:
+    def hold(self, partition: int, accounts: Sequence[str], networks: Sequence[str], values: Sequence[Any]) -> None:
         """Take what the MGET brought."""
         for account, value in zip(accounts, values, strict=False):
             self._accounts[account] = Account() if value is None else decode_account(value)
@@ -107,7 +106,7 @@ def every_value(client: "redis.Redis", pattern: str) -> Iterable[tuple[str, byte
     for at in range(0, len(keys), 10_000):
         some = keys[at : at + 10_000]
         for key, value in zip(some, client.mget(some), strict=True):
-            yield key.decode(), value
+            yield key.decode(), cast("bytes", value)
 
 
 def every_hash(url: str, pattern: str) -> Iterable[tuple[str, dict[bytes, bytes]]]:

@@ -1,5 +1,6 @@
 """The log that every contestant reads: produced once, and the alerts that come of it read back."""
 
+import time
 from collections.abc import Iterable
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
@@ -12,6 +13,8 @@ from tests.benchmarks.plain.job import Alert, decode_alert
 PARTITIONS = 8
 BATCH_BYTES = 256 * 1024
 FOR_EVER = "-1"
+READ_WITHIN_SECONDS = 100
+"""A killed contestant may leave a transaction open, which the broker aborts after a minute and a little."""
 
 
 async def create(servers: str, topic: str, partitions: int = PARTITIONS) -> None:
@@ -57,7 +60,10 @@ async def alerts(servers: str, topic: str) -> list[Alert]:
         consumer.assign([tp])
         end = (await consumer.end_offsets([tp]))[tp]
         found: list[Alert] = []
+        deadline = time.monotonic() + READ_WITHIN_SECONDS
         while await consumer.position(tp) < end:
-            for record in (await consumer.getmany(tp, timeout_ms=500)).get(tp, ()):
-                found.append(decode_alert(record.value))
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the alerts on {topic} cannot be read to their end: is a transaction open?")
+            fetched = await consumer.getmany(tp, timeout_ms=500)
+            found.extend(decode_alert(record.value) for record in fetched.get(tp, ()))
         return found

@@ -13,7 +13,7 @@ class Truth(Struct, frozen=True):
     """The windows at the end of the log, and every alert.
 
     `alerts_by_minute` is for a contestant that cannot see the order of events inside a minute: an alert for each minute
-    with which an account's window is above the limit while it was not with the last minute that the account was seen in.
+    with which an account's window is above the limit, while it was not with the last minute the account was seen in.
     """
 
     windows: Windows

@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from tests.benchmarks.plain.job import Windows
 
-
 SEEN_WITHIN_SECONDS = 10.0
 _begun: set[str] = set()
 
@@ -54,12 +53,6 @@ class Told(Struct, frozen=True):
         deadline = time.monotonic() + SEEN_WITHIN_SECONDS
         while not Path(f"{self.marks}.seen").exists() and time.monotonic() < deadline:
             time.sleep(0.005)
-
-    def note(self, word: str) -> None:
-        """Leave another word, for another process of the contestant. Again only once."""
-        if word not in _begun:
-            _begun.add(word)
-            self._mark(word)
 
     def _mark(self, word: str) -> None:
         with Path(self.marks).open("a", encoding="ascii") as file:

@@ -108,7 +108,7 @@ def measure(running: Running, *, kafka: Iterable[int], redis: Iterable[int], dea
     looked_at = 0.0
     while True:
         marks = running.marks()
-        if begin is None and "first" in marks:
+        if begin is None and marks:
             begin = processor()
         if time.monotonic() - looked_at > MEMORY_EVERY_SECONDS or "done" in marks:
             looked_at = time.monotonic()
@@ -116,7 +116,8 @@ def measure(running: Running, *, kafka: Iterable[int], redis: Iterable[int], dea
         if begin is not None and "done" in marks:
             spent = [after - before for before, after in zip(begin, processor(), strict=True)]
             running.seen()
-            return Measured((marks["done"] - marks["first"]) / 1e9, spent[0], spent[1], spent[2], peak)
+            begun_at = marks.get("first", marks["done"])  # after a kill there may have been nothing left to do
+            return Measured((marks["done"] - begun_at) / 1e9, spent[0], spent[1], spent[2], peak)
         running.check(deadline)
         time.sleep(POLL_SECONDS)
 
@@ -125,15 +126,13 @@ def tree(leader: int) -> list[int]:
     """The processes of the session that `leader` leads, and their descendants; none of those that are gone."""
     parents: dict[int, int] = {}
     found = set()
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        fields = _stat(int(entry))
+    for pid in (int(it.name) for it in Path("/proc").iterdir() if it.name.isdigit()):
+        fields = _stat(pid)
         if fields is None or fields[0] in (b"Z", b"X"):
             continue
-        parents[int(entry)] = int(fields[1])
+        parents[pid] = int(fields[1])
         if int(fields[3]) == leader:
-            found.add(int(entry))
+            found.add(pid)
     while more := {pid for pid, parent in parents.items() if parent in found and pid not in found}:
         found |= more
     return sorted(found)

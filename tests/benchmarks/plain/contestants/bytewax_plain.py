@@ -1,4 +1,4 @@
-"""Bytewax: its Kafka source, a batch of events grouped by key in one step, `stateful_batch` per account and per network.
+"""Bytewax: its Kafka source, each batch of events grouped by key, `stateful_batch` per account and per network.
 
 Every activation of a key emits its window, and a sink writes what came together with one MSET. Nothing is kept for a
 restart: that is `bytewax_recovery`, which runs this flow with a recovery store.

@@ -38,7 +38,7 @@ class Work:
         self._app.finalize()
         await self._app.start()
         await self._ended.wait()
-        await self._app.commit(self._app.topics)
+        await self._app.commit({self._told.topic})
         self._told.done()
         await self._app.stop()
 
@@ -47,7 +47,9 @@ class Work:
         async with AIOKafkaConsumer(
             bootstrap_servers=self._told.bootstrap_servers, group_id=self._told.prefix, enable_auto_commit=False
         ) as consumer:
-            found = {number: await consumer.committed(TopicPartition(self._told.topic, number)) for number in self._left}
+            found = {
+                number: await consumer.committed(TopicPartition(self._told.topic, number)) for number in self._left
+            }
         return {number: offset for number, offset in found.items() if offset}
 
 

@@ -1,8 +1,9 @@
 """Stock Faust, event by event: each is a round trip of one redis.asyncio pipeline, as its users write it.
 
-The pipeline counts the event with HINCRBY, which answers the new total as well. Only when an event opens a minute is the
-account's hash read whole, and what has left the window deleted; only when the account goes above or falls is that noted.
-At least once: Faust commits its position every few seconds, so what was counted since is counted again after a kill.
+The pipeline counts the event with HINCRBY, which answers the new total as well. Only when an event opens a minute is
+the account's hash read whole, and what has left the window deleted; only when the account goes above or falls is that
+noted. At least once: Faust commits its position every few seconds, and what was counted since is counted again after a
+kill.
 """
 
 from typing import Any

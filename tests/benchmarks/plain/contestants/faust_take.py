@@ -27,7 +27,7 @@ def run(told: Told) -> None:
 
     @app.agent(app.topic(told.topic, key_serializer="raw", value_serializer="raw"))
     async def observe(stream: faust.StreamT[Any]) -> None:
-        async for some in stream.take_events(BATCH, within=WITHIN_SECONDS):
+        async for some in stream.take_events(BATCH, within=WITHIN_SECONDS):  # type: ignore[attr-defined]  # Faust's own
             told.first()
             by_partition: dict[int, list[Wanted]] = {}
             for event in some:

@@ -47,7 +47,6 @@ class AccountFunction(KeyedProcessFunction):  # type: ignore[misc]  # PyFlink is
 
     def on_timer(self, _at: int, context: Any) -> Iterator[str]:  # noqa: ANN401
         """The log has ended."""
-        self._told.note("accounts")
         yield f"{context.get_current_key()} {self._state.value().hex()}"
 
 
@@ -73,7 +72,6 @@ class NetworkFunction(KeyedProcessFunction):  # type: ignore[misc]
 
     def on_timer(self, _at: int, context: Any) -> Iterator[str]:  # noqa: ANN401
         """The log has ended."""
-        self._told.note("networks")
         yield f"{context.get_current_key()} {self._state.value().hex()}"
 
 

@@ -3,12 +3,13 @@
 import os
 import sys
 import sysconfig
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
-from pyflink.common import Configuration
+from pyflink.common import Configuration, JobClient, JobStatus
 
 from tests.benchmarks.plain.told import Told
 
@@ -55,6 +56,33 @@ def create(told: Told, *topics: str) -> None:
     for future in admin.create_topics([NewTopic(it, 1, 1, config=BROKER_TIME) for it in topics]).values():
         if (error := future.exception(30)) is not None and "already exists" not in str(error):
             raise error
+
+
+def finish(told: Told, job: JobClient) -> None:
+    """Wait until the log is worked off to its end, say so, and let the job drain and stop.
+
+    Flink commits its position when a checkpoint is complete: what it has committed is in its state, and the alerts of
+    it are on their topic. (A source that is told where to end never does so after a restart from a checkpoint.)
+    """
+    consumer = Consumer({"bootstrap.servers": told.bootstrap_servers, "group.id": told.prefix})
+    partitions = [TopicPartition(told.topic, number) for number, end in told.ends.items() if end]
+    while not _committed(consumer, partitions, told):
+        if (status := job.get_job_status().result()) in {JobStatus.FAILED, JobStatus.FAILING, JobStatus.CANCELED}:
+            raise SystemExit(f"the job is {status}")
+        time.sleep(0.1)
+    told.done()
+    consumer.close()
+    job.stop_with_savepoint(True, (Path(told.folder) / "savepoint").as_uri()).result()
+    job.get_job_execution_result().result()
+
+
+def _committed(consumer: Consumer, partitions: list[TopicPartition], told: Told) -> bool:
+    """Whether the group has committed the end of every partition; no as long as nobody coordinates the group yet."""
+    try:
+        found = consumer.committed(partitions, timeout=30)
+    except KafkaException:
+        return False
+    return all(it.offset >= told.ends[it.partition] for it in found)
 
 
 def records(told: Told, topic: str) -> Iterator[tuple[bytes | None, bytes | None]]:

@@ -4,9 +4,6 @@ Windows live in Flink's state (there is no Redis connector, and state is what Fl
 topic when the log ends. That is after the last mark: it is how the bench looks at them, not part of the job.
 """
 
-import time
-from pathlib import Path
-
 from pyflink.common import Types, WatermarkStrategy
 from pyflink.common.serialization import SimpleStringSchema
 from pyflink.datastream import StreamExecutionEnvironment
@@ -28,9 +25,10 @@ from tests.benchmarks.plain.contestants.flink_functions import (
     is_window,
     network_of,
 )
-from tests.benchmarks.plain.contestants.flink_job import TRANSACTION_MS, configuration, create, records
+from tests.benchmarks.plain.contestants.flink_job import TRANSACTION_MS, configuration, create, finish, records
 from tests.benchmarks.plain.job import Windows, decode_account, decode_network
 from tests.benchmarks.plain.told import Told, act
+
 
 def run(told: Told) -> None:
     """Read to the end."""
@@ -43,7 +41,6 @@ def run(told: Told) -> None:
         .set_topics(told.topic)
         .set_group_id(told.prefix)
         .set_starting_offsets(KafkaOffsetsInitializer.earliest())
-        .set_bounded(KafkaOffsetsInitializer.latest())
         .set_value_only_deserializer(SimpleStringSchema())
         .build()
     )
@@ -55,13 +52,7 @@ def run(told: Told) -> None:
     ended = accounts.filter(is_window)
     ended.sink_to(_sink(told, accounts_topic, DeliveryGuarantee.AT_LEAST_ONCE))
     networks.sink_to(_sink(told, networks_topic, DeliveryGuarantee.AT_LEAST_ONCE))
-    job = env.execute_async("plain")
-    while not all(word in Path(told.marks).read_text(encoding="ascii") for word in ("accounts", "networks")):
-        if "FAILED" in str(job.get_job_status().result()):
-            break
-        time.sleep(0.02)
-    told.done()
-    job.get_job_execution_result().result()
+    finish(told, env.execute_async("plain"))
 
 
 def _sink(told: Told, topic: str, guarantee: DeliveryGuarantee) -> KafkaSink:

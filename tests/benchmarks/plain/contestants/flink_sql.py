@@ -10,9 +10,10 @@ import time
 from typing import Any
 
 import msgspec
+from pyflink.common import JobStatus
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
-from tests.benchmarks.plain.contestants.flink_job import TRANSACTION_MS, configuration, create, records
+from tests.benchmarks.plain.contestants.flink_job import TRANSACTION_MS, configuration, create, finish, records
 from tests.benchmarks.plain.job import Windows
 from tests.benchmarks.plain.told import Told, act
 
@@ -22,8 +23,7 @@ CREATE TABLE requests (
   occurred_at AS TO_TIMESTAMP_LTZ(occurred_at_ms, 3),
   WATERMARK FOR occurred_at AS occurred_at - INTERVAL '11' MINUTE
 ) WITH ('connector' = 'kafka', 'topic' = '{topic}', 'properties.bootstrap.servers' = '{servers}',
-  'properties.group.id' = '{prefix}', 'scan.startup.mode' = 'earliest-offset', 'scan.bounded.mode' = 'latest-offset',
-  'format' = 'json')
+  'properties.group.id' = '{prefix}', 'scan.startup.mode' = 'earliest-offset', 'format' = 'json')
 """
 ALERTS = """
 CREATE TABLE alerts (account_id STRING, event_id STRING, occurred_at_ms BIGINT, output_tokens BIGINT)
@@ -88,11 +88,10 @@ def run(told: Told) -> None:
         statements.add_insert_sql(KEEP.format(kind=kind))
     statements.add_insert_sql(FIND.format(**words))
     job = statements.execute().get_job_client()
-    while "RUNNING" not in str(job.get_job_status().result()):
+    while job.get_job_status().result() != JobStatus.RUNNING:
         time.sleep(0.01)
     told.first()
-    job.get_job_execution_result().result()
-    told.done()
+    finish(told, job)
 
 
 def windows(told: Told) -> Windows:
@@ -112,7 +111,7 @@ def windows(told: Told) -> Windows:
 
 
 def _rows(told: Told, kind: str) -> list[dict[str, Any]]:
-    last = {key: value for key, value in records(told, f"{told.prefix}-{kind}")}
+    last = dict(records(told, f"{told.prefix}-{kind}"))
     return [msgspec.json.decode(value) for value in last.values() if value]
 
 

@@ -66,14 +66,14 @@ class PostOnce(Post):
     async def look(self, servers: str, topic: str) -> None:
         """Read the end of the alerts topic."""
         tp = TopicPartition(topic, 0)
-        there = []
+        there: list[bytes] = []
         async with AIOKafkaConsumer(bootstrap_servers=servers, enable_auto_commit=False) as consumer:
             consumer.assign([tp])
             end = (await consumer.end_offsets([tp]))[tp]
             consumer.seek(tp, max(0, end - LOOKED_AT))
             while await consumer.position(tp) < end:
-                for record in (await consumer.getmany(tp, timeout_ms=500)).get(tp, ()):
-                    there.append(record.value)
+                fetched = await consumer.getmany(tp, timeout_ms=500)
+                there.extend(record.value for record in fetched.get(tp, ()))
         self._there = frozenset(there)
 
     async def send(self, posted: Iterable[Posted]) -> None:
@@ -181,7 +181,7 @@ async def work(told: Told) -> None:
     app.finalize()
     await app.start()
     await ended.wait()
-    await app.commit(app.topics)
+    await app.commit({told.topic})
     told.done()
     await app.stop()
     await post.stop()
