@@ -45,8 +45,10 @@ def speeds(outcomes: Sequence[Outcome]) -> list[str]:
 def kills(outcomes: Sequence[Outcome]) -> list[str]:
     """A line per contestant that was killed: requests in windows, and alerts."""
     lines = [
-        f"{'after one kill -9':<31}{'lost':>9}{'twice':>9}{'alerts':>9}"
-        f"{'sent':>7}{'again':>7}{'missing':>9}{'false':>7}"
+        (
+            f"{'after one kill -9':<31}{'lost':>9}{'twice':>9}{'alerts':>9}"
+            f"{'sent':>7}{'again':>7}{'missing':>9}{'false':>7}"
+        )
     ]
     for outcome in outcomes:
         if outcome.killed is not None:
@@ -86,8 +88,10 @@ def missed(outcomes: Sequence[Outcome], *, killed: bool) -> list[str]:
 def scanned(rows: Mapping[int, Result]) -> list[str]:
     """A line per number of accounts: what an event costs, and how that compares with the first."""
     lines = [
-        f"{'accounts in Redis':>18}{'events/s':>10}{'CPU us':>9}{'Redis':>7}"
-        f"{'both':>8}{'MiB':>6}{'exact':>7}{'x first':>9}"
+        (
+            f"{'accounts in Redis':>18}{'events/s':>10}{'CPU us':>9}{'Redis':>7}"
+            f"{'both':>8}{'MiB':>6}{'exact':>7}{'x first':>9}"
+        )
     ]
     first: float | None = None
     for accounts, result in rows.items():
