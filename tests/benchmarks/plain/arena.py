@@ -170,7 +170,10 @@ class Arena:
             running.kill()
         if not entry.contestant.keeps_windows:
             return Result(events, measured, Verdict())
-        alerts = asyncio.run(log.alerts(self._found.bootstrap_servers, entry.told.alerts))
+        try:
+            alerts = asyncio.run(log.alerts(self._found.bootstrap_servers, entry.told.alerts))
+        except TimeoutError as error:
+            raise ContestantError(str(error)) from error
         return Result(
             events, measured, judge(course.truth, entry.windows(), alerts, by_minute=entry.contestant.by_minute)
         )
@@ -209,8 +212,15 @@ class _Entry:
         )
 
     def windows(self) -> Windows:
-        """What it has come to."""
+        """What it has come to. Raises ContestantError."""
         out = self._folder / "windows"
+        try:
+            self._look(out)
+        except (subprocess.SubprocessError, OSError) as error:
+            raise ContestantError(f"its windows cannot be read: {type(error).__name__}") from error
+        return msgspec.msgpack.decode(out.read_bytes(), type=Windows)
+
+    def _look(self, out: Path) -> None:
         with (self._folder / "log").open("ab") as file:
             subprocess.run(  # noqa: S603  our own program
                 self._command("windows", str(out)),
@@ -222,7 +232,6 @@ class _Entry:
                 timeout=START_SECONDS,
                 check=True,
             )
-        return msgspec.msgpack.decode(out.read_bytes(), type=Windows)
 
     def forget(self, url: str) -> None:
         """Remove its keys from Redis."""

@@ -40,13 +40,33 @@ FIELD = (
     Contestant("faust_each", "Faust, a pipeline per event", "framework", log="short"),
     Contestant("faust_take", "Faust, take()", "framework", log="short"),
     Contestant(
-        "quix_state", "Quix Streams, its own store", "framework", "quix", "short", "exactly once; state in RocksDB"
+        "quix_state",
+        "Quix Streams, its own store",
+        "framework",
+        "quix",
+        "short",
+        "its exactly-once guarantee is on, state is in RocksDB",
     ),
     Contestant("quix_sink", "Quix Streams, batching sink", "framework", "quix"),
-    Contestant("bytewax_plain", "bytewax, no recovery", "framework", "bytewax", remark="nothing survives a kill"),
+    Contestant(
+        "bytewax_plain",
+        "bytewax, no recovery",
+        "framework",
+        "bytewax",
+        remark="nothing is kept for a restart, which begins at the beginning",
+    ),
     Contestant("bytewax_recovery", "bytewax, recovery each second", "framework", "bytewax"),
-    Contestant("flink_python", "PyFlink, DataStream in Python", "framework", "flink", "short", "state in Flink's heap"),
-    Contestant("flink_sql", "PyFlink, SQL", "framework", "flink", remark="state in Flink's heap", by_minute=True),
+    Contestant(
+        "flink_python", "PyFlink, DataStream in Python", "framework", "flink", "short", "state is in Flink's heap"
+    ),
+    Contestant(
+        "flink_sql",
+        "PyFlink, SQL",
+        "framework",
+        "flink",
+        remark="state is in Flink's heap; its alerts are of whole minutes",
+        by_minute=True,
+    ),
     Contestant("floor", "a loop over confluent-kafka", "floor", "floor"),
     Contestant("raw", "consume and decode alone", "broker", "floor"),
 )

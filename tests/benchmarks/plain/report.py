@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from tests.benchmarks.plain.arena import Result
-from tests.benchmarks.plain.field import FIELD, Contestant
+from tests.benchmarks.plain.field import Contestant
 
 BAR_EVENTS_PER_SECOND = 120_000
 
@@ -22,7 +22,7 @@ class Outcome(Struct):
 
 
 def speeds(outcomes: Sequence[Outcome]) -> list[str]:
-    """A line per contestant: events a second, processor time an event, memory, exactness, the ratio."""
+    """A line per contestant: events a second, processor time an event, memory, exactness, the ratio; and remarks."""
     ours = next((it.whole for it in outcomes if it.contestant.kind == "ours"), None)
     lines = [
         f"{'':<31}{'events':>9}{'events/s':>10}{'CPU us':>9}{'Kafka':>7}{'Redis':>7}{'MiB':>6}{'exact':>7}{'x ours':>8}"
@@ -39,7 +39,10 @@ def speeds(outcomes: Sequence[Outcome]) -> list[str]:
             f"{whole.microseconds(spent.kafka_seconds):>7.2f}{whole.microseconds(spent.redis_seconds):>7.2f}"
             f"{spent.peak_bytes / 2**20:>6.0f}{_exactness(outcome):>7}{ratio:>8}"
         )
-    return lines
+    remarks = (
+        f"{it.contestant.title}: {it.contestant.remark}." for it in outcomes if it.whole and it.contestant.remark
+    )
+    return [*lines, "", *remarks]
 
 
 def kills(outcomes: Sequence[Outcome]) -> list[str]:
@@ -120,6 +123,3 @@ def _exactness(outcome: Outcome) -> str:
     if verdict.exact:
         return "yes"
     return "alerts!" if verdict.exact_windows else "NO"
-
-
-REMARKS = {it.title: it.remark for it in FIELD if it.remark}

@@ -75,7 +75,7 @@ def finish(told: Told, job: JobClient) -> None:
     consumer.close()
     # PyFlink 2.0's own `stop_with_savepoint` calls a method that Java has no more.
     form = get_gateway().jvm.org.apache.flink.core.execution.SavepointFormatType.NATIVE
-    job._j_job_client.stopWithSavepoint(True, (Path(told.folder) / "savepoint").as_uri(), form).get()  # noqa: FBT003, SLF001
+    job._j_job_client.stopWithSavepoint(True, (Path(told.folder) / "savepoint").as_uri(), form).get()  # noqa: SLF001
     job.get_job_execution_result().result()
 
 
