@@ -138,7 +138,6 @@ class Bench:
                     stdout=file,
                     stderr=file,
                     start_new_session=True,
-                    start_new_session=True,
                 )
                 stack.callback(_end, process)
                 running.append(process.pid)
