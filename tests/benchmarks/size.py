@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import redis
@@ -122,7 +121,7 @@ async def account_size(url: str, lives: Sequence[Iterable[RequestEvent]]) -> Siz
 def mean_size(pipeline: Pipeline, keys: Sequence[str | bytes]) -> Size:
     """The mean size of those keys. They are deleted: what Redis then uses less is what they took."""
     sizes = [pipeline.size(key) for key in keys]
-    lives = [cast("int", pipeline.client.ttl(key)) for key in keys]
+    lives = [pipeline.client.ttl(key) for key in keys]
     before = pipeline.used()
     for key in keys:
         pipeline.client.delete(key)
