@@ -123,7 +123,7 @@ def test_the_uses_of_a_record_can_be_read_one_by_one() -> None:
     ],
 )
 def test_a_record_whose_columns_do_not_fit_together_cannot_be_made(column_name: str, values: list[int]) -> None:
-    with pytest.raises(ValueError, match="columns of|outside its table"):
+    with pytest.raises(ValueError, match=r"columns of|outside its table"):
         replace(LINKS, **{column_name: numbers(values)})
 
 
