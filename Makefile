@@ -17,6 +17,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 BRANCHES := import json, sys; share = json.load(sys.stdin)["totals"]["percent_branches_covered"]; \
 	sys.exit(f"Only {share:.1f}% of the branches of streams/ are covered; the bar is 95%." if share < 95 else 0)
 
+# The environments that the benchmark makes for others than Stillwatch.
+PEERS := $(basename $(wildcard tests/benchmarks/plain/requirements/*.in))
+
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -49,13 +52,18 @@ test: check ## check, then run every test, with the branches of streams/ counted
 faults: $(READY) ## kill, freeze, fill, cut and slow down real servers, long ones too (half an hour)
 	@$(BIN)/pytest tests/faults --every-fault
 
-bench: $(READY) ## measure the speeds that the README names
+bench: $(READY) ## measure the speeds that the README names, and the plain job beside its peers
 	@$(BIN)/python tests/benchmarks/fingerprint.py
 	@$(BIN)/python tests/benchmarks/transport.py
+	@$(BIN)/python -m tests.benchmarks.whole_job
+	@$(BIN)/python -m tests.benchmarks.whole_job --rate 20000 --events 600000
+	@$(BIN)/python -m tests.benchmarks.plain --accounts 10000,100000,1000000
 
 lock: $(READY) ## choose versions anew, with hashes and without an index's address
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
 		--extra embedded --group dev pyproject.toml -o requirements.lock --custom-compile-command "make lock"
+	@for peer in $(PEERS); do $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
+		--python-version 3.11 "$$peer.in" -o "$$peer.txt" --custom-compile-command "make lock" || exit 1; done
 
 format: $(READY) ## put the code in form
 	@$(BIN)/ruff check --fix --quiet || true

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Self
 
-from kafka.admin import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError
 from msgspec import Struct
 
@@ -173,3 +173,31 @@ def log_ids(bootstrap_servers: str, topics: Iterable[str]) -> dict[str, str]:
     """
     with _admin(bootstrap_servers, "No Kafka answers") as admin:
         return {it["name"]: it["topic_id"] for it in admin.describe_topics(list(topics)) if not it["error_code"]}
+
+
+class Described(Struct, frozen=True):
+    """A topic as Kafka has it: partitions, copies of each, and all its settings in Kafka's words."""
+
+    partitions: int
+    replication: int
+    configs: dict[str, str]
+
+
+def describe_topics(bootstrap_servers: str, names: TopicNames) -> dict[str, Described]:
+    """Those of our topics that exist, by name. Raises `TopicError` when no Kafka answers."""
+    with _admin(bootstrap_servers, "No Kafka answers") as admin:
+        found = {
+            it["name"]: it["partitions"]
+            for it in admin.describe_topics([spec.name for spec in specs(names)])
+            if not it["error_code"]
+        }
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in found]
+        settings = admin.describe_configs(resources, config_filter="all")["topic"] if found else {}
+        return {
+            name: Described(
+                len(partitions),
+                min(len(it["replica_nodes"]) for it in partitions),
+                {key: str(it["value"]) for key, it in settings[name].items()},
+            )
+            for name, partitions in found.items()
+        }

@@ -17,6 +17,7 @@ COMMANDS = {
     "config": "agents.cli.config:config",
     "demo": "agents.cli.demo:demo",
     "dev": "agents.cli.dev:dev",
+    "doctor": "agents.cli.doctor:doctor",
     "ingest": "agents.cli.ingest:ingest",
     "replay": "agents.cli.replay:replay",
     "run": "agents.cli.run:run",

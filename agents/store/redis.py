@@ -30,6 +30,9 @@ from agents.store.wire import Wire, Word
 KEEP_SECONDS = 29 * 24 * 3600
 """A day longer than the widest window: a state nobody touched for so long says nothing any more."""
 
+OLDEST_VERSION = (6, 2)
+"""The oldest Redis that the scripts run on."""
+
 FENCE = ("owner", "offset", "log", "outbox")
 """The keys of a place beside its states. They never expire."""
 
@@ -112,7 +115,7 @@ class RedisStore:
         try:
             return await answer
         except (RedisError, RedisClusterException) as error:
-            raise StoreError(_sentence(error)) from error
+            raise StoreError(redis_sentence(error)) from error
         finally:
             self._observe_seconds(operation, time.perf_counter() - started)
 
@@ -133,7 +136,7 @@ class _Script:
             return await wire.send(keys[0], "EVAL", self._text, count, *keys, *words)
 
 
-def _sentence(error: RedisError | RedisClusterException) -> str:
+def redis_sentence(error: RedisError | RedisClusterException) -> str:
     """What is wrong with Redis, for a person."""
     known: tuple[tuple[type[Exception], str], ...] = (
         (AuthenticationError, "Redis wants a user name and password, or refuses those in REDIS_URL."),

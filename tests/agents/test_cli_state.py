@@ -1,7 +1,7 @@
 """`stillwatch state` over a store in memory: what it prints of an account, of its campaign, and of what is neither."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import pytest
@@ -49,7 +49,7 @@ def state(store: MemoryStore, capfd: pytest.CaptureFixture[str]) -> Callable[...
     return run
 
 
-def put(store: MemoryStore, place: Place, states: dict[str, msgspec.Struct | bytes]) -> None:
+def put(store: MemoryStore, place: Place, states: Mapping[str, msgspec.Struct | bytes]) -> None:
     values = {
         key: state if isinstance(state, bytes) else msgspec.msgpack.encode(state) for key, state in states.items()
     }

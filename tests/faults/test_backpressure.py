@@ -31,8 +31,9 @@ QUIET = 500
 REDIS_DELAY_S = 0.25
 SLOW_SECONDS = 20.0
 STOPPED_S, RUNNING_S = 0.9, 0.1
-HEADROOM_MB = 200.0
-"""What the fetch buffers of nine partitions, the batches that wait, and what is made of them, may hold at the most."""
+HEADROOM_MB = 280.0
+"""What the fetch buffers of nine partitions, the batches that wait, what is made of them, and four tables of holders
+(16 MB each, taken as they fill) may hold at the most."""
 
 
 @pytest.fixture

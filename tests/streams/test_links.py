@@ -122,18 +122,16 @@ def test_the_uses_of_a_record_can_be_read_one_by_one() -> None:
         ("marks", [0, 0, -1]),
     ],
 )
-def test_a_record_whose_columns_do_not_fit_together_is_refused_when_it_is_read(
-    column_name: str, values: list[int]
-) -> None:
-    told = msgspec.to_builtins(LINKS, builtin_types=(bytes,)) | {column_name: numbers(values)}
-    with pytest.raises(msgspec.ValidationError):
-        msgspec.json.decode(msgspec.json.encode(told), type=Links)
+def test_a_record_whose_columns_do_not_fit_together_cannot_be_made(column_name: str, values: list[int]) -> None:
+    with pytest.raises(ValueError, match=r"columns of|outside its table"):
+        replace(LINKS, **{column_name: numbers(values)})
 
 
-def test_a_column_that_ends_in_the_middle_of_a_number_is_refused() -> None:
+def test_a_column_that_ends_in_the_middle_of_a_number_is_said_to_be_broken() -> None:
     with pytest.raises(ValueError, match="buffer size"):
         replace(LINKS, offset=LINKS.offset[:-1])
 
 
-def test_there_can_be_a_record_of_nothing() -> None:
-    assert list(links([]).uses()) == []
+def test_a_record_of_nothing_can_be_made() -> None:
+    nothing = links([])
+    assert list(nothing.uses()) == []

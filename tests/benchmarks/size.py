@@ -1,0 +1,183 @@
+"""How many bytes accounts and links take in Redis, folded by the real stages and kept by the real store.
+
+    .venv/bin/python -m tests.benchmarks.size
+
+Starts a Redis of its own and needs no Kafka. "Value" is what is stored, "key" what Redis says of the key (MEMORY USAGE:
+its name, the value, and what the allocator rounds up), "Redis" how much more memory Redis uses for each of many such
+keys: with the entry of the expiry and the share of the hash tables, which MEMORY USAGE leaves out.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import chain
+from pathlib import Path
+
+import msgspec
+import redis
+from msgspec import Struct
+
+from agents.advance import Advanced, Partition
+from agents.embedded import processes
+from agents.embedded import redis as embedded
+from agents.store.redis import RedisStore
+from streams.batch import Incoming
+from streams.events import RequestEvent
+from streams.folding import account_key
+from streams.links import Links
+from streams.policy import DEFAULT_POLICY
+from streams.stages import NetworksStage, ObserveStage
+from streams.used import PlacedLinks
+from streams.windows import HOUR_MS, MINUTE_MS
+from tests.benchmarks.lives import Person, busy_person, every_minute, ordinary_days, ten_events
+
+BATCH = 20_000
+MANY = 200
+RATES = (0.1, 1 / 3, 1, 3, 10, 30, 100, 300, 1440)
+
+
+class Size(Struct, frozen=True):
+    """Bytes: of a value, of its key with all that belongs to it, and of Redis's memory for it; how long it stays (s)."""
+
+    value: float
+    key: float
+    redis: float
+    seconds_to_live: int
+
+
+class Pipeline:
+    """One partition of `observe`, and if asked for one of `networks`, on a real Redis."""
+
+    def __init__(self, url: str, prefix: str, *, networks: bool = False) -> None:
+        self.prefix = prefix
+        self.client = redis.Redis.from_url(url)
+        self._store = RedisStore(url, prefix=prefix)
+        self._observe = Partition(ObserveStage(DEFAULT_POLICY, 1, 1), 0, self._store)
+        self._networks = Partition(NetworksStage(DEFAULT_POLICY), 0, self._store) if networks else None
+        self.most_used = 0
+
+    async def take(self, events: Iterable[RequestEvent], *, batch: int = BATCH) -> None:
+        """Fold all events, `batch` at a time. Notes the most memory that Redis used between batches."""
+        await self._observe.open()
+        if self._networks is not None:
+            await self._networks.open()
+        items: list[Incoming] = []
+        for event in chain(events, (None,)):
+            if event is not None:
+                items.append(Incoming(self._observe.offset + 1 + len(items), event.occurred_at_ms, event))
+            if items and (event is None or len(items) == batch):
+                await self._step(items)
+                items = []
+
+    async def _step(self, items: Sequence[Incoming]) -> None:
+        advanced = await self._observe.advance(items, items[-1].offset)
+        if self._networks is not None:
+            await self._pass_on(advanced, self._networks)
+        self.most_used = max(self.most_used, self.used())
+
+    async def _pass_on(self, advanced: Advanced, networks: Partition[PlacedLinks]) -> None:
+        for posted in advanced.posted:
+            if posted.topic == "links":
+                placed = PlacedLinks(networks.offset + 1, msgspec.json.decode(posted.value or b"", type=Links))
+                await networks.advance([placed], placed.offset)
+
+    def used(self) -> int:
+        """The memory that Redis uses, without what its clients' connections take."""
+        told = self.client.info("memory")
+        return int(told["used_memory"]) - int(told["mem_clients_normal"]) - int(told.get("mem_aof_buffer", 0))
+
+    def key(self, stage: str, state_key: str) -> str:
+        return f"{self.prefix}:{{{stage}:0}}:{state_key}"
+
+    def keys(self, stage: str, kind: str) -> list[bytes]:
+        """The keys of all states of one kind."""
+        return list(self.client.scan_iter(f"{self.prefix}:{{{stage}:0}}:{kind}*", count=10_000))
+
+    def size(self, key: str | bytes) -> tuple[int, int]:
+        """Bytes of the value, and of the key with all that belongs to it."""
+        return int(self.client.strlen(key)), int(self.client.memory_usage(key, samples=0) or 0)
+
+    async def close(self) -> None:
+        """Forget what was stored."""
+        for key in self.client.scan_iter(f"{self.prefix}:*", count=10_000):
+            self.client.delete(key)
+        await self._store.close()
+        self.client.close()
+
+
+async def account_size(url: str, lives: Sequence[Iterable[RequestEvent]]) -> Size:
+    """The mean size of one of many accounts, each with a life of its own (no two share anything)."""
+    pipeline = Pipeline(url, "size")
+    try:
+        events = sorted(chain.from_iterable(lives), key=lambda event: event.occurred_at_ms)
+        names = {event.account_id for event in events}
+        await pipeline.take(events)
+        return mean_size(pipeline, [pipeline.key("observe", account_key(name)) for name in names])
+    finally:
+        await pipeline.close()
+
+
+def mean_size(pipeline: Pipeline, keys: Sequence[str | bytes]) -> Size:
+    """The mean size of those keys. They are deleted: what Redis then uses less is what they took."""
+    sizes = [pipeline.size(key) for key in keys]
+    lives = [pipeline.client.ttl(key) for key in keys]
+    before = pipeline.used()
+    for key in keys:
+        pipeline.client.delete(key)
+    count = len(keys)
+    return Size(
+        sum(value for value, _ in sizes) / count,
+        sum(key for _, key in sizes) / count,
+        (before - pipeline.used()) / count,
+        min(lives),
+    )
+
+
+@contextmanager
+def own_redis() -> Iterator[str]:
+    """The address of a Redis for the block, which keeps nothing on disc."""
+    with tempfile.TemporaryDirectory() as folder:
+        process = embedded.start(Path(folder))
+        try:
+            with redis.Redis.from_url(embedded.url(process)) as client:
+                client.config_set("appendonly", "no")
+            yield embedded.url(process)
+        finally:
+            processes.stop([process], patience_seconds=embedded.STOP_SECONDS)
+
+
+async def measure(url: str) -> None:
+    """Measure and print."""
+    print(f"{'':44} {'value':>8} {'key':>8} {'Redis':>8}  days kept")
+
+    def row(title: str, size: Size) -> None:
+        days = size.seconds_to_live / 86_400
+        print(f"{title:44} {size.value:8,.0f} {size.key:8,.0f} {size.redis:8,.0f}  {days:.2f}", flush=True)
+
+    one = [[Person(n).asks(1_791_158_400_000)] for n in range(1000)]
+    row("account, 1 event", await account_size(url, one))
+    for words, apart in (
+        ("seconds", 1_000),
+        ("minutes", MINUTE_MS),
+        ("hours", HOUR_MS),
+        ("5-hours", 5 * HOUR_MS),
+        ("days", 24 * HOUR_MS),
+    ):
+        row(
+            f"account, 10 events, {words} apart",
+            await account_size(url, [ten_events(n, apart_ms=apart) for n in range(1000)]),
+        )
+    for rate in RATES:
+        n = 200 if rate < 100 else 20
+        people = [Person(k) for k in range(n)]
+        row(f"account, {rate:g} a day, 28 days", await account_size(url, [ordinary_days(people, rate)]))
+    row(
+        "account, every minute, 28 days, all new",
+        await account_size(url, [every_minute(busy_person(k)) for k in range(5)]),
+    )
+
+
+if __name__ == "__main__":
+    with own_redis() as url:
+        asyncio.run(measure(url))
