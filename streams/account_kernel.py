@@ -397,20 +397,19 @@ def view_account(room: Room, view: Ints, shares: Floats) -> None:
     numbers, sizes = room.numbers, room.sizes
     as_of = numbers[LAST_MS]
     view[VIEW_AS_OF], view[VIEW_LIFETIME] = as_of, numbers[REQUESTS]
-    hour, minute = as_of // HOUR_MS, as_of // MINUTE_MS
+    hour = as_of // HOUR_MS
+    # Every bucket that is kept lies inside its window: a newer one clears out those that have left it.
     for row in range(sizes[HOURS]):
-        if hour - WINDOW_HOURS < room.buckets[HOURS, row] <= hour:
-            counts = room.counts[HOURS, row]
-            view[VIEW_REQUESTS] += counts[0]
-            view[VIEW_TOKENS] += counts[1] + counts[2]
-            view[VIEW_OUTPUT] += counts[2]
-            view[VIEW_ERRORS] += counts[3]
-            view[VIEW_REFUSALS] += counts[4]
-            view[VIEW_ACTIVE] += 1
+        counts = room.counts[HOURS, row]
+        view[VIEW_REQUESTS] += counts[0]
+        view[VIEW_TOKENS] += counts[1] + counts[2]
+        view[VIEW_OUTPUT] += counts[2]
+        view[VIEW_ERRORS] += counts[3]
+        view[VIEW_REFUSALS] += counts[4]
+        view[VIEW_ACTIVE] += 1
     for row in range(sizes[MINUTES]):
-        if minute - _KEPT[MINUTES] < room.buckets[MINUTES, row] <= minute:
-            view[VIEW_REQUESTS_1H] += room.counts[MINUTES, row, 0]
-            view[VIEW_TOKENS_1H] += room.counts[MINUTES, row, 1] + room.counts[MINUTES, row, 2]
+        view[VIEW_REQUESTS_1H] += room.counts[MINUTES, row, 0]
+        view[VIEW_TOKENS_1H] += room.counts[MINUTES, row, 1] + room.counts[MINUTES, row, 2]
     for word in range(3):
         bits = numbers[WEEK + word]
         while bits:

@@ -63,3 +63,11 @@ def topic_prefix() -> str:
 def topics(kafka_bootstrap: str, topic_prefix: str) -> TopicNames:
     """The six topics under a prefix of their own, with 4 partitions where the number is free to choose."""
     return create_topics(kafka_bootstrap, partitions=4, prefix=topic_prefix)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Compile what numba compiles before the first test: half a minute, once a machine, that no test is to be late by."""
+    if session.items and not session.config.option.collectonly:
+        from tests.streams.account_bench import event, folded  # noqa: PLC0415  settings come first
+
+        folded([event()])
