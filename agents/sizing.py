@@ -1,6 +1,6 @@
 """How much memory Redis needs for so many accounts, from what one of each kind was measured to take.
 
-`python -m tests.benchmarks.size` measures the figures anew; tests/agents/test_sizing.py holds them against a real Redis.
+`python -m tests.benchmarks.size` measures the figures anew; tests/agents/test_sizing.py holds them against a Redis.
 They are of Redis 7 with jemalloc, ids of 36 characters and the prefix `stillwatch`: a longer id adds its length.
 """
 

@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import cast
 
 import msgspec
 import redis
@@ -26,20 +25,26 @@ from agents.store.redis import RedisStore
 from streams.batch import Incoming
 from streams.events import RequestEvent
 from streams.folding import account_key
+from streams.holders import PLACES
 from streams.links import Links
 from streams.policy import DEFAULT_POLICY
 from streams.stages import NetworksStage, ObserveStage
+from streams.stages.networks import HOLDERS, link_key
 from streams.used import PlacedLinks
-from streams.windows import HOUR_MS, MINUTE_MS
-from tests.benchmarks.lives import Person, busy_person, every_minute, ordinary_days, ten_events
+from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.benchmarks.lives import START_MS, Person, busy_person, every_minute, ordinary_days, ten_events
 
 BATCH = 20_000
-MANY = 200
+SMALL_BATCH = 2_000
+MANY, FEW = 200, 5
+BUSY_A_DAY = 100
+APART = {"seconds": 1_000, "minutes": MINUTE_MS, "hours": HOUR_MS, "5 hours": 5 * HOUR_MS, "days": DAY_MS}
+"""How far apart the ten events of an account are, in words and in ms."""
 RATES = (0.1, 1 / 3, 1, 3, 10, 30, 100, 300, 1440)
 
 
 class Size(Struct, frozen=True):
-    """Bytes: of a value, of its key with all that belongs to it, and of Redis's memory for it; how long it stays (s)."""
+    """Mean bytes of a value, of its key with all that belongs to it, and of Redis's memory; the seconds it stays."""
 
     value: float
     key: float
@@ -122,7 +127,7 @@ async def account_size(url: str, lives: Sequence[Iterable[RequestEvent]]) -> Siz
 def mean_size(pipeline: Pipeline, keys: Sequence[str | bytes]) -> Size:
     """The mean size of those keys. They are deleted: what Redis then uses less is what they took."""
     sizes = [pipeline.size(key) for key in keys]
-    lives = [cast("int", pipeline.client.ttl(key)) for key in keys]
+    lives = [pipeline.client.ttl(key) for key in keys]
     before = pipeline.used()
     for key in keys:
         pipeline.client.delete(key)
@@ -148,37 +153,45 @@ def own_redis() -> Iterator[str]:
             processes.stop([process], patience_seconds=embedded.STOP_SECONDS)
 
 
+async def link_size(url: str, people: int, requests_a_day: float, days: int) -> tuple[Size, int]:
+    """The size of a payment instrument that `people` share, and the bytes of journal that all their links left."""
+    pipeline = Pipeline(url, "size", networks=True)
+    try:
+        lives = ordinary_days([Person(seed) for seed in range(people)], requests_a_day, days=days)
+        await pipeline.take(
+            (msgspec.structs.replace(event, payment_hash="f" * 16) for event in lives), batch=SMALL_BATCH
+        )
+        journal, _ = pipeline.size(pipeline.key("networks", HOLDERS))
+        return mean_size(pipeline, [pipeline.key("networks", link_key("payment", "f" * 16))]), journal
+    finally:
+        await pipeline.close()
+
+
 async def measure(url: str) -> None:
     """Measure and print."""
     print(f"{'':44} {'value':>8} {'key':>8} {'Redis':>8}  days kept")
-
-    def row(title: str, size: Size) -> None:
-        days = size.seconds_to_live / 86_400
-        print(f"{title:44} {size.value:8,.0f} {size.key:8,.0f} {size.redis:8,.0f}  {days:.2f}", flush=True)
-
-    one = [[Person(n).asks(1_791_158_400_000)] for n in range(1000)]
-    row("account, 1 event", await account_size(url, one))
-    for words, apart in (
-        ("seconds", 1_000),
-        ("minutes", MINUTE_MS),
-        ("hours", HOUR_MS),
-        ("5-hours", 5 * HOUR_MS),
-        ("days", 24 * HOUR_MS),
-    ):
-        row(
-            f"account, 10 events, {words} apart",
-            await account_size(url, [ten_events(n, apart_ms=apart) for n in range(1000)]),
-        )
+    _row("account, 1 event", await account_size(url, [[Person(seed).asks(START_MS)] for seed in range(MANY)]))
+    for words, apart_ms in APART.items():
+        lives = [ten_events(seed, apart_ms=apart_ms) for seed in range(MANY)]
+        _row(f"account, 10 events, {words} apart", await account_size(url, lives))
     for rate in RATES:
-        n = 200 if rate < 100 else 20
-        people = [Person(k) for k in range(n)]
-        row(f"account, {rate:g} a day, 28 days", await account_size(url, [ordinary_days(people, rate)]))
-    row(
-        "account, every minute, 28 days, all new",
-        await account_size(url, [every_minute(busy_person(k)) for k in range(5)]),
+        people = [Person(seed) for seed in range(MANY if rate < BUSY_A_DAY else FEW)]
+        _row(f"account, {rate:.3g} a day, 28 days", await account_size(url, [ordinary_days(people, rate)]))
+    busy = [every_minute(busy_person(seed)) for seed in range(FEW)]
+    _row("account, every minute, 28 days, all new", await account_size(url, busy))
+    for people, rate, days in ((2, 1.0, 1), (12, 10.0, 28), (1_100, 10.0, 3)):
+        size, _ = await link_size(url, people, rate, days)
+        _row(f"payment of {people} accounts, {rate:g} a day, {days} days", size)
+    print(
+        f"a link that one account holds: {2 * 8} bytes of the table's {2 * 8 * PLACES / 2**20:.0f} MiB, stored at once"
     )
 
 
+def _row(title: str, size: Size) -> None:
+    days = size.seconds_to_live / 86_400
+    print(f"{title:44} {size.value:8,.0f} {size.key:8,.0f} {size.redis:8,.0f}  {days:.2f}", flush=True)
+
+
 if __name__ == "__main__":
-    with own_redis() as url:
-        asyncio.run(measure(url))
+    with own_redis() as address:
+        asyncio.run(measure(address))
