@@ -30,7 +30,6 @@ class RedisTold(Struct, frozen=True):
     used: int
     maxmemory: int
     system_bytes: int
-    clustered: bool
 
 
 def well(sentence: str) -> Found:
@@ -100,7 +99,6 @@ def ask_redis(url: str) -> RedisTold:
             used=int(told["used_memory"]),
             maxmemory=int(told.get("maxmemory", 0)),
             system_bytes=int(told.get("total_system_memory", 0)),
-            clustered=bool(told.get("cluster_enabled", 0)),
         )
 
 
