@@ -38,6 +38,7 @@ BATCH = 20_000
 SMALL_BATCH = 2_000
 MANY, FEW = 200, 5
 BUSY_A_DAY = 100
+PLACE_BYTES = 16
 APART = {"seconds": 1_000, "minutes": MINUTE_MS, "hours": HOUR_MS, "5 hours": 5 * HOUR_MS, "days": DAY_MS}
 """How far apart the ten events of an account are, in words and in ms."""
 RATES = (0.1, 1 / 3, 1, 3, 10, 30, 100, 300, 1440)
@@ -61,10 +62,9 @@ class Pipeline:
         self._store = RedisStore(url, prefix=prefix)
         self._observe = Partition(ObserveStage(DEFAULT_POLICY, 1, 1), 0, self._store)
         self._networks = Partition(NetworksStage(DEFAULT_POLICY), 0, self._store) if networks else None
-        self.most_used = 0
 
     async def take(self, events: Iterable[RequestEvent], *, batch: int = BATCH) -> None:
-        """Fold all events, `batch` at a time. Notes the most memory that Redis used between batches."""
+        """Fold all events, `batch` at a time."""
         await self._observe.open()
         if self._networks is not None:
             await self._networks.open()
@@ -80,7 +80,6 @@ class Pipeline:
         advanced = await self._observe.advance(items, items[-1].offset)
         if self._networks is not None:
             await self._pass_on(advanced, self._networks)
-        self.most_used = max(self.most_used, self.used())
 
     async def _pass_on(self, advanced: Advanced, networks: Partition[PlacedLinks]) -> None:
         for posted in advanced.posted:
@@ -89,9 +88,14 @@ class Pipeline:
                 await networks.advance([placed], placed.offset)
 
     def used(self) -> int:
-        """The memory that Redis uses, without what its clients' connections take."""
-        told = self.client.info("memory")
-        return int(told["used_memory"]) - int(told["mem_clients_normal"]) - int(told.get("mem_aof_buffer", 0))
+        """The memory that Redis uses. Only after `rest` is it that of the data."""
+        return int(self.client.info("memory")["used_memory"])
+
+    async def rest(self) -> None:
+        """Let the store's connections go, and wait until Redis has forgotten what they needed."""
+        await self._store.close()
+        gone = processes.wait_until(lambda: self.client.info("clients")["connected_clients"] == 1, seconds=10)
+        assert gone, "somebody else uses this Redis"
 
     def key(self, stage: str, state_key: str) -> str:
         return f"{self.prefix}:{{{stage}:0}}:{state_key}"
@@ -119,6 +123,7 @@ async def account_size(url: str, lives: Sequence[Iterable[RequestEvent]]) -> Siz
         events = sorted(chain.from_iterable(lives), key=lambda event: event.occurred_at_ms)
         names = {event.account_id for event in events}
         await pipeline.take(events)
+        await pipeline.rest()
         return mean_size(pipeline, [pipeline.key("observe", account_key(name)) for name in names])
     finally:
         await pipeline.close()
@@ -162,6 +167,7 @@ async def link_size(url: str, people: int, requests_a_day: float, days: int) -> 
             (msgspec.structs.replace(event, payment_hash="f" * 16) for event in lives), batch=SMALL_BATCH
         )
         journal, _ = pipeline.size(pipeline.key("networks", HOLDERS))
+        await pipeline.rest()
         return mean_size(pipeline, [pipeline.key("networks", link_key("payment", "f" * 16))]), journal
     finally:
         await pipeline.close()
@@ -179,12 +185,11 @@ async def measure(url: str) -> None:
         _row(f"account, {rate:.3g} a day, 28 days", await account_size(url, [ordinary_days(people, rate)]))
     busy = [every_minute(busy_person(seed)) for seed in range(FEW)]
     _row("account, every minute, 28 days, all new", await account_size(url, busy))
-    for people, rate, days in ((2, 1.0, 1), (12, 10.0, 28), (1_100, 10.0, 3)):
-        size, _ = await link_size(url, people, rate, days)
-        _row(f"payment of {people} accounts, {rate:g} a day, {days} days", size)
-    print(
-        f"a link that one account holds: {2 * 8} bytes of the table's {2 * 8 * PLACES / 2**20:.0f} MiB, stored at once"
-    )
+    for sharers, rate, days in ((2, 1.0, 1), (12, 10.0, 28), (1_100, 10.0, 3)):
+        size, _ = await link_size(url, sharers, rate, days)
+        _row(f"payment of {sharers} accounts, {rate:g} a day, {days} days", size)
+    table = PLACES * PLACE_BYTES / 2**20
+    print(f"a link of one account: {PLACE_BYTES} bytes of a table of {table:.0f} MiB, used or not")
 
 
 def _row(title: str, size: Size) -> None:
