@@ -133,6 +133,7 @@ def mean_size(pipeline: Pipeline, keys: Sequence[str | bytes]) -> Size:
     """The mean size of those keys. They are deleted: what Redis then uses less is what they took."""
     sizes = [pipeline.size(key) for key in keys]
     lives = [pipeline.client.ttl(key) for key in keys]
+    pipeline.client.delete("nothing")  # the first use of a command makes room for its statistics
     before = pipeline.used()
     for key in keys:
         pipeline.client.delete(key)
