@@ -10,11 +10,12 @@ from agents.embedded.processes import wait_until
 from agents.store.redis import KEEP_SECONDS
 from streams.folding import account_key
 from tests.benchmarks.lives import START_MS, Person, busy_person, every_minute, ordinary_days, ten_events
-from tests.benchmarks.size import APART, Pipeline, account_size, link_size, own_redis
+from tests.benchmarks.size import APART, Pipeline, account_size, link_size, mean_size, own_redis
 
 KIB = 1024
 ACCOUNTS = 20_000
 A_DAY = 0.5
+SAMPLE = 1_000
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +83,11 @@ async def test_the_prediction_for_20_000_accounts_is_within_a_fifth_of_what_redi
         await pipeline.take(ordinary_days(people, A_DAY))
         await pipeline.rest()
         at_rest, peak = pipeline.used(), int(pipeline.client.info("memory")["used_memory_peak"])
+        account = mean_size(pipeline, pipeline.keys("observe", "account:")[:SAMPLE])
         await pipeline.close()
     predicted = sizing.need(ACCOUNTS, A_DAY, 1)
+    print(f"{predicted}: at rest {at_rest:,}, at most {peak:,}, an account {account.redis:,.0f} bytes")
+    assert predicted.accounts == pytest.approx(ACCOUNTS * account.redis, rel=0.2)
     assert predicted.total - predicted.passing == pytest.approx(at_rest, rel=0.2)
     assert predicted.total == pytest.approx(peak, rel=0.2)
 
