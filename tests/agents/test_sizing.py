@@ -86,7 +86,6 @@ async def test_the_prediction_for_20_000_accounts_is_within_a_fifth_of_what_redi
         account = mean_size(pipeline, pipeline.keys("observe", "account:")[:SAMPLE])
         await pipeline.close()
     predicted = sizing.need(ACCOUNTS, A_DAY, 1)
-    print(f"{predicted}: at rest {at_rest:,}, at most {peak:,}, an account {account.redis:,.0f} bytes")
     assert predicted.accounts == pytest.approx(ACCOUNTS * account.redis, rel=0.2)
     assert predicted.total - predicted.passing == pytest.approx(at_rest, rel=0.2)
     assert predicted.total == pytest.approx(peak, rel=0.2)
