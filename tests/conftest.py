@@ -66,7 +66,7 @@ def topics(kafka_bootstrap: str, topic_prefix: str) -> TopicNames:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Compile what numba compiles before the first test: half a minute, once a machine, so that no test is late."""
+    """Compile what numba compiles, half a minute once a machine, before the clock of the first test runs."""
     if session.items and not session.config.option.collectonly:
         from tests.streams.account_bench import event, folded  # noqa: PLC0415  settings come first
 
