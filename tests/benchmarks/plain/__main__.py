@@ -129,8 +129,7 @@ def _scan(arena: Arena, events: int, accounts: int) -> Result:
     topic = f"plain.accounts-{accounts}"
     arena.create(topic)
     before = arena.extend(reference, traffic.limit, topic, traffic.first_sight())
-    after = arena.extend(reference, traffic.limit, topic, traffic.records())
-    return arena.refill(FIELD[0], before, after)
+    return arena.refill(FIELD[0], before, lambda: arena.extend(reference, traffic.limit, topic, traffic.records()))
 
 
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
