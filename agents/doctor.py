@@ -30,7 +30,6 @@ class RedisTold(Struct, frozen=True):
     used: int
     maxmemory: int
     system_bytes: int
-    clustered: bool
 
 
 def well(sentence: str) -> Found:
@@ -100,7 +99,6 @@ def ask_redis(url: str) -> RedisTold:
             used=int(told["used_memory"]),
             maxmemory=int(told.get("maxmemory", 0)),
             system_bytes=int(told.get("total_system_memory", 0)),
-            clustered=bool(told.get("cluster_enabled", 0)),
         )
 
 
@@ -118,11 +116,10 @@ def judge_redis(told: RedisTold) -> list[Found]:
     if not told.maxmemory:
         found.append(well(f"Redis uses {spoken(told.used)}; no maxmemory is set, so its machine is the limit."))
     else:
-        share = f"Redis uses {spoken(told.used)} of its maxmemory, {spoken(told.maxmemory)} ({told.used / told.maxmemory:.0%})"
-        full = told.used >= FULL_SHARE * told.maxmemory
-        found.append(
-            ill(f"{share}: give it more before it is full, for then the worker waits.") if full else well(f"{share}.")
-        )
+        share = told.used / told.maxmemory
+        uses = f"Redis uses {spoken(told.used)} of its maxmemory, {spoken(told.maxmemory)} ({share:.0%})"
+        full = share >= FULL_SHARE
+        found.append(ill(f"{uses}: give it more; once it is full the worker waits.") if full else well(f"{uses}."))
     return found
 
 

@@ -1,6 +1,6 @@
 """How much memory Redis needs for so many accounts, from what one of each kind was measured to take.
 
-`python -m tests.benchmarks.size` measures the figures anew; tests/agents/test_sizing.py holds them against a real Redis.
+`python -m tests.benchmarks.size` measures the figures anew; tests/agents/test_sizing.py holds them against a Redis.
 They are of Redis 7 with jemalloc, ids of 36 characters and the prefix `stillwatch`: a longer id adds its length.
 """
 
@@ -33,11 +33,12 @@ ACCOUNT_BYTES = (
 )
 """Requests a day, and the bytes of an account that goes on so for 28 days; between them on a logarithmic scale."""
 
-SHARED_LINK_BYTES = 2_200
-"""A shared link of a few accounts; one whose members are listed to the last takes `FULL_LINK_BYTES`."""
-FULL_LINK_BYTES = 96 * KIB
-SHARED_LINKS_AN_ACCOUNT = 0.2
-"""Shared networks, payments and templates: what accounts have alone costs nothing beside the table of holders."""
+SHARED_LINK_BYTES = 2_600
+"""A link that twelve accounts share for 28 days; one of more than a thousand takes 80 KiB at most."""
+LINKS_BYTES_AN_ACCOUNT = 500
+"""An account's part in the links that it shares. It depends on the traffic more than anything here: 290 bytes in the
+benchmark's (one shared link in 7 accounts), 750 in a simulated ordinary day (1.4 links an account, most of them
+templates of few). What an account has alone costs nothing beside the table of holders."""
 
 TABLE_BYTES = 28 * MIB
 """The table of holders of one partition of links, 16 MiB, and its journal of 8 MiB, as the allocator rounds them up."""
@@ -81,7 +82,7 @@ def need(accounts: int, requests_a_day: float, partitions: int) -> Need:
     """What Redis needs for `accounts` that each go on so, with so many partitions of requests and of links."""
     return Need(
         accounts=round(accounts * account_bytes(requests_a_day)),
-        links=round(accounts * SHARED_LINKS_AN_ACCOUNT * SHARED_LINK_BYTES) if requests_a_day > 0 else 0,
+        links=accounts * LINKS_BYTES_AN_ACCOUNT if requests_a_day > 0 else 0,
         partitions=partitions * (TABLE_BYTES + OUTBOX_BYTES),
         passing=COMMIT_BYTES + SERVER_BYTES,
     )

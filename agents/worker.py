@@ -37,6 +37,7 @@ DRAIN_S: Final = 14.0
 SESSION_S: Final = 10.0
 """After so long without a heartbeat (which a thread of its own sends every 3 s) a dead worker's partitions go on."""
 
+AT_ONCE: Final = 3
 SLOW_REDIS_S: Final = 0.2
 SLOW_KAFKA_S: Final = 2.0
 PROBE_S: Final = 3.0
@@ -238,7 +239,11 @@ def _app(settings: Settings) -> faust.App:
 
 
 def _declare(app: faust.App, name: str, lane: Lane[Any], report: Any) -> None:  # noqa: ANN401
-    """Declare the agent of a lane: nothing but data around one step."""
+    """Declare the agent of a lane: nothing but data around one step.
+
+    A few batches are in hand at once, so that one is folded while another waits for Redis or Kafka; those of one
+    partition wait for each other in the lane, in their order.
+    """
 
     async def agent(stream: faust.StreamT[Any]) -> None:
         async for event in stream.events():
@@ -246,7 +251,7 @@ def _declare(app: faust.App, name: str, lane: Lane[Any], report: Any) -> None:  
             await lane.take(tp.partition, event.value)
             report(tp.topic, tp.partition)
 
-    app.agent(batches(app, lane.topic), name=name)(agent)
+    app.agent(batches(app, lane.topic), name=name, concurrency=AT_ONCE)(agent)
 
 
 def _end_anyway(seconds: float) -> None:

@@ -10,14 +10,18 @@ START_MS = 1_791_158_400_000
 """2026-10-05T00:00:00Z."""
 DAYS = 28
 OFFICE_HOURS = 10
+COMMON_TEMPLATES = 2_000
+SHARED_NETWORKS = 40
+SHARERS = 10
+"""One account in so many shares its network with others."""
 _HASH_BITS = 64
 
 
 class Person:
     """One account with all that it is known by: an id like a UUID, organisation, plan, payment, its own network.
 
-    `habits` is how many addresses and user agents it has, `fresh` which share of its requests has a template that
-    nobody has seen, `turns` how many requests a conversation has.
+    It has `addresses` and user `agents`; the share `fresh` of its requests has a template that nobody has seen, the
+    others one of five that other accounts may use as well; a conversation has `turns` requests.
     """
 
     def __init__(self, seed: int, *, addresses: int = 2, agents: int = 1, fresh: float = 0.8, turns: int = 4) -> None:
@@ -27,8 +31,8 @@ class Person:
         self._org_id = f"org-{draw.getrandbits(64):016x}"
         self._payment = draw.getrandbits(_HASH_BITS)
         self._created_ms = START_MS - draw.randrange(400) * DAY_MS
-        self._network = draw.getrandbits(_HASH_BITS)
-        self._pool = [draw.getrandbits(_HASH_BITS) for _ in range(5)]
+        self._network = draw.randrange(SHARED_NETWORKS) if seed % SHARERS == 0 else draw.getrandbits(_HASH_BITS)
+        self._pool = [draw.randrange(COMMON_TEMPLATES) for _ in range(5)]
         self._addresses, self._agents, self._fresh, self._turns = addresses, agents, fresh, turns
         self._asked = 0
 
@@ -106,11 +110,12 @@ def ordinary_days(people: Sequence[Person], requests_a_day: float, *, days: int 
     draw = Random(len(people))
     share = OFFICE_HOURS * HOUR_MS
     for day in range(days):
-        moments = []
-        for place in range(len(people)):
-            whole, rest = divmod(requests_a_day, 1)
-            for _ in range(int(whole) + (draw.random() < rest)):
-                moments.append((START_MS + day * DAY_MS + 8 * HOUR_MS + draw.randrange(share), place))
+        whole, rest = divmod(requests_a_day, 1)
+        moments = [
+            (START_MS + day * DAY_MS + 8 * HOUR_MS + draw.randrange(share), place)
+            for place in range(len(people))
+            for _ in range(int(whole) + (draw.random() < rest))
+        ]
         for at_ms, place in sorted(moments):
             yield people[place].asks(at_ms)
 

@@ -25,20 +25,27 @@ from agents.store.redis import RedisStore
 from streams.batch import Incoming
 from streams.events import RequestEvent
 from streams.folding import account_key
+from streams.holders import PLACES
 from streams.links import Links
 from streams.policy import DEFAULT_POLICY
 from streams.stages import NetworksStage, ObserveStage
+from streams.stages.networks import HOLDERS, link_key
 from streams.used import PlacedLinks
-from streams.windows import HOUR_MS, MINUTE_MS
-from tests.benchmarks.lives import Person, busy_person, every_minute, ordinary_days, ten_events
+from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.benchmarks.lives import START_MS, Person, busy_person, every_minute, ordinary_days, ten_events
 
 BATCH = 20_000
-MANY = 200
+SMALL_BATCH = 2_000
+MANY, FEW = 200, 5
+BUSY_A_DAY = 100
+PLACE_BYTES = 16
+APART = {"seconds": 1_000, "minutes": MINUTE_MS, "hours": HOUR_MS, "5 hours": 5 * HOUR_MS, "days": DAY_MS}
+"""How far apart the ten events of an account are, in words and in ms."""
 RATES = (0.1, 1 / 3, 1, 3, 10, 30, 100, 300, 1440)
 
 
 class Size(Struct, frozen=True):
-    """Bytes: of a value, of its key with all that belongs to it, and of Redis's memory for it; how long it stays (s)."""
+    """Mean bytes of a value, of its key with all that belongs to it, and of Redis's memory; the seconds it stays."""
 
     value: float
     key: float
@@ -55,10 +62,9 @@ class Pipeline:
         self._store = RedisStore(url, prefix=prefix)
         self._observe = Partition(ObserveStage(DEFAULT_POLICY, 1, 1), 0, self._store)
         self._networks = Partition(NetworksStage(DEFAULT_POLICY), 0, self._store) if networks else None
-        self.most_used = 0
 
     async def take(self, events: Iterable[RequestEvent], *, batch: int = BATCH) -> None:
-        """Fold all events, `batch` at a time. Notes the most memory that Redis used between batches."""
+        """Fold all events, `batch` at a time."""
         await self._observe.open()
         if self._networks is not None:
             await self._networks.open()
@@ -74,7 +80,6 @@ class Pipeline:
         advanced = await self._observe.advance(items, items[-1].offset)
         if self._networks is not None:
             await self._pass_on(advanced, self._networks)
-        self.most_used = max(self.most_used, self.used())
 
     async def _pass_on(self, advanced: Advanced, networks: Partition[PlacedLinks]) -> None:
         for posted in advanced.posted:
@@ -83,9 +88,14 @@ class Pipeline:
                 await networks.advance([placed], placed.offset)
 
     def used(self) -> int:
-        """The memory that Redis uses, without what its clients' connections take."""
-        told = self.client.info("memory")
-        return int(told["used_memory"]) - int(told["mem_clients_normal"]) - int(told.get("mem_aof_buffer", 0))
+        """The memory that Redis uses. Only after `rest` is it that of the data."""
+        return int(self.client.info("memory")["used_memory"])
+
+    async def rest(self) -> None:
+        """Let the store's connections go, and wait until Redis has forgotten what they needed."""
+        await self._store.close()
+        gone = processes.wait_until(lambda: self.client.info("clients")["connected_clients"] == 1, seconds=10)
+        assert gone, "somebody else uses this Redis"
 
     def key(self, stage: str, state_key: str) -> str:
         return f"{self.prefix}:{{{stage}:0}}:{state_key}"
@@ -113,6 +123,7 @@ async def account_size(url: str, lives: Sequence[Iterable[RequestEvent]]) -> Siz
         events = sorted(chain.from_iterable(lives), key=lambda event: event.occurred_at_ms)
         names = {event.account_id for event in events}
         await pipeline.take(events)
+        await pipeline.rest()
         return mean_size(pipeline, [pipeline.key("observe", account_key(name)) for name in names])
     finally:
         await pipeline.close()
@@ -122,6 +133,7 @@ def mean_size(pipeline: Pipeline, keys: Sequence[str | bytes]) -> Size:
     """The mean size of those keys. They are deleted: what Redis then uses less is what they took."""
     sizes = [pipeline.size(key) for key in keys]
     lives = [pipeline.client.ttl(key) for key in keys]
+    pipeline.client.delete("nothing")  # the first use of a command makes room for its statistics
     before = pipeline.used()
     for key in keys:
         pipeline.client.delete(key)
@@ -147,37 +159,45 @@ def own_redis() -> Iterator[str]:
             processes.stop([process], patience_seconds=embedded.STOP_SECONDS)
 
 
+async def link_size(url: str, people: int, requests_a_day: float, days: int) -> tuple[Size, int]:
+    """The size of a payment instrument that `people` share, and the bytes of journal that all their links left."""
+    pipeline = Pipeline(url, "size", networks=True)
+    try:
+        lives = ordinary_days([Person(seed) for seed in range(people)], requests_a_day, days=days)
+        await pipeline.take(
+            (msgspec.structs.replace(event, payment_hash="f" * 16) for event in lives), batch=SMALL_BATCH
+        )
+        journal, _ = pipeline.size(pipeline.key("networks", HOLDERS))
+        await pipeline.rest()
+        return mean_size(pipeline, [pipeline.key("networks", link_key("payment", "f" * 16))]), journal
+    finally:
+        await pipeline.close()
+
+
 async def measure(url: str) -> None:
     """Measure and print."""
     print(f"{'':44} {'value':>8} {'key':>8} {'Redis':>8}  days kept")
-
-    def row(title: str, size: Size) -> None:
-        days = size.seconds_to_live / 86_400
-        print(f"{title:44} {size.value:8,.0f} {size.key:8,.0f} {size.redis:8,.0f}  {days:.2f}", flush=True)
-
-    one = [[Person(n).asks(1_791_158_400_000)] for n in range(1000)]
-    row("account, 1 event", await account_size(url, one))
-    for words, apart in (
-        ("seconds", 1_000),
-        ("minutes", MINUTE_MS),
-        ("hours", HOUR_MS),
-        ("5-hours", 5 * HOUR_MS),
-        ("days", 24 * HOUR_MS),
-    ):
-        row(
-            f"account, 10 events, {words} apart",
-            await account_size(url, [ten_events(n, apart_ms=apart) for n in range(1000)]),
-        )
+    _row("account, 1 event", await account_size(url, [[Person(seed).asks(START_MS)] for seed in range(MANY)]))
+    for words, apart_ms in APART.items():
+        lives = [ten_events(seed, apart_ms=apart_ms) for seed in range(MANY)]
+        _row(f"account, 10 events, {words} apart", await account_size(url, lives))
     for rate in RATES:
-        n = 200 if rate < 100 else 20
-        people = [Person(k) for k in range(n)]
-        row(f"account, {rate:g} a day, 28 days", await account_size(url, [ordinary_days(people, rate)]))
-    row(
-        "account, every minute, 28 days, all new",
-        await account_size(url, [every_minute(busy_person(k)) for k in range(5)]),
-    )
+        people = [Person(seed) for seed in range(MANY if rate < BUSY_A_DAY else FEW)]
+        _row(f"account, {rate:.3g} a day, 28 days", await account_size(url, [ordinary_days(people, rate)]))
+    busy = [every_minute(busy_person(seed)) for seed in range(FEW)]
+    _row("account, every minute, 28 days, all new", await account_size(url, busy))
+    for sharers, rate, days in ((2, 1.0, 1), (12, 10.0, 28), (1_100, 10.0, 3)):
+        size, _ = await link_size(url, sharers, rate, days)
+        _row(f"payment of {sharers} accounts, {rate:g} a day, {days} days", size)
+    table = PLACES * PLACE_BYTES / 2**20
+    print(f"a link of one account: {PLACE_BYTES} bytes of a table of {table:.0f} MiB, used or not")
+
+
+def _row(title: str, size: Size) -> None:
+    days = size.seconds_to_live / 86_400
+    print(f"{title:44} {size.value:8,.0f} {size.key:8,.0f} {size.redis:8,.0f}  {days:.2f}", flush=True)
 
 
 if __name__ == "__main__":
-    with own_redis() as url:
-        asyncio.run(measure(url))
+    with own_redis() as address:
+        asyncio.run(measure(address))

@@ -35,6 +35,7 @@ class Point(Struct, frozen=True):
 
 
 POINTS = {
+    "after open": Point("after", (f"{STORE}.open",)),
     "before load": Point("before", (f"{STORE}.load",)),
     "after load": Point("after", (f"{STORE}.load",)),
     "after fold": Point("after", tuple(f"streams.stages:{it}Stage.fold" for it in STAGES)),

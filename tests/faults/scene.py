@@ -4,13 +4,16 @@ A test produces, does its harm, heals it (`healed`), waits until everything has 
 with `balance`, which holds the ledger against the reference and puts a row into the table.
 """
 
+import math
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import msgspec
+from kafka.errors import KafkaError
+from redis.exceptions import RedisError
 
 from agents.ingest import Ingest
 from agents.routing import key_partition
@@ -124,7 +127,7 @@ class Scene:
         self._healed_at = time.monotonic()
 
     def settle(self, *, seconds: float = SETTLED_SECONDS) -> None:
-        """Wait until everything that was produced has had all its consequences."""
+        """Wait until everything that was produced has had all its consequences; a row says so if that never comes."""
         last = ""
 
         def is_settled() -> bool:
@@ -135,6 +138,9 @@ class Scene:
         try:
             self.until("settled", is_settled, seconds=seconds)
         except AssertionError as error:
+            self._recovered_s = math.inf
+            with suppress(Unbalanced, KafkaError, RedisError):
+                self.balance(self._folder.name, remarks=f"never settled: {last}")
             raise AssertionError(f"{last}; {error}") from None
         self._recovered_s = time.monotonic() - self._healed_at
 

@@ -1,5 +1,6 @@
 """The table that the suite ends with: fault, events, lost, counted twice, seconds to recover."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
@@ -8,7 +9,10 @@ HEADINGS = ("fault", "events", "lost", "counted twice", "seconds to recover", "r
 
 
 class Row(Struct, frozen=True):
-    """One fault and what it cost. `seconds` is from the healing of the fault to all consequences of all events."""
+    """One fault and what it cost.
+
+    `seconds` is from the healing of the fault to all consequences of all events; infinite if they never came.
+    """
 
     fault: str
     events: int
@@ -18,8 +22,8 @@ class Row(Struct, frozen=True):
     remarks: str = ""
 
     def cells(self) -> tuple[str, ...]:
-        figures = (f"{self.events:,}", f"{self.lost:,}", f"{self.twice:,}", f"{self.seconds:.1f}")
-        return (self.fault, *figures, self.remarks)
+        seconds = "never" if math.isinf(self.seconds) else f"{self.seconds:.1f}"
+        return (self.fault, f"{self.events:,}", f"{self.lost:,}", f"{self.twice:,}", seconds, self.remarks)
 
 
 ROWS: list[Row] = []

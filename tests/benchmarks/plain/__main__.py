@@ -45,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 arena = Arena(found, folder, asked.cache.resolve(), seed=asked.seed)
                 outcomes: list[Outcome] = []
                 if not asked.no_race:
-                    outcomes = _compete(arena, field, events, slow, runs=asked.runs, kill=not asked.no_kill)
+                    outcomes = _compete(
+                        arena, field, events, slow, runs=asked.runs, kills=0 if asked.no_kill else asked.kills
+                    )
                 scan = {it: _scan(arena, events, it) for it in counts}
         except ServerError as error:
             sys.stderr.write(f"{error}\n")
@@ -63,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _compete(
-    arena: Arena, field: Sequence[Contestant], events: int, slow: int, *, runs: int, kill: bool
+    arena: Arena, field: Sequence[Contestant], events: int, slow: int, *, runs: int, kills: int
 ) -> list[Outcome]:
     """Both parts, with the tables."""
     _say(
@@ -78,10 +80,11 @@ def _compete(
         for outcome in outcomes:
             _race(arena, outcome, logs[outcome.contestant.log], number)
     _say("", *report.speeds(outcomes))
-    if kill:
-        for outcome in outcomes:
-            if outcome.contestant.keeps_windows and outcome.whole is not None:
-                _ambush(arena, outcome, logs[outcome.contestant.log])
+    for outcome in outcomes:
+        if outcome.contestant.keeps_windows and outcome.whole is not None:
+            for number in range(kills):
+                _ambush(arena, outcome, logs[outcome.contestant.log], number)
+    if kills:
         _say("", *report.kills(outcomes))
     return outcomes
 
@@ -108,11 +111,11 @@ def _better(result: Result, best: Result) -> bool:
     return result.per_second > best.per_second
 
 
-def _ambush(arena: Arena, outcome: Outcome, course: Log) -> None:
-    _note(f"{outcome.contestant.name}, killed")
+def _ambush(arena: Arena, outcome: Outcome, course: Log, number: int) -> None:
+    _note(f"{outcome.contestant.name}, killed {number + 1}")
     assert outcome.whole is not None
     try:
-        outcome.killed = arena.ambush(outcome.contestant, course, outcome.whole.measured.seconds)
+        outcome.killed.append(arena.ambush(outcome.contestant, course, outcome.whole.measured.seconds))
     except ContestantError as error:
         outcome.skipped = _first_line(error)
         sys.stderr.write(f"{outcome.contestant.name}, killed: {error}\n")
@@ -126,8 +129,7 @@ def _scan(arena: Arena, events: int, accounts: int) -> Result:
     topic = f"plain.accounts-{accounts}"
     arena.create(topic)
     before = arena.extend(reference, traffic.limit, topic, traffic.first_sight())
-    after = arena.extend(reference, traffic.limit, topic, traffic.records())
-    return arena.refill(FIELD[0], before, after)
+    return arena.refill(FIELD[0], before, lambda: arena.extend(reference, traffic.limit, topic, traffic.records()))
 
 
 def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -140,6 +142,7 @@ def _asked(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--slow-events", type=int, default=40_000, help="of the short log, for slow contestants")
     parser.add_argument("--quick", action="store_true", help="small logs: whether all works, not how fast")
     parser.add_argument("--runs", type=int, default=1, help="of each contestant, of which the fastest counts")
+    parser.add_argument("--kills", type=int, default=1, help="of each contestant; when it is hit is chance")
     parser.add_argument("--only", help="names with commas between")
     parser.add_argument("--no-kill", action="store_true", help="leave the second part out")
     parser.add_argument("--no-race", action="store_true", help="only what --accounts asks for")

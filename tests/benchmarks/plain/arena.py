@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 
@@ -132,10 +132,11 @@ class Arena:
         finally:
             running.kill()
 
-    def refill(self, contestant: Contestant, before: Log, after: Log) -> Result:
-        """Let it do `before`, and then, in a new process, what `after` has more: only that is measured."""
+    def refill(self, contestant: Contestant, before: Log, extend: Callable[[], Log]) -> Result:
+        """Let it do `before`, and then, in a new process, what `extend` has added to the log: only that is measured."""
         entry = self._entry(contestant, before)
         self._finish(entry, before, before.events)
+        after = extend()
         entry.continue_to(after)
         result = self._finish(entry, after, after.events - before.events)
         entry.forget(self._found.redis_url)

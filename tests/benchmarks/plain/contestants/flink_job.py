@@ -14,13 +14,13 @@ from pyflink.java_gateway import get_gateway
 
 from tests.benchmarks.plain.told import Told
 
-CHECKPOINT = "1 s"
+CHECKPOINT = "2 s"
 BROKER_TIME = {"message.timestamp.type": "LogAppendTime"}
 TRANSACTION_MS = "60000"
 
 
 def configuration(told: Told) -> Configuration:
-    """One task slot; exactly once with a checkpoint a second on disc; on from the last one where there is one."""
+    """One task slot; exactly once, with a checkpoint every two seconds; on from the last where there is one."""
     checkpoints = Path(told.folder) / "checkpoints"
     settings = {
         "parallelism.default": "1",

@@ -35,7 +35,8 @@ BUCKETS = """
 CREATE TABLE {kind} (name STRING, at_minute BIGINT, requests BIGINT, tokens BIGINT,
   PRIMARY KEY (name, at_minute) NOT ENFORCED)
 WITH ('connector' = 'upsert-kafka', 'topic' = '{prefix}-{kind}', 'properties.bootstrap.servers' = '{servers}',
-  'key.format' = 'json', 'value.format' = 'json')
+  'key.format' = 'json', 'value.format' = 'json', 'properties.linger.ms' = '50',
+  'properties.batch.size' = '262144')
 """
 MINUTES = """
 CREATE TEMPORARY VIEW {kind}_by_minute AS
