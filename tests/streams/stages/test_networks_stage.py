@@ -277,7 +277,7 @@ def test_a_link_of_few_accounts_teaches_the_model_nothing() -> None:
 
 def test_a_link_is_judged_anew_each_time_its_volume_has_doubled() -> None:
     networks = bench()
-    looked_at = []
+    looked_at: list[int] = []
     for number in range(80):
         networks.take(links([act("ab"[number % 2], NOON + number, kind="asn")], number), first_offset=number)
         if number and networks.link("asn").judge_at != (looked_at[-1] * 2 if looked_at else 16):
