@@ -178,6 +178,13 @@ def test_a_record_says_where_it_comes_from_and_how_old_its_newest_event_is() -> 
     assert ints(record.offset).tolist() == [7, 8]
 
 
+def test_an_account_is_young_until_it_is_seven_days_old() -> None:
+    ages_ms = (0, 7 * DAY_MS - 1, 7 * DAY_MS, NOON_MS)
+    events = [event(asn=1, account_created_at_ms=NOON_MS - age_ms) for age_ms in ages_ms]
+    (record,) = records_of([*events, event(asn=1)]).values()
+    assert [bool(marks & MARK_YOUNG) for marks in ints(record.marks).tolist()] == [True, True, False, False, False]
+
+
 def test_an_event_from_the_future_used_its_links_when_the_log_took_it() -> None:
     (record,) = records_of([event(NOON_MS + HOUR_MS, asn=1)], appended_at_ms=NOON_MS).values()
     assert ints(record.minute).tolist() == [NOON_MS // MINUTE_MS]

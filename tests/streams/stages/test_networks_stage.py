@@ -275,6 +275,16 @@ def test_a_link_of_few_accounts_teaches_the_model_nothing() -> None:
     assert (networks.link("asn").p_value, networks.tally["learned"]) == (None, 0)
 
 
+def test_a_link_is_judged_anew_each_time_its_volume_has_doubled() -> None:
+    networks = bench()
+    looked_at: list[int] = []
+    for number in range(80):
+        networks.take(links([act("ab"[number % 2], NOON + number, kind="asn")], number), first_offset=number)
+        if number and networks.link("asn").judge_at != (looked_at[-1] * 2 if looked_at else 16):
+            looked_at.append(networks.link("asn").judge_at // 2)
+    assert looked_at == [16, 32, 64]
+
+
 def test_a_link_that_ties_accounts_does_not_teach_the_model() -> None:
     networks = bench()
     networks.take(links(crowd("abcdefgh", range(30))))
