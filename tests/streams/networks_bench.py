@@ -34,7 +34,7 @@ class NetworksBench:
         self.left: list[Outgoing] = []
         self.tally: Counter[str] = Counter()
         self._forgetful = forgetful
-        self._stored: dict[str, bytes] = {}
+        self.stored: dict[str, bytes] = {}
 
     def take(self, *records: Links, first_offset: int = 0) -> Output:
         """One step of records; none at all: nothing more came for a while."""
@@ -44,12 +44,12 @@ class NetworksBench:
         self.states.begin_step()
         while missing := self.states.missing(sorted(self.stage.needs(items, self.states))):
             for key in missing:
-                self.states.held[key] = self.stage.decode(key, self._stored.get(key))
+                self.states.held[key] = self.stage.decode(key, self.stored.get(key))
         output = self.stage.fold(SOURCE, items, self.states)
-        self._stored.update({key: self.stage.encode(key, self.states.held[key]) for key in self.states.changed})
+        self.stored.update({key: self.stage.encode(key, self.states.held[key]) for key in self.states.changed})
         for key, more in self.states.appended.items():
             assert key not in self.states.changed
-            self._stored[key] = self._stored.get(key, b"") + more
+            self.stored[key] = self.stored.get(key, b"") + more
         self.left.extend(output.records)
         self.tally.update(output.tally)
         return output
@@ -68,7 +68,7 @@ class NetworksBench:
 
     def network_states(self) -> dict[str, object]:
         """The state of every link, as it is stored."""
-        return {key: self.stage.decode(key, value) for key, value in self._stored.items() if key.startswith("link:")}
+        return {key: self.stage.decode(key, value) for key, value in self.stored.items() if key.startswith("link:")}
 
 
 def bench(policy: Policy = WATCHFUL, *, forgetful: bool = False) -> NetworksBench:

@@ -1,6 +1,7 @@
 """networks: a link is judged when its minute closes, never because a batch ended, and each member is named once."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from streams.anomaly import Model
 from streams.findings import Findings
 from streams.links import LINK_KINDS, LinkKind
 from streams.networks import TYPICAL, NetworkState
@@ -149,6 +151,7 @@ def test_synchrony_waits_until_every_partition_has_left_the_hour_behind() -> Non
 
 def test_a_partition_that_fell_silent_holds_nobody_up() -> None:
     assert settled_hour(NetworksShard(hour=500, hours={0: 500, 1: 493, 2: 499})) == 498
+    assert settled_hour(NetworksShard(hour=500, hours={0: 500, 1: 494, 2: 499})) == 493
     assert settled_hour(NetworksShard()) == -1
 
 
@@ -283,6 +286,22 @@ def test_a_link_is_judged_anew_each_time_its_volume_has_doubled() -> None:
         if number and networks.link("asn").judge_at != (looked_at[-1] * 2 if looked_at else 16):
             looked_at.append(networks.link("asn").judge_at // 2)
     assert looked_at == [16, 32, 64]
+
+
+def test_a_link_teaches_the_model_at_most_once_in_six_hours_and_the_lessons_last() -> None:
+    networks = bench(forgetful=True)
+    taught = []
+    for hour in range(24):
+        acts = [
+            act(f"{name}{number}", NOON + hour * HOUR, kind="tls") for name in "abc" for number in range(2**hour % 97)
+        ]
+        networks.take(links(acts, 1_000 * hour), first_offset=hour)
+        taught += [hour] * networks.take().tally["learned"]
+    assert len(taught) > 1
+    assert all(later - earlier >= 6 for earlier, later in pairwise(taught))
+    model = networks.stage.decode(MODEL, networks.stored[MODEL])
+    assert isinstance(model, Model)
+    assert len(model.state.gathering) == len(taught)
 
 
 def test_a_link_that_ties_accounts_does_not_teach_the_model() -> None:
