@@ -4,18 +4,17 @@ import asyncio
 import logging
 import os
 import signal
-import tempfile
 import threading
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import faust
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
+from agents.faust_app import declare, faust_app
 from agents.health import HealthServer
 from agents.inputs import one_by_one, read_events, read_findings, read_links
 from agents.lane import Lane
@@ -25,8 +24,8 @@ from agents.progress import Progress, Watchdog
 from agents.settings import Settings
 from agents.store import NOTHING
 from agents.store.redis import RedisStore
-from agents.topics import MAX_STAGE_RECORD_BYTES, TopicError, TopicNames, log_ids
-from agents.transport import OutsideLog, batches, read_again, resume_with
+from agents.topics import TopicError, TopicNames, log_ids
+from agents.transport import OutsideLog, read_again, resume_with
 from streams.policy import Policy
 from streams.stages import CampaignsStage, NetworksStage, ObserveStage
 
@@ -34,10 +33,7 @@ logger = logging.getLogger(__name__)
 
 AGENTS: Final = ("observe", "networks", "campaigns")
 DRAIN_S: Final = 14.0
-SESSION_S: Final = 10.0
-"""After so long without a heartbeat (which a thread of its own sends every 3 s) a dead worker's partitions go on."""
 
-AT_ONCE: Final = 3
 SLOW_REDIS_S: Final = 0.2
 SLOW_KAFKA_S: Final = 2.0
 PROBE_S: Final = 3.0
@@ -63,7 +59,7 @@ class Worker:
             observe_seconds=self._note_redis,
         )
         self._post = Post(settings.bootstrap_servers, self._names, self.metrics)
-        self._app = _app(settings)
+        self._app = faust_app(settings)
         self._lanes: dict[str, Lane[Any]] = {}
         stages: dict[str, tuple[Any, str, Any]] = {
             "observe": (ObserveStage(policy, partitions, partitions), self._names.requests, read_events),
@@ -84,7 +80,7 @@ class Worker:
                 fail=_fail,
             )
             self._lanes[topic] = lane
-            _declare(self._app, name, lane, self._report)
+            declare(self._app, name, lane, self._report)
         resume_with(self._app, offsets=self._resume, outside_log=self._outside)
         self._app.on_partitions_assigned.connect(self._assigned)  # type: ignore[arg-type]  # mode's types
         self._app.on_partitions_revoked.connect(self._revoked)  # type: ignore[arg-type]
@@ -210,48 +206,6 @@ class Worker:
         while lane is not None:
             await lane.settle(self._settings.settle_after_s)
             await asyncio.sleep(1.0)
-
-
-def _app(settings: Settings) -> faust.App:
-    """The Faust app: no web server, no tables, no topics of its own, acknowledgement after the work."""
-    return faust.App(
-        settings.group,
-        broker=";".join(f"stillwatch://{server}" for server in settings.bootstrap_servers.split(",")),
-        store="memory://",
-        datadir=Path(tempfile.gettempdir()) / "stillwatch-faust",  # Faust makes it; without tables nothing is in it
-        autodiscover=False,
-        topic_allow_declare=False,
-        topic_disable_leader=True,
-        table_standby_replicas=0,
-        web_enabled=False,
-        broker_max_poll_records=settings.batch_records,
-        broker_max_poll_interval=60.0,
-        broker_session_timeout=SESSION_S,
-        broker_heartbeat_interval=SESSION_S / 10,
-        broker_request_timeout=40.0,
-        broker_rebalance_timeout=30.0,
-        broker_commit_interval=1.0,
-        worker_redirect_stdouts=False,
-        consumer_max_fetch_size=MAX_STAGE_RECORD_BYTES + 1024 * 1024,
-        consumer_auto_offset_reset="earliest",
-        stream_wait_empty=True,
-    )
-
-
-def _declare(app: faust.App, name: str, lane: Lane[Any], report: Any) -> None:  # noqa: ANN401
-    """Declare the agent of a lane: nothing but data around one step.
-
-    A few batches are in hand at once, so that one is folded while another waits for Redis or Kafka; those of one
-    partition wait for each other in the lane, in their order.
-    """
-
-    async def agent(stream: faust.StreamT[Any]) -> None:
-        async for event in stream.events():
-            tp = event.message.tp
-            await lane.take(tp.partition, event.value)
-            report(tp.topic, tp.partition)
-
-    app.agent(batches(app, lane.topic), name=name, concurrency=AT_ONCE)(agent)
 
 
 def _end_anyway(seconds: float) -> None:
