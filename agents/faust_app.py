@@ -1,6 +1,7 @@
 """The Faust app as the worker has it, and the agents on it: nothing but data around one step of a lane."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
