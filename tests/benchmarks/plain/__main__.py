@@ -48,7 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     outcomes = _compete(
                         arena, field, events, slow, runs=asked.runs, kills=0 if asked.no_kill else asked.kills
                     )
-                scan = {it: _scan(arena, events, it) for it in counts}
+                scan = {}
+                for it in counts:
+                    scan[it] = _scan(arena, events, it)
+                    _note(report.scanned(scan)[-1])
         except ServerError as error:
             sys.stderr.write(f"{error}\n")
             return 1
