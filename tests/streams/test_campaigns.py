@@ -119,6 +119,13 @@ def test_an_older_finding_takes_no_newer_evidence_away() -> None:
     assert one.links["payment:p"] == LinkEvidence(NOON_MS + 2 * HOUR_MS, (reason(observed=12),), 3)
 
 
+def test_of_two_findings_of_one_minute_the_one_said_last_counts() -> None:
+    one = found(finding("ab"))
+    add_finding(one, finding("ab", observed=12), {})
+    add_finding(one, finding("c", observed=7), homes(one))
+    assert one.links["payment:p"].reasons == (reason(observed=7),)
+
+
 def test_a_finding_adds_its_evidence_and_those_who_belong_nowhere_yet() -> None:
     one = campaign("c-1", "ab", "payment:p")
     assert add_finding(one, finding("abcd", "q", hours=2), {**homes(one), "d": "c-2"}) == ["c"]

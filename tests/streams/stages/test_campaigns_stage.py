@@ -165,6 +165,7 @@ def test_when_two_campaigns_become_one_the_older_id_stays_and_the_younger_is_rel
     assert (released.subject_id, released.action, released.sequence) == (found(younger).campaign_id, "release", 2)
     assert released.campaign_id == grown.campaign_id == found(older).campaign_id
     assert (released.members, released.limits) == ((), None)
+    assert released.decided_at_ms == grown.decided_at_ms == NOON_MS + 2 * MINUTE_MS
     assert released.expires_at_ms > released.decided_at_ms
     assert (grown.subject_id, grown.action, grown.members) == (found(older).campaign_id, "throttle", tuple("xyz"))
 

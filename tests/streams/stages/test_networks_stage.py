@@ -61,6 +61,15 @@ def test_a_payment_behind_several_accounts_that_came_back_is_found_once_the_minu
     assert "accounts_per_payment" in [reason.signal for reason in found.reasons]
 
 
+def test_more_of_the_same_minute_does_not_close_it() -> None:
+    networks = bench()
+    networks.take(links(crowd("abc", [0, 1])))
+    networks.take(links([act("d", NOON + HOUR + 2)], 100), first_offset=1)
+    assert networks.findings() == []
+    networks.take(links([act("d", NOON + HOUR + 3)], 200), first_offset=2)
+    assert [found.as_of_ms for found in networks.findings()] == [(NOON + HOUR + 2) * MINUTE_MS]
+
+
 def test_findings_say_where_they_come_from() -> None:
     networks = bench()
     networks.take(links(crowd("abc", [0, 1])), links([act("d", NOON + HOUR + 10)], 100), first_offset=40)
