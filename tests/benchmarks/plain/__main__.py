@@ -131,7 +131,7 @@ def _scan(arena: Arena, events: int, accounts: int) -> Result:
     reference = Reference(traffic.limit)
     topic = f"plain.accounts-{accounts}"
     arena.create(topic)
-    before = arena.extend(reference, traffic.limit, topic, traffic.first_sight())
+    before = arena.extend(reference, traffic.limit, topic, traffic.first_sight(), judged=False)
     return arena.refill(FIELD[0], before, lambda: arena.extend(reference, traffic.limit, topic, traffic.records()))
 
 

@@ -89,12 +89,21 @@ class Arena:
         """Make an empty topic of eight partitions."""
         asyncio.run(log.create(self._found.bootstrap_servers, topic))
 
-    def extend(self, reference: Reference, limit: int, topic: str, records: Iterable[tuple[str, bytes]]) -> Log:
-        """Write more to the end of a topic; the log as it is then."""
+    def extend(
+        self,
+        reference: Reference,
+        limit: int,
+        topic: str,
+        records: Iterable[tuple[str, bytes]],
+        *,
+        judged: bool = True,
+    ) -> Log:
+        """Write more to the end of a topic; the log as it is then, with its truth only if it is to be `judged`."""
         kept = list(records)
         asyncio.run(log.append(self._found.bootstrap_servers, topic, kept))
         reference.see(value for _, value in kept)
-        return Log(topic, limit, asyncio.run(log.ends(self._found.bootstrap_servers, topic)), reference.truth())
+        truth = reference.truth() if judged else Truth(Windows(), frozenset(), frozenset())
+        return Log(topic, limit, asyncio.run(log.ends(self._found.bootstrap_servers, topic)), truth)
 
     def race(self, contestant: Contestant, course: Log) -> Result:
         """Let it do all in one go. Raises NotInstalledError, ContestantError."""
@@ -135,7 +144,7 @@ class Arena:
     def refill(self, contestant: Contestant, before: Log, extend: Callable[[], Log]) -> Result:
         """Let it do `before`, and then, in a new process, what `extend` has added to the log: only that is measured."""
         entry = self._entry(contestant, before)
-        self._finish(entry, before, before.events)
+        self._measured(entry, before)
         after = extend()
         entry.continue_to(after)
         result = self._finish(entry, after, after.events - before.events)
@@ -162,13 +171,17 @@ class Arena:
         )
         return _Entry(contestant, python_of(contestant.environment, self._environments), told)
 
-    def _finish(self, entry: "_Entry", course: Log, events: int) -> Result:
+    def _measured(self, entry: "_Entry", course: Log) -> Measured:
         running = entry.start()
         try:
             measured = measure(running, kafka=self._kafka, redis=self._redis, deadline=self._deadline(course))
             running.leave(LEAVE_SECONDS)
         finally:
             running.kill()
+        return measured
+
+    def _finish(self, entry: "_Entry", course: Log, events: int) -> Result:
+        measured = self._measured(entry, course)
         if not entry.contestant.keeps_windows:
             return Result(events, measured, Verdict())
         try:
