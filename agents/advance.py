@@ -139,7 +139,7 @@ class Partition(Generic[Item]):
             loaded = await self._store.load(self.place, missing)
             for key, value in zip(missing, loaded.values, strict=True):
                 held[key] = self.stage.decode(key, value)
-        for key in needed:
+        for key in sorted(needed, key=_is_one_of_a_kind):
             held[key] = held.pop(key)
 
     def _forget(self) -> None:
@@ -148,3 +148,8 @@ class Partition(Generic[Item]):
         if surplus > 0:
             for key in list(self._states.held)[:surplus]:
                 del self._states.held[key]
+
+
+def _is_one_of_a_kind(key: str) -> bool:
+    """True of `model`, `shard` and the like, which every step needs: they are let go of after all others."""
+    return ":" not in key

@@ -205,6 +205,14 @@ async def test_a_step_larger_than_what_is_kept_at_hand_is_taken_whole(store: Fla
     assert [await times(store, letter) for letter in "ah"] == [1, 1]
 
 
+async def test_a_step_larger_than_what_is_kept_at_hand_keeps_what_every_step_needs(store: FlakyStore) -> None:
+    partition = await opened(store, states_at_hand=2)
+    await partition.advance(["model", *(f"account:{number}" for number in range(100)), "shard"], 101)
+    loads = store.loads
+    await partition.advance(["model", "shard"], 103)
+    assert store.loads == loads
+
+
 async def test_without_items_the_offset_may_stay(store: FlakyStore) -> None:
     partition = await opened(store)
     await partition.advance(["a"], 0)

@@ -10,6 +10,7 @@ from agents.embedded.redis import find_program
 from streams.events import RequestEvent
 from tests.contracts.redis_server import RedisServer, redis_server
 from tests.faults import traffic
+from tests.faults.brokers import Cluster, cluster
 from tests.faults.reference import Expected, Sent, expected_of
 from tests.faults.scene import Scene
 from tests.faults.table import ROWS, lines
@@ -63,6 +64,23 @@ def own_redis(redis_folder: Path) -> Iterator[RedisServer]:
 def scene(kafka_bootstrap: str, own_redis: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Scene]:
     """A deployment on the Kafka of the session and a Redis of its own."""
     found = Scene(deployed(kafka_bootstrap, own_redis.url, topic_prefix, PARTITIONS), own_redis, tmp_path)
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Iterator[Cluster]:
+    """A broker of the test's own, to be stopped again and again, or to have its files cut."""
+    with cluster(tmp_path / "one-broker", 1) as found:
+        yield found
+
+
+@pytest.fixture
+def alone(one: Cluster, own_redis: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Scene]:
+    """A deployment on a broker and a Redis of its own."""
+    found = Scene(deployed(one.bootstrap_servers, own_redis.url, topic_prefix, PARTITIONS), own_redis, tmp_path)
     try:
         yield found
     finally:

@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -14,12 +13,12 @@ from agents.routing import key_partition
 from streams.events import RequestEvent
 from tests.contracts.redis_server import RedisServer
 from tests.faults import ledger
-from tests.faults.brokers import Cluster, cluster
+from tests.faults.brokers import Cluster
 from tests.faults.conftest import PARTITIONS, World
 from tests.faults.reference import Sent
 from tests.faults.scene import Scene, memory_mb
 from tests.faults.slow_proxy import SlowProxy, slow_proxy
-from tests.integration.worker_harness import WorkerProcess, deployed
+from tests.integration.worker_harness import WorkerProcess
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(400)]
 
@@ -40,22 +39,6 @@ HEADROOM_MB = 280.0
 def proxy(own_redis: RedisServer) -> Iterator[SlowProxy]:
     with slow_proxy(own_redis.port) as found:
         yield found
-
-
-@pytest.fixture
-def one(tmp_path: Path) -> Iterator[Cluster]:
-    """A broker of the test's own, to be stopped again and again."""
-    with cluster(tmp_path / "one-broker", 1) as found:
-        yield found
-
-
-@pytest.fixture
-def alone(one: Cluster, own_redis: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Scene]:
-    found = Scene(deployed(one.bootstrap_servers, own_redis.url, topic_prefix, PARTITIONS), own_redis, tmp_path)
-    try:
-        yield found
-    finally:
-        found.close()
 
 
 def test_a_slow_redis_grows_lag_and_no_memory(scene: Scene, proxy: SlowProxy, world: World) -> None:

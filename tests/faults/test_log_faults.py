@@ -3,19 +3,16 @@
 What the log still has is counted once, what was counted stays counted, and the worker says in one sentence what it met.
 """
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import msgspec
 import pytest
 
 from streams.events import RequestEvent
-from tests.contracts.redis_server import RedisServer
 from tests.faults import ledger
-from tests.faults.brokers import Cluster, cluster
-from tests.faults.conftest import PARTITIONS, World
+from tests.faults.brokers import Cluster
+from tests.faults.conftest import World
 from tests.faults.scene import Scene
-from tests.integration.worker_harness import deployed
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(300)]
 
@@ -23,22 +20,6 @@ BATCH = 500
 """What one call produces is one batch a partition; a log is cut between batches."""
 
 SENTENCE = "was to be read from offset"
-
-
-@pytest.fixture
-def one(tmp_path: Path) -> Iterator[Cluster]:
-    """A broker of the test's own, whose files it may cut."""
-    with cluster(tmp_path / "one-broker", 1) as found:
-        yield found
-
-
-@pytest.fixture
-def alone(one: Cluster, own_redis: RedisServer, topic_prefix: str, tmp_path: Path) -> Iterator[Scene]:
-    found = Scene(deployed(one.bootstrap_servers, own_redis.url, topic_prefix, PARTITIONS), own_redis, tmp_path)
-    try:
-        yield found
-    finally:
-        found.close()
 
 
 def test_retention_past_the_offset_of_redis_is_said_and_the_rest_is_counted(scene: Scene, world: World) -> None:
