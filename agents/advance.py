@@ -13,7 +13,7 @@ from streams.states import States
 Item = TypeVar("Item")
 
 STATES_AT_HAND = 4_000
-"""Decoded states one partition keeps between batches; more are dropped, oldest use first, and loaded again."""
+"""How many decoded states one partition has used before it drops older ones, to load them again: see `States`."""
 
 
 class Posted(Struct, frozen=True, array_like=True):
@@ -61,7 +61,7 @@ class Partition(Generic[Item]):
     @property
     def states_at_hand(self) -> int:
         """How many decoded states are kept."""
-        return len(self._states.held)
+        return len(self._states)
 
     @property
     def subjects(self) -> int:
@@ -114,7 +114,7 @@ class Partition(Generic[Item]):
             raise
         if answer.kind == "applied":
             self.offset = offset
-            self._forget()
+            self._states.let_go(self._limit)
         else:
             self._states = States()
         return Advanced(output, posted, answer)
@@ -130,26 +130,12 @@ class Partition(Generic[Item]):
 
     async def _load(self, items: Sequence[Item]) -> None:
         """Load what the stage needs and is not at hand, until it needs nothing more."""
-        held = self._states.held
-        while True:
-            needed = self.stage.needs(items, self._states)
+        held, decode = self._states.held, self.stage.decode
+        known: object = None
+        while (needed := self.stage.needs(items, self._states)) is not known:
             missing = self._states.missing(needed)
             if not missing:
                 break
+            known = needed
             loaded = await self._store.load(self.place, missing)
-            for key, value in zip(missing, loaded.values, strict=True):
-                held[key] = self.stage.decode(key, value)
-        for key in sorted(needed, key=_is_one_of_a_kind):
-            held[key] = held.pop(key)
-
-    def _forget(self) -> None:
-        """Keep the states used last."""
-        surplus = len(self._states.held) - self._limit
-        if surplus > 0:
-            for key in list(self._states.held)[:surplus]:
-                del self._states.held[key]
-
-
-def _is_one_of_a_kind(key: str) -> bool:
-    """True of `model`, `shard` and the like, which every step needs: they are let go of after all others."""
-    return ":" not in key
+            held.update((key, decode(key, value)) for key, value in zip(missing, loaded.values, strict=True))

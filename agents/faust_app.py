@@ -37,6 +37,7 @@ def faust_app(settings: Settings) -> faust.App:
         broker_heartbeat_interval=SESSION_S / 10,
         broker_request_timeout=40.0,
         broker_rebalance_timeout=30.0,
+        broker_check_crcs=False,  # as librdkafka: TCP has a checksum, and brokers look at this one when they append
         broker_commit_interval=1.0,
         worker_redirect_stdouts=False,
         consumer_max_fetch_size=MAX_STAGE_RECORD_BYTES + 1024 * 1024,

@@ -30,33 +30,41 @@ class Inputs(Struct, Generic[Item]):
     faults: list[str]
 
 
+class Origin(Struct, frozen=True):
+    """Where a batch comes from, and the stage it is for."""
+
+    stage: str
+    topic: str
+    partition: int
+
+
 Reader = Callable[[Record], Item | Refusal]
 """Reads one record."""
 
-BatchReader = Callable[[Sequence[Record], str], Inputs[Item]]
-"""Reads a batch for the stage that is named."""
+BatchReader = Callable[[Sequence[Record], Origin], Inputs[Item]]
+"""Reads a batch."""
 
 
-def read_events(records: Sequence[Record], stage: str) -> Inputs[Incoming]:
+def read_events(records: Sequence[Record], origin: Origin) -> Inputs[Incoming]:
     """The request events of a batch: all in one go, or one by one where that does not work out."""
     try:
         items = [Incoming(record.offset, record.timestamp, decode_value(record.value)) for record in records]
     except (TypeError, ValueError, RecursionError):
-        return read_batch(records, read_event, stage)
+        return read_batch(records, read_event, origin)
     if all(
         fits(item.event, record.value, record.key, item.appended_at_ms)
         for item, record in zip(items, records, strict=True)
     ):
         return Inputs(items, [], [])
-    return read_batch(records, read_event, stage)
+    return read_batch(records, read_event, origin)
 
 
 def one_by_one(read: Reader[Item]) -> BatchReader[Item]:
     """Read each record of a batch by itself."""
-    return lambda records, stage: read_batch(records, read, stage)
+    return lambda records, origin: read_batch(records, read, origin)
 
 
-def read_batch(records: Iterable[Record], read: Reader[Item], stage: str) -> Inputs[Item]:
+def read_batch(records: Iterable[Record], read: Reader[Item], origin: Origin) -> Inputs[Item]:
     """Read every record: an item, or a dead letter with the original bytes and headers."""
     inputs: Inputs[Item] = Inputs([], [], [])
     for record in records:
@@ -66,8 +74,8 @@ def read_batch(records: Iterable[Record], read: Reader[Item], stage: str) -> Inp
             continue
         letter = dead_letter(
             found,
-            stage=stage,
-            source=(record.topic, record.partition, record.offset),
+            stage=origin.stage,
+            source=(origin.topic, origin.partition, record.offset),
             key=record.key,
             value=record.value,
             headers=tuple(record.headers),

@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from aiokafka.errors import KafkaError
 
 from agents.advance import Advanced, Partition, Posted
-from agents.inputs import BatchReader
+from agents.inputs import BatchReader, Origin
 from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress
@@ -173,7 +173,9 @@ class Lane(Generic[Item]):
         if number not in self._partitions:
             await self._open(number)
         partition = self._partitions[number]
-        fresh = [record for record in records if record.offset > partition.offset]
+        fresh = records
+        if records[0].offset <= partition.offset:
+            fresh = [record for record in records if record.offset > partition.offset]
         if not fresh:
             self._metrics.redis_fence_answers.labels(answer="duplicate").inc()
             if self._repeated.get(number) != partition.offset:
@@ -186,7 +188,7 @@ class Lane(Generic[Item]):
             return partition.offset
         self._sought.pop(number, None)
         for part in parts_of(fresh):
-            inputs = self._read(part, self.stage.name)
+            inputs = self._read(part, Origin(self.stage.name, self.topic, number))
             advanced = await self._advance(partition, inputs.items, part[-1].offset, tuple(inputs.refused))
             self._metrics.events_read.labels(stage=self.stage.name).inc(len(part))
             for fault in inputs.faults:
@@ -271,15 +273,13 @@ class Lane(Generic[Item]):
         return self._locks.setdefault(number, asyncio.Lock())
 
 
-def parts_of(records: Sequence[Record]) -> Iterator[list[Record]]:
+def parts_of(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
     """Cut a batch into parts of about `STEP_BYTES`, at least one record each, in order."""
-    part: list[Record] = []
-    size = 0
-    for record in records:
-        part.append(record)
-        size += len(record.value or b"")
+    start = size = 0
+    for number, length in enumerate([len(record.value or b"") for record in records], start=1):
+        size += length
         if size >= STEP_BYTES:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
+            yield records[start:number]
+            start, size = number, 0
+    if start < len(records):
+        yield records[start:]

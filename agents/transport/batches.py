@@ -15,17 +15,31 @@ A batch is bounded by one fetch of one partition: `consumer_max_fetch_size` byte
 
 
 class Record(Protocol):
-    """One record of a batch, as aiokafka's `ConsumerRecord` has it: bytes exactly as they lie in the log."""
+    """One record of a batch: bytes exactly as they lie in the log. Its topic and partition are the batch's."""
 
-    topic: str
-    partition: int
-    offset: int
-    timestamp: int
-    """Milliseconds since the epoch: the producer's clock, or the broker's where the topic says LogAppendTime."""
-    timestamp_type: int
-    key: bytes | None
-    value: bytes | None
-    headers: Sequence[tuple[str, bytes | None]]
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since the epoch: the producer's clock, or the broker's where the topic says LogAppendTime."""
+
+    @property
+    def timestamp_type(self) -> int:
+        """Which of the two: 0 or 1."""
+
+    @property
+    def key(self) -> bytes | None:
+        """Its key."""
+
+    @property
+    def value(self) -> bytes | None:
+        """Its value."""
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """Its headers."""
 
 
 Batch = list[Record]

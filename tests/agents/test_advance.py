@@ -182,27 +182,25 @@ async def test_who_lost_the_partition_cannot_write(store: FlakyStore) -> None:
     assert await times(store, "a") == 2
 
 
-async def test_states_stay_at_hand_and_the_one_used_longest_ago_is_let_go_first(store: FlakyStore) -> None:
+async def test_states_stay_at_hand_and_those_used_longest_ago_are_let_go_first(store: FlakyStore) -> None:
     partition = await opened(store, states_at_hand=2)
-    await partition.advance(["a", "b"], 1)
-    loads = store.loads
-    await partition.advance(["a"], 2)
-    assert store.loads == loads
-    await partition.advance(["c"], 3)
-    assert partition.states_at_hand == 2
-    loads = store.loads
-    await partition.advance(["a"], 4)
-    assert store.loads == loads
-    await partition.advance(["b"], 5)
-    assert store.loads == loads + 1
-    assert [await times(store, letter) for letter in "abc"] == [3, 2, 1]
+    used = ["x:a", "x:b", "x:a", "x:c", "x:a", "x:d", "x:a", "x:e", "x:a", "x:f"]
+    for offset, key in enumerate(used):
+        await partition.advance([key], offset)
+    assert partition.states_at_hand <= 6
+    assert store.loads == 6
+    await partition.advance(["x:a", "x:f"], 10)
+    assert store.loads == 6
+    await partition.advance(["x:b"], 11)
+    assert store.loads == 7
+    assert [await times(store, f"x:{letter}") for letter in "abf"] == [6, 2, 2]
 
 
 async def test_a_step_larger_than_what_is_kept_at_hand_is_taken_whole(store: FlakyStore) -> None:
     partition = await opened(store, states_at_hand=2)
-    await partition.advance(list("abcdefgh"), 7)
-    assert partition.states_at_hand == 2
-    assert [await times(store, letter) for letter in "ah"] == [1, 1]
+    await partition.advance([f"x:{letter}" for letter in "abcdefgh"], 7)
+    assert partition.states_at_hand == 4
+    assert [await times(store, key) for key in ("x:a", "x:h")] == [1, 1]
 
 
 async def test_a_step_larger_than_what_is_kept_at_hand_keeps_what_every_step_needs(store: FlakyStore) -> None:

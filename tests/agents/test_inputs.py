@@ -8,7 +8,7 @@ import pytest
 from msgspec import Struct
 
 from agents.deadletters import original_headers
-from agents.inputs import Reader, read_batch, read_event, read_events, read_findings, read_links
+from agents.inputs import Origin, Reader, read_batch, read_event, read_events, read_findings, read_links
 from streams.batch import EventBatch, Incoming
 from streams.events import RequestEvent
 from streams.findings import Finding, Findings
@@ -29,6 +29,11 @@ LINKS = next(
 FINDINGS = Findings(3, "log", 40, 1, AT_MS, [Finding("payment", "p", AT_MS, (), ("alice", "bob"))])
 
 
+OBSERVE = Origin("observe", "stillwatch.requests", 5)
+NETWORKS = Origin("networks", "stillwatch.links", 5)
+CAMPAIGNS = Origin("campaigns", "stillwatch.findings", 5)
+
+
 def base64(*values: int) -> str:
     """A column as JSON has it."""
     return str(msgspec.to_builtins(column(np.array(values, np.int64)), builtin_types=()))
@@ -39,8 +44,6 @@ class Row(Struct):
 
     value: bytes | None
     offset: int = 7
-    topic: str = "stillwatch.requests"
-    partition: int = 5
     timestamp: int = AT_MS + 30
     timestamp_type: int = 1
     key: bytes | None = b"alice"
@@ -48,23 +51,23 @@ class Row(Struct):
 
 
 def test_an_event_keeps_its_offset_and_the_time_the_log_took_it() -> None:
-    (item,) = read_batch([Row(msgspec.json.encode(EVENT))], read_event, "observe").items
+    (item,) = read_batch([Row(msgspec.json.encode(EVENT))], read_event, OBSERVE).items
     assert (item.offset, item.appended_at_ms, item.event) == (7, AT_MS + 30, EVENT)
 
 
 def test_links_keep_their_offset() -> None:
-    (item,) = read_batch([Row(msgspec.json.encode(LINKS))], read_links, "networks").items
+    (item,) = read_batch([Row(msgspec.json.encode(LINKS))], read_links, NETWORKS).items
     assert (item.offset, item.links) == (7, LINKS)
 
 
 def test_findings_keep_their_offset() -> None:
-    (item,) = read_batch([Row(msgspec.json.encode(FINDINGS))], read_findings, "campaigns").items
+    (item,) = read_batch([Row(msgspec.json.encode(FINDINGS))], read_findings, CAMPAIGNS).items
     assert (item.offset, item.findings) == (7, FINDINGS)
 
 
 def test_the_good_records_of_a_batch_stay_in_order_around_the_bad_ones() -> None:
     rows = [Row(msgspec.json.encode(EVENT) if offset % 3 else b"{", offset=offset) for offset in range(9)]
-    inputs = read_batch(rows, read_event, "observe")
+    inputs = read_batch(rows, read_event, OBSERVE)
     assert [item.offset for item in inputs.items] == [1, 2, 4, 5, 7, 8]
     assert inputs.faults == ["not_json"] * 3
     assert [dict(it.headers)["__connect.errors.offset"] for it in inputs.refused] == [b"0", b"3", b"6"]
@@ -85,7 +88,7 @@ def test_the_good_records_of_a_batch_stay_in_order_around_the_bad_ones() -> None
 )
 def test_what_no_stage_can_read_is_a_dead_letter_whole(read: Reader[object], value: bytes | None, reason: str) -> None:
     headers = (("trace", b"\x00"), ("trace", None))
-    inputs = read_batch([Row(value, headers=headers)], read, "networks")
+    inputs = read_batch([Row(value, headers=headers)], read, NETWORKS)
     assert inputs.items == []
     assert inputs.faults == [reason]
     (letter,) = inputs.refused
@@ -116,12 +119,12 @@ def test_what_another_program_put_on_our_topics_is_a_dead_letter(
     read: Reader[object], good: object, change: dict[str, object], reason: str
 ) -> None:
     value = msgspec.json.encode(msgspec.to_builtins(good) | change)
-    assert read_batch([Row(value)], read, "networks").faults == [reason]
+    assert read_batch([Row(value)], read, NETWORKS).faults == [reason]
 
 
 def test_fields_of_a_later_version_are_ignored() -> None:
     value = msgspec.json.encode(msgspec.to_builtins(LINKS) | {"news": 1})
-    assert [item.links for item in read_batch([Row(value)], read_links, "networks").items] == [LINKS]
+    assert [item.links for item in read_batch([Row(value)], read_links, NETWORKS).items] == [LINKS]
 
 
 GOOD, OTHER, LATE = msgspec.json.encode(EVENT), b"{", AT_MS - 25 * 3_600_000
@@ -140,9 +143,9 @@ GOOD, OTHER, LATE = msgspec.json.encode(EVENT), b"{", AT_MS - 25 * 3_600_000
     ],
 )
 def test_a_batch_of_events_read_in_one_go_is_the_same_as_one_by_one(rows: list[Row]) -> None:
-    assert read_events(rows, "observe") == read_batch(rows, read_event, "observe")
+    assert read_events(rows, OBSERVE) == read_batch(rows, read_event, OBSERVE)
 
 
 def test_nothing_is_read_of_nothing() -> None:
-    inputs = read_batch([], read_event, "observe")
+    inputs = read_batch([], read_event, OBSERVE)
     assert (inputs.items, inputs.refused, inputs.faults) == ([], [], [])

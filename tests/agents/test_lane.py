@@ -36,8 +36,6 @@ class Row(Struct):
 
     offset: int
     value: bytes | None
-    topic: str = TOPIC
-    partition: int = 0
     timestamp: int = 1_791_158_400_000
     timestamp_type: int = 1
     key: bytes | None = b"key"

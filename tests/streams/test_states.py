@@ -37,6 +37,27 @@ def test_a_state_of_another_kind_is_an_error(states: States) -> None:
     assert states.changed == set()
 
 
+def test_when_many_states_were_used_the_older_are_let_go_but_not_what_every_step_needs(states: States) -> None:
+    for number in range(12):
+        states.held[f"account:{number}"] = number
+    states.let_go(3)
+    assert sorted(states.held) == ["budget"]
+    assert len(states) == 1 + 6
+    assert states.missing(["account:5", "account:6", "account:11"]) == ["account:5"]
+    assert (states.read("account:6", int), states.read("account:11", int)) == (6, 11)
+    for number in range(20, 23):
+        states.held[f"account:{number}"] = number
+    states.let_go(3)
+    assert states.missing(["account:7"]) == ["account:7"]
+    assert states.missing(["account:6", "account:22"]) == []
+
+
+def test_as_long_as_few_states_were_used_none_is_let_go(states: States) -> None:
+    states.held["account:1"] = 1
+    states.let_go(2)
+    assert states.missing(["budget", "account:1"]) == []
+
+
 def test_missing_keys_are_named_once_in_their_order(states: States) -> None:
     assert states.missing(["b", "budget", "a", "b"]) == ["b", "a"]
     assert "budget" in states

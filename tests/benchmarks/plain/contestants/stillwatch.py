@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import faust
 import msgspec
+import numpy as np
 import redis
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
@@ -25,7 +26,7 @@ from prometheus_client import CollectorRegistry
 
 from agents.advance import Posted
 from agents.deadletters import Refusal, classify
-from agents.inputs import Inputs, read_batch
+from agents.inputs import Inputs, Origin, read_batch
 from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.post import Post
@@ -36,17 +37,14 @@ from agents.transport import Record, batches, read_again, resume_with
 from streams.links import Source
 from streams.stages.shape import Outgoing, Output, StageName
 from streams.states import States
+from tests.benchmarks.plain.contestants.stillwatch_windows import NO_LIMIT, Subjects, buckets_of
 from tests.benchmarks.plain.in_redis import every_value
 from tests.benchmarks.plain.job import (
     MINUTE_MS,
-    Account,
-    Network,
     Wanted,
     Windows,
+    alert_of,
     decode,
-    decode_account,
-    decode_network,
-    encode_window,
 )
 from tests.benchmarks.plain.told import Told, act
 
@@ -83,6 +81,16 @@ class PostOnce(Post):
         await super().send([letter for letter in posted if letter.value not in self._there])
 
 
+class PlainBatch:
+    """A batch by column; worked out once a step."""
+
+    def __init__(self, items: Sequence[Wanted]) -> None:
+        self.items = items
+        self.accounts = Subjects("a:", [item.account_id for item in items])
+        self.networks = Subjects("n:", [item.network_hash for item in items])
+        self.keys = {*self.accounts.keys, *self.networks.keys}
+
+
 class PlainStage:
     """The plain job as a stage. State keys: `a:<account>` and `n:<network>`."""
 
@@ -91,41 +99,38 @@ class PlainStage:
     def __init__(self, limit: int) -> None:
         self._limit = limit
 
-    def needs(self, items: Sequence[Wanted], _states: States) -> set[str]:
+    def needs(self, items: Sequence[Wanted], states: States) -> set[str]:
         """The accounts and networks of the batch."""
-        return {f"a:{it}" for it in {item.account_id for item in items}} | {
-            f"n:{it}" for it in {item.network_hash for item in items}
-        }
+        return _batch(items, states).keys
 
-    def decode(self, key: str, stored: bytes | None) -> object:
-        """The window, or an empty one."""
-        if key.startswith("a:"):
-            return Account() if stored is None else decode_account(stored)
-        return Network() if stored is None else decode_network(stored)
+    def decode(self, _key: str, stored: bytes | None) -> object:
+        """The window as it is stored."""
+        return stored or b""
 
     def encode(self, _key: str, state: object) -> bytes:
         """The window as it is stored."""
-        return encode_window(state)
+        return cast("bytes", state)
 
     def fold(self, _source: Source, items: Sequence[Wanted], states: States) -> Output:
         """Count events in their order; alerts leave with their account for a key."""
-        output = Output()
-        by_account: dict[str, list[Wanted]] = {}
-        held, changed = states.held, states.changed
-        for item in items:
-            if (together := by_account.get(item.account_id)) is None:
-                by_account[item.account_id] = [item]
-            else:
-                together.append(item)
-            network = "n:" + item.network_hash
-            held[network].add(item.occurred_at_ms // MINUTE_MS)
-            changed.add(network)
-        for name, some in by_account.items():
-            account = "a:" + name
-            changed.add(account)
-            for _, alert in held[account].add(some, self._limit):
-                output.records.append(Outgoing("alerts", cast("Any", msgspec.Raw(alert)), 0, key=name))
+        output, batch = Output(), _batch(items, states)
+        minutes = np.array([item.occurred_at_ms for item in items], np.int64) // MINUTE_MS
+        tokens = np.array([item.output_tokens for item in items], np.int64)
+        accounts, alerts = batch.accounts.fold(minutes, tokens, states.held, self._limit)
+        networks, _ = batch.networks.fold(minutes, np.zeros_like(tokens), states.held, NO_LIMIT)
+        for windows in (accounts, networks):
+            states.held.update(windows)
+            states.changed.update(windows)
+        for event, total in alerts:
+            alert = msgspec.Raw(alert_of(items[event], total))
+            output.records.append(Outgoing("alerts", cast("Any", alert), 0, key=items[event].account_id))
         return output
+
+
+def _batch(items: Sequence[Wanted], states: States) -> PlainBatch:
+    if not isinstance(states.prepared, PlainBatch):
+        states.prepared = PlainBatch(items)
+    return states.prepared
 
 
 def read(record: Record) -> Wanted | Refusal:
@@ -136,12 +141,12 @@ def read(record: Record) -> Wanted | Refusal:
         return classify(error, record.value or b"")
 
 
-def read_all(records: Sequence[Record], stage: str) -> Inputs[Wanted]:
+def read_all(records: Sequence[Record], origin: Origin) -> Inputs[Wanted]:
     """The events of a batch: in one go, as the worker reads its own, or one by one if one cannot be read."""
     try:
         return Inputs([decode(record.value or b"") for record in records], [], [])
     except ValueError:
-        return read_batch(records, read, stage)
+        return read_batch(records, read, origin)
 
 
 def run(told: Told) -> None:
@@ -167,6 +172,7 @@ async def work(told: Told) -> None:
         read_again=partial(read_again, app),
         fail=lambda _error: os._exit(70),
     )
+    Subjects("", ["compiled"]).fold(np.zeros(1, np.int64), np.zeros(1, np.int64), {"compiled": b""}, 0)
     ended = asyncio.Event()
 
     def look() -> None:
@@ -210,6 +216,7 @@ def _app(told: Told) -> faust.App:
         topic_disable_leader=True,
         table_standby_replicas=0,
         web_enabled=False,
+        broker_check_crcs=False,
         broker_max_poll_records=BATCH_RECORDS,
         broker_session_timeout=SESSION_S,
         broker_heartbeat_interval=SESSION_S / 10,
@@ -227,9 +234,9 @@ def windows(told: Told) -> Windows:
         for key, value in every_value(client, f"{told.prefix}:{{plain:*"):
             name = key.partition("}:")[2]
             if name.startswith("a:"):
-                found.add_account(name[2:], decode_account(value).buckets)
+                found.add_account(name[2:], buckets_of(value))
             elif name.startswith("n:"):
-                found.add_network(name[2:], decode_network(value).buckets)
+                found.add_network(name[2:], {minute: requests for minute, (requests, _) in buckets_of(value).items()})
     return found
 
 
