@@ -132,16 +132,29 @@ def _prepare(node: Node, nodes: Sequence[Node], environment: Mapping[str, str]) 
 
 
 def _format(node: Node, cluster_id: str, environment: Mapping[str, str]) -> None:
-    """Run Kafka's own storage tool. Raises `ServerError` naming the log it wrote to."""
+    """Run Kafka's own storage tool. Raises `ServerError` naming the log it wrote to, with the last it wrote.
+
+    It gets a second chance, because a busy machine can lack the memory for Java, or the time, for a moment.
+    """
     settings = str(node.folder / "server.properties")
-    command = [*_java(node), "kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", settings]
-    try:
-        with node.log.open("ab") as log:
-            subprocess.run(command, env=environment, stdout=log, stderr=log, timeout=FORMAT_SECONDS, check=True)  # noqa: S603
-    except OSError as error:
-        raise ServerError(f"Java could not be run: {command[0]}: {error.strerror}") from error
-    except subprocess.SubprocessError as error:
-        raise ServerError(f"Kafka's storage in {node.folder} could not be formatted; see {node.log}") from error
+    tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster_id, "-c", settings)
+    command = [*_java(node), *tool]
+    log_end = processes.size(node.log)
+    ended = ""
+    for _ in range(2):
+        try:
+            with node.log.open("ab") as log:
+                subprocess.run(command, env=environment, stdout=log, stderr=log, timeout=FORMAT_SECONDS, check=True)  # noqa: S603
+        except OSError as error:
+            raise ServerError(f"Java could not be run: {command[0]}: {error.strerror}") from error
+        except subprocess.TimeoutExpired:
+            ended = f"Java was not done in {FORMAT_SECONDS:.0f} seconds"
+        except subprocess.CalledProcessError as error:
+            ended = f"Java ended with {error.returncode}"
+        else:
+            return
+    last = processes.log_since(node.log, log_end).strip().rpartition("\n")[2]
+    raise ServerError(f"Kafka's storage in {node.folder} could not be formatted: {ended}: {last}; see {node.log}")
 
 
 def _cluster_id(nodes: Sequence[Node]) -> str:
