@@ -132,7 +132,7 @@ def _prepare(node: Node, nodes: Sequence[Node], environment: Mapping[str, str]) 
 
 
 def _format(node: Node, cluster_id: str, environment: Mapping[str, str]) -> None:
-    """Run Kafka's own storage tool. Raises `ServerError` with the first it wrote, naming its log.
+    """Run Kafka's own storage tool. Raises `ServerError` with the last it said, naming its log.
 
     It gets a second chance, because a busy machine can lack the memory for Java, or the time, for a moment.
     """
@@ -153,7 +153,8 @@ def _format(node: Node, cluster_id: str, environment: Mapping[str, str]) -> None
             ended = f"Java ended with {error.returncode}"
         else:
             return
-    said = processes.log_since(node.log, log_end).strip().partition("\n")[0]
+    lines = [line for line in processes.log_since(node.log, log_end).splitlines() if not line.startswith("\tat ")]
+    said = lines[-1] if lines else "nothing was said"
     raise ServerError(f"Kafka's storage in {node.folder} could not be formatted: {ended}: {said}; see {node.log}")
 
 
