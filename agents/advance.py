@@ -131,11 +131,12 @@ class Partition(Generic[Item]):
     async def _load(self, items: Sequence[Item]) -> None:
         """Load what the stage needs and is not at hand, until it needs nothing more."""
         held, decode = self._states.held, self.stage.decode
-        known: object = None
-        while (needed := self.stage.needs(items, self._states)) is not known:
-            missing = self._states.missing(needed)
-            if not missing:
+        known: set[str] = set()
+        while True:
+            needed = self.stage.needs(items, self._states)
+            if needed is known or needed == known:
                 break
+            if missing := self._states.missing(needed):
+                loaded = await self._store.load(self.place, missing)
+                held.update((key, decode(key, value)) for key, value in zip(missing, loaded.values, strict=True))
             known = needed
-            loaded = await self._store.load(self.place, missing)
-            held.update((key, decode(key, value)) for key, value in zip(missing, loaded.values, strict=True))

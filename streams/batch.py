@@ -25,6 +25,7 @@ from streams.account_kernel import (
     Ints,
 )
 from streams.capabilities import POSITION
+from streams.distinct import hash32
 from streams.events import RequestEvent
 
 NO_HASH = -1
@@ -50,6 +51,8 @@ class EventBatch:
         places = {name: place for place, name in enumerate(dict.fromkeys(names))}
         self.accounts = list(places)
         """The accounts, each once, in the order of their first event."""
+        self.keys = [account_key(name) for name in self.accounts]
+        """The keys of their states."""
         self.account: Ints = np.array([places[name] for name in names], np.int64)
         """Of each event the place of its account in `accounts`."""
 
@@ -58,8 +61,7 @@ class EventBatch:
         """The matrix that `fold_accounts` takes. An event ahead of its append time is moved back to it."""
         events = self.events
         columns = np.empty((EVENT_ROWS, len(events)), np.int64)
-        columns[AT] = [event.occurred_at_ms for event in events]
-        np.minimum(columns[AT], np.array([item.appended_at_ms for item in self.items], np.int64), out=columns[AT])
+        columns[AT] = np.minimum(self._occurred_at_ms, self._appended_at_ms)
         columns[INPUT] = [event.input_tokens for event in events]
         columns[OUTPUT] = [event.output_tokens for event in events]
         columns[ERROR] = [event.status_code >= _FIRST_ERROR_STATUS for event in events]
@@ -75,10 +77,18 @@ class EventBatch:
         ]
         return columns
 
-    @cached_property
+    @property
     def clamped(self) -> int:
         """How many events were ahead of their append time."""
-        return sum(item.event.occurred_at_ms > item.appended_at_ms for item in self.items)
+        return int(np.count_nonzero(self._occurred_at_ms > self._appended_at_ms))
+
+    @cached_property
+    def _occurred_at_ms(self) -> Ints:
+        return np.array([event.occurred_at_ms for event in self.events], np.int64)
+
+    @cached_property
+    def _appended_at_ms(self) -> Ints:
+        return np.array([item.appended_at_ms for item in self.items], np.int64)
 
     def _profile_hashes(self) -> list[int]:
         """A hash of what each event says about its account: the fold notices by it that something changed."""
@@ -99,4 +109,12 @@ class EventBatch:
 def hashes(values: Sequence[str | None]) -> list[int]:
     """`hash32` of each value, `NO_HASH` for None."""
     digest = xxhash.xxh32_intdigest
-    return [NO_HASH if value is None else digest(value.encode("utf-8", "surrogatepass")) for value in values]
+    try:
+        return [NO_HASH if value is None else digest(value.encode()) for value in values]
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return [NO_HASH if value is None else hash32(value) for value in values]
+
+
+def account_key(account_id: str) -> str:
+    """The key of an account's state."""
+    return f"account:{account_id}"

@@ -76,6 +76,10 @@ class Distinct(Struct, array_like=True):
             self._shrink(hour, window_hours, capacity)
         return changed
 
+    def ceiling_at(self, hour: int, *, window_hours: int = 24) -> int:
+        """The hash from which on `add_hashes` in `hour` takes none into account."""
+        return _FULL if hour - self.ceiling_hour >= window_hours else self.ceiling
+
     def count(self, hour: int, *, window_hours: int = 24) -> int:
         """Distinct values of the `window_hours` hours up to and with `hour`; exact while the sketch never filled."""
         first = hour - window_hours + 1

@@ -1,6 +1,7 @@
 """A batch folded into the accounts it touches: the compiled fold, with everything around it that is no number."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 from msgspec import Struct
@@ -27,16 +28,17 @@ class FoldedAccounts:
     def __init__(self, batch: EventBatch, states: States, evaluation: Evaluation) -> None:
         """Fold `batch` into the stored accounts at hand."""
         self._batch = batch
-        self._old = [states.read(account_key(name), bytes) for name in batch.accounts]
+        self._old = [states.held[key] for key in batch.keys]
         self._order = np.argsort(batch.account, kind="stable")
         self._starts = np.searchsorted(batch.account[self._order], np.arange(len(self._old) + 1))
         old_at = np.zeros(len(self._old) + 1, np.int64)
         np.cumsum([len(stored) for stored in self._old], out=old_at[1:])
         old = np.frombuffer(b"".join(self._old), np.uint8)
-        folded, self._at, met, self._views, self._shares, self.late = fold_accounts(
+        folded, at, met, self._views, self._shares, self.late = fold_accounts(
             batch.columns, self._order, self._starts, old, old_at, evaluation.first_at, evaluation.every
         )
-        self._folded = folded.tobytes()
+        text, begins = folded.tobytes(), at.tolist()
+        self._folded: list[bytes] = [text[begin:end] for begin, end in pairwise(begins)]
         self._changed = {account: self._profiles(account) for account in np.flatnonzero(met).tolist()}
         self._heads: dict[int, Head] = {}
 
@@ -49,7 +51,7 @@ class FoldedAccounts:
         """What is decided about an account so far; change it to decide more."""
         head = self._heads.get(account)
         if head is None:
-            head = self._heads[account] = head_of(self._stored(account))
+            head = self._heads[account] = head_of(self._folded[account])
         return head
 
     def due(self) -> Iterator[DueView]:
@@ -74,18 +76,13 @@ class FoldedAccounts:
 
     def write(self, states: States) -> None:
         """Put the accounts back among the states, changed."""
-        for account, name in enumerate(self._batch.accounts):
-            stored = self._stored(account)
-            if account in self._heads:
-                stored = with_head(stored, self._heads[account])
-            if account in self._changed:
-                stored = with_profile(stored, list(self._changed[account].values())[-1])
-            key = account_key(name)
-            states.held[key] = stored
-            states.changed.add(key)
-
-    def _stored(self, account: int) -> bytes:
-        return self._folded[self._at[account] : self._at[account + 1]]
+        stored = self._folded
+        for account, head in self._heads.items():
+            stored[account] = with_head(stored[account], head)
+        for account, profiles in self._changed.items():
+            stored[account] = with_profile(stored[account], list(profiles.values())[-1])
+        states.held.update(zip(self._batch.keys, stored, strict=True))
+        states.changed.update(self._batch.keys)
 
     def _profiles(self, account: int) -> dict[int, Profile]:
         """The profile of an account after each of its events."""
@@ -102,11 +99,6 @@ class FoldedAccounts:
     def _old_profile(self, account: int) -> Profile:
         stored = self._old[account]
         return profile_of(stored) if stored else Profile()
-
-
-def account_key(account_id: str) -> str:
-    """The key of an account's state."""
-    return f"account:{account_id}"
 
 
 def is_allowed(account_id: str, profile: Profile, allowlist: Allowlist) -> bool:

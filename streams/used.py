@@ -81,12 +81,11 @@ class Uses:
         """The links that more than one account uses, by the status of the uses."""
         return [self.links[place] for place in np.unique(self.link[status != SINGLE]).tolist()]
 
-    def accounts_by_hour(self) -> Iterator[tuple[int, list[int]]]:
-        """Each hour, in order, with the hashes of the accounts that were active in it."""
-        pairs = np.unique(self.minute // _MINUTES_AN_HOUR << 32 | self.account_hash[self.event])
-        hours = pairs >> 32
+    def accounts_by_hour(self) -> Iterator[tuple[int, Ints]]:
+        """Each hour, in order, with the hashes of the accounts that were active in it, some of them several times."""
+        hours, accounts = self.minute // _MINUTES_AN_HOUR, self.account_hash[self.event]
         for hour in np.unique(hours).tolist():
-            yield hour, (pairs[hours == hour] & 0xFFFFFFFF).tolist()
+            yield hour, accounts[hours == hour]
 
 
 def uses_after(items: Sequence[PlacedLinks], taken: Mapping[str, int]) -> Uses:

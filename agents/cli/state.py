@@ -14,9 +14,9 @@ from agents.store import Place, Store, StoreError
 from agents.store.redis import RedisStore
 from agents.topics import TopicError, TopicNames, partitions_of
 from streams.accounts import Enforcement, account_of, current_view
+from streams.batch import account_key
 from streams.campaigns import Campaign, Pointer
 from streams.events import CAPABILITIES
-from streams.folding import account_key
 from streams.links import LINK_KINDS, LinkKind, link_partition
 from streams.networks import NetworkState
 from streams.networks import view_of as network_view

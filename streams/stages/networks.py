@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 import msgspec
+import numpy as np
 from msgspec import Struct, field
 
 from streams.anomaly import TEACH_EVERY_HOURS, Drift, Model, ModelState, log_scale
@@ -115,11 +116,13 @@ class NetworksStage:
         keys = {MODEL, SHARD, EVERYBODY, HOLDERS}
         if any(key not in states for key in keys):
             return keys
-        shard, (uses, noted) = states.read(SHARD, NetworksShard), _prepared(items, states)
-        keys.update(link_key(link.kind, link.value) for link in uses.shared(noted.status))
-        if not items or uses.newest_hour > shard.hour:
-            keys |= shard.open_links
-        return keys
+        shard, prepared = states.read(SHARD, NetworksShard), _prepared(items, states)
+        if not prepared.keys:
+            keys.update(link_key(link.kind, link.value) for link in prepared.uses.shared(prepared.noted.status))
+            if not items or prepared.uses.newest_hour > shard.hour:
+                keys |= shard.open_links
+            prepared.keys = keys
+        return prepared.keys
 
     def decode(self, key: str, stored: bytes | None) -> object:
         """A link, the model with its trees grown, the holders, or the shard."""
@@ -141,13 +144,13 @@ class NetworksStage:
     def fold(self, source: Source, items: Sequence[PlacedLinks], states: States) -> Output:
         """Add every use that was not seen before; without items, close what was left open."""
         output = Output()
-        (uses, noted), shard = _prepared(items, states), states.change(SHARD, NetworksShard)
+        prepared, shard = _prepared(items, states), states.change(SHARD, NetworksShard)
         findings: list[Finding] = []
         for item in items:
             _note_source(item.links, shard, output)
         if items:
             shard.offset, shard.parts = items[-1].offset, 0
-            self._fold_uses(uses, noted, shard, states, findings, output)
+            self._fold_uses(prepared.uses, prepared.noted, shard, states, findings, output)
         else:
             shard.parts += 1
             for key in sorted(shard.open_links):
@@ -166,7 +169,8 @@ class NetworksStage:
         for hour, accounts in uses.accounts_by_hour():
             if hour > shard.hour:
                 self._begin_hour(hour, shard, states, findings, output)
-            if everybody.add_hashes(accounts, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY_CAPACITY):
+            below = np.unique(accounts[accounts < everybody.ceiling_at(hour, window_hours=WEEK_HOURS)]).tolist()
+            if everybody.add_hashes(below, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY_CAPACITY):
                 states.changed.add(EVERYBODY)
             for use in used.get(hour, ()):
                 self._fold_shared(use, shard, states, findings, output)
@@ -255,11 +259,19 @@ class NetworksStage:
         return p_value
 
 
-def _prepared(items: Sequence[PlacedLinks], states: States) -> tuple[Uses, Noted]:
-    """The uses of a batch that were not taken before, noted in the table of holders; worked out once a step."""
-    if not isinstance(states.prepared, tuple):
+class _Prepared(Struct):
+    """The uses of a batch that were not taken before, noted in the table of holders, and what they need."""
+
+    uses: Uses
+    noted: Noted
+    keys: set[str] = field(default_factory=set)
+
+
+def _prepared(items: Sequence[PlacedLinks], states: States) -> _Prepared:
+    """What a step works with; worked out once, because the table of holders can be told of a use only once."""
+    if not isinstance(states.prepared, _Prepared):
         uses = uses_after(items, states.read(SHARD, NetworksShard).sources)
-        states.prepared = (uses, states.read(HOLDERS, Holders).note(*uses.held()))
+        states.prepared = _Prepared(uses, states.read(HOLDERS, Holders).note(*uses.held()))
     return states.prepared
 
 

@@ -11,7 +11,7 @@ from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Drift, Model, Mode
 from streams.batch import EventBatch, Incoming
 from streams.decide import LIMITING, Budget, decide, is_due, is_limited, verdict_of
 from streams.decisions import Action
-from streams.folding import DueView, FoldedAccounts, account_key, is_allowed
+from streams.folding import DueView, FoldedAccounts, is_allowed
 from streams.linking import links_of_batch
 from streams.links import Source
 from streams.policy import Policy
@@ -68,7 +68,7 @@ class ObserveStage:
 
     def needs(self, items: Sequence[Incoming], states: States) -> set[str]:
         """The accounts of the batch, the model and the shard."""
-        return {account_key(account) for account in _batch(items, states).accounts} | {MODEL, SHARD}
+        return _prepared(items, states).needed
 
     def decode(self, key: str, stored: bytes | None) -> object:
         """An account as the bytes it is stored in, the model with its trees grown, or the shard."""
@@ -89,7 +89,7 @@ class ObserveStage:
         output = Output()
         if not items:
             return output
-        batch = _batch(items, states)
+        batch = _prepared(items, states).batch
         folded = FoldedAccounts(batch, states, self._policy.evaluation)
         output.tally["clamped"] += batch.clamped
         output.tally["late"] += folded.late
@@ -164,10 +164,18 @@ class ObserveStage:
         return p_value
 
 
-def _batch(items: Sequence[Incoming], states: States) -> EventBatch:
-    """The batch by event and by column; worked out once a step."""
-    if not isinstance(states.prepared, EventBatch):
-        states.prepared = EventBatch(items)
+class _Prepared(Struct, frozen=True):
+    """The batch by event and by column, and the keys of what it touches."""
+
+    batch: EventBatch
+    needed: set[str]
+
+
+def _prepared(items: Sequence[Incoming], states: States) -> _Prepared:
+    """What a step works with; worked out once."""
+    if not isinstance(states.prepared, _Prepared):
+        batch = EventBatch(items)
+        states.prepared = _Prepared(batch, {*batch.keys, MODEL, SHARD})
     return states.prepared
 
 

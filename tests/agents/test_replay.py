@@ -20,11 +20,11 @@ from msgspec.structs import replace
 from agents.advance import Item, Partition
 from agents.replay import Replay, Replayed
 from agents.store import Place, Store
+from streams.batch import account_key
 from streams.decide import LIMITING
 from streams.decisions import Decision
 from streams.distinct import hash32
 from streams.events import CAPABILITIES, RequestEvent
-from streams.folding import account_key
 from streams.networks import NetworkState
 from streams.policy import DEFAULT_POLICY, SIGNALS, Evaluation, Policy
 from streams.stages.networks import link_key

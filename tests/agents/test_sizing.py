@@ -8,7 +8,7 @@ import pytest
 from agents import sizing
 from agents.embedded.processes import wait_until
 from agents.store.redis import KEEP_SECONDS
-from streams.folding import account_key
+from streams.batch import account_key
 from tests.benchmarks.lives import START_MS, Person, busy_person, every_minute, ordinary_days, ten_events
 from tests.benchmarks.size import APART, Pipeline, account_size, link_size, mean_size, own_redis
 

@@ -22,9 +22,8 @@ from agents.advance import Advanced, Partition
 from agents.embedded import processes
 from agents.embedded import redis as embedded
 from agents.store.redis import RedisStore
-from streams.batch import Incoming
+from streams.batch import Incoming, account_key
 from streams.events import RequestEvent
-from streams.folding import account_key
 from streams.holders import PLACES
 from streams.links import Links
 from streams.policy import DEFAULT_POLICY

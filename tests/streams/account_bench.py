@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from streams import account_kernel
 from streams.accounts import AccountState, AccountView, Profile, account_of
-from streams.batch import EventBatch, Incoming
+from streams.batch import EventBatch, Incoming, account_key
 from streams.events import CAPABILITIES, EARLIEST_MS, LATEST_MS, RequestEvent
-from streams.folding import DueView, FoldedAccounts, account_key
+from streams.folding import DueView, FoldedAccounts
 from streams.policy import Evaluation
 from streams.states import States
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS

@@ -127,9 +127,20 @@ def test_a_record_whose_columns_do_not_fit_together_cannot_be_made(column_name: 
         replace(LINKS, **{column_name: numbers(values)})
 
 
+@given(st.lists(st.integers(7, 7 + 255), min_size=1))
+def test_a_column_of_close_numbers_takes_a_byte_each(values: list[int]) -> None:
+    assert len(numbers(values)) == 9 + len(values)
+
+
 def test_a_column_that_ends_in_the_middle_of_a_number_is_said_to_be_broken() -> None:
     with pytest.raises(ValueError, match="buffer size"):
-        replace(LINKS, offset=LINKS.offset[:-1])
+        ints(numbers([0, 300])[:-1])
+
+
+@pytest.mark.parametrize("values", [b"\0", b"\0" * 8, b"\0" * 9, b"\0" * 8 + b"\3abc"])
+def test_a_column_that_begins_as_none_does_is_said_to_be_broken(values: bytes) -> None:
+    with pytest.raises(ValueError, match="does not begin as columns do"):
+        ints(values)
 
 
 def test_a_record_of_nothing_can_be_made() -> None:

@@ -146,7 +146,7 @@ def test_the_accounts_of_each_hour_are_all_that_did_anything(records: list[list[
     log = [act for acts in records for act in acts]
     uses = Uses([links(acts, 100 * number) for number, acts in enumerate(records)], [-1] * len(records))
     hours = sorted({act.minute // HOUR for act in log})
-    assert [(hour, sorted(accounts)) for hour, accounts in uses.accounts_by_hour()] == [
+    assert [(hour, sorted(set(accounts.tolist()))) for hour, accounts in uses.accounts_by_hour()] == [
         (hour, sorted({hash32(act.account) for act in log if act.minute // HOUR == hour})) for hour in hours
     ]
     assert uses.newest_hour == max(hours, default=0)

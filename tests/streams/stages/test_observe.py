@@ -13,10 +13,9 @@ from msgspec.structs import replace
 
 from streams.accounts import TYPICAL, AccountState, account_of
 from streams.anomaly import EPOCH
-from streams.batch import Incoming
+from streams.batch import Incoming, account_key
 from streams.decisions import Decision
 from streams.events import RequestEvent
-from streams.folding import account_key
 from streams.links import CAPABILITY_BIT, MARK_ERROR, MARK_REFUSAL, Links, Source, Use, Who, link_partition
 from streams.policy import DEFAULT_POLICY, Allowlist, BlastRadius, Evaluation, Policy
 from streams.stages import ObserveStage, Outgoing, Output
