@@ -21,12 +21,14 @@ from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress, Watchdog
+from agents.replay import Replay
 from agents.settings import Settings
 from agents.store import NOTHING
 from agents.store.redis import RedisStore
 from agents.topics import TopicError, TopicNames, log_ids
 from agents.transport import OutsideLog, read_again, resume_with
-from streams.policy import Policy
+from streams.events import EARLIEST_MS, RequestEvent
+from streams.policy import DEFAULT_POLICY, Policy
 from streams.stages import CampaignsStage, NetworksStage, ObserveStage
 
 logger = logging.getLogger(__name__)
@@ -223,12 +225,26 @@ def _end_anyway(seconds: float) -> None:
 
 async def _start(app: faust.App, stop: asyncio.Event) -> None:
     """Start the app; where stores are away that takes until they are back, so a worker told to stop ends before."""
-    starting, stopping = asyncio.ensure_future(app.start()), asyncio.ensure_future(stop.wait())
+    starting, stopping = asyncio.ensure_future(_begin(app)), asyncio.ensure_future(stop.wait())
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if not starting.done():
         _end_anyway(DRAIN_S)
     await starting
+
+
+async def _begin(app: faust.App) -> None:
+    """Have everything compiled, and start the app."""
+    await asyncio.to_thread(_compile)
+    await app.start()
+
+
+def _compile() -> None:
+    """Take one event through all stages, in memory: what they compile, they compile before anybody waits for it."""
+    event = RequestEvent(
+        event_id="e", occurred_at_ms=EARLIEST_MS, account_id="a", operation="", request_model="", template_hash="t"
+    )
+    asyncio.run(Replay(DEFAULT_POLICY, partitions=1).run([event]))
 
 
 def _listed(partitions: Iterable[TP], prefix: str) -> str:

@@ -9,7 +9,6 @@ once a window; values that it turned away until then count from the next time th
 """
 
 from collections.abc import Iterable
-from heapq import nlargest
 
 import xxhash
 from msgspec import Struct, field
@@ -94,8 +93,8 @@ class Distinct(Struct, array_like=True):
             for key in [key for key, last in seen.items() if last <= hour - window_hours]:
                 del seen[key]
         if len(seen) > capacity:
-            dropped = nlargest(len(seen) - capacity, seen)
-            self.ceiling, self.ceiling_hour = dropped[-1], max(hour, self.ceiling_hour)
+            dropped = sorted(seen)[capacity:]
+            self.ceiling, self.ceiling_hour = dropped[0], max(hour, self.ceiling_hour)
             for key in dropped:
                 del seen[key]
 

@@ -99,8 +99,8 @@ class NetworkView(NamedTuple):
 class Used(Struct, gc=False):
     """What a batch says of one link in one minute: five counts, requests by position in `CAPABILITIES`, and hashes.
 
-    `accounts`, `young` (those younger than seven days) and `networks` are `hash32` of each that used the link,
-    `members` the accounts themselves where the link can tie them.
+    `accounts`, `young` (those younger than seven days) and `networks` are `hash32` of each that used the link, as often
+    as it did; `members` are the accounts themselves where the link can tie them.
     """
 
     minute: int

@@ -140,9 +140,9 @@ def shared_uses(uses: Uses, noted: Noted) -> list[SharedUse]:
             int(minute[start]),
             Counts(*counts[number]),
             capabilities[number],
-            set(hashes[start:end]),
-            {hashes[use] for use in range(start, end) if young[use]},
-            () if subject.kind == "network" else set(networks[start:end]) - {_NO_NETWORK},
+            hashes[start:end],
+            [hashes[use] for use in range(start, end) if young[use]],
+            () if subject.kind == "network" else [network for network in networks[start:end] if network != _NO_NETWORK],
             _members(uses.whos, places[start:end]) if subject.kind in TYING_KINDS else (),
         )
         found.append(SharedUse(subject, used, before.pop(place, None)))

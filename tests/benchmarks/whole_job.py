@@ -54,6 +54,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=65.0, help="of event time that the events span")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--rate", type=int, default=0, help="events a second, as they happen")
+    parser.add_argument("--policy", help="a policy file, instead of the default: one that decides about many accounts")
     parser.add_argument("--log", default=os.devnull, help="where the workers' logs go")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, servers.running(Path(folder)) as found:
@@ -132,7 +133,7 @@ class Bench:
             running = []
             for _ in range(self._asked.workers):
                 process = subprocess.Popen(  # noqa: S603  our own command
-                    [STILLWATCH, "run"],
+                    [STILLWATCH, "run", *(("--policy", self._asked.policy) if self._asked.policy else ())],
                     cwd=REPOSITORY,
                     env=environment,
                     stdout=file,

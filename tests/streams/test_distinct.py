@@ -149,6 +149,17 @@ def test_hashes_added_together_are_as_added_one_by_one(batches: list[tuple[int, 
         assert together == singly
 
 
+@given(batches_of_hashes)
+def test_hashes_from_the_ceiling_on_change_nothing(batches: list[tuple[int, set[int]]]) -> None:
+    every, below = Distinct(), Distinct()
+    hour = HOUR
+    for later, keys in batches:
+        hour += later
+        ceiling = below.ceiling_at(hour)
+        changed = below.add_hashes({key for key in keys if key < ceiling}, hour, capacity=8)
+        assert (every.add_hashes(keys, hour, capacity=8), every) == (changed, below)
+
+
 @given(batches_of_hashes, st.randoms(use_true_random=False))
 def test_the_order_in_which_hashes_are_given_together_changes_nothing(
     batches: list[tuple[int, set[int]]], random: Random

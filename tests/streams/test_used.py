@@ -85,9 +85,9 @@ def used_by(minute: int, link: Link, acts: Sequence[Act]) -> Used:
             refusals=sum(act.refusal for act in acts),
         ),
         [sum(act.capability == POSITION[name] for act in acts) for name in CAPABILITIES],
-        {hash32(act.account) for act in acts},
-        {hash32(act.account) for act in acts if act.is_young},
-        () if link.kind == "network" else {hash32(act.network) for act in acts if act.network is not None},
+        [hash32(act.account) for act in acts],
+        [hash32(act.account) for act in acts if act.is_young],
+        () if link.kind == "network" else [hash32(act.network) for act in acts if act.network is not None],
         list(dict.fromkeys(act.who for act in acts if not act.exempt)) if link.kind in TYING_KINDS else (),
     )
 
