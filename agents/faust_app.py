@@ -15,6 +15,9 @@ from agents.transport import batches
 SESSION_S: Final = 10.0
 """After so long without a heartbeat (which a thread of its own sends every 3 s) a dead worker's partitions go on."""
 
+METADATA_MS: Final = 10_000
+"""How often Kafka is asked which topics and partitions there are: so soon a topic that was gone is read again."""
+
 AT_ONCE: Final = 3
 """Batches that one agent has in hand, each of another partition."""
 
@@ -41,6 +44,7 @@ def faust_app(settings: Settings) -> faust.App:
         broker_commit_interval=1.0,
         worker_redirect_stdouts=False,
         consumer_max_fetch_size=MAX_STAGE_RECORD_BYTES + 1024 * 1024,
+        consumer_metadata_max_age_ms=METADATA_MS,
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=True,
     )
