@@ -1,6 +1,5 @@
 """One step of one stage on one partition: load what is missing, fold, commit. Live and replay both call this."""
 
-from collections.abc import Sequence
 from typing import Generic, Literal, TypeVar
 
 import msgspec
@@ -10,7 +9,7 @@ from agents.store import NOTHING, Answer, Place, Store
 from streams.stages import Output, Source, Stage, Topic
 from streams.states import States
 
-Item = TypeVar("Item")
+Items = TypeVar("Items")
 
 STATES_AT_HAND = 4_000
 """How many decoded states one partition has used before it drops older ones, to load them again: see `States`."""
@@ -43,11 +42,11 @@ _encode_outbox = msgspec.msgpack.Encoder().encode
 _decode_outbox = msgspec.msgpack.Decoder(tuple[Posted, ...]).decode
 
 
-class Partition(Generic[Item]):
+class Partition(Generic[Items]):
     """One partition of one stage: its offset, and the states at hand. Only the owner of the partition has one."""
 
     def __init__(
-        self, stage: Stage[Item], partition: int, store: Store, *, states_at_hand: int = STATES_AT_HAND
+        self, stage: Stage[Items], partition: int, store: Store, *, states_at_hand: int = STATES_AT_HAND
     ) -> None:
         self.stage = stage
         self.place = Place(stage.name, partition)
@@ -75,7 +74,7 @@ class Partition(Generic[Item]):
         self._owner, self.offset, self.log = opened.owner, opened.offset, opened.log
         return _decode_outbox(opened.outbox) if opened.outbox else ()
 
-    async def advance(self, items: Sequence[Item], offset: int, refused: tuple[Posted, ...] = ()) -> Advanced:
+    async def advance(self, items: Items, offset: int, refused: tuple[Posted, ...] = ()) -> Advanced:
         """Fold `items`, all after `self.offset`, and commit up to `offset`, the last of the batch.
 
         `refused` are the dead letters of the batch: they leave through the outbox with everything else.
@@ -128,7 +127,7 @@ class Partition(Generic[Item]):
             self.offset, self.log = offset, log
         return answer
 
-    async def _load(self, items: Sequence[Item]) -> None:
+    async def _load(self, items: Items) -> None:
         """Load what the stage needs and is not at hand, until it needs nothing more."""
         held, decode = self._states.held, self.stage.decode
         known: set[str] = set()

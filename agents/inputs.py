@@ -10,22 +10,24 @@ from agents.advance import Posted
 from agents.deadletters import Reason as Fault
 from agents.deadletters import Refusal, classify, dead_letter, decode_event, decode_value, fits
 from agents.transport import Record
-from streams.batch import Incoming
+from streams.batch import AT_ONCE, EventBatch, Incoming
+from streams.events import RequestEvent
 from streams.findings import Findings
 from streams.links import Links
 from streams.stages.campaigns import PlacedFindings
 from streams.used import PlacedLinks
 
 Item = TypeVar("Item")
+Items = TypeVar("Items")
 
 _links = msgspec.json.Decoder(Links)
 _findings = msgspec.json.Decoder(Findings)
 
 
-class Inputs(Struct, Generic[Item]):
+class Inputs(Struct, Generic[Items]):
     """The items of a batch, and the dead letters of what was none, with their reasons."""
 
-    items: list[Item]
+    items: Items
     refused: list[Posted]
     faults: list[str]
 
@@ -41,36 +43,55 @@ class Origin(Struct, frozen=True):
 Reader = Callable[[Record], Item | Refusal]
 """Reads one record."""
 
-BatchReader = Callable[[Sequence[Record], Origin], Inputs[Item]]
+BatchReader = Callable[[Sequence[Record], Origin], Inputs[Items]]
 """Reads a batch."""
 
 
-def read_events(records: Sequence[Record], origin: Origin) -> Inputs[Incoming]:
-    """The request events of a batch: all in one go, or one by one where that does not work out."""
+def read_events(records: Sequence[Record], origin: Origin) -> Inputs[EventBatch]:
+    """The request events of a batch: many in one go, or one by one where that does not work out."""
+    inputs = Inputs(EventBatch(), [], [])
+    for start in range(0, len(records), AT_ONCE):
+        some = records[start : start + AT_ONCE]
+        events = _events(some)
+        if events is None:
+            careful = read_batch(some, read_event, origin)
+            events = [item.event for item in careful.items]
+            offsets = [item.offset for item in careful.items]
+            appended_at_ms = [item.appended_at_ms for item in careful.items]
+            inputs.refused += careful.refused
+            inputs.faults += careful.faults
+        else:
+            offsets = [record.offset for record in some]
+            appended_at_ms = [record.timestamp for record in some]
+        inputs.items.add(events, offsets, appended_at_ms)
+    return inputs
+
+
+def _events(records: Sequence[Record]) -> list[RequestEvent] | None:
+    """The event of each record; None if any has none."""
     try:
-        items = [Incoming(record.offset, record.timestamp, decode_value(record.value)) for record in records]
+        events = [decode_value(record.value) for record in records]
     except (TypeError, ValueError, RecursionError):
-        return read_batch(records, read_event, origin)
-    if all(
-        fits(item.event, record.value, record.key, item.appended_at_ms)
-        for item, record in zip(items, records, strict=True)
-    ):
-        return Inputs(items, [], [])
-    return read_batch(records, read_event, origin)
+        return None
+    pairs = zip(events, records, strict=True)
+    if all(fits(event, record.value, record.key, record.timestamp) for event, record in pairs):
+        return events
+    return None
 
 
-def one_by_one(read: Reader[Item]) -> BatchReader[Item]:
+def one_by_one(read: Reader[Item]) -> BatchReader[Sequence[Item]]:
     """Read each record of a batch by itself."""
     return lambda records, origin: read_batch(records, read, origin)
 
 
-def read_batch(records: Iterable[Record], read: Reader[Item], origin: Origin) -> Inputs[Item]:
+def read_batch(records: Iterable[Record], read: Reader[Item], origin: Origin) -> Inputs[Sequence[Item]]:
     """Read every record: an item, or a dead letter with the original bytes and headers."""
-    inputs: Inputs[Item] = Inputs([], [], [])
+    items: list[Item] = []
+    inputs: Inputs[Sequence[Item]] = Inputs(items, [], [])
     for record in records:
         found = read(record)
         if not isinstance(found, Refusal):
-            inputs.items.append(found)
+            items.append(found)
             continue
         letter = dead_letter(
             found,

@@ -26,7 +26,7 @@ from agents.transport import Record
 from streams.stages import Stage
 
 logger = logging.getLogger(__name__)
-Item = TypeVar("Item")
+Items = TypeVar("Items")
 T = TypeVar("T")
 ReadAgain = Callable[[], None]
 """Have every partition of this worker resume anew, each where the store stands by then."""
@@ -49,14 +49,14 @@ class _StaleError(Exception):
     """The store did not take a step: what is at hand does not follow from what the store holds."""
 
 
-class Lane(Generic[Item]):
+class Lane(Generic[Items]):
     """The partitions of one stage that this worker owns."""
 
     def __init__(  # noqa: PLR0913  a lane is where these meet
         self,
-        stage: Stage[Item],
+        stage: Stage[Items],
         topic: str,
-        read: BatchReader[Item],
+        read: BatchReader[Items],
         *,
         store: Store,
         post: Post,
@@ -75,7 +75,7 @@ class Lane(Generic[Item]):
         self._progress = progress
         self._read_again = read_again
         self._fail = fail
-        self._partitions: dict[int, Partition[Item]] = {}
+        self._partitions: dict[int, Partition[Items]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
         self._moved_at: dict[int, float] = {}
         self._sought: dict[int, tuple[int, int]] = {}
@@ -217,14 +217,14 @@ class Lane(Generic[Item]):
         if number not in self._partitions:
             await self._open(number)
         partition = self._partitions[number]
-        await self._send(await self._advance(partition, (), partition.offset, ()))
+        await self._send(await self._advance(partition, self.stage.nothing, partition.offset, ()))
         self._moved_at.pop(number, None)
         # Neither offset nor owner changed, so nothing fences this step from another at the same offset but a new owner.
         await partition.open()
         return partition.offset
 
     async def _advance(
-        self, partition: Partition[Item], items: Sequence[Item], offset: int, refused: tuple[Posted, ...]
+        self, partition: Partition[Items], items: Items, offset: int, refused: tuple[Posted, ...]
     ) -> Advanced:
         try:
             advanced = await partition.advance(items, offset, refused)

@@ -15,7 +15,7 @@ from msgspec import Struct
 from agents.advance import Advanced, Partition, Posted
 from agents.routing import key_partition
 from agents.store.memory import MemoryStore
-from streams.batch import Incoming
+from streams.batch import EventBatch, Incoming
 from streams.events import RequestEvent
 from streams.findings import Findings
 from streams.links import Links
@@ -87,7 +87,7 @@ class Replay:
         """One round: each partition of `observe` takes what came, then each of `networks` what they made of it."""
         for observe, items in zip(self.observe, self._pending, strict=True):
             if items:
-                await self._pass_on(await observe.advance(items, items[-1].offset), out)
+                await self._pass_on(await observe.advance(EventBatch(items), items[-1].offset), out)
                 items.clear()
         for networks, placed in zip(self.networks, self._links, strict=True):
             if placed:

@@ -12,9 +12,10 @@ import numpy as np
 from msgspec import Struct, field
 
 from streams import account_kernel as kernel
+from streams.batch import Said
 from streams.decisions import LADDER
 from streams.distinct import Distinct
-from streams.events import CAPABILITIES, Capability, RequestEvent
+from streams.events import CAPABILITIES, Capability
 from streams.windows import DAY_MS, Counts, Windows
 
 
@@ -36,14 +37,14 @@ class Profile(Struct, frozen=True, array_like=True, gc=False):
     org_id: str | None = None
     payment_hash: str | None = None
 
-    def after(self, event: RequestEvent) -> "Profile":
-        """The profile once `event` has spoken."""
+    def after(self, said: Said) -> "Profile":
+        """The profile once an event has spoken."""
         return Profile(
-            self.created_at_ms if event.account_created_at_ms is None else event.account_created_at_ms,
-            self.plan if event.plan is None else event.plan,
-            self.plan_daily_tokens if event.plan_daily_tokens is None else event.plan_daily_tokens,
-            self.org_id if event.org_id is None else event.org_id,
-            self.payment_hash if event.payment_hash is None else event.payment_hash,
+            self.created_at_ms if said.created_at_ms is None else said.created_at_ms,
+            self.plan if said.plan is None else said.plan,
+            self.plan_daily_tokens if said.plan_daily_tokens is None else said.plan_daily_tokens,
+            self.org_id if said.org_id is None else said.org_id,
+            self.payment_hash if said.payment_hash is None else said.payment_hash,
         )
 
 

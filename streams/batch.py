@@ -1,7 +1,8 @@
-"""A batch of events of one partition, seen by event and, for the compiled fold, by column."""
+"""A batch of events of one partition, by column: what the compiled fold takes, and what links are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 import numpy as np
@@ -29,8 +30,13 @@ from streams.distinct import hash32
 from streams.events import RequestEvent
 
 NO_HASH = -1
+AT_ONCE = 256
+"""Events that are taken apart together: so few that the processor still has them at hand."""
+
 _FIRST_ERROR_STATUS = 400
 _encode = msgspec.msgpack.Encoder().encode
+
+T = TypeVar("T")
 
 
 class Incoming(Struct, frozen=True, gc=False):
@@ -41,69 +47,149 @@ class Incoming(Struct, frozen=True, gc=False):
     event: RequestEvent
 
 
-class EventBatch:
-    """Events in the order of the log."""
+class Said(NamedTuple):
+    """What an event says about its account; None where it says nothing."""
 
-    def __init__(self, items: Sequence[Incoming]) -> None:
-        self.items = items
-        self.events = [item.event for item in items]
-        names = [event.account_id for event in self.events]
-        places = {name: place for place, name in enumerate(dict.fromkeys(names))}
-        self.accounts = list(places)
+    created_at_ms: int | None
+    plan: str | None
+    plan_daily_tokens: int | None
+    org_id: str | None
+    payment_hash: str | None
+
+
+class Table(Generic[T]):
+    """Values in the order in which they first came, and of each event the place of its own; -1 if it has none."""
+
+    def __init__(self) -> None:
+        self._known: dict[T | None, int] = {None: -1}
+        self._places: list[int] = []
+
+    def note(self, values: Iterable[T | None]) -> None:
+        """Note the values of more events."""
+        known = self._known
+        self._places += [known.setdefault(value, len(known) - 1) for value in values]
+
+    @cached_property
+    def values(self) -> list[T]:
+        """Each value once. Asked for when all were noted."""
+        return [value for value in self._known if value is not None]
+
+    @cached_property
+    def places(self) -> Ints:
+        """Of each event the place of its value in `values`. Asked for when all were noted."""
+        return np.array(self._places, np.int64)
+
+
+class EventBatch:
+    """Events in the order of the log. The events themselves are not kept: taken apart they are a third of the size."""
+
+    def __init__(self, items: Iterable[Incoming] = ()) -> None:
+        """A batch of `items`; `add` adds more, before anything is asked of the batch."""
+        self.offsets: list[int] = []
+        self._appended_at_ms: list[int] = []
+        self._numbers: dict[int, list[int]] = {row: [] for row in range(EVENT_ROWS)}
+        self._account: Table[str] = Table()
+        self._profile: Table[tuple[int | None, str | None, int | None, str | None, str | None]] = Table()
+        self.network: Table[str] = Table()
+        self.asn: Table[int] = Table()
+        self.payment: Table[str] = Table()
+        self.template: Table[str] = Table()
+        self.tls: Table[str] = Table()
+        whole = list(items)
+        for start in range(0, len(whole), AT_ONCE):
+            some = whole[start : start + AT_ONCE]
+            self.add([it.event for it in some], [it.offset for it in some], [it.appended_at_ms for it in some])
+
+    def __len__(self) -> int:
+        """How many events."""
+        return len(self.offsets)
+
+    def add(self, events: Sequence[RequestEvent], offsets: Sequence[int], appended_at_ms: Sequence[int]) -> None:
+        """Add events, with their places in the log and when the log took them."""
+        self.offsets += offsets
+        self._appended_at_ms += appended_at_ms
+        numbers = self._numbers
+        numbers[AT] += [event.occurred_at_ms for event in events]
+        numbers[INPUT] += [event.input_tokens for event in events]
+        numbers[OUTPUT] += [event.output_tokens for event in events]
+        numbers[ERROR] += [event.status_code >= _FIRST_ERROR_STATUS for event in events]
+        numbers[REFUSAL] += [event.finish_reason == "refusal" for event in events]
+        numbers[CAPABILITY] += [POSITION[event.capability] for event in events]
+        numbers[ADDRESS] += hashes([event.address_hash for event in events])
+        numbers[AGENT] += hashes([event.user_agent_hash for event in events])
+        numbers[CONVERSATION] += hashes([event.conversation_id for event in events])
+        self._account.note([event.account_id for event in events])
+        self._profile.note(
+            [
+                (
+                    event.account_created_at_ms,
+                    event.plan,
+                    event.plan_daily_tokens,
+                    event.org_id,
+                    event.payment_hash,
+                )
+                for event in events
+            ]
+        )
+        self.network.note([event.network_hash for event in events])
+        self.asn.note([event.asn for event in events])
+        self.payment.note([event.payment_hash for event in events])
+        self.template.note([event.template_hash for event in events])
+        self.tls.note([event.tls_fingerprint for event in events])
+
+    @property
+    def accounts(self) -> list[str]:
         """The accounts, each once, in the order of their first event."""
-        self.keys = [account_key(name) for name in self.accounts]
-        """The keys of their states."""
-        self.account: Ints = np.array([places[name] for name in names], np.int64)
+        return self._account.values
+
+    @property
+    def account(self) -> Ints:
         """Of each event the place of its account in `accounts`."""
+        return self._account.places
+
+    @cached_property
+    def keys(self) -> list[str]:
+        """The keys of the accounts' states."""
+        return [account_key(name) for name in self.accounts]
+
+    @cached_property
+    def profiles(self) -> list[Said]:
+        """What events say about their accounts, each once."""
+        return [Said(*profile) for profile in self._profile.values]
+
+    @property
+    def profile(self) -> Ints:
+        """Of each event the place of what it says in `profiles`."""
+        return self._profile.places
+
+    @cached_property
+    def appended_at_ms(self) -> Ints:
+        """Of each event when the log took it."""
+        return np.array(self._appended_at_ms, np.int64)
 
     @cached_property
     def columns(self) -> Ints:
         """The matrix that `fold_accounts` takes. An event ahead of its append time is moved back to it."""
-        events = self.events
-        columns = np.empty((EVENT_ROWS, len(events)), np.int64)
-        columns[AT] = np.minimum(self._occurred_at_ms, self._appended_at_ms)
-        columns[INPUT] = [event.input_tokens for event in events]
-        columns[OUTPUT] = [event.output_tokens for event in events]
-        columns[ERROR] = [event.status_code >= _FIRST_ERROR_STATUS for event in events]
-        columns[REFUSAL] = [event.finish_reason == "refusal" for event in events]
-        columns[ADDRESS] = hashes([event.address_hash for event in events])
-        columns[AGENT] = hashes([event.user_agent_hash for event in events])
-        columns[TEMPLATE] = hashes([event.template_hash for event in events])
-        columns[CONVERSATION] = hashes([event.conversation_id for event in events])
-        columns[CAPABILITY] = [POSITION[event.capability] for event in events]
-        columns[PROFILE] = self._profile_hashes()
-        columns[CREATED] = [
-            -1 if event.account_created_at_ms is None else event.account_created_at_ms for event in events
-        ]
+        columns = np.empty((EVENT_ROWS, len(self)), np.int64)
+        for row in (INPUT, OUTPUT, ERROR, REFUSAL, ADDRESS, AGENT, CONVERSATION, CAPABILITY):
+            columns[row] = self._numbers[row]
+        columns[AT] = np.minimum(self._occurred_at_ms, self.appended_at_ms)
+        columns[TEMPLATE] = hashes_of(self.template)
+        # The hash of what an event says about its account: the fold notices by it that something changed.
+        said = [xxhash.xxh32_intdigest(_encode(profile)) for profile in self.profiles]
+        created = [NO_HASH if it.created_at_ms is None else it.created_at_ms for it in self.profiles]
+        columns[PROFILE] = np.array(said, np.int64)[self.profile]
+        columns[CREATED] = np.array(created, np.int64)[self.profile]
         return columns
 
     @property
     def clamped(self) -> int:
         """How many events were ahead of their append time."""
-        return int(np.count_nonzero(self._occurred_at_ms > self._appended_at_ms))
+        return int(np.count_nonzero(self._occurred_at_ms > self.appended_at_ms))
 
     @cached_property
     def _occurred_at_ms(self) -> Ints:
-        return np.array([event.occurred_at_ms for event in self.events], np.int64)
-
-    @cached_property
-    def _appended_at_ms(self) -> Ints:
-        return np.array([item.appended_at_ms for item in self.items], np.int64)
-
-    def _profile_hashes(self) -> list[int]:
-        """A hash of what each event says about its account: the fold notices by it that something changed."""
-        profiles = [
-            (
-                event.account_created_at_ms,
-                event.plan,
-                event.plan_daily_tokens,
-                event.org_id,
-                event.payment_hash,
-            )
-            for event in self.events
-        ]
-        known = {profile: xxhash.xxh32_intdigest(_encode(profile)) for profile in dict.fromkeys(profiles)}
-        return [known[profile] for profile in profiles]
+        return np.array(self._numbers[AT], np.int64)
 
 
 def hashes(values: Sequence[str | None]) -> list[int]:
@@ -113,6 +199,11 @@ def hashes(values: Sequence[str | None]) -> list[int]:
         return [NO_HASH if value is None else digest(value.encode()) for value in values]
     except UnicodeEncodeError:  # half of a surrogate pair
         return [NO_HASH if value is None else hash32(value) for value in values]
+
+
+def hashes_of(table: Table[str]) -> Ints:
+    """Of each event the `hash32` of its value in `table`, `NO_HASH` if it has none."""
+    return np.array([*hashes(table.values), NO_HASH], np.int64)[table.places]
 
 
 def account_key(account_id: str) -> str:

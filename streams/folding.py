@@ -8,16 +8,16 @@ from msgspec import Struct
 
 from streams.account_kernel import VIEW_ACCOUNT, VIEW_EVENT, fold_accounts
 from streams.accounts import AccountView, Head, Profile, head_of, profile_of, view_of, with_head, with_profile
-from streams.batch import EventBatch, Incoming
+from streams.batch import EventBatch
 from streams.policy import Allowlist, Evaluation
 from streams.states import States
 
 
 class DueView(Struct, frozen=True, gc=False):
-    """An account that is due to be judged after one of its events: the event, the view and the profile by then."""
+    """An account that is due to be judged after one of its events: their places, and what was known by then."""
 
     account: int
-    item: Incoming
+    event: int
     view: AccountView
     profile: Profile
 
@@ -60,15 +60,13 @@ class FoldedAccounts:
             view = self._views[row].tolist()
             event, account = view[VIEW_EVENT], view[VIEW_ACCOUNT]
             profile = self._profile(account, event)
-            yield DueView(
-                account, self._batch.items[event], view_of(view, self._shares[row].tolist(), profile), profile
-            )
+            yield DueView(account, event, view_of(view, self._shares[row].tolist(), profile), profile)
 
     def exempt(self, allowlist: Allowlist) -> list[bool]:
         """Of each event, whether the allowlist has its account, or its organisation or payment by then."""
         names = self._batch.accounts
         if not (allowlist.accounts or allowlist.organisations or allowlist.payments):
-            return [False] * len(self._batch.events)
+            return [False] * len(self._batch)
         return [
             is_allowed(names[account], self._profile(account, event), allowlist)
             for event, account in enumerate(self._batch.account.tolist())
@@ -86,10 +84,10 @@ class FoldedAccounts:
 
     def _profiles(self, account: int) -> dict[int, Profile]:
         """The profile of an account after each of its events."""
-        profile = self._old_profile(account)
+        profile, said, place = self._old_profile(account), self._batch.profiles, self._batch.profile
         profiles = {}
         for event in self._order[self._starts[account] : self._starts[account + 1]].tolist():
-            profile = profiles[event] = profile.after(self._batch.events[event])
+            profile = profiles[event] = profile.after(said[place[event]])
         return profiles
 
     def _profile(self, account: int, event: int) -> Profile:

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from streams.account_kernel import AT, CAPABILITY, CREATED, ERROR, INPUT, OUTPUT, REFUSAL
-from streams.batch import EventBatch, hashes
-from streams.events import RequestEvent
+from streams.batch import EventBatch, Table, hashes, hashes_of
 from streams.links import (
     CAPABILITY_BIT,
     LINK_KINDS,
@@ -22,7 +21,7 @@ from streams.links import (
     Source,
     Who,
     column,
-    link_hash,
+    link_hashes,
 )
 from streams.windows import MINUTE_MS
 
@@ -33,15 +32,13 @@ def links_of_batch(
     batch: EventBatch, exempt: Sequence[bool], source: Source, partitions: int
 ) -> Iterator[tuple[int, Links]]:
     """Each partition of links that owns any link of the batch, in order, with its record."""
-    table: list[Link] = []
-    uses = np.stack([_places(batch.events, kind, table) for kind in LINK_KINDS], axis=1)
+    table, hashed, uses = _table(batch)
     if not table:
         return
     use_event, _ = np.nonzero(uses != _NOTHING)
     use_link = uses[uses != _NOTHING]
-    hashed = np.array([link_hash(link.kind, link.value) for link in table], np.int64)
     ties = np.array([link.kind in TYING_KINDS for link in table], np.bool_)
-    people, person = _people(batch.events, exempt)
+    people, person = _people(batch, exempt)
     columns = batch.columns
     young = columns[CREATED] >= 0
     young &= columns[AT] - columns[CREATED] < YOUNG_MS
@@ -52,13 +49,13 @@ def links_of_batch(
         | columns[CAPABILITY] << CAPABILITY_BIT
     )
     account_hash = np.array(hashes(batch.accounts), np.int64)[batch.account]
-    offset = np.array([item.offset for item in batch.items], np.int64)
-    network = np.array(hashes([event.network_hash for event in batch.events]), np.int64)
-    appended_at_ms = max(item.appended_at_ms for item in batch.items)
+    offset = np.array(batch.offsets, np.int64)
+    network = hashes_of(batch.network)
+    appended_at_ms = int(batch.appended_at_ms.max())
     owner = (hashed % partitions)[use_link]
     for number in np.unique(owner).tolist():
         mine = owner == number
-        events, event_of_use = _renumbered(use_event[mine], len(batch.events))
+        events, event_of_use = _renumbered(use_event[mine], len(batch))
         links, link_of_use = _renumbered(use_link[mine], len(table))
         tying = event_of_use[ties[use_link[mine]]]
         account = np.full(len(events), _NOTHING)
@@ -66,7 +63,7 @@ def links_of_batch(
         record = Links(
             source_partition=source.partition,
             source_log=source.log,
-            source_offset=batch.items[-1].offset,
+            source_offset=batch.offsets[-1],
             appended_at_ms=appended_at_ms,
             accounts=[people[place] for place in own.tolist()],
             links=[table[place] for place in links.tolist()],
@@ -85,39 +82,39 @@ def links_of_batch(
         yield number, record
 
 
-def _places(events: Sequence[RequestEvent], kind: LinkKind, table: list[Link]) -> Ints:
-    """Of each event the place of its link of one kind in `table`, which grows; -1 if it has none."""
-    values = _values(events, kind)
-    known: dict[str | int | None, int] = dict.fromkeys(values, _NOTHING)
-    for value in known:
-        if value is not None:
-            known[value] = len(table)
-            table.append(Link(kind, str(value)))
-    return np.array([known[value] for value in values], np.int64)
+def _table(batch: EventBatch) -> tuple[list[Link], Ints, Ints]:
+    """The links of a batch, the hash of each, and of each event and kind the place of its link; -1 if it has none."""
+    tables: dict[LinkKind, Table[str] | Table[int]] = {
+        "network": batch.network,
+        "asn": batch.asn,
+        "payment": batch.payment,
+        "template": batch.template,
+        "tls": batch.tls,
+    }
+    links: list[Link] = []
+    hashed: list[int] = []
+    uses = np.empty((len(batch), len(LINK_KINDS)), np.int64)
+    for column_of, kind in enumerate(LINK_KINDS):
+        values, places = tables[kind].values, tables[kind].places
+        names = [str(value) for value in values]
+        uses[:, column_of] = np.where(places == _NOTHING, _NOTHING, places + len(links))
+        links += [Link(kind, name) for name in names]
+        hashed += link_hashes(kind, names)
+    return links, np.array(hashed, np.int64), uses
 
 
-def _values(events: Sequence[RequestEvent], kind: LinkKind) -> Sequence[str | int | None]:
-    match kind:
-        case "network":
-            return [event.network_hash for event in events]
-        case "asn":
-            return [event.asn for event in events]
-        case "payment":
-            return [event.payment_hash for event in events]
-        case "template":
-            return [event.template_hash for event in events]
-        case "tls":
-            return [event.tls_fingerprint for event in events]
-
-
-def _people(events: Sequence[RequestEvent], exempt: Sequence[bool]) -> tuple[list[Who], Ints]:
-    """The accounts as events name them, each once, and of each event the place of its own."""
-    places: dict[tuple[str, str | None, int | None, bool], int] = {}
-    person = [
-        places.setdefault((event.account_id, event.org_id, event.account_created_at_ms, spared), len(places))
-        for event, spared in zip(events, exempt, strict=True)
-    ]
-    return [Who(*who) for who in places], np.array(person, np.int64)
+def _people(batch: EventBatch, exempt: Sequence[bool]) -> tuple[list[Who], Ints]:
+    """The accounts as events name them, in the order in which they came, and of each event the place of its own."""
+    named = (batch.account << 32 | batch.profile) << 1 | np.array(exempt, np.int64)
+    kinds, first, kind = np.unique(named, return_index=True, return_inverse=True)
+    places: dict[Who, int] = {}
+    place = np.empty(len(kinds), np.int64)
+    for number in np.argsort(first).tolist():
+        event = int(first[number])
+        said = batch.profiles[batch.profile[event]]
+        who = Who(batch.accounts[batch.account[event]], said.org_id, said.created_at_ms, exempt[event])
+        place[number] = places.setdefault(who, len(places))
+    return list(places), place[kind]
 
 
 def _renumbered(places: Ints, size: int) -> tuple[Ints, Ints]:

@@ -7,7 +7,7 @@ objects.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -176,6 +176,15 @@ class Use(NamedTuple):
 def link_hash(kind: LinkKind, value: str) -> int:
     """63 bits that stand for a link where its name would be too long; stable over processes and versions."""
     return xxhash.xxh64_intdigest(value.encode("utf-8", "surrogatepass"), LINK_KINDS.index(kind)) >> 1
+
+
+def link_hashes(kind: LinkKind, values: Sequence[str]) -> list[int]:
+    """`link_hash` of each value."""
+    digest, seed = xxhash.xxh64_intdigest, LINK_KINDS.index(kind)
+    try:
+        return [digest(value.encode(), seed) >> 1 for value in values]
+    except UnicodeEncodeError:  # half of a surrogate pair
+        return [link_hash(kind, value) for value in values]
 
 
 def link_partition(kind: LinkKind, value: str, partitions: int) -> int:

@@ -48,6 +48,11 @@ class CampaignsStage:
         }
         self._encode = msgspec.msgpack.Encoder().encode
 
+    @property
+    def nothing(self) -> Sequence[PlacedFindings]:
+        """No records."""
+        return ()
+
     def needs(self, items: Sequence[PlacedFindings], states: States) -> set[str]:
         """Links and members of the batch, then the campaigns they point to, then those that took these in."""
         keys = {SHARD}

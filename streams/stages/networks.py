@@ -108,6 +108,11 @@ class NetworksStage:
         }
         self._encode = msgspec.msgpack.Encoder().encode
 
+    @property
+    def nothing(self) -> Sequence[PlacedLinks]:
+        """No records."""
+        return ()
+
     def needs(self, items: Sequence[PlacedLinks], states: States) -> set[str]:
         """The model, the shard and the holders, then the shared links of the batch.
 

@@ -1,6 +1,5 @@
 """observe: events of one partition into account windows, links and decisions about single accounts."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -8,7 +7,7 @@ from msgspec import Struct, field
 
 from streams.accounts import AccountView, Enforcement, Head
 from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Drift, Model, ModelState, log_scale
-from streams.batch import EventBatch, Incoming
+from streams.batch import EventBatch
 from streams.decide import LIMITING, Budget, decide, is_due, is_limited, verdict_of
 from streams.decisions import Action
 from streams.folding import DueView, FoldedAccounts, is_allowed
@@ -66,9 +65,16 @@ class ObserveStage:
         }
         self._encode = msgspec.msgpack.Encoder().encode
 
-    def needs(self, items: Sequence[Incoming], states: States) -> set[str]:
+    @property
+    def nothing(self) -> EventBatch:
+        """No events."""
+        return EventBatch()
+
+    def needs(self, items: EventBatch, states: States) -> set[str]:
         """The accounts of the batch, the model and the shard."""
-        return _prepared(items, states).needed
+        if not isinstance(states.prepared, set):
+            states.prepared = {*items.keys, MODEL, SHARD}
+        return states.prepared
 
     def decode(self, key: str, stored: bytes | None) -> object:
         """An account as the bytes it is stored in, the model with its trees grown, or the shard."""
@@ -84,32 +90,39 @@ class ObserveStage:
             return state
         return self._encode(state.state if isinstance(state, Model) else state)
 
-    def fold(self, source: Source, items: Sequence[Incoming], states: States) -> Output:
+    def fold(self, source: Source, items: EventBatch, states: States) -> Output:
         """Fold the events of each account in the order of the log, judge those that are due, let the links leave."""
         output = Output()
         if not items:
             return output
-        batch = _prepared(items, states).batch
-        folded = FoldedAccounts(batch, states, self._policy.evaluation)
-        output.tally["clamped"] += batch.clamped
+        folded = FoldedAccounts(items, states, self._policy.evaluation)
+        output.tally["clamped"] += items.clamped
         output.tally["late"] += folded.late
         if folded.founded:
             states.change(SHARD, ObserveShard).subjects += folded.founded
         for view in folded.due():
-            self._evaluate(source, view, folded, states, output)
+            self._evaluate(source, items, view, folded, states, output)
         folded.write(states)
-        for owner, links in links_of_batch(batch, folded.exempt(self._policy.allowlist), source, self._link_partitions):
+        for owner, links in links_of_batch(items, folded.exempt(self._policy.allowlist), source, self._link_partitions):
             output.records.append(Outgoing("links", links, links.appended_at_ms, partition=owner))
         return output
 
-    def _evaluate(self, source: Source, due: DueView, folded: FoldedAccounts, states: States, output: Output) -> None:
+    def _evaluate(
+        self,
+        source: Source,
+        batch: EventBatch,
+        due: DueView,
+        folded: FoldedAccounts,
+        states: States,
+        output: Output,
+    ) -> None:
         """Judge the account as of its newest event, decide if that is news, and let it teach the model."""
-        head, view, item = folded.head(due.account), due.view, due.item
+        head, view, account_id = folded.head(due.account), due.view, batch.accounts[due.account]
         ladder = self._policy.account
         head.p_value = self._anomaly(view, head, states, output)
         view = view._replace(p_value=head.p_value)
         verdict = verdict_of(reasons_of(view, ACCOUNT_SIGNALS, self._policy.signals), ladder)
-        if verdict.action is None or is_allowed(item.event.account_id, due.profile, self._policy.allowlist):
+        if verdict.action is None or is_allowed(account_id, due.profile, self._policy.allowlist):
             return
         at_ms = view.as_of_ms
         action = self._within_budget(verdict.action, head.enforcement, at_ms, states, output)
@@ -118,16 +131,17 @@ class ObserveStage:
         head.enforcement, decision = decide(
             head.enforcement,
             subject_kind="account",
-            subject_id=item.event.account_id,
+            subject_id=account_id,
             action=action,
             verdict=verdict,
             at_ms=at_ms,
-            source=f"requests/{source.partition}/{item.offset}",
+            source=f"requests/{source.partition}/{batch.offsets[due.event]}",
             ladder=ladder,
             policy=self._policy,
             model_version=MODEL_VERSION,
         )
-        output.records.append(Outgoing("enforcement", decision, item.appended_at_ms, key=decision.subject_id))
+        appended_at_ms = int(batch.appended_at_ms[due.event])
+        output.records.append(Outgoing("enforcement", decision, appended_at_ms, key=decision.subject_id))
 
     def _within_budget(
         self, action: Action, current: Enforcement, at_ms: int, states: States, output: Output
@@ -162,21 +176,6 @@ class ObserveStage:
             states.changed.add(MODEL)
             head.taught_hour = hour
         return p_value
-
-
-class _Prepared(Struct, frozen=True):
-    """The batch by event and by column, and the keys of what it touches."""
-
-    batch: EventBatch
-    needed: set[str]
-
-
-def _prepared(items: Sequence[Incoming], states: States) -> _Prepared:
-    """What a step works with; worked out once."""
-    if not isinstance(states.prepared, _Prepared):
-        batch = EventBatch(items)
-        states.prepared = _Prepared(batch, {*batch.keys, MODEL, SHARD})
-    return states.prepared
 
 
 def cohort_of(view: AccountView) -> str:

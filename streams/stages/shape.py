@@ -1,7 +1,6 @@
 """What a stage is, what goes into it and what leaves it."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Literal, Protocol, TypeVar
 
 from msgspec import Struct, field
@@ -32,10 +31,10 @@ class Output(Struct):
     tally: Counter[str] = field(default_factory=Counter)
 
 
-Item_contra = TypeVar("Item_contra", contravariant=True)
+Items = TypeVar("Items")
 
 
-class Stage(Protocol[Item_contra]):
+class Stage(Protocol[Items]):
     """One stage of the pipeline; pure, deterministic, one partition at a time."""
 
     @property
@@ -43,7 +42,12 @@ class Stage(Protocol[Item_contra]):
         """One word, the same in module, topic, metric and key."""
         ...
 
-    def needs(self, items: Sequence[Item_contra], states: States) -> set[str]:
+    @property
+    def nothing(self) -> Items:
+        """The items of a step for which nothing came."""
+        ...
+
+    def needs(self, items: Items, states: States) -> set[str]:
         """The keys the fold will touch, as far as `states` lets one see; asked again until nothing new is named."""
         ...
 
@@ -55,6 +59,6 @@ class Stage(Protocol[Item_contra]):
         """What the store shall hold for `key`."""
         ...
 
-    def fold(self, source: Source, items: Sequence[Item_contra], states: States) -> Output:
+    def fold(self, source: Source, items: Items, states: States) -> Output:
         """Take `items` in order. No items: nothing more came for a while, so look at what was left for later."""
         ...

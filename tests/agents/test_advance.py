@@ -32,6 +32,10 @@ class Letters:
     def __init__(self) -> None:
         self.decoded = 0
 
+    @property
+    def nothing(self) -> Sequence[str]:
+        return ()
+
     def needs(self, items: Sequence[str], states: States) -> set[str]:
         """The letters; and for a capital, once it is at hand, its small letter too: asked again, it names more."""
         return {*items, *(item.lower() for item in items if item in states)}
@@ -83,11 +87,11 @@ def store() -> FlakyStore:
     return FlakyStore()
 
 
-def partition_of(store: MemoryStore, *, states_at_hand: int = 100) -> Partition[str]:
+def partition_of(store: MemoryStore, *, states_at_hand: int = 100) -> Partition[Sequence[str]]:
     return Partition(Letters(), 5, store, states_at_hand=states_at_hand)
 
 
-async def opened(store: MemoryStore, *, states_at_hand: int = 100) -> Partition[str]:
+async def opened(store: MemoryStore, *, states_at_hand: int = 100) -> Partition[Sequence[str]]:
     partition = partition_of(store, states_at_hand=states_at_hand)
     await partition.open()
     return partition

@@ -62,6 +62,10 @@ class SummingStage:
 
     name: StageName = "networks"
 
+    @property
+    def nothing(self) -> Sequence[Item]:
+        return ()
+
     def needs(self, _items: Sequence[Item], _states: States) -> set[str]:
         return {"sum"}
 
@@ -147,7 +151,7 @@ class Bench:
         self.registry = CollectorRegistry()
         self.reread = 0
         self.failed: list[BaseException] = []
-        self.lane: Lane[Item] = Lane(
+        self.lane: Lane[Sequence[Item]] = Lane(
             SummingStage(),
             TOPIC,
             one_by_one(read),

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from agents.advance import Item, Partition
+from agents.advance import Items, Partition
 from agents.replay import Replay, Replayed
 from agents.store import Place, Store
 from streams.batch import account_key
@@ -103,7 +103,7 @@ def run(events: Sequence[RequestEvent], *, batch: int = 512, partitions: int = P
     return Ran(list(asyncio.run(replay.run(events))), replay)
 
 
-def forgetting(partition: Partition[Item], store: Store) -> Partition[Item]:
+def forgetting(partition: Partition[Items], store: Store) -> Partition[Items]:
     """The same partition of the same stage, which keeps one state at hand and loads all others again each time."""
     return Partition(partition.stage, partition.place.partition, store, states_at_hand=1)
 

@@ -22,7 +22,7 @@ from agents.advance import Advanced, Partition
 from agents.embedded import processes
 from agents.embedded import redis as embedded
 from agents.store.redis import RedisStore
-from streams.batch import Incoming, account_key
+from streams.batch import EventBatch, Incoming, account_key
 from streams.events import RequestEvent
 from streams.holders import PLACES
 from streams.links import Links
@@ -76,11 +76,11 @@ class Pipeline:
                 items = []
 
     async def _step(self, items: Sequence[Incoming]) -> None:
-        advanced = await self._observe.advance(items, items[-1].offset)
+        advanced = await self._observe.advance(EventBatch(items), items[-1].offset)
         if self._networks is not None:
             await self._pass_on(advanced, self._networks)
 
-    async def _pass_on(self, advanced: Advanced, networks: Partition[PlacedLinks]) -> None:
+    async def _pass_on(self, advanced: Advanced, networks: Partition[Sequence[PlacedLinks]]) -> None:
         for posted in advanced.posted:
             if posted.topic == "links":
                 placed = PlacedLinks(networks.offset + 1, msgspec.json.decode(posted.value or b"", type=Links))

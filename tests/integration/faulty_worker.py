@@ -1,23 +1,22 @@
-"""`stillwatch run` with a bug: the stage `observe` cannot take the event whose id is in FAULTY_EVENT_ID."""
+"""`stillwatch run` with a bug: the stage `observe` cannot take the account in FAULTY_ACCOUNT_ID."""
 
 import os
 import sys
-from collections.abc import Sequence
 
 from agents import worker
 from agents.cli import main
-from streams.batch import Incoming
+from streams.batch import EventBatch
 from streams.stages import ObserveStage, Output, Source
 from streams.states import States
 
 
 class FaultyStage(ObserveStage):
-    """Divides by zero where the one event is."""
+    """Divides by zero where the one account is."""
 
-    def fold(self, source: Source, items: Sequence[Incoming], states: States) -> Output:
+    def fold(self, source: Source, items: EventBatch, states: States) -> Output:
         """Fold as ever, but for the bug."""
         output = super().fold(source, items, states)
-        if any(item.event.event_id == os.environ["FAULTY_EVENT_ID"] for item in items):
+        if os.environ["FAULTY_ACCOUNT_ID"] in items.accounts:
             raise ZeroDivisionError
         return output
 

@@ -307,7 +307,7 @@ def test_a_bug_ends_the_worker_with_70_and_the_same_batch_is_met_again(
 ) -> None:
     fault = relay_world[len(relay_world) // 2]
     home = key_partition(fault.account_id, PARTITIONS)
-    environment = {"FAULTY_EVENT_ID": fault.event_id, "STILLWATCH_BATCH_RECORDS": "200"}
+    environment = {"FAULTY_ACCOUNT_ID": fault.account_id, "STILLWATCH_BATCH_RECORDS": "200"}
     ingest(deployment, relay_world)
     ours = [event for event in relay_world if key_partition(event.account_id, PARTITIONS) == home]
     for _ in range(2):

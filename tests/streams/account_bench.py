@@ -13,7 +13,7 @@ from streams import account_kernel
 from streams.accounts import AccountState, AccountView, Profile, account_of
 from streams.batch import EventBatch, Incoming, account_key
 from streams.events import CAPABILITIES, EARLIEST_MS, LATEST_MS, RequestEvent
-from streams.folding import DueView, FoldedAccounts
+from streams.folding import FoldedAccounts
 from streams.policy import Evaluation
 from streams.states import States
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
@@ -49,7 +49,7 @@ class Accounts:
         self._rule = rule
         self._offset = 0
         self.states = States()
-        self.due: list[DueView] = []
+        self.seen: list[Seen] = []
         self.late = 0
 
     def take(self, events: Iterable[RequestEvent]) -> FoldedAccounts:
@@ -61,7 +61,8 @@ class Accounts:
             self.states.held.setdefault(account_key(name), b"")
         with patch("streams.folding.fold_accounts", self._kernel.fold_accounts):
             folded = FoldedAccounts(batch, self.states, self._rule)
-        self.due.extend(folded.due())
+        for due in folded.due():
+            self.seen.append(Seen(batch.offsets[due.event], batch.accounts[due.account], due.view, due.profile))
         self.late += folded.late
         folded.write(self.states)
         return folded
@@ -76,7 +77,7 @@ class Accounts:
 
     def views(self) -> list[Seen]:
         """Every view that was due."""
-        return [Seen(due.item.offset, due.item.event.account_id, due.view, due.profile) for due in self.due]
+        return self.seen
 
 
 def folded(

@@ -8,6 +8,7 @@ from math import sqrt
 from msgspec import Struct, field
 
 from streams.accounts import AccountState, AccountView, Head, Profile
+from streams.batch import Said
 from streams.capabilities import POSITION, CapabilityDays, focus, note
 from streams.distinct import Distinct, hash32
 from streams.events import CAPABILITIES, Capability, RequestEvent
@@ -93,7 +94,9 @@ def fold_event(account: ReferenceAccount, event: RequestEvent, at_ms: int) -> bo
     if event.template_hash is not None:
         account.templates.add(event.template_hash, hour)
         _note_template(account, hash32(event.template_hash))
-    account.profile = account.profile.after(event)
+    account.profile = account.profile.after(
+        Said(event.account_created_at_ms, event.plan, event.plan_daily_tokens, event.org_id, event.payment_hash)
+    )
     note(account.capability_days, at_ms // DAY_MS, POSITION[event.capability], 1)
     _note_hour(account, hour)
     _note_gap(account, at_ms)

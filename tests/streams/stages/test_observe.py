@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from streams.accounts import TYPICAL, AccountState, account_of
 from streams.anomaly import EPOCH
-from streams.batch import Incoming, account_key
+from streams.batch import EventBatch, Incoming, account_key
 from streams.decisions import Decision
 from streams.events import RequestEvent
 from streams.links import CAPABILITY_BIT, MARK_ERROR, MARK_REFUSAL, Links, Source, Use, Who, link_partition
@@ -41,10 +41,10 @@ class Bench(NamedTuple):
         self, events: Iterable[RequestEvent], appended_at_ms: int | None = None, *, first_offset: int = 0
     ) -> Output:
         """One batch, appended when the events say or at one moment."""
-        items = [
+        items = EventBatch(
             Incoming(first_offset + number, event.occurred_at_ms if appended_at_ms is None else appended_at_ms, event)
             for number, event in enumerate(events)
-        ]
+        )
         self.states.begin_step()
         for key in self.states.missing(sorted(self.stage.needs(items, self.states))):
             self.states.held[key] = self.stage.decode(key, None)

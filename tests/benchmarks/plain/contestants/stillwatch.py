@@ -99,6 +99,11 @@ class PlainStage:
     def __init__(self, limit: int) -> None:
         self._limit = limit
 
+    @property
+    def nothing(self) -> Sequence[Wanted]:
+        """No events."""
+        return ()
+
     def needs(self, items: Sequence[Wanted], states: States) -> set[str]:
         """The accounts and networks of the batch."""
         return _batch(items, states).keys
@@ -141,7 +146,7 @@ def read(record: Record) -> Wanted | Refusal:
         return classify(error, record.value or b"")
 
 
-def read_all(records: Sequence[Record], origin: Origin) -> Inputs[Wanted]:
+def read_all(records: Sequence[Record], origin: Origin) -> Inputs[Sequence[Wanted]]:
     """The events of a batch: in one go, as the worker reads its own, or one by one if one cannot be read."""
     try:
         return Inputs([decode(record.value or b"") for record in records], [], [])
@@ -161,7 +166,7 @@ async def work(told: Told) -> None:
     store = RedisStore(told.redis_url, prefix=told.prefix)
     post = PostOnce(told.bootstrap_servers, names, metrics)
     app = _app(told)
-    lane: Lane[Wanted] = Lane(
+    lane: Lane[Sequence[Wanted]] = Lane(
         PlainStage(told.limit),
         told.topic,
         read_all,
