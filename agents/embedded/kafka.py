@@ -132,30 +132,20 @@ def _prepare(node: Node, nodes: Sequence[Node], environment: Mapping[str, str]) 
 
 
 def _format(node: Node, cluster_id: str, environment: Mapping[str, str]) -> None:
-    """Run Kafka's own storage tool. Raises `ServerError` with the last it said, naming its log.
-
-    It gets a second chance, because a busy machine can lack the memory for Java, or the time, for a moment.
-    """
+    """Run Kafka's own storage tool. Raises `ServerError` with the last it said, naming its log."""
     settings = str(node.folder / "server.properties")
-    tool = ("kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", cluster_id, "-c", settings)
-    command = [*_java(node), *tool]
+    # One word with its option: an id may begin with a hyphen.
+    command = [*_java(node), "kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", settings]
     log_end = processes.size(node.log)
-    ended = ""
-    for _ in range(2):
-        try:
-            with node.log.open("ab") as log:
-                subprocess.run(command, env=environment, stdout=log, stderr=log, timeout=FORMAT_SECONDS, check=True)  # noqa: S603
-        except OSError as error:
-            raise ServerError(f"Java could not be run: {command[0]}: {error.strerror}") from error
-        except subprocess.TimeoutExpired:
-            ended = f"Java was not done in {FORMAT_SECONDS:.0f} seconds"
-        except subprocess.CalledProcessError as error:
-            ended = f"Java ended with {error.returncode}"
-        else:
-            return
-    lines = [line for line in processes.log_since(node.log, log_end).splitlines() if not line.startswith("\tat ")]
-    said = lines[-1] if lines else "nothing was said"
-    raise ServerError(f"Kafka's storage in {node.folder} could not be formatted: {ended}: {said}; see {node.log}")
+    try:
+        with node.log.open("ab") as log:
+            subprocess.run(command, env=environment, stdout=log, stderr=log, timeout=FORMAT_SECONDS, check=True)  # noqa: S603
+    except OSError as error:
+        raise ServerError(f"Java could not be run: {command[0]}: {error.strerror}") from error
+    except subprocess.SubprocessError as error:
+        lines = [line for line in processes.log_since(node.log, log_end).splitlines() if not line.startswith("\tat ")]
+        said = lines[-1] if lines else error
+        raise ServerError(f"Kafka's storage in {node.folder} could not be formatted: {said}; see {node.log}") from error
 
 
 def _cluster_id(nodes: Sequence[Node]) -> str:

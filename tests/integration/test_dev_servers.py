@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -230,6 +231,13 @@ def test_a_shell_that_names_our_servers_can_take_them_down_and_up_again(
     assert up.exit_code == 0, up.output
     assert "export STILLWATCH_PREFIX=of-my-own\n" in up.output
     assert partitions_of(servers.up(folder).bootstrap_servers, TopicNames.under("of-my-own")) == DEFAULT_PARTITIONS
+
+
+def test_a_cluster_starts_whose_id_begins_with_a_hyphen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(bytes=b"\xf8" * 16))
+    started = kafka.start(tmp_path, brokers=1)
+    processes.stop(started, patience_seconds=10)
+    assert "\ncluster.id=-Pj4" in (tmp_path / "kafka-1" / "data" / "meta.properties").read_text()
 
 
 def test_a_broker_that_dies_at_start_is_one_sentence_that_names_its_log(tmp_path: Path) -> None:
