@@ -1,7 +1,7 @@
 """How fast the whole of Stillwatch is: one worker with all agents, a real Kafka and a real Redis on the same machine.
 
     .venv/bin/python -m tests.benchmarks.whole_job [--events 1000000] [--accounts 100000] [--workers 1]
-    .venv/bin/python -m tests.benchmarks.whole_job --rate 20000 [--events 600000]
+    .venv/bin/python -m tests.benchmarks.whole_job --rate 10000 --events 400000 --policy tests/faults/policy.toml
 
 Events are in the log before the workers start; measured is the time from the first event taken until every event has
 had all its consequences. With --rate, events are produced as they happen instead, so many a second, and the delay from
@@ -87,14 +87,15 @@ class Bench:
             seconds = self._until_done(workers) - begun
             spent = {name: used - before[name] for name, used in self._spent(workers).items()}
             peak = max(sum(map(resident_bytes, tree(pid))) for pid in workers)
-        count = asked.events - first
         delays = asyncio.run(self._delays())
-        speed = {"seconds": round(seconds, 2), "events_per_second": round(count / seconds)}
-        late = {"p50_seconds": _quantile(delays, 0.5), "p99_seconds": _quantile(delays, 0.99)} if asked.rate else speed
+        count = asked.events - first
+        measured: dict[str, object] = {"seconds": round(seconds, 2), "events_per_second": round(count / seconds)}
+        measured |= {f"{name}_us_an_event": round(used / count * 1e6, 2) for name, used in spent.items()}
+        if asked.rate:
+            measured = {"p50_seconds": _quantile(delays, 0.5), "p99_seconds": _quantile(delays, 0.99)}
         return {
             **{name: getattr(asked, name) for name in ("events", "accounts", "workers", "rate")},
-            **late,
-            **{f"{name}_us_an_event": round(used / count * 1e6, 2) for name, used in spent.items()},
+            **measured,
             "worker_peak_mib": round(peak / MEBIBYTE),
             "redis_mib": round(self._redis.info("memory")["used_memory"] / MEBIBYTE),
             "decisions": len(delays),
