@@ -12,11 +12,11 @@ import msgspec
 import numpy as np
 from msgspec import Struct, field
 
-from streams.anomaly import TEACH_EVERY_HOURS, Drift, Model, ModelState, log_scale
+from streams.anomaly import TEACH_EVERY_HOURS, Model, ModelState, log_scale
 from streams.distinct import Distinct
 from streams.findings import Finding, Findings, ties
 from streams.holders import Holders, Noted
-from streams.links import LINK_KINDS, LinkKind, Links, Source, ints
+from streams.links import LINK_KINDS, LinkKind, Source
 from streams.networks import (
     WEEK_HOURS,
     NetworkState,
@@ -30,6 +30,7 @@ from streams.networks import (
 )
 from streams.policy import Policy
 from streams.signals import NETWORK_SIGNALS, reasons_of
+from streams.stages.networks_shard import NetworksShard
 from streams.stages.shape import Outgoing, Output, StageName
 from streams.states import States
 from streams.used import PlacedLinks, SharedUse, Uses, shared_uses, uses_after
@@ -42,7 +43,6 @@ HOLDERS = "holders"
 LONGEST_JOURNAL = 8 * 1024 * 1024
 """Bytes of journal behind the table of holders at which the table is stored anew."""
 EVERYBODY_CAPACITY = 1024
-SILENT_HOURS = 6
 FEWEST_ACCOUNTS_TO_TEACH = 3
 FEATURES = (
     "requests",
@@ -57,28 +57,6 @@ FEATURES = (
     "synchrony",
     "error_share",
 )
-
-
-class NetworksShard(Struct, array_like=True):
-    """What one partition of links keeps beside its links.
-
-    `subjects` is how many links it holds, `sources` maps a source of links to the last offset applied of it,
-    `known_accounts` is how many accounts there were when `hour` began (all of them: templates bring each account to
-    every partition), `open_links` are those to be looked at when their minute closes, `hour` is the newest
-    hour of event time and `hours` that of each source, `offset` and `parts` number what leaves.
-    """
-
-    subjects: int = 0
-    sources: dict[str, int] = field(default_factory=dict)
-    known_accounts: int = 0
-    open_links: set[str] = field(default_factory=set)
-    hour: int = 0
-    hours: dict[int, int] = field(default_factory=dict)
-    drift: Drift = field(default_factory=Drift)
-    offset: int = 0
-    parts: int = 0
-    appended_at_ms: int = 0
-    journal_bytes: int = 0
 
 
 def link_key(kind: LinkKind, value: str) -> str:
@@ -151,8 +129,7 @@ class NetworksStage:
         output = Output()
         prepared, shard = _prepared(items, states), states.change(SHARD, NetworksShard)
         findings: list[Finding] = []
-        for item in items:
-            _note_source(item.links, shard, output)
+        output.tally["duplicate"] += sum(not shard.note(item.links) for item in items)
         if items:
             shard.offset, shard.parts = items[-1].offset, 0
             self._fold_uses(prepared.uses, prepared.noted, shard, states, findings, output)
@@ -229,7 +206,7 @@ class NetworksStage:
         state.judge_at = 2 * state.requests
         kind, value = link_of(key)
         as_of_ms = state.windows.newest_ms
-        view = view_of(state, kind, as_of_ms, shard.known_accounts, settled_hour(shard))
+        view = view_of(state, kind, as_of_ms, shard.known_accounts, shard.settled_hour)
         state.p_value = self._anomaly(view, state, shard, states, output)
         if not news:
             return
@@ -280,18 +257,6 @@ def _prepared(items: Sequence[PlacedLinks], states: States) -> _Prepared:
     return states.prepared
 
 
-def _note_source(links: Links, shard: NetworksShard, output: Output) -> None:
-    """Note how far the source of a record has been taken, and which hour it has come to."""
-    name = links.source.name
-    if links.source_offset <= shard.sources.get(name, -1):
-        output.tally["duplicate"] += 1
-        return
-    shard.sources[name] = links.source_offset
-    newest = int(ints(links.minute).max(initial=0)) // 60
-    shard.hours[links.source_partition] = max(newest, shard.hours.get(links.source_partition, 0))
-    shard.appended_at_ms = max(shard.appended_at_ms, links.appended_at_ms)
-
-
 def features_of(view: NetworkView) -> tuple[float, ...]:
     """The link's window as `FEATURES`, each about 0..1."""
     requests = max(1, view.requests)
@@ -309,9 +274,3 @@ def features_of(view: NetworkView) -> tuple[float, ...]:
         view.synchrony,
         view.errors / requests,
     )
-
-
-def settled_hour(shard: NetworksShard) -> int:
-    """The newest hour that every source has left behind; a source that is hours behind the newest has fallen silent."""
-    come_to = [min(hour, shard.hour) for hour in shard.hours.values() if shard.hour - hour <= SILENT_HOURS]
-    return min(come_to, default=0) - 1

@@ -13,7 +13,7 @@ from agents.advance import Posted
 from streams.accounts import account_of
 from streams.decisions import Decision
 from streams.networks import NetworkState
-from streams.stages.networks import NetworksShard
+from streams.stages.networks_shard import NetworksShard
 from streams.windows import Windows as StoredWindows
 from tests.faults.balance import Found, Letter
 from tests.faults.kafka_side import KafkaSide

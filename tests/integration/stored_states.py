@@ -12,7 +12,7 @@ from streams.campaigns import Campaign, link_name
 from streams.findings import Finding, Findings
 from streams.links import Links
 from streams.stages import CampaignsStage, NetworksStage, ObserveStage, Stage
-from streams.stages.networks import NetworksShard
+from streams.stages.networks_shard import NetworksShard
 
 Place = tuple[str, int]
 States = dict[Place, dict[str, Any]]

@@ -26,7 +26,7 @@ from agents.embedded.processes import LOOPBACK, choose_ports, wait_until
 from agents.ingest import Ingest
 from agents.topics import TopicNames, create_topics
 from streams.events import RequestEvent
-from streams.stages.networks import NetworksShard
+from streams.stages.networks_shard import NetworksShard
 from tests.integration.stored_states import States, arrived, decoded, stages_of
 
 STILLWATCH = str(Path(sys.executable).with_name("stillwatch"))

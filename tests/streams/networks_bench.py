@@ -9,7 +9,8 @@ from streams.links import LinkKind, Links, Source
 from streams.networks import NetworkState
 from streams.policy import DEFAULT_POLICY, SIGNALS, Policy
 from streams.stages import NetworksStage, Outgoing, Output
-from streams.stages.networks import SHARD, NetworksShard, link_key
+from streams.stages.networks import SHARD, link_key
+from streams.stages.networks_shard import NetworksShard
 from streams.states import States
 from streams.used import PlacedLinks
 

@@ -20,12 +20,11 @@ from streams.stages.networks import (
     HOLDERS,
     MODEL,
     SHARD,
-    NetworksShard,
     features_of,
     link_key,
     link_of,
-    settled_hour,
 )
+from streams.stages.networks_shard import NetworksShard
 from streams.windows import MINUTE_MS
 from tests.streams.link_bench import HOUR, NOON, Act, links
 from tests.streams.networks_bench import WATCHFUL, bench
@@ -155,18 +154,18 @@ def test_synchrony_waits_until_every_partition_has_left_the_hour_behind() -> Non
     ahead = act("z", NOON + 19 * HOUR, kind="asn", value="64500")
     networks.take(links([ahead], source=9), first_offset=1)
     assert networks.shard().hours == {0: (NOON + 23 * HOUR) // HOUR, 9: (NOON + 19 * HOUR) // HOUR}
-    assert settled_hour(networks.shard()) == (NOON + 18 * HOUR) // HOUR
+    assert networks.shard().settled_hour == (NOON + 18 * HOUR) // HOUR
 
 
 def test_a_partition_that_fell_silent_holds_nobody_up() -> None:
-    assert settled_hour(NetworksShard(hour=500, hours={0: 500, 1: 493, 2: 499})) == 498
-    assert settled_hour(NetworksShard(hour=500, hours={0: 500, 1: 494, 2: 499})) == 493
-    assert settled_hour(NetworksShard()) == -1
+    assert NetworksShard(hour=500, hours={0: 500, 1: 493, 2: 499}).settled_hour == 498
+    assert NetworksShard(hour=500, hours={0: 500, 1: 494, 2: 499}).settled_hour == 493
+    assert NetworksShard().settled_hour == -1
 
 
 def test_an_hour_is_not_settled_before_its_links_were_folded() -> None:
     """The hours of a step are folded one after the other, though all of its records are known."""
-    assert settled_hour(NetworksShard(hour=490, hours={0: 500, 1: 493, 2: 491})) == 489
+    assert NetworksShard(hour=490, hours={0: 500, 1: 493, 2: 491}).settled_hour == 489
 
 
 @pytest.mark.parametrize("kind", ["network", "asn", "tls"])
