@@ -32,7 +32,7 @@ $(READY): requirements.lock pyproject.toml
 		exit 2; }
 	@echo "Setting up .venv (about a minute, once)"
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear .venv
-	@$(PIP) install --require-hashes --requirement requirements.lock
+	@$(PIP) install --require-hashes --no-deps --requirement requirements.lock
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
