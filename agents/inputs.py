@@ -55,15 +55,11 @@ def read_events(records: Sequence[Record], origin: Origin) -> Inputs[EventBatch]
         events = _events(some)
         if events is None:
             careful = read_batch(some, read_event, origin)
-            events = [item.event for item in careful.items]
-            offsets = [item.offset for item in careful.items]
-            appended_at_ms = [item.appended_at_ms for item in careful.items]
+            inputs.items.add_items(careful.items)
             inputs.refused += careful.refused
             inputs.faults += careful.faults
         else:
-            offsets = [record.offset for record in some]
-            appended_at_ms = [record.timestamp for record in some]
-        inputs.items.add(events, offsets, appended_at_ms)
+            inputs.items.add(events, [record.offset for record in some], [record.timestamp for record in some])
     return inputs
 
 

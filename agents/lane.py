@@ -276,8 +276,8 @@ class Lane(Generic[Items]):
 def parts_of(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
     """Cut a batch into parts of about `STEP_BYTES`, at least one record each, in order."""
     start = size = 0
-    for number, length in enumerate([len(record.value or b"") for record in records], start=1):
-        size += length
+    for number, record in enumerate(records, start=1):
+        size += len(record.value or b"")
         if size >= STEP_BYTES:
             yield records[start:number]
             start, size = number, 0

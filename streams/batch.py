@@ -33,6 +33,9 @@ NO_HASH = -1
 AT_ONCE = 256
 """Events that are taken apart together: so few that the processor still has them at hand."""
 
+_COPIED = (INPUT, OUTPUT, ERROR, REFUSAL, ADDRESS, AGENT, CONVERSATION, CAPABILITY)
+"""Rows of the matrix of a batch that are as they were noted; the others are worked out."""
+
 _FIRST_ERROR_STATUS = 400
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -84,10 +87,10 @@ class EventBatch:
     """Events in the order of the log. The events themselves are not kept: taken apart they are a third of the size."""
 
     def __init__(self, items: Iterable[Incoming] = ()) -> None:
-        """A batch of `items`; `add` adds more, before anything is asked of the batch."""
+        """A batch of `items`; more can be added before anything is asked of the batch."""
         self.offsets: list[int] = []
         self._appended_at_ms: list[int] = []
-        self._numbers: dict[int, list[int]] = {row: [] for row in range(EVENT_ROWS)}
+        self._numbers: dict[int, list[int]] = {row: [] for row in (AT, *_COPIED)}
         self._account: Table[str] = Table()
         self._profile: Table[tuple[int | None, str | None, int | None, str | None, str | None]] = Table()
         self.network: Table[str] = Table()
@@ -97,12 +100,15 @@ class EventBatch:
         self.tls: Table[str] = Table()
         whole = list(items)
         for start in range(0, len(whole), AT_ONCE):
-            some = whole[start : start + AT_ONCE]
-            self.add([it.event for it in some], [it.offset for it in some], [it.appended_at_ms for it in some])
+            self.add_items(whole[start : start + AT_ONCE])
 
     def __len__(self) -> int:
         """How many events."""
         return len(self.offsets)
+
+    def add_items(self, items: Sequence[Incoming]) -> None:
+        """Add events that have their places with them."""
+        self.add([it.event for it in items], [it.offset for it in items], [it.appended_at_ms for it in items])
 
     def add(self, events: Sequence[RequestEvent], offsets: Sequence[int], appended_at_ms: Sequence[int]) -> None:
         """Add events, with their places in the log and when the log took them."""
@@ -171,7 +177,7 @@ class EventBatch:
     def columns(self) -> Ints:
         """The matrix that `fold_accounts` takes. An event ahead of its append time is moved back to it."""
         columns = np.empty((EVENT_ROWS, len(self)), np.int64)
-        for row in (INPUT, OUTPUT, ERROR, REFUSAL, ADDRESS, AGENT, CONVERSATION, CAPABILITY):
+        for row in _COPIED:
             columns[row] = self._numbers[row]
         columns[AT] = np.minimum(self._occurred_at_ms, self.appended_at_ms)
         columns[TEMPLATE] = hashes_of(self.template)

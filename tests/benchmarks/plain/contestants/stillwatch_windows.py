@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from streams.batch import Table
 from streams.compiled import compiled
 from tests.benchmarks.plain.job import BUCKETS
 
@@ -113,9 +114,10 @@ class Subjects:
 
     def __init__(self, prefix: str, names: Sequence[str]) -> None:
         """`names` has an entry an event."""
-        places = {name: place for place, name in enumerate(dict.fromkeys(names))}
-        self.keys = [prefix + name for name in places]
-        self._place = np.array([places[name] for name in names], np.int64)
+        table: Table[str] = Table()
+        table.note(names)
+        self.keys = [prefix + name for name in table.values]
+        self._place = table.places
 
     def fold(
         self, minutes: Ints, tokens: Ints, stored: Mapping[str, bytes], limit: int
