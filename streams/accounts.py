@@ -1,7 +1,7 @@
 """One account's state as it is stored and as people read it, and the view of it that signals judge.
 
 What is stored is bytes: a head with what was decided about the account, its profile, and the numbers that
-`streams.account_kernel` folds events into. `account_of` lays all of it out for a person, a command or a test.
+`streams.kernel` folds events into. `account_of` lays all of it out for a person, a command or a test.
 """
 
 import struct
@@ -11,12 +11,13 @@ import msgspec
 import numpy as np
 from msgspec import Struct, field
 
-from streams import account_kernel as kernel
+from streams import kernel
 from streams.batch import Said
 from streams.decisions import LADDER
 from streams.distinct import Distinct
 from streams.events import CAPABILITIES, Capability
-from streams.windows import DAY_MS, Counts, Windows
+from streams.room import buckets_of, days_of, sketch_of
+from streams.windows import DAY_MS, Windows
 
 
 class Enforcement(Struct, array_like=True):
@@ -203,10 +204,9 @@ def current_view(stored: bytes) -> AccountView:
 def account_of(stored: bytes) -> AccountState:
     """The stored account, laid out."""
     room = _laid_out(stored)
-    numbers, sizes = room.numbers.tolist(), room.sizes.tolist()
-    planes = [_buckets(room, plane, sizes[plane]) for plane in (kernel.MINUTES, kernel.HOURS, kernel.DAYS)]
-    sketches = [_sketch(room, kind, sizes[kernel.SKETCHES + kind]) for kind in range(4)]
-    top = sizes[kernel.TEMPLATES_HELD]
+    numbers = room.numbers.tolist()
+    sketches = [sketch_of(room, kind) for kind in range(4)]
+    top = int(room.sizes[kernel.TEMPLATES_HELD])
     return AccountState(
         profile=profile_of(stored),
         head=head_of(stored),
@@ -215,19 +215,14 @@ def account_of(stored: bytes) -> AccountState:
         requests=numbers[kernel.REQUESTS],
         late=numbers[kernel.LATE],
         evaluated_requests=numbers[kernel.EVALUATED],
-        windows=Windows(numbers[kernel.LAST_MS], *planes),
+        windows=Windows(numbers[kernel.LAST_MS], *(buckets_of(room, plane) for plane in range(3))),
         addresses=sketches[0],
         user_agents=sketches[1],
         templates=sketches[2],
         conversations=sketches[3],
         top_templates=dict(zip(room.top_hashes[:top].tolist(), room.top_counts[:top].tolist(), strict=True)),
         template_requests=numbers[kernel.TEMPLATE_REQUESTS],
-        capability_days={
-            day: {position: count for position, count in enumerate(asked) if count}
-            for day, asked in zip(
-                room.days[: sizes[kernel.CAPABILITY_DAYS]].tolist(), room.asked.tolist(), strict=False
-            )
-        },
+        capability_days=days_of(room),
         active_hours=sum(word << (56 * place) for place, word in enumerate(numbers[kernel.WEEK :])),
         gap_mean_ms=float(room.gaps[0]),
         gap_variance=float(room.gaps[1]),
@@ -238,16 +233,6 @@ def _laid_out(stored: bytes) -> kernel.Room:
     room = kernel.make_room()
     kernel.read_account(np.frombuffer(stored, np.uint8), 0, len(stored), room)
     return room
-
-
-def _buckets(room: kernel.Room, plane: int, size: int) -> dict[int, Counts]:
-    index, counts = room.buckets[plane, :size].tolist(), room.counts[plane, :size].tolist()
-    return {bucket: Counts(*row) for bucket, row in zip(index, counts, strict=True)}
-
-
-def _sketch(room: kernel.Room, kind: int, size: int) -> Distinct:
-    seen = dict(zip(room.hashes[kind, :size].tolist(), room.hours[kind, :size].tolist(), strict=True))
-    return Distinct(seen, *room.ceilings[kind].tolist())
 
 
 TYPICAL = AccountView(

@@ -9,7 +9,10 @@ import numpy as np
 import xxhash
 from msgspec import Struct
 
-from streams.account_kernel import (
+from streams.capabilities import POSITION
+from streams.distinct import hash32
+from streams.events import RequestEvent
+from streams.kernel import (
     ADDRESS,
     AGENT,
     AT,
@@ -25,9 +28,6 @@ from streams.account_kernel import (
     TEMPLATE,
     Ints,
 )
-from streams.capabilities import POSITION
-from streams.distinct import hash32
-from streams.events import RequestEvent
 
 NO_HASH = -1
 AT_ONCE = 256

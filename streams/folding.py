@@ -6,9 +6,9 @@ from itertools import pairwise
 import numpy as np
 from msgspec import Struct
 
-from streams.account_kernel import VIEW_ACCOUNT, VIEW_EVENT, fold_accounts
 from streams.accounts import AccountView, Head, Profile, head_of, profile_of, view_of, with_head, with_profile
 from streams.batch import EventBatch
+from streams.kernel import VIEW_ACCOUNT, VIEW_EVENT, fold_accounts
 from streams.policy import Allowlist, Evaluation
 from streams.states import States
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from streams.account_kernel import AT, CAPABILITY, CREATED, ERROR, INPUT, OUTPUT, REFUSAL
 from streams.batch import EventBatch, Table, hashes, hashes_of
+from streams.kernel import AT, CAPABILITY, CREATED, ERROR, INPUT, OUTPUT, REFUSAL
 from streams.links import (
     CAPABILITY_BIT,
     LINK_KINDS,

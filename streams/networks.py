@@ -1,28 +1,30 @@
-"""One shared link's state, the fold of its uses into it, and the view of it that signals judge.
+"""One shared link's state, what is kept of its members, and the view of it that signals judge.
 
 A link is shared from its second account on (`streams.holders`), and its windows begin there. Every shared link has
-windows and sketches. Links that can tie accounts into a campaign also list their members: an account
-is a member from its first request over the link, and *ripe* once it came back to it in another hour, so that the link
-says something about the account and not about one afternoon.
+windows and sketches, as numbers that `streams.kernel` folds uses into. Links that can tie accounts into a campaign also
+list their members: an account is a member from its first request over the link, and *ripe* once it came back to it in
+another hour, so that the link says something about the account and not about one afternoon.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from functools import reduce
 from operator import or_
 from typing import NamedTuple
 
+import numpy as np
 from msgspec import Struct, field
 
-from streams.capabilities import CapabilityDays, focus, note
+from streams import kernel
+from streams.capabilities import CapabilityDays
 from streams.distinct import Distinct
 from streams.events import CAPABILITIES, Capability
-from streams.links import LinkKind, Who
-from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, Counts, Windows
+from streams.links import Ints, LinkKind, Who
+from streams.room import buckets_of, days_of, sketch_of
+from streams.windows import HOUR_MS, Windows
 
 MEMBERS = 1024
 """Members listed for one link. A link of more accounts than this is too common to tie anybody by itself."""
 
-WEEK_HOURS = 168
 FEWEST_MEMBERS = 3
 RIPE_HOURS = 2
 ROUND_THE_CLOCK_HOURS = 18
@@ -52,31 +54,80 @@ class Member(Struct, array_like=True, gc=False):
         return shifted & _DAY_MASK
 
 
+class Counted(NamedTuple):
+    """What is counted of a link, as of its newest use. Volume is of 24 hours, distinct counts of 7 days.
+
+    `capability` is the position of the one asked for most on that day and the day before, with its share of them all.
+    """
+
+    as_of_ms: int
+    requests: int
+    tokens: int
+    errors: int
+    accounts: int
+    young_accounts: int
+    networks: int
+    active_hours: int
+    capability: int
+    capability_share: float
+
+
+class LinkNumbers(Struct):
+    """The numbers of a link, laid out; `capability_days` as of an account."""
+
+    windows: Windows
+    accounts: Distinct
+    young_accounts: Distinct
+    networks: Distinct
+    capability_days: CapabilityDays
+
+
 class NetworkState(Struct, array_like=True):
     """Everything kept about one link.
 
-    `touched` are members that no finding named and that did something since the link was last looked at, `judge_at` is
-    the count of requests at which it is looked at whatever its members did, `found_hour` the hour of the newest
+    `numbers` are its windows and sketches as `streams.kernel` stores them, `newest_ms` the newest minute it was used
+    in, `touched` are members that no finding named and that did something since the link was last looked at, `judge_at`
+    is the count of requests at which it is looked at whatever its members did, `found_hour` the hour of the newest
     finding, `p_value` what the anomaly model said last.
     """
 
-    windows: Windows = field(default_factory=Windows)
-    accounts: Distinct = field(default_factory=Distinct)
-    young_accounts: Distinct = field(default_factory=Distinct)
-    networks: Distinct = field(default_factory=Distinct)
-    capability_days: CapabilityDays = field(default_factory=dict)
-    members: dict[str, Member] = field(default_factory=dict)
+    numbers: bytes = b""
     requests: int = 0
     late: int = 0
+    newest_ms: int = 0
+    members: dict[str, Member] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
     judge_at: int = 16
     found_hour: int = 0
     p_value: float | None = None
     taught_hour: int = 0
 
+    @property
+    def hour(self) -> int:
+        """The hour of its newest use."""
+        return self.newest_ms // HOUR_MS
+
+    def facts(self) -> Ints:
+        """What `read_link` must be told beside the numbers."""
+        return np.array((self.requests, self.late, self.newest_ms), np.int64)
+
+    def counted(self) -> Counted:
+        """What is counted of the link as it stands."""
+        moment = np.zeros(kernel.MOMENT_COLUMNS, np.int64)
+        share = kernel.view_link(np.frombuffer(self.numbers, np.uint8), self.facts(), moment)
+        return Counted._make((*moment[kernel.COUNTED :].tolist(), share))
+
+    def laid_out(self) -> LinkNumbers:
+        """The numbers, for a person, a command or a test."""
+        room = kernel.make_room()
+        stored = np.frombuffer(self.numbers, np.uint8)
+        kernel.read_link(stored, 0, len(stored), self.facts(), room)
+        windows = Windows(self.newest_ms, *(buckets_of(room, plane) for plane in range(3)))
+        return LinkNumbers(windows, sketch_of(room, 0), sketch_of(room, 1), sketch_of(room, 2), days_of(room))
+
 
 class NetworkView(NamedTuple):
-    """What signals judge: one link as of one moment. Volume is of 24 hours, distinct counts of 7 days."""
+    """What signals judge: one link as of its newest use. Volume is of 24 hours, distinct counts of 7 days."""
 
     kind: LinkKind
     as_of_ms: int
@@ -96,64 +147,28 @@ class NetworkView(NamedTuple):
     p_value: float | None = None
 
 
-class Used(Struct, gc=False):
-    """What a batch says of one link in one minute: five counts, requests by position in `CAPABILITIES`, and hashes.
-
-    `accounts`, `young` (those younger than seven days) and `networks` are `hash32` of each that used the link, as often
-    as it did; `members` are the accounts themselves where the link can tie them.
-    """
-
-    minute: int
-    counts: Counts
-    capabilities: Sequence[int]
-    accounts: Collection[int]
-    young: Collection[int] = ()
-    networks: Collection[int] = ()
-    members: Collection[Who] = ()
-
-
-def fold_uses(state: NetworkState, used: Used) -> bool:
-    """Add what one batch says of the link in one minute; True if it came late."""
-    at_ms = used.minute * MINUTE_MS
-    hour = at_ms // HOUR_MS
-    late = state.windows.add(at_ms, used.counts)
-    state.requests += used.counts.requests
-    state.late += used.counts.requests if late else 0
-    state.accounts.add_hashes(used.accounts, hour, window_hours=WEEK_HOURS)
-    state.young_accounts.add_hashes(used.young, hour, window_hours=WEEK_HOURS)
-    state.networks.add_hashes(used.networks, hour, window_hours=WEEK_HOURS)
-    for position, requests in enumerate(used.capabilities):
-        if requests:
-            note(state.capability_days, at_ms // DAY_MS, position, requests)
-    for who in used.members:
-        _note_member(state, who, used.minute)
-    return late
-
-
 def view_of(
-    state: NetworkState, kind: LinkKind, as_of_ms: int, everybody: int, settled_hour: int | None = None
+    state: NetworkState, counted: Counted, kind: LinkKind, everybody: int, settled_hour: int | None = None
 ) -> NetworkView:
-    """The link as signals see it at `as_of_ms`, of `everybody` accounts that are known.
+    """The link as signals see it, of which so much was counted, of `everybody` accounts that are known.
 
     `settled_hour` is the newest hour that every partition of the requests has left behind: synchrony compares accounts
-    of different partitions, so it looks at hours that are complete. None: that of `as_of_ms`.
+    of different partitions, so it looks at hours that are complete. None: that of its newest use.
     """
-    hour = as_of_ms // HOUR_MS
-    day = state.windows.total("hours", as_of_ms)
-    capability, share = focus(state.capability_days, as_of_ms // DAY_MS, CAPABILITIES)
+    hour = counted.as_of_ms // HOUR_MS
     ripe = {name: member for name, member in state.members.items() if member.is_ripe(hour)}
     return NetworkView(
         kind=kind,
-        as_of_ms=as_of_ms,
-        requests=day.requests,
-        tokens=day.tokens,
-        errors=day.errors,
-        accounts=state.accounts.count(hour, window_hours=WEEK_HOURS),
-        young_accounts=state.young_accounts.count(hour, window_hours=WEEK_HOURS),
-        networks=state.networks.count(hour, window_hours=WEEK_HOURS),
-        active_hours=sum(1 for index in state.windows.hours if hour - _DAY_HOURS < index <= hour),
-        capability=capability,
-        capability_share=share,
+        as_of_ms=counted.as_of_ms,
+        requests=counted.requests,
+        tokens=counted.tokens,
+        errors=counted.errors,
+        accounts=counted.accounts,
+        young_accounts=counted.young_accounts,
+        networks=counted.networks,
+        active_hours=counted.active_hours,
+        capability=CAPABILITIES[counted.capability],
+        capability_share=counted.capability_share,
         ripe_accounts=len(ripe),
         ripe_parties=len({member.org_id or name for name, member in ripe.items()}),
         synchrony=round_the_clock_synchrony(tuple(ripe.values()), hour if settled_hour is None else settled_hour),
@@ -172,18 +187,18 @@ def is_open(state: NetworkState) -> bool:
 
 def is_stale(state: NetworkState) -> bool:
     """True if the newest finding about the link is from an earlier hour than its newest request."""
-    return 0 < state.found_hour < state.windows.newest_ms // HOUR_MS
+    return 0 < state.found_hour < state.hour
 
 
 def has_news(state: NetworkState) -> bool:
     """True if a member that no finding named has become ripe since the link was last looked at."""
-    hour = state.windows.newest_ms // HOUR_MS
+    hour = state.hour
     return any(state.members[name].is_ripe(hour) for name in state.touched)
 
 
 def report_news(state: NetworkState) -> tuple[str, ...]:
     """The ripe members that no finding has named yet, in the order they came; from now on they are named."""
-    hour = state.found_hour = state.windows.newest_ms // HOUR_MS
+    hour = state.found_hour = state.hour
     news = tuple(name for name, member in state.members.items() if not member.reported and member.is_ripe(hour))
     for name in news:
         state.members[name].reported = True
@@ -217,18 +232,20 @@ def synchrony(hours: list[int]) -> float:
     return sum(count * (count - 1) for count in active) / (total * others) if total else 0.0
 
 
-def _note_member(state: NetworkState, who: Who, minute: int) -> None:
-    """Add the minute to its account's membership; a member that no finding named yet is to be looked at."""
-    member = state.members.get(who.account_id)
-    if member is None:
-        if len(state.members) >= MEMBERS:
-            return
-        member = state.members[who.account_id] = Member(minute, who.org_id, 1)
-    else:
-        _note_hour(member, minute // 60)
-        member.last_minute = max(member.last_minute, minute)
-    if not member.reported:
-        state.touched.add(who.account_id)
+def note_members(state: NetworkState, whos: Iterable[Who], minute: int) -> None:
+    """Add the minute to the membership of each account; one that no finding named yet is to be looked at."""
+    members, touched = state.members, state.touched
+    for who in whos:
+        member = members.get(who.account_id)
+        if member is None:
+            if len(members) >= MEMBERS:
+                continue
+            member = members[who.account_id] = Member(minute, who.org_id, 1)
+        else:
+            _note_hour(member, minute // 60)
+            member.last_minute = max(member.last_minute, minute)
+        if not member.reported:
+            touched.add(who.account_id)
 
 
 def _note_hour(member: Member, hour: int) -> None:

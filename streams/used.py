@@ -1,12 +1,13 @@
-"""From records of links to what their shared links were used for: columns in, one `Used` a link and minute out."""
+"""Records of links folded into the links that are shared: the compiled fold, with everything around it."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import chain, pairwise
+from typing import NamedTuple
 
 import numpy as np
 from msgspec import Struct
 
-from streams.events import CAPABILITIES
+from streams import kernel
 from streams.holders import HOUR_BITS, NEWLY_SHARED, SINGLE, Noted
 from streams.links import (
     CAPABILITY_BIT,
@@ -17,14 +18,15 @@ from streams.links import (
     Column,
     Ints,
     Link,
+    LinkKind,
     Links,
     Who,
     ints,
 )
-from streams.networks import Used
-from streams.windows import Counts
+from streams.networks import Counted, NetworkState, note_members
+from streams.windows import MINUTE_MS
 
-_NO_NETWORK = -1
+NO_HASH = -1
 _NONE: Ints = np.zeros(0, np.int64)
 _MINUTES_AN_HOUR = 60
 
@@ -60,7 +62,8 @@ class Uses:
         uses = is_fresh[event]
         self.event = event[uses]
         self.link = place[link[uses]]
-        self.minute = _joined([record.minute for record in records])[self.event]
+        self.minute_of_event = _joined([record.minute for record in records])
+        self.minute = self.minute_of_event[self.event]
         self.account_hash = _joined([record.account_hash for record in records])
         self.account = _joined([record.account for record in records], [len(record.accounts) for record in records])
         self.input_tokens = _joined([record.input_tokens for record in records])
@@ -77,9 +80,9 @@ class Uses:
         """What `Holders` asks of each use: link, account, hour."""
         return self.link_hash[self.link], self.account_hash[self.event], self.minute // _MINUTES_AN_HOUR
 
-    def shared(self, status: Ints) -> list[Link]:
-        """The links that more than one account uses, by the status of the uses."""
-        return [self.links[place] for place in np.unique(self.link[status != SINGLE]).tolist()]
+    def shared(self, status: Ints) -> Ints:
+        """The places of the links that more than one account uses, by the status of the uses."""
+        return np.unique(self.link[status != SINGLE])
 
     def accounts_by_hour(self) -> Iterator[tuple[int, Ints]]:
         """Each hour, in order, with the hashes of the accounts that were active in it, some of them several times."""
@@ -100,71 +103,137 @@ def uses_after(items: Sequence[PlacedLinks], taken: Mapping[str, int]) -> Uses:
     return Uses(records, starts)
 
 
-class SharedUse(Struct, frozen=True, gc=False):
-    """What one shared link was used for in one minute.
+class Moment(NamedTuple):
+    """A minute of one shared link, in which somebody may have to look at it.
 
-    `holder` is set where the link became shared: the one account (`hash32`) that held it until then, and in which hour.
+    `requests` and `newest_ms` of the link are as they are after that minute, `counted` is as it was before. `members`
+    are the accounts that used it then, where it can tie them, some of them several times.
     """
 
-    link: Link
-    used: Used
-    holder: tuple[int, int] | None
+    key: str
+    minute: int
+    requests: int
+    newest_ms: int
+    members: Sequence[Who]
+    counted: Counted
 
     @property
     def hour(self) -> int:
         """The hour of that minute."""
-        return self.used.minute // _MINUTES_AN_HOUR
+        return self.minute // _MINUTES_AN_HOUR
 
 
-def shared_uses(uses: Uses, noted: Noted) -> list[SharedUse]:
-    """What shared links were used for, a link and minute each, minute by minute and then as they were first used."""
-    shared = np.flatnonzero(noted.status != SINGLE)
-    if not len(shared):
-        return []
-    newly = np.flatnonzero(noted.status == NEWLY_SHARED).tolist()
-    before = {int(uses.link[use]): _holder(int(noted.holder[use])) for use in newly}
-    order = shared[np.lexsort((uses.link[shared], uses.minute[shared]))]
-    link, minute, event = uses.link[order], uses.minute[order], uses.event[order]
-    starts = np.concatenate(([0], np.flatnonzero((np.diff(link) != 0) | (np.diff(minute) != 0)) + 1))
-    counts, capabilities = _sums(uses, event, starts)
-    young = (uses.marks[event] & MARK_YOUNG).tolist()
-    hashes, networks, places = (values[event].tolist() for values in (uses.account_hash, uses.network, uses.account))
-    found = []
-    ends = [*starts[1:].tolist(), len(order)]
-    # In a minute the link that was used first comes first: so it does too if the log is cut between the two.
-    for number in np.lexsort((order[starts], minute[starts])).tolist():
-        start, end = int(starts[number]), ends[number]
-        place = int(link[start])
-        subject = uses.links[place]
-        used = Used(
-            int(minute[start]),
-            Counts(*counts[number]),
-            capabilities[number],
-            hashes[start:end],
-            [hashes[use] for use in range(start, end) if young[use]],
-            () if subject.kind == "network" else [network for network in networks[start:end] if network != _NO_NETWORK],
-            _members(uses.whos, places[start:end]) if subject.kind in TYING_KINDS else (),
+class FoldedLinks:
+    """A batch folded into the links that are shared: their numbers as they are after it, and the moments on the way.
+
+    A link that has moments in the batch is moved on by `take`, one moment after the other.
+    """
+
+    def __init__(
+        self, uses: Uses, noted: Noted, places: Ints, links: Mapping[str, NetworkState], watched: Collection[str]
+    ) -> None:
+        """Fold what was `noted` of `uses` into the `links` at those `places`, by their keys and in that order.
+
+        There is a moment in each minute of a link that can tie accounts or is `watched`.
+        """
+        self._links = links
+        kept = np.flatnonzero(noted.status != SINGLE)
+        link = np.searchsorted(places, uses.link[kept])
+        order = np.lexsort((uses.minute[kept], link))
+        starts = np.searchsorted(link[order], np.arange(len(places) + 1))
+        use = kept[order]
+        kinds = [uses.links[place].kind for place in places.tolist()]
+        facts = _facts(uses, noted, places, kinds, links, watched)
+        late = facts[:, kernel.LINK_LATE].sum()
+        self.founded = int(np.count_nonzero(facts[:, kernel.LINK_REQUESTS] == 0))
+        stored = [state.numbers for state in links.values()]
+        old_at = np.zeros(len(stored) + 1, np.int64)
+        np.cumsum([len(numbers) for numbers in stored], out=old_at[1:])
+        old = np.frombuffer(b"".join(stored), np.uint8)
+        folded, at, rows, shares = kernel.fold_links(_columns(uses), uses.event[use], starts, facts, old, old_at)
+        self.late = int(facts[:, kernel.LINK_LATE].sum() - late)
+        self._write(folded.tobytes(), at, facts, rows)
+        # In a minute the link that was used first comes first: so it does too if the log is cut between the two.
+        in_order = np.lexsort((use[rows[:, kernel.MOMENT_START]], rows[:, kernel.MOMENT_MINUTE]))
+        keys, account = list(links), uses.account[uses.event[use]]
+        self.moments: list[Moment] = []
+        for row, share in zip(rows[in_order].tolist(), shares[in_order].tolist(), strict=True):
+            of, minute, start, end, requests, newest_ms, *counted = row
+            members = _members(uses.whos, account[start:end]) if kinds[of] in TYING_KINDS else ()
+            self.moments.append(
+                Moment(keys[of], minute, requests, newest_ms, members, Counted._make((*counted, share)))
+            )
+        self._ahead: dict[str, list[Moment]] = {}
+        for moment in reversed(self.moments):
+            self._ahead.setdefault(moment.key, []).append(moment)
+
+    def take(self, moment: Moment) -> None:
+        """Move the link on to the end of this minute, which is the next of its own."""
+        state = self._links[moment.key]
+        self._ahead[moment.key].pop()
+        state.requests, state.newest_ms = moment.requests, moment.newest_ms
+        note_members(state, moment.members, moment.minute)
+
+    def counted(self, key: str, state: NetworkState) -> Counted:
+        """What is counted of any link up to now."""
+        ahead = self._ahead.get(key)
+        return ahead[-1].counted if ahead else state.counted()
+
+    def _write(self, folded: bytes, at: Ints, facts: Ints, rows: Ints) -> None:
+        """Give each link its new numbers; one that has moments keeps its requests and newest minute until then."""
+        with_moments = np.zeros(len(facts), np.bool_)
+        with_moments[rows[:, kernel.MOMENT_LINK]] = True
+        bounds, after = pairwise(at.tolist()), facts[:, : kernel.LINK_JUDGE_AT].tolist()
+        for state, (start, end), (requests, late, newest_ms), waits in zip(
+            self._links.values(), bounds, after, with_moments.tolist(), strict=True
+        ):
+            state.numbers, state.late = folded[start:end], late
+            if not waits:
+                state.requests, state.newest_ms = requests, newest_ms
+
+
+def _facts(
+    uses: Uses,
+    noted: Noted,
+    places: Ints,
+    kinds: Sequence[LinkKind],
+    links: Mapping[str, NetworkState],
+    watched: Collection[str],
+) -> Ints:
+    """What `fold_links` is told of each link."""
+    facts = np.full((len(links), kernel.LINK_COLUMNS), NO_HASH, np.int64)
+    for number, (kind, (key, state)) in enumerate(zip(kinds, links.items(), strict=True)):
+        # Of a network block it says nothing which blocks its users come from.
+        sketches = 2 if kind == "network" else 3
+        facts[number, : kernel.LINK_HOLDER] = (
+            *(state.requests, state.late, state.newest_ms, state.judge_at),
+            kind in TYING_KINDS or key in watched,
+            sketches,
         )
-        found.append(SharedUse(subject, used, before.pop(place, None)))
-    return found
+    newly = np.flatnonzero(noted.status == NEWLY_SHARED)
+    of, holder = np.searchsorted(places, uses.link[newly]), noted.holder[newly]
+    facts[of, kernel.LINK_HOLDER] = holder >> HOUR_BITS
+    facts[of, kernel.LINK_HOLDER_HOUR] = holder & (1 << HOUR_BITS) - 1
+    return facts
 
 
-def _sums(uses: Uses, event: Ints, starts: Ints) -> tuple[list[list[int]], list[list[int]]]:
-    """Of each run of events the five counts, and the requests for each capability."""
-    marks = uses.marks[event]
-    errors, refusals = (marks & MARK_ERROR) // MARK_ERROR, (marks & MARK_REFUSAL) // MARK_REFUSAL
-    columns = (np.ones_like(event), uses.input_tokens[event], uses.output_tokens[event], errors, refusals)
-    asked = np.zeros((len(event), len(CAPABILITIES)), np.int64)
-    asked[np.arange(len(event)), marks >> CAPABILITY_BIT] = 1
-    return np.add.reduceat(np.stack(columns, axis=1), starts).tolist(), np.add.reduceat(asked, starts).tolist()
+def _columns(uses: Uses) -> Ints:
+    """The matrix that `fold_links` takes, a column an event."""
+    columns = np.empty((kernel.EVENT_ROWS, len(uses.marks)), np.int64)
+    marks = uses.marks
+    columns[kernel.AT] = uses.minute_of_event * MINUTE_MS
+    columns[kernel.INPUT], columns[kernel.OUTPUT] = uses.input_tokens, uses.output_tokens
+    columns[kernel.ERROR] = (marks & MARK_ERROR) != 0
+    columns[kernel.REFUSAL] = (marks & MARK_REFUSAL) != 0
+    columns[kernel.USER] = uses.account_hash
+    columns[kernel.YOUNG_USER] = np.where(marks & MARK_YOUNG, uses.account_hash, NO_HASH)
+    columns[kernel.USER_NETWORK] = uses.network
+    columns[kernel.CAPABILITY] = marks >> CAPABILITY_BIT
+    return columns
 
 
-def _members(whos: Sequence[Who], places: Sequence[int]) -> list[Who]:
-    return [who for who in (whos[place] for place in dict.fromkeys(places)) if not who.exempt]
-
-
-def _holder(word: int) -> tuple[int, int]:
-    return word >> HOUR_BITS, word & (1 << HOUR_BITS) - 1
+def _members(whos: Sequence[Who], places: Ints) -> list[Who]:
+    return [who for who in [whos[place] for place in places.tolist()] if not who.exempt]
 
 
 def _joined(columns: Sequence[Column], sizes: Sequence[int] | None = None) -> Ints:

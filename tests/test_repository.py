@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 LONGEST = 300
 ANSWERED_FOR = {
-    "streams/account_kernel.py": "numba keeps compiled code by the time of one file: a fold over two could be stale",
+    "streams/kernel.py": "numba keeps compiled code by the time of one file: a fold over two could be stale",
 }
 """Files of streams/ and agents/ above `LONGEST` lines, each with the reason."""
 

@@ -113,18 +113,18 @@ async def _link(store: Store, kind: LinkKind, value: str, partitions: int) -> Ro
     link = stage.decode("link:", found)
     if not isinstance(link, NetworkState):
         raise TypeError(link)
-    view = network_view(link, kind, link.windows.newest_ms, 0)
+    numbers, view = link.laid_out(), network_view(link, link.counted(), kind, 0)
     reported = sum(member.reported for member in link.members.values())
     return [
         ("link", f"{kind} {value}"),
-        ("seen", f"until {_time(link.windows.newest_ms)}, {link.requests} requests"),
-        *_window_rows(link.windows),
+        ("seen", f"until {_time(link.newest_ms)}, {link.requests} requests"),
+        *_window_rows(numbers.windows),
         ("distinct, 7 d", f"{view.accounts} accounts, {view.young_accounts} of them younger than 7 days"),
         ("", f"{view.networks} networks"),
         ("members", f"{len(link.members)} listed, {view.ripe_accounts} came back, {reported} named in findings"),
         ("synchrony", f"{view.synchrony:.0%}"),
         ("anomaly", _strangeness(link.p_value)),
-        ("capabilities", _capabilities(link.capability_days.values())),
+        ("capabilities", _capabilities(numbers.capability_days.values())),
     ]
 
 

@@ -16,12 +16,11 @@ from streams.anomaly import TEACH_EVERY_HOURS, Model, ModelState, log_scale
 from streams.distinct import Distinct
 from streams.findings import Finding, Findings, ties
 from streams.holders import Holders, Noted
-from streams.links import LINK_KINDS, LinkKind, Source
+from streams.kernel import WEEK_HOURS
+from streams.links import LINK_KINDS, Ints, LinkKind, Source
 from streams.networks import (
-    WEEK_HOURS,
     NetworkState,
     NetworkView,
-    fold_uses,
     has_news,
     is_open,
     is_stale,
@@ -33,7 +32,7 @@ from streams.signals import NETWORK_SIGNALS, reasons_of
 from streams.stages.networks_shard import NetworksShard
 from streams.stages.shape import Outgoing, Output, StageName
 from streams.states import States
-from streams.used import PlacedLinks, SharedUse, Uses, shared_uses, uses_after
+from streams.used import FoldedLinks, Moment, PlacedLinks, Uses, uses_after
 from streams.windows import HOUR_MS, MINUTE_MS
 
 MODEL = "model"
@@ -101,7 +100,7 @@ class NetworksStage:
             return keys
         shard, prepared = states.read(SHARD, NetworksShard), _prepared(items, states)
         if not prepared.keys:
-            keys.update(link_key(link.kind, link.value) for link in prepared.uses.shared(prepared.noted.status))
+            keys.update(prepared.shared)
             if not items or prepared.uses.newest_hour > shard.hour:
                 keys |= shard.open_links
             prepared.keys = keys
@@ -130,45 +129,60 @@ class NetworksStage:
         prepared, shard = _prepared(items, states), states.change(SHARD, NetworksShard)
         findings: list[Finding] = []
         output.tally["duplicate"] += sum(not shard.note(item.links) for item in items)
+        links = {key: states.change(key, NetworkState) for key in prepared.shared}
+        folded = FoldedLinks(prepared.uses, prepared.noted, prepared.places, links, shard.open_links)
+        shard.subjects += folded.founded
+        output.tally["late"] += folded.late
         if items:
             shard.offset, shard.parts = items[-1].offset, 0
-            self._fold_uses(prepared.uses, prepared.noted, shard, states, findings, output)
+            self._judge(prepared.uses, folded, shard, states, findings, output)
+            self._keep_journal(prepared.noted.journal, shard, states)
         else:
             shard.parts += 1
-            for key in sorted(shard.open_links):
-                self._close(key, shard, states, findings, output)
+            self._close_all(folded, shard, states, findings, output)
         if findings:
             record = Findings(source.partition, source.log, shard.offset, shard.parts, shard.appended_at_ms, findings)
             output.records.append(Outgoing("findings", record, shard.appended_at_ms, partition=0))
         return output
 
-    def _fold_uses(
-        self, uses: Uses, noted: Noted, shard: NetworksShard, states: States, findings: list[Finding], output: Output
+    def _judge(
+        self,
+        uses: Uses,
+        folded: FoldedLinks,
+        shard: NetworksShard,
+        states: States,
+        findings: list[Finding],
+        output: Output,
     ) -> None:
         """Hour by hour, so that what is judged in an hour rests on that hour and on those before it."""
         everybody = states.read(EVERYBODY, Distinct)
-        used = {hour: list(of_hour) for hour, of_hour in groupby(shared_uses(uses, noted), lambda use: use.hour)}
+        moments = {hour: list(of_hour) for hour, of_hour in groupby(folded.moments, lambda moment: moment.hour)}
         for hour, accounts in uses.accounts_by_hour():
             if hour > shard.hour:
-                self._begin_hour(hour, shard, states, findings, output)
+                shard.hour = hour
+                shard.known_accounts = everybody.count(hour, window_hours=WEEK_HOURS)
+                self._close_all(folded, shard, states, findings, output)
             below = np.unique(accounts[accounts < everybody.ceiling_at(hour, window_hours=WEEK_HOURS)]).tolist()
             if everybody.add_hashes(below, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY_CAPACITY):
                 states.changed.add(EVERYBODY)
-            for use in used.get(hour, ()):
-                self._fold_shared(use, shard, states, findings, output)
-        self._keep_journal(noted.journal, shard, states)
+            for moment in moments.get(hour, ()):
+                self._take(moment, folded, shard, states, findings, output)
 
-    def _fold_shared(
-        self, use: SharedUse, shard: NetworksShard, states: States, findings: list[Finding], output: Output
+    def _take(
+        self,
+        moment: Moment,
+        folded: FoldedLinks,
+        shard: NetworksShard,
+        states: States,
+        findings: list[Finding],
+        output: Output,
     ) -> None:
-        used, key = use.used, link_key(use.link.kind, use.link.value)
-        state = states.change(key, NetworkState)
-        if used.minute * MINUTE_MS > state.windows.newest_ms:
-            self._close(key, shard, states, findings, output)
-        shard.subjects += state.requests == 0
-        if use.holder is not None:
-            state.accounts.add_hash(*use.holder, window_hours=WEEK_HOURS)
-        output.tally["late"] += used.counts.requests if fold_uses(state, used) else 0
+        """Close the link if a new minute of its own begins, and take that minute."""
+        key = moment.key
+        state = states.read(key, NetworkState)
+        if moment.minute * MINUTE_MS > state.newest_ms:
+            self._close(key, folded, shard, states, findings, output)
+        folded.take(moment)
         if is_open(state):
             shard.open_links.add(key)
 
@@ -181,16 +195,22 @@ class NetworksStage:
         elif journal:
             states.appended[HOLDERS] = journal
 
-    def _begin_hour(
-        self, hour: int, shard: NetworksShard, states: States, findings: list[Finding], output: Output
+    def _close_all(
+        self, folded: FoldedLinks, shard: NetworksShard, states: States, findings: list[Finding], output: Output
     ) -> None:
-        """With each hour of event time count all accounts, and close links that no later minute of their own closed."""
-        shard.hour = hour
-        shard.known_accounts = states.read(EVERYBODY, Distinct).count(hour, window_hours=WEEK_HOURS)
+        """Close the links that no later minute of their own closed: an hour begins, or nothing came for a while."""
         for key in sorted(shard.open_links):
-            self._close(key, shard, states, findings, output)
+            self._close(key, folded, shard, states, findings, output)
 
-    def _close(self, key: str, shard: NetworksShard, states: States, findings: list[Finding], output: Output) -> None:
+    def _close(
+        self,
+        key: str,
+        folded: FoldedLinks,
+        shard: NetworksShard,
+        states: States,
+        findings: list[Finding],
+        output: Output,
+    ) -> None:
         """Judge the link as of its newest minute, if a member became ripe, its volume doubled or a finding is old.
 
         A finding that names nobody new says that what was found still goes on, so that a decision can be renewed.
@@ -205,8 +225,8 @@ class NetworksStage:
             return
         state.judge_at = 2 * state.requests
         kind, value = link_of(key)
-        as_of_ms = state.windows.newest_ms
-        view = view_of(state, kind, as_of_ms, shard.known_accounts, shard.settled_hour)
+        view = view_of(state, folded.counted(key, state), kind, shard.known_accounts, shard.settled_hour)
+        as_of_ms = view.as_of_ms
         state.p_value = self._anomaly(view, state, shard, states, output)
         if not news:
             return
@@ -218,7 +238,7 @@ class NetworksStage:
                 )
             )
         elif is_stale(state):
-            state.found_hour = as_of_ms // HOUR_MS  # it no longer ties: look again in an hour
+            state.found_hour = state.hour  # it no longer ties: look again in an hour
 
     def _anomaly(
         self, view: NetworkView, state: NetworkState, shard: NetworksShard, states: States, output: Output
@@ -242,10 +262,15 @@ class NetworksStage:
 
 
 class _Prepared(Struct):
-    """The uses of a batch that were not taken before, noted in the table of holders, and what they need."""
+    """The uses of a batch that were not taken before, noted in the table of holders, and what they need.
+
+    `places` are those of the shared links in `uses.links`, `shared` their keys.
+    """
 
     uses: Uses
     noted: Noted
+    places: Ints
+    shared: list[str]
     keys: set[str] = field(default_factory=set)
 
 
@@ -253,7 +278,10 @@ def _prepared(items: Sequence[PlacedLinks], states: States) -> _Prepared:
     """What a step works with; worked out once, because the table of holders can be told of a use only once."""
     if not isinstance(states.prepared, _Prepared):
         uses = uses_after(items, states.read(SHARD, NetworksShard).sources)
-        states.prepared = _Prepared(uses, states.read(HOLDERS, Holders).note(*uses.held()))
+        noted = states.read(HOLDERS, Holders).note(*uses.held())
+        places = uses.shared(noted.status)
+        shared = [link_key(link.kind, link.value) for link in [uses.links[place] for place in places.tolist()]]
+        states.prepared = _Prepared(uses, noted, places, shared)
     return states.prepared
 
 

@@ -172,11 +172,12 @@ def counted(state: NetworkState | None) -> object:
     """All that is counted of a link."""
     if state is None:
         return None
+    numbers = state.laid_out()
     return (
-        [state.windows.total(resolution, state.windows.newest_ms) for resolution in SPANS],
+        [numbers.windows.total(resolution, state.newest_ms) for resolution in SPANS],
         state.requests,
-        state.capability_days,
-        (state.accounts.seen, state.young_accounts.seen, state.networks.seen),
+        numbers.capability_days,
+        (numbers.accounts.seen, numbers.young_accounts.seen, numbers.networks.seen),
         {name: (member.last_minute, member.hours) for name, member in state.members.items()},
     )
 
@@ -196,7 +197,7 @@ def test_every_account_of_a_shared_link_is_counted_however_many_partitions(seed:
     assert states.keys() == {key for key, accounts in users.items() if len(accounts) > 1}
     for key, state in states.items():
         accounts = users[key]
-        assert state.accounts.seen.keys() == {hash32(account) for account in accounts}
+        assert state.laid_out().accounts.seen.keys() == {hash32(account) for account in accounts}
         assert accounts.total() - max(accounts.values()) <= state.requests < accounts.total()
 
 
@@ -227,7 +228,7 @@ def test_an_account_that_changes_networks_within_a_minute_is_seen_on_both_whatev
     ]
     for batch in (1, 512):
         counted = [
-            state.networks.count(NOON_MS // HOUR_MS)
+            state.laid_out().networks.count(NOON_MS // HOUR_MS)
             for key, state in networks_of(run(events, batch=batch), events).items()
             if state is not None and "payment" in key
         ]

@@ -49,7 +49,7 @@ def link_windows(deployment: Deployment, kafka: KafkaSide) -> tuple[Windows, lis
     windows = {name: _counted(windows_of(used)) for name, used in by_link.items()}
     states = {name: _link.decode(value) for name, value in _states(deployment, "networks", "link:")}
     wrong = differing(since_shared(uses), states)
-    windows |= {name: _buckets(states[name].windows) if name in states else {} for name in wrong}
+    windows |= {name: _buckets(states[name].laid_out().windows) if name in states else {} for name in wrong}
     return windows, [f"the windows of {name} are not what the log of links says" for name in wrong]
 
 

@@ -70,7 +70,7 @@ def differing(expected: Mapping[str, list[LinkUse]], states: Mapping[str, Any]) 
     """The shared links whose state counts anything else than their uses; `states` are `NetworkState`s by link."""
     wrong = list(expected.keys() ^ states.keys())
     for name in expected.keys() & states.keys():
-        windows = states[name].windows
+        windows = states[name].laid_out().windows
         held = {
             (resolution, index): counts
             for resolution, (width, kept) in SPANS.items()

@@ -9,7 +9,7 @@ from unittest.mock import patch
 import msgspec
 from hypothesis import strategies as st
 
-from streams import account_kernel
+from streams import kernel as machine_code
 from streams.accounts import AccountState, AccountView, Profile, account_of
 from streams.batch import EventBatch, Incoming, account_key
 from streams.events import CAPABILITIES, EARLIEST_MS, LATEST_MS, RequestEvent
@@ -23,7 +23,7 @@ NOON_MS = 1_791_201_600_000
 """2026-10-05T12:00:00Z: the start of a minute and of an hour, not of a day."""
 
 RULE = Evaluation(first_at=4, every=64)
-INTERPRETED = interpreted("streams.account_kernel")
+INTERPRETED = interpreted("streams.kernel")
 
 
 def event(at_ms: int = NOON_MS, account: str = "a", /, **fields: object) -> RequestEvent:
@@ -44,7 +44,7 @@ class Seen(NamedTuple):
 class Accounts:
     """Stored accounts, and all views of them that were due, in the order of the log."""
 
-    def __init__(self, kernel: ModuleType = account_kernel, rule: Evaluation = RULE) -> None:
+    def __init__(self, kernel: ModuleType = machine_code, rule: Evaluation = RULE) -> None:
         self._kernel = kernel
         self._rule = rule
         self._offset = 0
@@ -80,9 +80,7 @@ class Accounts:
         return self.seen
 
 
-def folded(
-    events: Sequence[RequestEvent], sizes: Iterable[int] = (), *, kernel: ModuleType = account_kernel
-) -> Accounts:
+def folded(events: Sequence[RequestEvent], sizes: Iterable[int] = (), *, kernel: ModuleType = machine_code) -> Accounts:
     """The accounts after batches of these sizes and one of all the rest."""
     accounts = Accounts(kernel)
     start = 0

@@ -1,6 +1,6 @@
 """One account, folded one event at a time with dictionaries: slow, sequential, and what the compiled fold must equal.
 
-It is the fold as it was first written. `streams.account_kernel` does the same to bytes and to whole batches.
+It is the fold as it was first written. `streams.kernel` does the same to bytes and to whole batches.
 """
 
 from math import sqrt
@@ -9,11 +9,12 @@ from msgspec import Struct, field
 
 from streams.accounts import AccountState, AccountView, Head, Profile
 from streams.batch import Said
-from streams.capabilities import POSITION, CapabilityDays, focus, note
+from streams.capabilities import POSITION, CapabilityDays
 from streams.distinct import Distinct, hash32
 from streams.events import CAPABILITIES, Capability, RequestEvent
 from streams.policy import Evaluation
 from streams.windows import DAY_MS, HOUR_MS, Counts, Windows
+from tests.streams.reference_capabilities import focus, note
 
 SPAN_HOURS = 24
 TOP_TEMPLATES = 8

@@ -13,7 +13,7 @@ from streams.links import LinkKind
 from streams.networks import (
     MEMBERS,
     NetworkState,
-    fold_uses,
+    NetworkView,
     has_news,
     is_open,
     report_news,
@@ -21,17 +21,23 @@ from streams.networks import (
     synchrony,
     view_of,
 )
-from streams.used import Uses, shared_uses
-from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
+from streams.used import FoldedLinks, Uses
+from streams.windows import DAY_MS, MINUTE_MS
 from tests.streams.link_bench import DAY, HOUR, NOON, Act, links
 
 
 def fold(state: NetworkState, *acts: Act) -> None:
     """Add acts over one link that is shared, each in a batch of its own."""
     for act in acts:
-        uses = Uses([links([act])], [-1])
-        for use in shared_uses(uses, Noted(np.array([KNOWN_SHARED]), np.array([0]), b"")):
-            fold_uses(state, use.used)
+        noted = Noted(np.array([KNOWN_SHARED]), np.array([0]), b"")
+        folded = FoldedLinks(Uses([links([act])], [-1]), noted, np.array([0]), {"v": state}, {"v"})
+        for moment in folded.moments:
+            folded.take(moment)
+
+
+def seen(state: NetworkState, kind: LinkKind = "payment", everybody: int = 9) -> NetworkView:
+    """The link as signals see it as it stands."""
+    return view_of(state, state.counted(), kind, everybody)
 
 
 def link_of(*acts: Act) -> NetworkState:
@@ -42,8 +48,7 @@ def link_of(*acts: Act) -> NetworkState:
 
 def members_of(state: NetworkState) -> dict[str, bool]:
     """Account -> whether it came back."""
-    hour = state.windows.newest_ms // HOUR_MS
-    return {name: member.is_ripe(hour) for name, member in state.members.items()}
+    return {name: member.is_ripe(state.hour) for name, member in state.members.items()}
 
 
 @pytest.mark.parametrize("kind", ["payment", "template"])
@@ -55,14 +60,13 @@ def test_what_can_tie_accounts_lists_them(kind: LinkKind) -> None:
 def test_what_cannot_tie_accounts_counts_them_and_lists_nobody(kind: LinkKind) -> None:
     state = link_of(Act(kind=kind), Act("b", kind=kind))
     assert state.members == {}
-    assert view_of(state, kind, NOON * MINUTE_MS, 9).accounts == 2
+    assert seen(state, kind).accounts == 2
 
 
 def test_who_is_exempt_is_counted_and_never_a_member() -> None:
     state = link_of(Act(exempt=True), Act(minute=NOON + HOUR, exempt=True), Act("b"))
     assert members_of(state) == {"b": False}
-    view = view_of(state, "payment", NOON * MINUTE_MS, 9)
-    assert (view.accounts, view.requests) == (2, 2)
+    assert (seen(state).accounts, seen(state).requests) == (2, 3)
 
 
 def test_an_account_came_back_once_it_was_active_in_two_hours_of_a_day() -> None:
@@ -108,13 +112,13 @@ def test_shifts_are_out_of_step_and_a_scheduler_is_in_step() -> None:
 def test_members_are_compared_in_the_same_hours_whenever_each_was_last_active() -> None:
     together = [Act(name, NOON + hour * HOUR) for hour in range(20) for name in ("a", "b")]
     state = link_of(*together, Act("a", NOON + 20 * HOUR))
-    assert view_of(state, "payment", (NOON + 20 * HOUR) * MINUTE_MS, 9).synchrony == 1
-    assert view_of(state, "payment", (NOON + 3 * DAY) * MINUTE_MS, 9).synchrony == 0
+    assert seen(state).synchrony == 1
+    assert view_of(state, state.counted(), "payment", 9, settled_hour=(NOON + 3 * DAY) // HOUR).synchrony == 0
 
 
 def test_what_is_busy_together_by_day_alone_is_an_office() -> None:
     office = link_of(*(Act(name, NOON + hour * HOUR) for hour in range(17) for name in ("a", "b")))
-    assert view_of(office, "payment", (NOON + 16 * HOUR) * MINUTE_MS, 9).synchrony == 0
+    assert seen(office).synchrony == 0
 
 
 @given(st.integers(0, 20))
@@ -125,10 +129,10 @@ def test_synchrony_of_a_settled_hour_does_not_change_with_what_came_later(later:
     more = [Act("a", NOON + (24 + hour) * HOUR) for hour in range(later)]
     before, after = link_of(*day), link_of(*day, *more)
 
-    def seen(state: NetworkState) -> float:
+    def at_that_hour(state: NetworkState) -> float:
         return round_the_clock_synchrony(tuple(state.members.values()), settled)
 
-    assert seen(before) == seen(after) > 0.9
+    assert at_that_hour(before) == at_that_hour(after) > 0.9
 
 
 def test_a_link_is_looked_at_when_three_members_did_something_or_its_volume_doubled() -> None:
@@ -156,7 +160,7 @@ def test_a_link_lists_so_many_members_and_no_more() -> None:
     assert len(state.members) == MEMBERS
     fold(state, Act("7", NOON + HOUR))
     assert members_of(state)["7"]
-    assert view_of(state, "payment", NOON * MINUTE_MS, 9).accounts == pytest.approx(MEMBERS, rel=0.6)
+    assert seen(state).accounts == pytest.approx(MEMBERS, rel=0.6)
 
 
 def test_a_view_counts_volume_by_the_day_and_accounts_by_the_week() -> None:
@@ -168,27 +172,28 @@ def test_a_view_counts_volume_by_the_day_and_accounts_by_the_week() -> None:
         Act("a", NOON + HOUR, created_ms=born_ms, org="o", capability=0),
         Act("b", NOON + HOUR, org="o", capability=1),
     )
-    view = view_of(state, "payment", (NOON + HOUR) * MINUTE_MS, 77)
+    view = seen(state, everybody=77)
     assert (view.requests, view.tokens, view.errors, view.everybody) == (5, 150, 0, 77)
     assert (view.accounts, view.young_accounts, view.networks, view.active_hours) == (3, 1, 2, 2)
     assert (view.capability, view.capability_share) == ("coding", 0.8)
     assert (view.ripe_accounts, view.ripe_parties) == (2, 1)
-    later = view_of(state, "payment", (NOON + 8 * DAY) * MINUTE_MS, 77)
-    assert (later.requests, later.accounts) == (0, 0)
+    fold(state, Act("c", NOON + 8 * DAY))
+    assert (seen(state).requests, seen(state).accounts) == (1, 1)
 
 
 def test_an_account_is_young_for_a_week() -> None:
     for age_days, young in ((6.9, 1), (7.0, 0)):
         state = link_of(Act(created_ms=NOON * MINUTE_MS - int(age_days * DAY_MS)))
-        assert view_of(state, "payment", NOON * MINUTE_MS, 1).young_accounts == young
+        assert seen(state).young_accounts == young
 
 
 def test_late_acts_are_counted_in_their_own_minute() -> None:
     state = link_of(Act(minute=NOON), *[Act(minute=NOON - 5)] * 3)
     assert (state.requests, state.late) == (4, 3)
-    assert state.windows.newest_ms == NOON * MINUTE_MS
-    assert view_of(state, "payment", NOON * MINUTE_MS, 1).requests == 4
-    assert state.windows.total("minutes", NOON * MINUTE_MS - HOUR_MS).requests == 0
+    assert state.newest_ms == NOON * MINUTE_MS
+    assert seen(state).requests == 4
+    minutes = state.laid_out().windows.minutes
+    assert {minute - NOON: counts.requests for minute, counts in minutes.items()} == {0: 1, -5: 3}
 
 
 def test_a_link_that_was_stored_is_the_same() -> None:

@@ -112,11 +112,11 @@ def test_the_account_that_held_a_link_alone_is_counted_and_a_member_once_it_come
     networks = bench()
     networks.take(links([act("a"), act("a", NOON + 1), act("b", NOON + 2)]))
     assert networks.link().requests == 1
-    assert networks.link().accounts.count(NOON // HOUR) == 2
+    assert networks.link().laid_out().accounts.count(NOON // HOUR) == 2
     assert list(networks.link().members) == ["b"]
     networks.take(links([act("a", NOON + 3)], 100), first_offset=1)
     assert networks.link().requests == 2
-    assert networks.link().accounts.count(NOON // HOUR) == 2
+    assert networks.link().laid_out().accounts.count(NOON // HOUR) == 2
     assert list(networks.link().members) == ["b", "a"]
 
 

@@ -166,16 +166,17 @@ def last_hours(named: Iterable[tuple[str | None, int]]) -> dict[int, int]:
 def assert_exact(state: NetworkState, link: Link, users: Sequence[RequestEvent]) -> None:
     """The state of a link says what the plain list of events says."""
     counted = since_shared(users)
+    numbers = state.laid_out()
     assert state.requests == len(counted)
-    assert state.windows.newest_ms == max(one.occurred_at_ms for one in counted) // MINUTE_MS * MINUTE_MS
+    assert state.newest_ms == max(one.occurred_at_ms for one in counted) // MINUTE_MS * MINUTE_MS
     for resolution, (width, kept) in SPANS.items():
-        assert state.windows.buckets(resolution) == buckets_of(counted, width, kept)
-    assert state.accounts.seen == last_hours((one.account_id, one.occurred_at_ms) for one in users)
-    assert state.young_accounts.seen == last_hours(
+        assert numbers.windows.buckets(resolution) == buckets_of(counted, width, kept)
+    assert numbers.accounts.seen == last_hours((one.account_id, one.occurred_at_ms) for one in users)
+    assert numbers.young_accounts.seen == last_hours(
         (one.account_id, one.occurred_at_ms) for one in counted if is_young(one)
     )
     networks = () if link.kind == "network" else counted
-    assert state.networks.seen == last_hours((one.network_hash, one.occurred_at_ms) for one in networks)
+    assert numbers.networks.seen == last_hours((one.network_hash, one.occurred_at_ms) for one in networks)
     newest_day = max(one.occurred_at_ms for one in counted) // DAY_MS
     asked: dict[int, dict[int, int]] = {}
     for one in counted:
@@ -183,7 +184,7 @@ def assert_exact(state: NetworkState, link: Link, users: Sequence[RequestEvent])
         if day > newest_day - 28:
             of_day = asked.setdefault(day, {})
             of_day[position] = of_day.get(position, 0) + 1
-    assert state.capability_days == asked
+    assert numbers.capability_days == asked
     members = {one.account_id for one in counted if one.account_id != "d"} if link.kind in TYING_KINDS else set()
     assert state.members.keys() == members
     for name, member in state.members.items():

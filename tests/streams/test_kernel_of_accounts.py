@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams import account_kernel
+from streams import kernel as machine_code
 from streams.accounts import account_of, current_view
 from streams.distinct import CAPACITY, hash32
 from streams.events import CAPABILITIES, EARLIEST_MS, LATEST_MS, Capability, RequestEvent
@@ -190,7 +190,7 @@ def test_an_account_is_due_at_its_first_events_at_each_doubling_and_then_regular
 
 def test_more_views_than_there_is_room_for_at_first_are_all_told() -> None:
     names = [f"account-{number}" for number in range(150)]
-    for kernel in (account_kernel, INTERPRETED):
+    for kernel in (machine_code, INTERPRETED):
         accounts = folded([event(NOON_MS, name) for _ in range(4) for name in names], kernel=kernel)
         assert [seen.account for seen in accounts.views()] == names
 

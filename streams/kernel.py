@@ -1,12 +1,13 @@
-"""The account fold, compiled: stored bytes and a batch of events in, stored bytes and due views out.
+"""The folds, compiled: stored bytes and a batch in, stored bytes out, and views of what somebody has to look at.
 
 Everything here is a plain loop over numbers that numba compiles; with NUMBA_DISABLE_JIT=1 the same lines run as Python.
-One module, because numba's cache looks at the time of this file alone. What an account's state *is* stands in
-`streams.accounts`; `tests/streams/reference_accounts.py` says the same with dictionaries, one event at a time, and a
-test holds the two against each other.
+One module, because numba's cache looks at the time of this file alone. What the state of an account or of a link *is*
+stands in `streams.accounts` and `streams.networks`; `reference_accounts.py` and `reference_networks.py` in
+tests/streams say the same with dictionaries, one event at a time, and tests hold the two against each other.
 
 A stored account is a head of `HEAD_BYTES` (what was decided about it, which Python reads and patches), the profile
-(MessagePack, which this module copies), and then numbers as unsigned LEB128, in the order of `_write`.
+(MessagePack, which this module copies), and then numbers as unsigned LEB128, in the order of `_write`. The numbers of a
+link begin with a version and go on in the order of `_write_link`.
 """
 
 from typing import NamedTuple
@@ -28,6 +29,8 @@ AT, INPUT, OUTPUT, ERROR, REFUSAL, ADDRESS, AGENT, TEMPLATE, CONVERSATION, CAPAB
 """Rows of the matrix of a batch: one column an event. A hash is 32 bits, -1 where the event has none, and so is
 `CREATED`, the account's creation in ms; the fold takes no notice of that one."""
 EVENT_ROWS = 12
+USER, YOUNG_USER, USER_NETWORK = ADDRESS, AGENT, TEMPLATE
+"""What these rows hold for the fold of links: the account, the account if it is young, and its network."""
 
 REQUESTS, LATE, EVALUATED, FIRST_MS, LAST_MS, PROFILE_HASH, TEMPLATE_REQUESTS, WEEK = range(8)
 """Numbers of one account; from `WEEK` on three words of 56 hours each, the newest hour in bit 0 of the first."""
@@ -61,6 +64,26 @@ SIZES = 9
 VIEW_COLUMNS = 18
 SHARE_COLUMNS = 3
 
+(
+    MOMENT_LINK,
+    MOMENT_MINUTE,
+    MOMENT_START,
+    MOMENT_END,
+    MOMENT_REQUESTS,
+    MOMENT_NEWEST_MS,
+    COUNTED,
+) = range(7)
+"""Columns of a moment of a link: which link and minute, which places of the order, requests and newest ms after them.
+From `COUNTED` on stands what was counted before them, in the order of `streams.networks.Counted`."""
+MOMENT_COLUMNS = COUNTED + 9
+
+LINK_REQUESTS, LINK_LATE, LINK_NEWEST_MS, LINK_JUDGE_AT, LINK_WATCHED, LINK_SKETCHES, LINK_HOLDER, LINK_HOLDER_HOUR = (
+    range(8)
+)
+"""What the fold of links is told of each, in numbers; it moves the first three on."""
+LINK_COLUMNS = 8
+LINK_VERSION = 1
+
 HEAD_BYTES = 30
 """Version, action, shadow, p-value known (1 byte each), expiry (8), sequence (4), taught hour (4), p-value (8),
 bytes of the profile (2); little endian."""
@@ -69,16 +92,18 @@ _PROFILE_SIZE_AT = 28
 
 SKETCH_ROWS = 64
 WINDOW_HOURS = 24
+WEEK_HOURS = 168
+"""How long an account's sketches look back, and a link's."""
 FULL = 1 << 32
 """The ceiling of a sketch that never filled."""
 _KINDS_OF_SKETCH = 4
+_KINDS_OF_LINK_SKETCH = 3
 _TOP_TEMPLATES = 8
 _TEMPLATES_BEFORE_HALVING = 1024
 _KEPT = np.array([60, 24, 28], dtype=np.int64)
 _WIDTH = np.array([MINUTE_MS, HOUR_MS, DAY_MS], dtype=np.int64)
 _WORD_HOURS = 56
 _WORD = (1 << _WORD_HOURS) - 1
-_WEEK_HOURS = 168
 _CAPABILITIES = 8
 _OTHER = 7
 _GAP_WEIGHT = 1 / 32
@@ -191,7 +216,7 @@ def _add(room: Room, events: Ints, event: int) -> int:
     for kind in range(_KINDS_OF_SKETCH):
         value = events[ADDRESS + kind, event]
         if value >= 0:
-            _add_distinct(room, kind, value, hour)
+            _add_distinct(room, kind, value, hour, WINDOW_HOURS)
     if events[TEMPLATE, event] >= 0:
         _add_template(room, events[TEMPLATE, event])
     _add_capability(room, at_ms // DAY_MS, events[CAPABILITY, event])
@@ -239,8 +264,8 @@ def _shift(index: Ints, counts: Ints, first: int, end: int, by: int) -> None:
 
 
 @compiled
-def _add_distinct(room: Room, kind: int, value: int, hour: int) -> None:
-    """Note a value's hash in a sketch (`streams.distinct`, over 24 hours)."""
+def _add_distinct(room: Room, kind: int, value: int, hour: int, window: int) -> None:
+    """Note a value's hash in a sketch over so many hours (`streams.distinct`)."""
     hashes, hours, ceiling = room.hashes[kind], room.hours[kind], room.ceilings[kind]
     size = room.sizes[SKETCHES + kind]
     place = 0
@@ -249,8 +274,8 @@ def _add_distinct(room: Room, kind: int, value: int, hour: int) -> None:
     if place < size and hashes[place] == value:
         hours[place] = max(hours[place], hour)
         return
-    if value >= ceiling[0] and hour - ceiling[2] >= WINDOW_HOURS:
-        size = _raise_ceiling(hashes, hours, ceiling, size, hour)
+    if value >= ceiling[0] and hour - ceiling[2] >= window:
+        size = _raise_ceiling(hashes, hours, ceiling, size, hour, window)
         room.sizes[SKETCHES + kind] = size
         place = 0
         while place < size and hashes[place] < value:
@@ -264,7 +289,7 @@ def _add_distinct(room: Room, kind: int, value: int, hour: int) -> None:
     if size > SKETCH_ROWS:
         if hour > ceiling[1]:
             ceiling[1] = hour
-            size = _forget(hashes, hours, size, hour)
+            size = _forget(hashes, hours, size, hour - window)
         while size > SKETCH_ROWS:
             size -= 1
             ceiling[0], ceiling[2] = hashes[size], max(hour, ceiling[2])
@@ -272,8 +297,8 @@ def _add_distinct(room: Room, kind: int, value: int, hour: int) -> None:
 
 
 @compiled
-def _raise_ceiling(hashes: Ints, hours: Ints, ceiling: Ints, size: int, hour: int) -> int:
-    size = _forget(hashes, hours, size, hour)
+def _raise_ceiling(hashes: Ints, hours: Ints, ceiling: Ints, size: int, hour: int, window: int) -> int:
+    size = _forget(hashes, hours, size, hour - window)
     ceiling[2] = hour
     if size < SKETCH_ROWS // 2:
         ceiling[0] = min(FULL, ceiling[0] * SKETCH_ROWS // (2 * max(1, size)))
@@ -281,11 +306,11 @@ def _raise_ceiling(hashes: Ints, hours: Ints, ceiling: Ints, size: int, hour: in
 
 
 @compiled
-def _forget(hashes: Ints, hours: Ints, size: int, hour: int) -> int:
-    """Drop what has left the window; how many stay."""
+def _forget(hashes: Ints, hours: Ints, size: int, expired: int) -> int:
+    """Drop what was last seen in hour `expired` or before; how many stay."""
     kept = 0
     for row in range(size):
-        if hours[row] > hour - WINDOW_HOURS:
+        if hours[row] > expired:
             hashes[kept], hours[kept] = hashes[row], hours[row]
             kept += 1
     return kept
@@ -355,7 +380,7 @@ def _add_hour(numbers: Ints, hour: int) -> None:
     """Mark `hour` in the last 168, of which bit 0 is the newest event's."""
     newest = numbers[LAST_MS] // HOUR_MS
     ahead = hour - newest
-    if numbers[REQUESTS] == 0 or ahead >= _WEEK_HOURS:
+    if numbers[REQUESTS] == 0 or ahead >= WEEK_HOURS:
         numbers[WEEK], numbers[WEEK + 1], numbers[WEEK + 2] = 1, 0, 0
     elif ahead >= 0:
         while ahead >= _WORD_HOURS:
@@ -368,7 +393,7 @@ def _add_hour(numbers: Ints, hour: int) -> None:
             numbers[WEEK + 1] = (middle << ahead | low >> carry) & _WORD
             numbers[WEEK + 2] = (high << ahead | middle >> carry) & _WORD
         numbers[WEEK] |= 1
-    elif -ahead < _WEEK_HOURS:
+    elif -ahead < WEEK_HOURS:
         numbers[WEEK + -ahead // _WORD_HOURS] |= np.int64(1) << -ahead % _WORD_HOURS
 
 
@@ -416,37 +441,37 @@ def view_account(room: Room, view: Ints, shares: Floats) -> None:
             bits &= bits - 1
             view[VIEW_ACTIVE_7D] += 1
     for kind in range(_KINDS_OF_SKETCH):
-        view[VIEW_ADDRESSES + kind] = _distinct(room, kind, hour)
+        view[VIEW_ADDRESSES + kind] = _distinct(room, kind, hour - WINDOW_HOURS)
     best = 0
     for row in range(sizes[TEMPLATES_HELD]):
         best = max(best, room.top_counts[row])
     shares[0] = best / numbers[TEMPLATE_REQUESTS] if numbers[TEMPLATE_REQUESTS] else 0.0
-    view[VIEW_CAPABILITY], shares[1] = _focus(room, as_of // DAY_MS)
+    view[VIEW_CAPABILITY], shares[1] = _focus(room, as_of // DAY_MS, _OTHER)
     shares[2] = np.sqrt(room.gaps[1]) / room.gaps[0] if room.gaps[0] > 0 else 0.0
 
 
 @compiled
-def _distinct(room: Room, kind: int, hour: int) -> int:
+def _distinct(room: Room, kind: int, expired: int) -> int:
     live = 0
     for row in range(room.sizes[SKETCHES + kind]):
-        if room.hours[kind, row] > hour - WINDOW_HOURS:
+        if room.hours[kind, row] > expired:
             live += 1
     ceiling = room.ceilings[kind, 0]
     return live if ceiling == FULL else int(np.rint(live * FULL / ceiling))
 
 
 @compiled
-def _focus(room: Room, day: int) -> tuple[int, float]:
-    """The capability asked for most on `day` and the day before ("other" left out), and its share of all requests."""
+def _focus(room: Room, day: int, among: int) -> tuple[int, float]:
+    """Of the first `among` the capability asked for most on `day` and the day before, and its share of all requests."""
     totals = np.zeros(_CAPABILITIES, np.int64)
     for row in range(room.sizes[CAPABILITY_DAYS]):
         if day - 1 <= room.days[row] <= day:
             totals += room.asked[row]
-    top = _OTHER
-    for capability in range(_OTHER):
-        if totals[capability] > (totals[top] if top != _OTHER else 0):
-            top = capability
-    return top, (totals[top] / totals.sum() if top != _OTHER else 0.0)
+    top, most = _OTHER, 0
+    for capability in range(among):
+        if totals[capability] > most:
+            top, most = capability, totals[capability]
+    return top, (most / totals.sum() if most > 0 else 0.0)
 
 
 @compiled
@@ -503,7 +528,7 @@ def _write(room: Room, out: Bytes, at: int) -> int:
     for plane in range(3):
         at = _write_buckets(room, plane, out, at)
     for kind in range(_KINDS_OF_SKETCH):
-        at = _write_sketch(room, kind, out, at)
+        at = _write_sketch(room, kind, numbers[LAST_MS] // HOUR_MS, out, at)
     at = _put(out, at, sizes[TEMPLATES_HELD])
     for row in range(sizes[TEMPLATES_HELD]):
         at = _put(out, at, room.top_hashes[row])
@@ -527,9 +552,8 @@ def _write_buckets(room: Room, plane: int, out: Bytes, at: int) -> int:
 
 
 @compiled
-def _write_sketch(room: Room, kind: int, out: Bytes, at: int) -> int:
-    """The hashes, each as its distance from the one before, and how long ago each was seen."""
-    hour = room.numbers[LAST_MS] // HOUR_MS
+def _write_sketch(room: Room, kind: int, hour: int, out: Bytes, at: int) -> int:
+    """The hashes, each as its distance from the one before, and how many hours before `hour` each was seen."""
     size, ceiling = room.sizes[SKETCHES + kind], room.ceilings[kind]
     filled = 1 if ceiling[0] != FULL or ceiling[1] or ceiling[2] else 0
     at = _put(out, at, size << 1 | filled)
@@ -563,12 +587,8 @@ def _write_days(room: Room, out: Bytes, at: int) -> int:
 @compiled
 def read_account(stored: Bytes, head: int, end: int, room: Room) -> None:
     """Lay out the account stored in `stored[head:end]`; a new one if that is empty."""
+    _clear(room)
     numbers, sizes = room.numbers, room.sizes
-    numbers[:] = 0
-    sizes[:] = 0
-    room.gaps[:] = 0.0
-    room.ceilings[:] = 0
-    room.ceilings[:, 0] = FULL
     if end == head:
         return
     at = numbers_at(stored, head)
@@ -581,12 +601,21 @@ def read_account(stored: Bytes, head: int, end: int, room: Room) -> None:
     for plane in range(3):
         at = _read_buckets(room, plane, stored, at)
     for kind in range(_KINDS_OF_SKETCH):
-        at = _read_sketch(room, kind, stored, at)
+        at = _read_sketch(room, kind, numbers[LAST_MS] // HOUR_MS, stored, at)
     sizes[TEMPLATES_HELD], at = _take(stored, at)
     for row in range(sizes[TEMPLATES_HELD]):
         room.top_hashes[row], at = _take(stored, at)
         room.top_counts[row], at = _take(stored, at)
     _read_days(room, stored, at)
+
+
+@compiled
+def _clear(room: Room) -> None:
+    room.numbers[:] = 0
+    room.sizes[:] = 0
+    room.gaps[:] = 0.0
+    room.ceilings[:] = 0
+    room.ceilings[:, 0] = FULL
 
 
 @compiled
@@ -605,8 +634,7 @@ def _read_buckets(room: Room, plane: int, stored: Bytes, at: int) -> int:
 
 
 @compiled
-def _read_sketch(room: Room, kind: int, stored: Bytes, at: int) -> int:
-    hour = room.numbers[LAST_MS] // HOUR_MS
+def _read_sketch(room: Room, kind: int, hour: int, stored: Bytes, at: int) -> int:
     size, at = _take(stored, at)
     room.sizes[SKETCHES + kind] = size >> 1
     if size & 1:
@@ -632,3 +660,141 @@ def _read_days(room: Room, stored: Bytes, at: int) -> None:
             room.asked[row, capability] = 0
             if present >> capability & 1:
                 room.asked[row, capability], at = _take(stored, at)
+
+
+@compiled
+def fold_links(
+    events: Ints, order: Ints, starts: Ints, links: Ints, old: Bytes, old_at: Ints
+) -> tuple[Bytes, Ints, Ints, Floats]:
+    """Fold the uses of a batch into the links they are of.
+
+    `events` is (EVENT_ROWS, n), of which `AT` holds whole minutes and a link takes no notice of what it does not count.
+    `order` lists uses by their event, link by link, each link's by minute and then as in the log; link j has
+    `order[starts[j]:starts[j + 1]]`, the numbers `links[j]`, of which requests, late ones and the newest ms move on,
+    and the stored bytes `old[old_at[j]:old_at[j + 1]]`, none if it is new.
+
+    The new bytes, where each link's begin (one more at the end), and a moment with a share (of the capability) for each
+    link and minute before which somebody may have to look: of a link that is watched each, of others those that bring
+    it to the requests at which it is judged, and all after.
+    """
+    room = make_room()
+    out = np.empty(
+        len(old) + _MORE_BYTES_AN_EVENT * len(order) + _MORE_BYTES_AN_ACCOUNT * len(links) + HEAD_BYTES, np.uint8
+    )
+    out_at = np.zeros(len(links) + 1, np.int64)
+    moments = np.zeros((64, MOMENT_COLUMNS), np.int64)
+    shares = np.zeros(64, np.float64)
+    numbers = room.numbers
+    found = at = 0
+    for link in range(len(links)):
+        facts = links[link]
+        read_link(old, old_at[link], old_at[link + 1], facts, room)
+        start, last = starts[link], starts[link + 1]
+        while start < last:
+            end = start + 1
+            while end < last and events[AT, order[end]] == events[AT, order[start]]:
+                end += 1
+            is_seen = facts[LINK_WATCHED] or numbers[REQUESTS] + end - start >= facts[LINK_JUDGE_AT]
+            if is_seen:
+                if found == len(moments):
+                    moments = np.concatenate((moments, np.zeros_like(moments)))
+                    shares = np.concatenate((shares, np.zeros_like(shares)))
+                moment = moments[found]
+                moment[MOMENT_LINK], moment[MOMENT_MINUTE] = link, events[AT, order[start]] // MINUTE_MS
+                moment[MOMENT_START], moment[MOMENT_END] = start, end
+                shares[found] = _view_link(room, moment)
+            if start == starts[link] and facts[LINK_HOLDER] >= 0:
+                _add_distinct(room, 0, facts[LINK_HOLDER], facts[LINK_HOLDER_HOUR], WEEK_HOURS)
+            _add_uses(room, events, order[start:end], facts[LINK_SKETCHES])
+            if is_seen:
+                moments[found, MOMENT_REQUESTS], moments[found, MOMENT_NEWEST_MS] = numbers[REQUESTS], numbers[LAST_MS]
+                found += 1
+            start = end
+        facts[LINK_REQUESTS], facts[LINK_LATE], facts[LINK_NEWEST_MS] = (
+            numbers[REQUESTS],
+            numbers[LATE],
+            numbers[LAST_MS],
+        )
+        at = _write_link(room, out, at)
+        out_at[link + 1] = at
+    return out[:at], out_at, moments[:found], shares[:found]
+
+
+@compiled
+def _add_uses(room: Room, events: Ints, uses: Ints, sketches: int) -> None:
+    """Add the uses of one minute, with so many sketches."""
+    numbers = room.numbers
+    at_ms = events[AT, uses[0]]
+    late = at_ms // MINUTE_MS < numbers[LAST_MS] // MINUTE_MS
+    newest = numbers[LAST_MS] = max(numbers[LAST_MS], at_ms)
+    for event in uses:
+        for plane in range(3):
+            _add_bucket(room, plane, at_ms // _WIDTH[plane], newest // _WIDTH[plane] - _KEPT[plane], events, event)
+        for kind in range(sketches):
+            value = events[USER + kind, event]
+            if value >= 0:
+                _add_distinct(room, kind, value, at_ms // HOUR_MS, WEEK_HOURS)
+        _add_capability(room, at_ms // DAY_MS, events[CAPABILITY, event])
+    numbers[REQUESTS] += len(uses)
+    numbers[LATE] += len(uses) if late else 0
+
+
+@compiled
+def _view_link(room: Room, moment: Ints) -> float:
+    """Write what is counted of the link, as of its newest use, into one moment; the share of its capability."""
+    as_of = room.numbers[LAST_MS]
+    hour = as_of // HOUR_MS
+    moment[COUNTED] = as_of
+    # Every bucket that is kept lies inside its window: a newer one clears out those that have left it.
+    for row in range(room.sizes[HOURS]):
+        counts = room.counts[HOURS, row]
+        moment[COUNTED + 1] += counts[0]
+        moment[COUNTED + 2] += counts[1] + counts[2]
+        moment[COUNTED + 3] += counts[3]
+    for kind in range(_KINDS_OF_LINK_SKETCH):
+        moment[COUNTED + 4 + kind] = _distinct(room, kind, hour - WEEK_HOURS)
+    moment[COUNTED + 7] = room.sizes[HOURS]
+    moment[COUNTED + 8], share = _focus(room, as_of // DAY_MS, _CAPABILITIES)
+    return share
+
+
+@compiled
+def view_link(stored: Bytes, facts: Ints, moment: Ints) -> float:
+    """As `fold_links` does before a minute, of a stored link as it stands."""
+    room = make_room()
+    read_link(stored, 0, len(stored), facts, room)
+    return _view_link(room, moment)
+
+
+@compiled
+def read_link(stored: Bytes, first: int, end: int, facts: Ints, room: Room) -> None:
+    """Lay out the link stored in `stored[first:end]`; a new one if that is empty."""
+    _clear(room)
+    room.numbers[REQUESTS], room.numbers[LATE] = facts[LINK_REQUESTS], facts[LINK_LATE]
+    room.numbers[LAST_MS] = facts[LINK_NEWEST_MS]
+    if end == first:
+        return
+    ahead, at = _take(stored, first + 1)
+    for plane in range(3):
+        at = _read_buckets(room, plane, stored, at)
+    for kind in range(_KINDS_OF_LINK_SKETCH):
+        at = _read_sketch(room, kind, room.numbers[LAST_MS] // HOUR_MS + ahead, stored, at)
+    _read_days(room, stored, at)
+
+
+@compiled
+def _write_link(room: Room, out: Bytes, at: int) -> int:
+    """Store the numbers of the link; where they end.
+
+    Whoever held it alone until it was shared may have used it last in an hour `ahead` of its newest counted use.
+    """
+    newest = latest = room.numbers[LAST_MS] // HOUR_MS
+    for row in range(room.sizes[SKETCHES]):
+        latest = max(latest, room.hours[0, row])
+    out[at] = LINK_VERSION
+    at = _put(out, at + 1, latest - newest)
+    for plane in range(3):
+        at = _write_buckets(room, plane, out, at)
+    for kind in range(_KINDS_OF_LINK_SKETCH):
+        at = _write_sketch(room, kind, latest, out, at)
+    return _write_days(room, out, at)
