@@ -211,7 +211,11 @@ def _add(room: Room, events: Ints, event: int) -> int:
     newest = max(numbers[LAST_MS], at_ms)
     late = 1 if at_ms // MINUTE_MS < numbers[LAST_MS] // MINUTE_MS else 0
     for plane in range(3):
-        _add_bucket(room, plane, at_ms // _WIDTH[plane], newest // _WIDTH[plane] - _KEPT[plane], events, event)
+        place = _open_bucket(room, plane, at_ms // _WIDTH[plane], newest // _WIDTH[plane] - _KEPT[plane])
+        if place >= 0:
+            room.counts[plane, place, 0] += 1
+            for column in range(4):
+                room.counts[plane, place, 1 + column] += events[INPUT + column, event]
     hour = at_ms // HOUR_MS
     for kind in range(_KINDS_OF_SKETCH):
         value = events[ADDRESS + kind, event]
@@ -219,7 +223,9 @@ def _add(room: Room, events: Ints, event: int) -> int:
             _add_distinct(room, kind, value, hour, WINDOW_HOURS)
     if events[TEMPLATE, event] >= 0:
         _add_template(room, events[TEMPLATE, event])
-    _add_capability(room, at_ms // DAY_MS, events[CAPABILITY, event])
+    day = _open_day(room, at_ms // DAY_MS)
+    if day >= 0:
+        room.asked[day, events[CAPABILITY, event]] += 1
     _add_hour(numbers, hour)
     _add_gap(room, at_ms)
     numbers[REQUESTS] += 1
@@ -228,28 +234,28 @@ def _add(room: Room, events: Ints, event: int) -> int:
 
 
 @compiled
-def _add_bucket(room: Room, plane: int, bucket: int, expired: int, events: Ints, event: int) -> None:
-    """Count into `bucket`, unless it is gone already; a new bucket clears out those that are."""
-    index, counts, size = room.buckets[plane], room.counts[plane], room.sizes[plane]
+def _open_bucket(room: Room, plane: int, bucket: int, expired: int) -> int:
+    """The place of `bucket`, -1 if it is gone already; a new bucket clears out those that are."""
+    size = int(room.sizes[plane])
     place = size
-    while place > 0 and index[place - 1] >= bucket:
+    while place > 0 and room.buckets[plane, place - 1] >= bucket:
         place -= 1
-    if place == size or index[place] != bucket:
-        if bucket <= expired:
-            return
-        gone = 0
-        while gone < size and index[gone] <= expired:
-            gone += 1
-        if gone > 0:
-            _shift(index, counts, gone, size, -gone)
-            size, place = size - gone, place - gone
-        _shift(index, counts, place, size, 1)
-        index[place] = bucket
-        counts[place] = 0
-        room.sizes[plane] = size + 1
-    counts[place, 0] += 1
-    for column in range(4):
-        counts[place, 1 + column] += events[INPUT + column, event]
+    if place < size and room.buckets[plane, place] == bucket:
+        return place
+    if bucket <= expired:
+        return -1
+    index, counts = room.buckets[plane], room.counts[plane]
+    gone = 0
+    while gone < size and index[gone] <= expired:
+        gone += 1
+    if gone > 0:
+        _shift(index, counts, gone, size, -gone)
+        size, place = size - gone, place - gone
+    _shift(index, counts, place, size, 1)
+    index[place] = bucket
+    counts[place] = 0
+    room.sizes[plane] = size + 1
+    return place
 
 
 @compiled
@@ -268,19 +274,16 @@ def _add_distinct(room: Room, kind: int, value: int, hour: int, window: int) -> 
     """Note a value's hash in a sketch over so many hours (`streams.distinct`)."""
     hashes, hours, ceiling = room.hashes[kind], room.hours[kind], room.ceilings[kind]
     size = room.sizes[SKETCHES + kind]
-    place = 0
-    while place < size and hashes[place] < value:
-        place += 1
-    if place < size and hashes[place] == value:
-        hours[place] = max(hours[place], hour)
-        return
-    if value >= ceiling[0] and hour - ceiling[2] >= window:
+    if value >= ceiling[0]:  # no kept hash is
+        if hour - ceiling[2] < window:
+            return
         size = _raise_ceiling(hashes, hours, ceiling, size, hour, window)
         room.sizes[SKETCHES + kind] = size
-        place = 0
-        while place < size and hashes[place] < value:
-            place += 1
-    if value >= ceiling[0]:
+        if value >= ceiling[0]:
+            return
+    place = np.searchsorted(hashes[:size], value)
+    if place < size and hashes[place] == value:
+        hours[place] = max(hours[place], hour)
         return
     for row in range(size - 1, place - 1, -1):
         hashes[row + 1], hours[row + 1] = hashes[row], hours[row]
@@ -352,27 +355,28 @@ def _keep_templates(room: Room, least: int) -> None:
 
 
 @compiled
-def _add_capability(room: Room, day: int, capability: int) -> None:
-    """Count a request of one capability on `day`, of the last 28 days."""
-    days, asked, size = room.days, room.asked, room.sizes[CAPABILITY_DAYS]
+def _open_day(room: Room, day: int) -> int:
+    """The place of `day` among those of capabilities, -1 if it has left the last 28; a new day clears out old ones."""
+    days, asked, size = room.days, room.asked, int(room.sizes[CAPABILITY_DAYS])
     place = size
     while place > 0 and days[place - 1] >= day:
         place -= 1
-    if place == size or days[place] != day:
-        expired = max(days[size - 1] if size > 0 else day, day) - _KEPT[DAYS]
-        if day <= expired:
-            return
-        gone = 0
-        while gone < size and days[gone] <= expired:
-            gone += 1
-        if gone > 0:
-            _shift(days, asked, gone, size, -gone)
-            size, place = size - gone, place - gone
-        _shift(days, asked, place, size, 1)
-        days[place] = day
-        asked[place] = 0
-        room.sizes[CAPABILITY_DAYS] = size + 1
-    asked[place, capability] += 1
+    if place < size and days[place] == day:
+        return place
+    expired = max(days[size - 1] if size > 0 else day, day) - _KEPT[DAYS]
+    if day <= expired:
+        return -1
+    gone = 0
+    while gone < size and days[gone] <= expired:
+        gone += 1
+    if gone > 0:
+        _shift(days, asked, gone, size, -gone)
+        size, place = size - gone, place - gone
+    _shift(days, asked, place, size, 1)
+    days[place] = day
+    asked[place] = 0
+    room.sizes[CAPABILITY_DAYS] = size + 1
+    return place
 
 
 @compiled
@@ -725,18 +729,26 @@ def _add_uses(room: Room, events: Ints, uses: Ints, sketches: int) -> None:
     """Add the uses of one minute, with so many sketches."""
     numbers = room.numbers
     at_ms = events[AT, uses[0]]
+    hour = at_ms // HOUR_MS
     late = at_ms // MINUTE_MS < numbers[LAST_MS] // MINUTE_MS
     newest = numbers[LAST_MS] = max(numbers[LAST_MS], at_ms)
-    for event in uses:
-        for plane in range(3):
-            _add_bucket(room, plane, at_ms // _WIDTH[plane], newest // _WIDTH[plane] - _KEPT[plane], events, event)
-        for kind in range(sketches):
-            value = events[USER + kind, event]
-            if value >= 0:
-                _add_distinct(room, kind, value, at_ms // HOUR_MS, WEEK_HOURS)
-        _add_capability(room, at_ms // DAY_MS, events[CAPABILITY, event])
     numbers[REQUESTS] += len(uses)
     numbers[LATE] += len(uses) if late else 0
+    for plane in range(3):
+        place = _open_bucket(room, plane, at_ms // _WIDTH[plane], newest // _WIDTH[plane] - _KEPT[plane])
+        if place >= 0:
+            room.counts[plane, place, 0] += len(uses)
+            for column in range(4):
+                for event in uses:
+                    room.counts[plane, place, 1 + column] += events[INPUT + column, event]
+    day = _open_day(room, at_ms // DAY_MS)
+    if day >= 0:
+        for event in uses:
+            room.asked[day, events[CAPABILITY, event]] += 1
+    for kind in range(sketches):
+        for event in uses:
+            if events[USER + kind, event] >= 0:
+                _add_distinct(room, kind, events[USER + kind, event], hour, WEEK_HOURS)
 
 
 @compiled
