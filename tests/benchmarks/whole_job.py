@@ -18,12 +18,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import redis
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.structs import TopicPartition
-from msgspec.structs import replace
 
 from agents.embedded import servers
 from agents.routing import key_partition
@@ -38,9 +38,20 @@ PREFIX = "bench"
 PARTITIONS = log.PARTITIONS
 LONGEST_SECONDS = 400.0
 QUIET_SECONDS = 1.0
+TICK_SECONDS = 0.02
 MEBIBYTE = 2**20
 STILLWATCH = str(Path(sys.executable).with_name("stillwatch"))
 REPOSITORY = Path(__file__).parents[2]
+
+
+class Prepared(NamedTuple):
+    """An event but for its time: where it goes, and what stands before and after the time in its value."""
+
+    partition: int
+    key: bytes
+    before: bytes
+    after: bytes
+
 
 Spent = dict[str, float]
 """Processor seconds by who spent them."""
@@ -75,13 +86,14 @@ class Bench:
     def measure(self) -> dict[str, object]:
         """Run the workers over the events."""
         asked = self._asked
+        prepared = self._prepared() if asked.rate else []
         if not asked.rate:
             records = ((it.account_id, msgspec.json.encode(it)) for it in self._events(START_MS))
             asyncio.run(log.append(self._found.bootstrap_servers, self._names.requests, records))
         with self._workers() as workers:
             if asked.rate:
                 self._wait(workers, lambda: len(list(self._redis.scan_iter(f"{PREFIX}:*owner"))) > 2 * PARTITIONS)
-                asyncio.run(self._produce_live())
+                asyncio.run(self._produce_live(prepared))
             self._wait(workers, lambda: self._taken("observe", PARTITIONS) > 0)
             begun, first, before = time.monotonic(), self._taken("observe", PARTITIONS), self._spent(workers)
             seconds = self._until_done(workers) - begun
@@ -105,19 +117,36 @@ class Bench:
         minutes = self._asked.events / self._asked.rate / 60 if self._asked.rate else self._asked.minutes
         return events(self._asked.events, self._asked.accounts, minutes=minutes, start_ms=start_ms)
 
-    async def _produce_live(self) -> None:
-        """Produce the events, each at its time."""
-        begun, rate = time.time(), self._asked.rate
-        async with AIOKafkaProducer(bootstrap_servers=self._found.bootstrap_servers, linger_ms=5) as producer:
-            for number, event in enumerate(self._events(int(begun * 1000))):
-                if number % 64 == 0 and (ahead := begun + number / rate - time.time()) > 0:
-                    await asyncio.sleep(ahead)
-                now = replace(event, occurred_at_ms=int(time.time() * 1000))
-                key = now.account_id
-                number_of = key_partition(key, PARTITIONS)
-                await producer.send(
-                    self._names.requests, msgspec.json.encode(now), key=key.encode(), partition=number_of
-                )
+    def _prepared(self) -> list[Prepared]:
+        """Every event, made beforehand: whoever produces them must not take the worker's time."""
+        found = []
+        for event in self._events(int(time.time() * 1000)):
+            before, name, after = msgspec.json.encode(event).partition(b'"occurred_at_ms":')
+            key = event.account_id
+            found.append(
+                Prepared(key_partition(key, PARTITIONS), key.encode(), before + name, after.partition(b",")[2])
+            )
+        return found
+
+    async def _produce_live(self, prepared: list[Prepared]) -> None:
+        """Produce the events, each at its time, a batch a partition every few milliseconds."""
+        async with AIOKafkaProducer(
+            bootstrap_servers=self._found.bootstrap_servers, max_batch_size=log.BATCH_BYTES
+        ) as producer:
+            begun, start = time.time(), 0
+            while start < len(prepared):
+                await asyncio.sleep(TICK_SECONDS)
+                now = time.time()
+                end = int((now - begun) * self._asked.rate)
+                batches = [producer.create_batch() for _ in range(PARTITIONS)]
+                for event in prepared[start:end]:
+                    value = b"%b%d,%b" % (event.before, now * 1000, event.after)
+                    batches[event.partition].append(key=event.key, value=value, timestamp=None)
+                for partition, batch in enumerate(batches):
+                    if batch.record_count():
+                        await producer.send_batch(batch, self._names.requests, partition=partition)
+                start = end
+            await producer.flush()
 
     @contextmanager
     def _workers(self) -> Iterator[list[int]]:
