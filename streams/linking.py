@@ -1,28 +1,37 @@
 """The links of a batch of events: one record for each partition of links that owns any of them."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
 from streams.batch import EventBatch, Table, hashes, hashes_of
+from streams.columns import Ints, pack
 from streams.kernel import AT, CAPABILITY, CREATED, ERROR, INPUT, OUTPUT, REFUSAL
 from streams.links import (
+    ACCOUNT_HASH,
     CAPABILITY_BIT,
+    EVENT_COLUMNS,
+    INPUT_TOKENS,
     LINK_KINDS,
     MARK_ERROR,
     MARK_REFUSAL,
     MARK_YOUNG,
+    MARKS,
+    MINUTE,
+    NETWORK,
+    OFFSET,
+    OUTPUT_TOKENS,
     TYING_KINDS,
     YOUNG_MS,
-    Ints,
     Link,
     LinkKind,
     Links,
     Source,
     Who,
-    column,
     link_hashes,
 )
+from streams.parting import part
 from streams.windows import MINUTE_MS
 
 _NOTHING = -1
@@ -35,51 +44,68 @@ def links_of_batch(
     table, hashed, uses = _table(batch)
     if not table:
         return
-    use_event, _ = np.nonzero(uses != _NOTHING)
-    use_link = uses[uses != _NOTHING]
+    said = _said(batch, exempt)
     ties = np.array([link.kind in TYING_KINDS for link in table], np.bool_)
-    people, person = _people(batch, exempt)
+    parts = part(uses, hashed % partitions, ties, batch.account, said, _rows(batch), partitions)
+    begins = parts.bounds.T.copy()
+    events, events_at = pack(parts.events, begins[0])
+    pairs, pairs_at = pack(parts.uses, begins[1])
+    hashes_used, hashes_at = pack(hashed[parts.links].reshape(1, -1), begins[2])
+    links, people = parts.links.tolist(), _people(batch, exempt, parts.people.tolist())
+    appended_at_ms = int(batch.appended_at_ms.max())
+    at = (begins[2], begins[3], events_at, pairs_at, hashes_at)
+    for number, bounds in enumerate(zip(*(pairwise(starts.tolist()) for starts in at), strict=True)):
+        of_links, of_people, of_events, of_pairs, of_hashes = (slice(*pair) for pair in bounds)
+        if of_links.start < of_links.stop:
+            record = Links(
+                source_partition=source.partition,
+                source_log=source.log,
+                source_offset=batch.offsets[-1],
+                appended_at_ms=appended_at_ms,
+                accounts=people[of_people],
+                links=[table[place] for place in links[of_links]],
+                link_hashes=hashes_used[of_hashes].tobytes(),
+                events=events[of_events].tobytes(),
+                uses=pairs[of_pairs].tobytes(),
+            )
+            yield number, record
+
+
+def _rows(batch: EventBatch) -> Ints:
+    """What is told of each event, but for the place of its account, which comes last."""
     columns = batch.columns
     young = columns[CREATED] >= 0
     young &= columns[AT] - columns[CREATED] < YOUNG_MS
-    marks = (
+    rows = np.empty((EVENT_COLUMNS - 1, len(batch)), np.int64)
+    rows[OFFSET] = batch.offsets
+    rows[MINUTE] = columns[AT] // MINUTE_MS
+    rows[ACCOUNT_HASH] = np.array(hashes(batch.accounts), np.int64)[batch.account]
+    rows[INPUT_TOKENS], rows[OUTPUT_TOKENS] = columns[INPUT], columns[OUTPUT]
+    rows[MARKS] = (
         columns[ERROR] * MARK_ERROR
         | columns[REFUSAL] * MARK_REFUSAL
         | young * MARK_YOUNG
         | columns[CAPABILITY] << CAPABILITY_BIT
     )
-    account_hash = np.array(hashes(batch.accounts), np.int64)[batch.account]
-    offset = np.array(batch.offsets, np.int64)
-    network = hashes_of(batch.network)
-    appended_at_ms = int(batch.appended_at_ms.max())
-    owner = (hashed % partitions)[use_link]
-    for number in np.unique(owner).tolist():
-        mine = owner == number
-        events, event_of_use = _renumbered(use_event[mine], len(batch))
-        links, link_of_use = _renumbered(use_link[mine], len(table))
-        tying = event_of_use[ties[use_link[mine]]]
-        account = np.full(len(events), _NOTHING)
-        own, account[tying] = _renumbered(person[events[tying]], len(people))
-        record = Links(
-            source_partition=source.partition,
-            source_log=source.log,
-            source_offset=batch.offsets[-1],
-            appended_at_ms=appended_at_ms,
-            accounts=[people[place] for place in own.tolist()],
-            links=[table[place] for place in links.tolist()],
-            link_hash=column(hashed[links]),
-            offset=column(offset[events]),
-            minute=column(columns[AT, events] // MINUTE_MS),
-            account_hash=column(account_hash[events]),
-            account=column(account),
-            input_tokens=column(columns[INPUT, events]),
-            output_tokens=column(columns[OUTPUT, events]),
-            marks=column(marks[events]),
-            network=column(network[events]),
-            use_event=column(event_of_use),
-            use_link=column(link_of_use),
-        )
-        yield number, record
+    rows[NETWORK] = hashes_of(batch.network)
+    return rows
+
+
+def _said(batch: EventBatch, exempt: Sequence[bool]) -> Ints:
+    """What each event says of its account as far as a link asks, as a number for each thing that can be said."""
+    known: dict[tuple[str | None, int | None], int] = {}
+    said = [known.setdefault((it.org_id, it.created_at_ms), len(known)) for it in batch.profiles]
+    return np.array(said, np.int64)[batch.profile] << 1 | np.array(exempt, np.int64)
+
+
+def _people(batch: EventBatch, exempt: Sequence[bool], events: Sequence[int]) -> list[Who]:
+    """The accounts as these events name them."""
+    names, profiles = batch.accounts, batch.profiles
+    account, profile = batch.account[events].tolist(), batch.profile[events].tolist()
+    return [
+        Who(names[of], profiles[says].org_id, profiles[says].created_at_ms, exempt[event])
+        for event, of, says in zip(events, account, profile, strict=True)
+    ]
 
 
 def _table(batch: EventBatch) -> tuple[list[Link], Ints, Ints]:
@@ -101,25 +127,3 @@ def _table(batch: EventBatch) -> tuple[list[Link], Ints, Ints]:
         links += [Link(kind, name) for name in names]
         hashed += link_hashes(kind, names)
     return links, np.array(hashed, np.int64), uses
-
-
-def _people(batch: EventBatch, exempt: Sequence[bool]) -> tuple[list[Who], Ints]:
-    """The accounts as events name them, in the order in which they came, and of each event the place of its own."""
-    named = (batch.account << 32 | batch.profile) << 1 | np.array(exempt, np.int64)
-    kinds, first, kind = np.unique(named, return_index=True, return_inverse=True)
-    places: dict[Who, int] = {}
-    place = np.empty(len(kinds), np.int64)
-    for number in np.argsort(first).tolist():
-        event = int(first[number])
-        said = batch.profiles[batch.profile[event]]
-        who = Who(batch.accounts[batch.account[event]], said.org_id, said.created_at_ms, exempt[event])
-        place[number] = places.setdefault(who, len(places))
-    return list(places), place[kind]
-
-
-def _renumbered(places: Ints, size: int) -> tuple[Ints, Ints]:
-    """Which of `size` places occur, in order, and each as its number among those."""
-    occurs = np.zeros(size, np.bool_)
-    occurs[places] = True
-    numbers = np.cumsum(occurs) - 1
-    return np.flatnonzero(occurs), numbers[places]

@@ -6,15 +6,14 @@ the rows up to it, however the log was cut into batches. Rows stand in columns, 
 objects.
 """
 
-import struct
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
-import numpy as np
 import xxhash
 from msgspec import Meta, Struct
-from numpy.typing import NDArray
 
+from streams.columns import Columns, Ints, columns_of
 from streams.events import CAPABILITIES
 from streams.windows import DAY_MS
 
@@ -33,10 +32,8 @@ CAPABILITY_BIT = 3
 
 YOUNG_MS = 7 * DAY_MS
 
-Column = bytes
-_COLUMN = struct.Struct("<qB")
-_WIDTHS = (1, 2, 4, 8)
-Ints = NDArray[np.int64]
+OFFSET, MINUTE, ACCOUNT_HASH, INPUT_TOKENS, OUTPUT_TOKENS, MARKS, NETWORK, ACCOUNT = range(8)
+EVENT_COLUMNS = 8
 
 
 class Source(Struct, frozen=True):
@@ -67,20 +64,21 @@ class Link(Struct, frozen=True, array_like=True, gc=False):
     value: str
 
 
-class Links(Struct, frozen=True, kw_only=True):
+class Links(Struct, frozen=True, kw_only=True, dict=True):
     """A record on `stillwatch.links`: the events of one batch of `observe` that use links of one partition of links.
 
     `source_offset` is the last offset of the batch in partition `source_partition` of the requests, `source_log` the
     identity of that log: a topic that was made again counts from 0 again. `appended_at_ms` is when the log took the
     newest event of the batch, from which the delay of what follows is measured.
 
-    `accounts` are those that used a link that can tie, `links` the links. Columns are integers as `column` packs them,
-    in base64 on the bus: reading them so costs a twentieth of what a list of JSON numbers does. `link_hash` has an
-    entry for each of `links`. Others have one for each event: its `offset`; its event time in minutes; `account_hash`,
-    the 32 bits of its account; the place of its account in `accounts`, -1 if it used no such link; its tokens; `marks`
-    (`MARK_ERROR` and so on, and from `CAPABILITY_BIT` on the position of its capability); and the 32 bits of its
-    network, -1 for none. `use_event` and `use_link` have one for each use, which is one event's use of one link, in the
-    order of the log: places in those columns and in `links`.
+    `accounts` are those that used a link that can tie, `links` the links. What is left are columns of integers, in
+    blocks as `streams.columns` packs them, in base64 on the bus: reading them so costs a twentieth of what lists of
+    JSON numbers do. `link_hashes` has one entry for each of `links`. The columns of `events` (`OFFSET` to `ACCOUNT`)
+    have one for each event: its offset; its event time in minutes; the 32 bits of its account; its input and output
+    tokens; marks (`MARK_ERROR` and so on, and from `CAPABILITY_BIT` on the position of its capability); the 32 bits of
+    its network, -1 for none; and the place of its account in `accounts`, -1 if it used no such link. The two of `uses`
+    have one for each use, which is one event's use of one link, in the order of the log: places in those columns and in
+    `links`.
     """
 
     source_partition: NonNegative
@@ -89,35 +87,23 @@ class Links(Struct, frozen=True, kw_only=True):
     appended_at_ms: int
     accounts: list[Who]
     links: list[Link]
-    link_hash: Column
-    offset: Column
-    minute: Column
-    account_hash: Column
-    account: Column
-    input_tokens: Column
-    output_tokens: Column
-    marks: Column
-    network: Column
-    use_event: Column
-    use_link: Column
+    link_hashes: Columns
+    events: Columns
+    uses: Columns
 
     def __post_init__(self) -> None:
-        """Raise ValueError where a column is broken or too short, or a place lies outside its table."""
-        event, link, account = ints(self.use_event), ints(self.use_link), ints(self.account)
-        events = len(ints(self.offset))
-        columns = (self.minute, self.account_hash, self.account, self.input_tokens)
-        more = (self.output_tokens, self.marks, self.network)
-        if any(len(ints(values)) != events for values in (*columns, *more)):
-            raise ValueError("the columns of events have not one length")
-        if len(ints(self.link_hash)) != len(self.links) or len(event) != len(link):
-            raise ValueError("the columns of links or of uses have not one length")
-        for places, size in (
-            (event, events),
-            (link, len(self.links)),
-            (account[account >= 0], len(self.accounts)),
-            (ints(self.marks) >> CAPABILITY_BIT, len(CAPABILITIES)),
+        """Raise ValueError where a block is broken, or a place lies outside its table."""
+        columns, (event, link) = self.event_columns, self.use_columns
+        if self.hashes.shape[1] != len(self.links):
+            raise ValueError("the columns of links have not one length")
+        account, capability = columns[ACCOUNT], columns[MARKS] >> CAPABILITY_BIT
+        for places, least, size in (
+            (event, 0, columns.shape[1]),
+            (link, 0, len(self.links)),
+            (account, -1, len(self.accounts)),
+            (capability, 0, len(CAPABILITIES)),
         ):
-            if len(places) and not 0 <= int(places.min()) <= int(places.max()) < size:
+            if len(places) and not least <= int(places.min()) <= int(places.max()) < size:
                 raise ValueError("a place lies outside its table")
 
     @property
@@ -125,40 +111,28 @@ class Links(Struct, frozen=True, kw_only=True):
         """Where the events come from."""
         return Source(self.source_partition, self.source_log)
 
-    def uses(self) -> Iterator["Use"]:
+    @cached_property
+    def hashes(self) -> Ints:
+        """(1, links): the hash of each."""
+        return columns_of(self.link_hashes, 1)
+
+    @cached_property
+    def event_columns(self) -> Ints:
+        """(8, events): `OFFSET` to `ACCOUNT`."""
+        return columns_of(self.events, EVENT_COLUMNS)
+
+    @cached_property
+    def use_columns(self) -> Ints:
+        """(2, uses): event and link of each."""
+        return columns_of(self.uses, 2)
+
+    def each_use(self) -> Iterator["Use"]:
         """Each use, in order; for a person or a test to read."""
-        columns = (self.offset, self.minute, self.input_tokens, self.output_tokens, self.marks)
-        rows = list(zip(*(ints(values).tolist() for values in columns), strict=True))
-        account = ints(self.account).tolist()
-        for event, link in zip(ints(self.use_event).tolist(), ints(self.use_link).tolist(), strict=True):
-            who = None if account[event] < 0 else self.accounts[account[event]]
-            yield Use(self.links[link], who, *rows[event])
-
-
-def column(values: Ints) -> Column:
-    """The values as they stand in a record: how far each is above the smallest, in as few bytes as that takes.
-
-    The smallest (8 bytes, signed), how many bytes each takes (1 byte: 1, 2, 4 or 8), and the distances; little-endian.
-    Nothing where there are no values. Frame of reference (Goldstein et al., "Compressing relations and indexes", 1998).
-    """
-    if not len(values):
-        return b""
-    least = int(values.min())
-    span = int(values.max()) - least
-    width = next(width for width in _WIDTHS if span < 1 << 8 * width)
-    return _COLUMN.pack(least, width) + (values - least).astype(f"<u{width}").tobytes()
-
-
-def ints(values: Column) -> Ints:
-    """The values of a column. Raises ValueError if it is not whole."""
-    if not values:
-        return np.zeros(0, np.int64)
-    if len(values) < _COLUMN.size or values[_COLUMN.size - 1] not in _WIDTHS:
-        raise ValueError("a column does not begin as columns do")
-    least, width = _COLUMN.unpack_from(values)
-    numbers: Ints = np.frombuffer(values, f"<u{width}", offset=_COLUMN.size).astype(np.int64)
-    numbers += least
-    return numbers
+        rows = self.event_columns.T.tolist()
+        for event, link in self.use_columns.T.tolist():
+            offset, minute, _, input_tokens, output_tokens, marks, _, account = rows[event]
+            who = None if account < 0 else self.accounts[account]
+            yield Use(self.links[link], who, offset, minute, input_tokens, output_tokens, marks)
 
 
 class Use(NamedTuple):

@@ -16,9 +16,10 @@ from msgspec import Struct, field
 
 from streams import kernel
 from streams.capabilities import CapabilityDays
+from streams.columns import Ints
 from streams.distinct import Distinct
 from streams.events import CAPABILITIES, Capability
-from streams.links import Ints, LinkKind, Who
+from streams.links import LinkKind, Who
 from streams.room import buckets_of, days_of, sketch_of
 from streams.windows import HOUR_MS, Windows
 

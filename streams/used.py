@@ -8,26 +8,32 @@ import numpy as np
 from msgspec import Struct
 
 from streams import kernel
+from streams.columns import Ints
 from streams.holders import HOUR_BITS, NEWLY_SHARED, SINGLE, Noted
 from streams.links import (
+    ACCOUNT,
+    ACCOUNT_HASH,
     CAPABILITY_BIT,
+    EVENT_COLUMNS,
+    INPUT_TOKENS,
     MARK_ERROR,
     MARK_REFUSAL,
     MARK_YOUNG,
+    MARKS,
+    MINUTE,
+    NETWORK,
+    OFFSET,
+    OUTPUT_TOKENS,
     TYING_KINDS,
-    Column,
-    Ints,
     Link,
     LinkKind,
     Links,
     Who,
-    ints,
 )
 from streams.networks import Counted, NetworkState, note_members
 from streams.windows import MINUTE_MS
 
 NO_HASH = -1
-_NONE: Ints = np.zeros(0, np.int64)
 _MINUTES_AN_HOUR = 60
 
 
@@ -39,37 +45,36 @@ class PlacedLinks(Struct, frozen=True, gc=False):
 
 
 class Uses:
-    """The uses of a few records as columns, but for those that were taken before.
+    """The uses of a few records, but for those that were taken before.
 
-    `link`, `minute` and `event` have an entry a use: a place in `links`, minutes since the epoch, and a place in the
-    other columns, which have an entry an event and are as in `Links`; `account` is a place in `whos`.
+    `link`, `minute` and `event` have an entry a use: a place in `links`, minutes since the epoch, and a place in
+    `events`, whose columns are those of `Links`; there `ACCOUNT` is a place in `whos`.
     """
 
     def __init__(self, records: Sequence[Links], taken: Sequence[int]) -> None:
-        """Of each record what comes after the offset in `taken`. Raises ValueError for a column that is not whole."""
+        """Of each record what comes after the offset in `taken`."""
         self.whos: list[Who] = list(chain.from_iterable(record.accounts for record in records))
         links = list(chain.from_iterable(record.links for record in records))
+        nothing = np.zeros(0, np.int64)
         self.link_hash, first, place = np.unique(
-            _joined([record.link_hash for record in records]), return_index=True, return_inverse=True
+            np.concatenate([nothing, *(record.hashes[0] for record in records)]), return_index=True, return_inverse=True
         )
         self.links: list[Link] = [links[number] for number in first.tolist()]
-        offsets = [ints(record.offset) for record in records]
-        sizes = [len(offset) for offset in offsets]
-        fresh = [offset > after for offset, after in zip(offsets, taken, strict=True)]
-        is_fresh = np.concatenate([np.zeros(0, np.bool_), *fresh])
-        event = _joined([record.use_event for record in records], sizes)
-        link = _joined([record.use_link for record in records], [len(record.links) for record in records])
-        uses = is_fresh[event]
-        self.event = event[uses]
-        self.link = place[link[uses]]
-        self.minute_of_event = _joined([record.minute for record in records])
-        self.minute = self.minute_of_event[self.event]
-        self.account_hash = _joined([record.account_hash for record in records])
-        self.account = _joined([record.account for record in records], [len(record.accounts) for record in records])
-        self.input_tokens = _joined([record.input_tokens for record in records])
-        self.output_tokens = _joined([record.output_tokens for record in records])
-        self.marks = _joined([record.marks for record in records])
-        self.network = _joined([record.network for record in records])
+        parts, pairs = [np.zeros((EVENT_COLUMNS, 0), np.int64)], [np.zeros((2, 0), np.int64)]
+        events_before = links_before = people_before = 0
+        for record, after in zip(records, taken, strict=True):
+            events, uses = record.event_columns.copy(), record.use_columns
+            fresh = uses[:, events[OFFSET][uses[0]] > after]
+            events[ACCOUNT, events[ACCOUNT] >= 0] += people_before
+            parts.append(events)
+            pairs.append(fresh + np.array([[events_before], [links_before]]))
+            events_before += events.shape[1]
+            links_before += len(record.links)
+            people_before += len(record.accounts)
+        self.events: Ints = np.concatenate(parts, axis=1)
+        self.event, link = np.concatenate(pairs, axis=1)
+        self.link = place[link]
+        self.minute = self.events[MINUTE][self.event]
 
     @property
     def newest_hour(self) -> int:
@@ -78,7 +83,7 @@ class Uses:
 
     def held(self) -> tuple[Ints, Ints, Ints]:
         """What `Holders` asks of each use: link, account, hour."""
-        return self.link_hash[self.link], self.account_hash[self.event], self.minute // _MINUTES_AN_HOUR
+        return self.link_hash[self.link], self.events[ACCOUNT_HASH][self.event], self.minute // _MINUTES_AN_HOUR
 
     def shared(self, status: Ints) -> Ints:
         """The places of the links that more than one account uses, by the status of the uses."""
@@ -86,7 +91,7 @@ class Uses:
 
     def accounts_by_hour(self) -> Iterator[tuple[int, Ints]]:
         """Each hour, in order, with the hashes of the accounts that were active in it, some of them several times."""
-        hours, accounts = self.minute // _MINUTES_AN_HOUR, self.account_hash[self.event]
+        hours, accounts = self.minute // _MINUTES_AN_HOUR, self.events[ACCOUNT_HASH][self.event]
         for hour in np.unique(hours).tolist():
             yield hour, accounts[hours == hour]
 
@@ -155,7 +160,7 @@ class FoldedLinks:
         self._write(folded.tobytes(), at, facts, rows)
         # In a minute the link that was used first comes first: so it does too if the log is cut between the two.
         in_order = np.lexsort((use[rows[:, kernel.MOMENT_START]], rows[:, kernel.MOMENT_MINUTE]))
-        keys, account = list(links), uses.account[uses.event[use]]
+        keys, account = list(links), uses.events[ACCOUNT][uses.event[use]]
         self.moments: list[Moment] = []
         for row, share in zip(rows[in_order].tolist(), shares[in_order].tolist(), strict=True):
             of, minute, start, end, requests, newest_ms, *counted = row
@@ -219,30 +224,19 @@ def _facts(
 
 def _columns(uses: Uses) -> Ints:
     """The matrix that `fold_links` takes, a column an event."""
-    columns = np.empty((kernel.EVENT_ROWS, len(uses.marks)), np.int64)
-    marks = uses.marks
-    columns[kernel.AT] = uses.minute_of_event * MINUTE_MS
-    columns[kernel.INPUT], columns[kernel.OUTPUT] = uses.input_tokens, uses.output_tokens
+    events = uses.events
+    columns = np.empty((kernel.EVENT_ROWS, events.shape[1]), np.int64)
+    marks, account = events[MARKS], events[ACCOUNT_HASH]
+    columns[kernel.AT] = events[MINUTE] * MINUTE_MS
+    columns[kernel.INPUT], columns[kernel.OUTPUT] = events[INPUT_TOKENS], events[OUTPUT_TOKENS]
     columns[kernel.ERROR] = (marks & MARK_ERROR) != 0
     columns[kernel.REFUSAL] = (marks & MARK_REFUSAL) != 0
-    columns[kernel.USER] = uses.account_hash
-    columns[kernel.YOUNG_USER] = np.where(marks & MARK_YOUNG, uses.account_hash, NO_HASH)
-    columns[kernel.USER_NETWORK] = uses.network
+    columns[kernel.USER] = account
+    columns[kernel.YOUNG_USER] = np.where(marks & MARK_YOUNG, account, NO_HASH)
+    columns[kernel.USER_NETWORK] = events[NETWORK]
     columns[kernel.CAPABILITY] = marks >> CAPABILITY_BIT
     return columns
 
 
 def _members(whos: Sequence[Who], places: Ints) -> list[Who]:
     return [who for who in [whos[place] for place in places.tolist()] if not who.exempt]
-
-
-def _joined(columns: Sequence[Column], sizes: Sequence[int] | None = None) -> Ints:
-    """The columns one after the other; places in tables of `sizes` become places in those tables one after the other.
-
-    -1, which is no place, stays what it is.
-    """
-    parts = [ints(values) for values in columns]
-    if sizes is not None:
-        before = np.cumsum([0, *sizes])[:-1].tolist()
-        parts = [np.where(part < 0, part, part + shift) for part, shift in zip(parts, before, strict=True)]
-    return np.concatenate([_NONE, *parts])

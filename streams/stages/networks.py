@@ -13,11 +13,12 @@ import numpy as np
 from msgspec import Struct, field
 
 from streams.anomaly import TEACH_EVERY_HOURS, Model, ModelState, log_scale
+from streams.columns import Ints
 from streams.distinct import Distinct
 from streams.findings import Finding, Findings, ties
 from streams.holders import Holders, Noted
 from streams.kernel import WEEK_HOURS
-from streams.links import LINK_KINDS, Ints, LinkKind, Source
+from streams.links import LINK_KINDS, LinkKind, Source
 from streams.networks import (
     NetworkState,
     NetworkView,

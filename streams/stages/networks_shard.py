@@ -3,7 +3,7 @@
 from msgspec import Struct, field
 
 from streams.anomaly import Drift
-from streams.links import Links, ints
+from streams.links import MINUTE, Links
 
 SILENT_HOURS = 6
 
@@ -41,7 +41,7 @@ class NetworksShard(Struct, array_like=True):
         if links.source_offset <= self.sources.get(name, -1):
             return False
         self.sources[name] = links.source_offset
-        newest = int(ints(links.minute).max(initial=0)) // 60
+        newest = int(links.event_columns[MINUTE].max(initial=0)) // 60
         self.hours[links.source_partition] = max(newest, self.hours.get(links.source_partition, 0))
         self.appended_at_ms = max(self.appended_at_ms, links.appended_at_ms)
         return True

@@ -10,10 +10,11 @@ from msgspec import Struct
 from agents.deadletters import original_headers
 from agents.inputs import Origin, Reader, read_batch, read_event, read_events, read_findings, read_links
 from streams.batch import EventBatch, Incoming
+from streams.columns import block_of
 from streams.events import RequestEvent
 from streams.findings import Finding, Findings
 from streams.linking import links_of_batch
-from streams.links import Source, column
+from streams.links import Source
 
 AT_MS = 1_791_158_400_000
 EVENT = RequestEvent(event_id="e", occurred_at_ms=AT_MS, account_id="alice", operation="chat", request_model="large")
@@ -34,9 +35,10 @@ NETWORKS = Origin("networks", "stillwatch.links", 5)
 CAMPAIGNS = Origin("campaigns", "stillwatch.findings", 5)
 
 
-def base64(*values: int) -> str:
-    """A column as JSON has it."""
-    return str(msgspec.to_builtins(column(np.array(values, np.int64)), builtin_types=()))
+def base64(*columns: Sequence[int]) -> str:
+    """A block of columns as JSON has it."""
+    block = block_of([np.array(values, np.int64) for values in columns])
+    return str(msgspec.to_builtins(block, builtin_types=()))
 
 
 class Row(Struct):
@@ -104,13 +106,11 @@ def test_what_no_stage_can_read_is_a_dead_letter_whole(read: Reader[object], val
         (read_links, LINKS, {"source_partition": -1}, "out_of_range"),
         (read_links, LINKS, {"source_offset": "41"}, "wrong_type"),
         (read_links, LINKS, {"links": [["address", "p"]]}, "out_of_range"),
-        (read_links, LINKS, {"minute": "AAAA"}, "out_of_range"),
-        (read_links, LINKS, {"minute": "no base64"}, "out_of_range"),
-        (read_links, LINKS, {"use_link": base64(1)}, "out_of_range"),
-        (read_links, LINKS, {"use_event": base64(-1)}, "out_of_range"),
-        (read_links, LINKS, {"account": base64(5)}, "out_of_range"),
-        (read_links, LINKS, {"marks": base64(9 << 3)}, "out_of_range"),
-        (read_links, LINKS, {"network": base64(1, 2)}, "out_of_range"),
+        (read_links, LINKS, {"events": "AAAA"}, "out_of_range"),
+        (read_links, LINKS, {"events": "no base64"}, "out_of_range"),
+        (read_links, LINKS, {"uses": base64([0], [1])}, "out_of_range"),
+        (read_links, LINKS, {"uses": base64([-1], [0])}, "out_of_range"),
+        (read_links, LINKS, {"link_hashes": base64([1, 2])}, "out_of_range"),
         (read_findings, FINDINGS, {"part": -1}, "out_of_range"),
         (read_findings, FINDINGS, {"findings": [{"kind": "payment"}]}, "missing_field"),
     ],

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from streams.links import CAPABILITY_BIT, MARK_ERROR, MARK_REFUSAL, Links, ints
+from streams.links import CAPABILITY_BIT, MARK_ERROR, MARK_REFUSAL, Links
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, SPANS, Counts
 
 Buckets = dict[tuple[str, int], Counts]
@@ -83,10 +83,9 @@ def differing(expected: Mapping[str, list[LinkUse]], states: Mapping[str, Any]) 
 
 
 def _uses(links: Links) -> Iterator[LinkUse]:
-    columns = (links.offset, links.account_hash, links.minute, links.input_tokens, links.output_tokens, links.marks)
-    rows = list(zip(*(ints(values).tolist() for values in columns), strict=True))
-    for event, link in zip(ints(links.use_event).tolist(), ints(links.use_link).tolist(), strict=True):
-        offset, account, minute, tokens_in, tokens_out, marks = rows[event]
+    rows = links.event_columns.T.tolist()
+    for event, link in links.use_columns.T.tolist():
+        offset, minute, account, tokens_in, tokens_out, marks, *_ = rows[event]
         named = links.links[link]
         counts = (1, tokens_in, tokens_out, int(bool(marks & MARK_ERROR)), int(bool(marks & MARK_REFUSAL)))
         name = f"{named.kind}:{named.value}"

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from streams.columns import Ints, block_of
 from streams.distinct import hash32
 from streams.links import (
     CAPABILITY_BIT,
@@ -17,7 +18,6 @@ from streams.links import (
     LinkKind,
     Links,
     Who,
-    column,
     link_hash,
 )
 from streams.windows import MINUTE_MS
@@ -78,20 +78,23 @@ def links(acts: Iterable[Act], first_offset: int = 0, *, source: int = 0, log: s
         appended_at_ms=max((act.minute for act in done), default=NOON) * MINUTE_MS,
         accounts=whos,
         links=used,
-        link_hash=numbers(link_hash(link.kind, link.value) for link in used),
-        offset=numbers(first_offset + place for place in range(len(done))),
-        minute=numbers(act.minute for act in done),
-        account_hash=numbers(hash32(act.account) for act in done),
-        account=numbers(whos.index(act.who) if act.kind in TYING_KINDS else -1 for act in done),
-        input_tokens=numbers(10 for _ in done),
-        output_tokens=numbers(20 for _ in done),
-        marks=numbers(act.marks for act in done),
-        network=numbers(-1 if act.network is None else hash32(act.network) for act in done),
-        use_event=numbers(range(len(done))),
-        use_link=numbers(used.index(act.link) for act in done),
+        link_hashes=block_of([numbers(link_hash(link.kind, link.value) for link in used)]),
+        events=block_of(
+            [
+                numbers(first_offset + place for place in range(len(done))),
+                numbers(act.minute for act in done),
+                numbers(hash32(act.account) for act in done),
+                numbers(10 for _ in done),
+                numbers(20 for _ in done),
+                numbers(act.marks for act in done),
+                numbers(-1 if act.network is None else hash32(act.network) for act in done),
+                numbers(whos.index(act.who) if act.kind in TYING_KINDS else -1 for act in done),
+            ]
+        ),
+        uses=block_of([numbers(range(len(done))), numbers(used.index(act.link) for act in done)]),
     )
 
 
-def numbers(values: Iterable[int]) -> bytes:
+def numbers(values: Iterable[int]) -> Ints:
     """A column of these."""
-    return column(np.array(list(values), np.int64))
+    return np.array(list(values), np.int64)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from random import Random
+from unittest.mock import patch
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,26 +13,33 @@ from streams.distinct import hash32
 from streams.events import CAPABILITIES, RequestEvent
 from streams.linking import links_of_batch
 from streams.links import (
+    ACCOUNT,
+    ACCOUNT_HASH,
     CAPABILITY_BIT,
     LINK_KINDS,
     MARK_ERROR,
     MARK_REFUSAL,
     MARK_YOUNG,
+    MARKS,
+    MINUTE,
+    NETWORK,
+    OFFSET,
     TYING_KINDS,
     Link,
     Links,
     Source,
     Use,
     Who,
-    ints,
     link_hash,
     link_partition,
 )
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.streams.account_bench import NOON_MS, event
+from tests.streams.interpreted import interpreted
 from tests.streams.reference_links import links_of
 
 PARTITIONS = 3
+INTERPRETED = interpreted("streams.parting")
 SOURCE = Source(5, "k1")
 
 
@@ -69,7 +77,7 @@ def records_of(
 
 
 def uses_of(records: dict[int, Links]) -> list[Use]:
-    return [use for record in records.values() for use in record.uses()]
+    return [use for record in records.values() for use in record.each_use()]
 
 
 def expected_uses(events: Sequence[RequestEvent], exempt: Sequence[bool], owner: int) -> list[Use]:
@@ -138,7 +146,7 @@ def test_every_link_of_every_event_leaves_once_to_its_owner_in_the_order_of_the_
         expected = expected_uses(events, exempt, owner)
         assert (owner in records) is (len(expected) > 0)
         if owner in records:
-            assert list(records[owner].uses()) == expected
+            assert list(records[owner].each_use()) == expected
 
 
 @given(batches())
@@ -148,15 +156,22 @@ def test_a_record_names_each_account_and_each_link_once_and_only_events_that_use
     events, exempt = batch
     for record in records_of(events, exempt).values():
         assert len(set(record.links)) == len(record.links)
-        assert [link_hash(link.kind, link.value) for link in record.links] == ints(record.link_hash).tolist()
-        assert set(ints(record.use_link).tolist()) == set(range(len(record.links)))
-        assert set(ints(record.use_event).tolist()) == set(range(len(ints(record.offset))))
-        assert set(ints(record.account).tolist()) - {-1} == set(range(len(record.accounts)))
+        assert [link_hash(link.kind, link.value) for link in record.links] == record.hashes[0].tolist()
+        assert set(record.use_columns[1].tolist()) == set(range(len(record.links)))
+        assert set(record.use_columns[0].tolist()) == set(range(record.event_columns.shape[1]))
+        assert set(record.event_columns[ACCOUNT].tolist()) - {-1} == set(range(len(record.accounts)))
         assert len(set(record.accounts)) == len(record.accounts)
-        mine = [events[offset] for offset in ints(record.offset).tolist()]
-        assert ints(record.account_hash).tolist() == [hash32(one.account_id) for one in mine]
+        mine = [events[offset] for offset in record.event_columns[OFFSET].tolist()]
+        assert record.event_columns[ACCOUNT_HASH].tolist() == [hash32(one.account_id) for one in mine]
         networks = [one.network_hash for one in mine]
-        assert ints(record.network).tolist() == [-1 if name is None else hash32(name) for name in networks]
+        assert record.event_columns[NETWORK].tolist() == [-1 if name is None else hash32(name) for name in networks]
+
+
+@given(batches())
+def test_the_same_lines_interpreted_make_the_same_records(batch: tuple[list[RequestEvent], list[bool]]) -> None:
+    compiled = records_of(*batch)
+    with patch("streams.linking.part", INTERPRETED.part):
+        assert records_of(*batch) == compiled
 
 
 @given(batches(), st.integers(0, 40))
@@ -167,7 +182,7 @@ def test_the_uses_are_the_same_however_the_log_is_cut(batch: tuple[list[RequestE
     second = records_of(events[cut:], exempt[cut:], first_offset=cut)
     for owner, record in whole.items():
         parts = [part[owner] for part in (first, second) if owner in part]
-        assert list(record.uses()) == [use for part in parts for use in part.uses()]
+        assert list(record.each_use()) == [use for part in parts for use in part.each_use()]
 
 
 def test_a_record_says_where_it_comes_from_and_how_old_its_newest_event_is() -> None:
@@ -175,16 +190,22 @@ def test_a_record_says_where_it_comes_from_and_how_old_its_newest_event_is() -> 
     (record,) = records_of(events, first_offset=7).values()
     assert (record.source_partition, record.source_log, record.source_offset) == (5, "k1", 9)
     assert record.appended_at_ms == NOON_MS + HOUR_MS
-    assert ints(record.offset).tolist() == [7, 8]
+    assert record.event_columns[OFFSET].tolist() == [7, 8]
 
 
 def test_an_account_is_young_until_it_is_seven_days_old() -> None:
     ages_ms = (0, 7 * DAY_MS - 1, 7 * DAY_MS, NOON_MS)
     events = [event(asn=1, account_created_at_ms=NOON_MS - age_ms) for age_ms in ages_ms]
     (record,) = records_of([*events, event(asn=1)]).values()
-    assert [bool(marks & MARK_YOUNG) for marks in ints(record.marks).tolist()] == [True, True, False, False, False]
+    assert [bool(marks & MARK_YOUNG) for marks in record.event_columns[MARKS].tolist()] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_an_event_from_the_future_used_its_links_when_the_log_took_it() -> None:
     (record,) = records_of([event(NOON_MS + HOUR_MS, asn=1)], appended_at_ms=NOON_MS).values()
-    assert ints(record.minute).tolist() == [NOON_MS // MINUTE_MS]
+    assert record.event_columns[MINUTE].tolist() == [NOON_MS // MINUTE_MS]

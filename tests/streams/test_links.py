@@ -6,20 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from streams.columns import Ints, block_of
 from streams.distinct import hash32
 from streams.links import (
+    ACCOUNT,
     CAPABILITY_BIT,
     LINK_KINDS,
     MARK_ERROR,
     MARK_REFUSAL,
     MARK_YOUNG,
+    MARKS,
     Link,
     LinkKind,
     Links,
     Source,
     Use,
     Who,
-    ints,
     link_hash,
     link_partition,
 )
@@ -59,6 +61,18 @@ def test_a_source_is_known_by_its_log_and_its_partition(source: Source, name: st
 
 
 ALICE, BOB = Who("alice", "o", 7, exempt=False), Who("bob", None, None, exempt=True)
+HASHES = [numbers([link_hash("payment", "p"), link_hash("template", "t"), link_hash("asn", "1")])]
+EVENTS = [
+    numbers([39, 41, 42]),
+    numbers([29_853_360, 29_853_361, 29_853_361]),
+    numbers([hash32("bob"), hash32("alice"), hash32("carol")]),
+    numbers([3, 4, 2**40]),
+    numbers([5, 6, 0]),
+    numbers([MARK_ERROR | MARK_REFUSAL, 7 << CAPABILITY_BIT, MARK_YOUNG]),
+    numbers([-1, 2**32 - 1, 0]),
+    numbers([1, 0, -1]),
+]
+USES = [numbers([0, 0, 1, 2]), numbers([1, 0, 1, 2])]
 LINKS = Links(
     source_partition=3,
     source_log="k1",
@@ -66,17 +80,9 @@ LINKS = Links(
     appended_at_ms=1_791_201_600_000,
     accounts=[ALICE, BOB],
     links=[Link("payment", "p"), Link("template", "t"), Link("asn", "1")],
-    link_hash=numbers([link_hash("payment", "p"), link_hash("template", "t"), link_hash("asn", "1")]),
-    offset=numbers([39, 41, 42]),
-    minute=numbers([29_853_360, 29_853_361, 29_853_361]),
-    account_hash=numbers([hash32("bob"), hash32("alice"), hash32("carol")]),
-    account=numbers([1, 0, -1]),
-    input_tokens=numbers([3, 4, 2**40]),
-    output_tokens=numbers([5, 6, 0]),
-    marks=numbers([MARK_ERROR | MARK_REFUSAL, 7 << CAPABILITY_BIT, MARK_YOUNG]),
-    network=numbers([-1, 2**32 - 1, 0]),
-    use_event=numbers([0, 0, 1, 2]),
-    use_link=numbers([1, 0, 1, 2]),
+    link_hashes=block_of(HASHES),
+    events=block_of(EVENTS),
+    uses=block_of(USES),
 )
 
 
@@ -86,13 +92,8 @@ def test_links_come_back_from_the_bus_as_they_went() -> None:
     assert again.source == Source(3, "k1")
 
 
-@given(st.lists(st.integers(-(2**63), 2**63 - 1)))
-def test_a_column_holds_any_numbers_of_64_bits(values: list[int]) -> None:
-    assert ints(numbers(values)).tolist() == values
-
-
 def test_the_uses_of_a_record_can_be_read_one_by_one() -> None:
-    assert list(LINKS.uses()) == [
+    assert list(LINKS.each_use()) == [
         Use(Link("template", "t"), BOB, 39, 29_853_360, 3, 5, MARK_ERROR | MARK_REFUSAL),
         Use(Link("payment", "p"), BOB, 39, 29_853_360, 3, 5, MARK_ERROR | MARK_REFUSAL),
         Use(Link("template", "t"), ALICE, 41, 29_853_361, 4, 6, 7 << CAPABILITY_BIT),
@@ -100,49 +101,38 @@ def test_the_uses_of_a_record_can_be_read_one_by_one() -> None:
     ]
 
 
+def with_row(columns: list[Ints], row: int, values: list[int]) -> bytes:
+    """A block of the columns, one of them another."""
+    return block_of([numbers(values) if place == row else column for place, column in enumerate(columns)])
+
+
 @pytest.mark.parametrize(
-    ("column_name", "values"),
+    "changed",
     [
-        ("minute", [1, 2]),
-        ("account_hash", [1, 2, 3, 4]),
-        ("account", [1, 0]),
-        ("input_tokens", []),
-        ("output_tokens", [1]),
-        ("marks", [0, 0]),
-        ("network", [1]),
-        ("link_hash", [1, 2]),
-        ("use_link", [1, 0, 1]),
-        ("use_event", [0, 0, 1]),
-        ("use_event", [0, 0, 1, 3]),
-        ("use_event", [-1, 0, 1, 2]),
-        ("use_link", [1, 0, 1, 3]),
-        ("use_link", [1, 0, 1, -3]),
-        ("account", [1, 0, 2]),
-        ("marks", [0, 0, 8 << CAPABILITY_BIT]),
-        ("marks", [0, 0, -1]),
+        {"link_hashes": block_of([numbers([1, 2])])},
+        {"link_hashes": b""},
+        {"events": b""},
+        {"uses": with_row(USES, 0, [0, 0, 1, 3])},
+        {"uses": with_row(USES, 0, [-1, 0, 1, 2])},
+        {"uses": with_row(USES, 1, [1, 0, 1, 3])},
+        {"uses": with_row(USES, 1, [1, 0, 1, -3])},
+        {"events": with_row(EVENTS, ACCOUNT, [1, 0, 2])},
+        {"events": with_row(EVENTS, ACCOUNT, [1, 0, -2])},
+        {"events": with_row(EVENTS, MARKS, [0, 0, 8 << CAPABILITY_BIT])},
+        {"events": with_row(EVENTS, MARKS, [0, 0, -1])},
     ],
 )
-def test_a_record_whose_columns_do_not_fit_together_cannot_be_made(column_name: str, values: list[int]) -> None:
-    with pytest.raises(ValueError, match=r"columns of|outside its table"):
-        replace(LINKS, **{column_name: numbers(values)})
+def test_a_record_whose_columns_do_not_fit_together_cannot_be_made(changed: dict[str, bytes]) -> None:
+    with pytest.raises(ValueError, match=r"columns of links|outside its table"):
+        replace(LINKS, **changed)
 
 
-@given(st.lists(st.integers(7, 7 + 255), min_size=1))
-def test_a_column_of_close_numbers_takes_a_byte_each(values: list[int]) -> None:
-    assert len(numbers(values)) == 9 + len(values)
-
-
-def test_a_column_that_ends_in_the_middle_of_a_number_is_said_to_be_broken() -> None:
-    with pytest.raises(ValueError, match="buffer size"):
-        ints(numbers([0, 300])[:-1])
-
-
-@pytest.mark.parametrize("values", [b"\0", b"\0" * 8, b"\0" * 9, b"\0" * 8 + b"\3abc"])
-def test_a_column_that_begins_as_none_does_is_said_to_be_broken(values: bytes) -> None:
-    with pytest.raises(ValueError, match="does not begin as columns do"):
-        ints(values)
+@pytest.mark.parametrize("changed", [{"uses": block_of(USES)[:-1]}, {"events": block_of(USES)}, {"link_hashes": b"?"}])
+def test_a_record_with_a_broken_block_cannot_be_made(changed: dict[str, bytes]) -> None:
+    with pytest.raises(ValueError, match="a block of columns"):
+        replace(LINKS, **changed)
 
 
 def test_a_record_of_nothing_can_be_made() -> None:
     nothing = links([])
-    assert list(nothing.uses()) == []
+    assert list(nothing.each_use()) == []

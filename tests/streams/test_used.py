@@ -14,7 +14,7 @@ from streams import kernel as machine_code
 from streams.distinct import hash32
 from streams.events import CAPABILITIES
 from streams.holders import Holders
-from streams.links import LINK_KINDS, TYING_KINDS, Link, Links, link_hash
+from streams.links import ACCOUNT_HASH, LINK_KINDS, TYING_KINDS, Link, Links, link_hash
 from streams.networks import Counted, NetworkState
 from streams.used import FoldedLinks, Moment, PlacedLinks, Uses, uses_after
 from streams.windows import DAY_MS, MINUTE_MS
@@ -210,7 +210,7 @@ def test_of_a_record_only_what_comes_after_the_mark_is_used(records: list[list[A
 
 def used(uses: Uses, use: int) -> tuple[Link, int, int]:
     """A use, readable."""
-    return uses.links[int(uses.link[use])], int(uses.minute[use]), int(uses.account_hash[uses.event[use]])
+    return uses.links[int(uses.link[use])], int(uses.minute[use]), int(uses.events[ACCOUNT_HASH, uses.event[use]])
 
 
 def test_what_was_taken_of_one_source_says_nothing_of_another() -> None:

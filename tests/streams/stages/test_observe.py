@@ -67,7 +67,7 @@ class Bench(NamedTuple):
         return [(record.partition, record.value) for record in self.left if isinstance(record.value, Links)]
 
     def uses(self) -> list[Use]:
-        return [use for _, links in self.links() for use in links.uses()]
+        return [use for _, links in self.links() for use in links.each_use()]
 
 
 def bench(policy: Policy = STRICT, partitions: int = 1) -> Bench:
