@@ -111,7 +111,13 @@ def read_event(record: Record) -> Incoming | Refusal:
 def read_links(record: Record) -> PlacedLinks | Refusal:
     """A record of links with its place."""
     found = _decoded(record.value, _links)
-    return found if isinstance(found, Refusal) else PlacedLinks(record.offset, found)
+    if isinstance(found, Refusal):
+        return found
+    try:
+        found.check()
+    except ValueError as error:
+        return Refusal(Fault.OUT_OF_RANGE, f"A record of links is broken: {error}.", "ValueError")
+    return PlacedLinks(record.offset, found)
 
 
 def read_findings(record: Record) -> PlacedFindings | Refusal:

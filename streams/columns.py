@@ -96,6 +96,15 @@ def _take(block: Bytes, at: int, width: int) -> np.int64:
     return number
 
 
+@compiled
+def is_within(values: Ints, least: int, end: int) -> bool:
+    """True if all of `values` are at least `least` and below `end`."""
+    for value in values:  # noqa: SIM110  numba knows no all() of a generator
+        if not least <= value < end:
+            return False
+    return True
+
+
 def block_of(columns: Sequence[Ints]) -> Columns:
     """One block of these columns, which have one length."""
     matrix = np.array(columns, np.int64).reshape(len(columns), -1)

@@ -13,7 +13,7 @@ from typing import Annotated, Literal, NamedTuple
 import xxhash
 from msgspec import Meta, Struct
 
-from streams.columns import Columns, Ints, columns_of
+from streams.columns import Columns, Ints, columns_of, is_within
 from streams.events import CAPABILITIES
 from streams.windows import DAY_MS
 
@@ -91,19 +91,18 @@ class Links(Struct, frozen=True, kw_only=True, dict=True):
     events: Columns
     uses: Columns
 
-    def __post_init__(self) -> None:
-        """Raise ValueError where a block is broken, or a place lies outside its table."""
+    def check(self) -> None:
+        """Raise ValueError where a block is broken, or a place lies outside its table: of a record from the bus."""
         columns, (event, link) = self.event_columns, self.use_columns
         if self.hashes.shape[1] != len(self.links):
             raise ValueError("the columns of links have not one length")
-        account, capability = columns[ACCOUNT], columns[MARKS] >> CAPABILITY_BIT
-        for places, least, size in (
+        for places, least, end in (
             (event, 0, columns.shape[1]),
             (link, 0, len(self.links)),
-            (account, -1, len(self.accounts)),
-            (capability, 0, len(CAPABILITIES)),
+            (columns[ACCOUNT], -1, len(self.accounts)),
+            (columns[MARKS], 0, len(CAPABILITIES) << CAPABILITY_BIT),
         ):
-            if len(places) and not least <= int(places.min()) <= int(places.max()) < size:
+            if not is_within(places, least, end):
                 raise ValueError("a place lies outside its table")
 
     @property

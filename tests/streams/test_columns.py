@@ -89,3 +89,10 @@ def test_a_column_that_begins_as_none_does_is_said_to_be_broken(code: ModuleType
 def test_a_block_that_claims_more_than_there_is_asks_for_no_memory(code: ModuleType) -> None:
     with pytest.raises(ValueError, match="cut short"):
         code.columns_of(b"\xff" * 100, 8)
+
+
+@both
+def test_numbers_are_within_bounds_if_each_is(code: ModuleType) -> None:
+    values = np.array([3, 5, 4])
+    assert [code.is_within(values, *bounds) for bounds in ((3, 6), (4, 6), (3, 5), (-1, 99))] == [1, 0, 0, 1]
+    assert code.is_within(np.zeros(0, np.int64), 0, 0)

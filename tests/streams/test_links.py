@@ -88,6 +88,7 @@ LINKS = Links(
 
 def test_links_come_back_from_the_bus_as_they_went() -> None:
     again = msgspec.json.decode(msgspec.json.encode(LINKS), type=Links)
+    again.check()
     assert again == LINKS
     assert again.source == Source(3, "k1")
 
@@ -122,17 +123,18 @@ def with_row(columns: list[Ints], row: int, values: list[int]) -> bytes:
         {"events": with_row(EVENTS, MARKS, [0, 0, -1])},
     ],
 )
-def test_a_record_whose_columns_do_not_fit_together_cannot_be_made(changed: dict[str, bytes]) -> None:
+def test_a_record_whose_columns_do_not_fit_together_is_found_out(changed: dict[str, bytes]) -> None:
     with pytest.raises(ValueError, match=r"columns of links|outside its table"):
-        replace(LINKS, **changed)
+        replace(LINKS, **changed).check()
 
 
 @pytest.mark.parametrize("changed", [{"uses": block_of(USES)[:-1]}, {"events": block_of(USES)}, {"link_hashes": b"?"}])
-def test_a_record_with_a_broken_block_cannot_be_made(changed: dict[str, bytes]) -> None:
+def test_a_record_with_a_broken_block_is_found_out(changed: dict[str, bytes]) -> None:
     with pytest.raises(ValueError, match="a block of columns"):
-        replace(LINKS, **changed)
+        replace(LINKS, **changed).check()
 
 
 def test_a_record_of_nothing_can_be_made() -> None:
     nothing = links([])
+    nothing.check()
     assert list(nothing.each_use()) == []
