@@ -4,6 +4,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from msgspec import Struct
 
@@ -15,6 +16,7 @@ REDIS_VARIABLE = "REDIS_URL"
 PREFIX_VARIABLE = "STILLWATCH_PREFIX"
 SHORTEST_KEY_BYTES = 16
 LARGEST_NUMBER = 65_535
+AGENTS: Final = ("observe", "networks", "campaigns")
 
 
 class SettingsError(Exception):

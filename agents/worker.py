@@ -22,7 +22,7 @@ from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress, Watchdog
 from agents.replay import Replay
-from agents.settings import Settings
+from agents.settings import AGENTS, Settings
 from agents.store import NOTHING
 from agents.store.redis import RedisStore
 from agents.topics import TopicError, TopicNames, log_ids
@@ -33,7 +33,6 @@ from streams.stages import CampaignsStage, NetworksStage, ObserveStage
 
 logger = logging.getLogger(__name__)
 
-AGENTS: Final = ("observe", "networks", "campaigns")
 DRAIN_S: Final = 14.0
 
 SLOW_REDIS_S: Final = 0.2

@@ -12,22 +12,23 @@ from aiokafka.errors import KafkaError
 
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
-from agents.settings import Settings, SettingsError, read_settings
+from agents.settings import AGENTS, LARGEST_NUMBER, Settings, SettingsError, read_settings
 from agents.store import StoreError
+from agents.together import run_together
 from agents.topics import TopicError, TopicNames, partitions_of
-from agents.worker import AGENTS, Worker
 from streams.policy import Policy
 
 
 @click.command(short_help="Run the worker until SIGTERM or Ctrl-C.")
 @click.option("--agents", "names", default=",".join(AGENTS), show_default=True, help="Which agents, with commas.")
 @click.option("--policy", "policy_path", type=click.Path(path_type=Path), help="Instead of deploy/policy.toml.")
-def run(names: str, policy_path: Path | None) -> None:
+@click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="How many share the work.")
+def run(names: str, policy_path: Path | None, processes: int) -> int | None:
     """Read request events, keep windows, emit decisions, until SIGTERM or Ctrl-C.
 
-    Needs KAFKA_BOOTSTRAP_SERVERS and REDIS_URL. Run as many as there are partitions; each takes its share.
-    Metrics and health answer on port 9464: a second worker on the same machine needs a port of its own, which
-    STILLWATCH_HEALTH_PORT sets (0 takes a free one).
+    Needs KAFKA_BOOTSTRAP_SERVERS and REDIS_URL. A process keeps one core busy; --processes starts more, here as on
+    other machines up to as many as there are partitions, and each takes its share. Metrics and health answer on port
+    9464, of further processes on 9465 and so on; STILLWATCH_HEALTH_PORT sets the first (0 takes free ones).
     """
     agents = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
     strangers = [name for name in agents if name not in AGENTS]
@@ -43,6 +44,8 @@ def run(names: str, policy_path: Path | None) -> None:
     try:
         settings = read_settings()
         partitions = partitions_of(settings.bootstrap_servers, TopicNames.under(settings.prefix))
+        if processes > 1:
+            return run_together(_arguments(agents, policy_path), _ports(settings.health_port, processes, partitions))
         logging.getLogger("stillwatch").info("policy: %s, version %s", source, policy.version)
         # Batches make many objects that die together: look for cycles seldom, and never among what was imported.
         gc.freeze()
@@ -54,10 +57,28 @@ def run(names: str, policy_path: Path | None) -> None:
         raise UnusableError(f"Kafka cannot be used: {error}") from error
     except OSError as error:
         raise UnusableError(f"The worker cannot listen or connect: {error}") from error
+    return None
+
+
+def _arguments(agents: tuple[str, ...], policy_path: Path | None) -> list[str]:
+    """What each of several processes is started with."""
+    policy = [] if policy_path is None else ["--policy", str(policy_path)]
+    return ["run", "--agents", ",".join(agents), *policy]
+
+
+def _ports(first: int, processes: int, partitions: int) -> list[int]:
+    """The health port of each process. Raises UnusableError for more processes than there can be work or ports for."""
+    if processes > partitions:
+        raise UnusableError(f"--processes {processes} is more than there are partitions to share, {partitions}.")
+    if first + processes - 1 > LARGEST_NUMBER:
+        raise UnusableError(f"--processes {processes} from health port {first} on is more than there are ports.")
+    return [0 if first == 0 else first + number for number in range(processes)]
 
 
 async def _work(settings: Settings, policy: Policy, partitions: int, agents: tuple[str, ...]) -> None:
     """Make the worker inside its loop, where its locks and sockets belong."""
+    from agents.worker import Worker  # noqa: PLC0415  it takes a second and 150 MB, which who only starts others spares
+
     try:
         await Worker(settings, policy, partitions=partitions, agents=agents).run()
     except OSError as error:

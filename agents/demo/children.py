@@ -3,7 +3,6 @@
 import contextlib
 import os
 import subprocess
-import sys
 import threading
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -14,12 +13,10 @@ from typing import Final, Self
 import msgspec
 
 from agents.demo.feed import Fed
+from agents.together import ALONE
 
 DRAIN_S: Final = 20.0
 """A worker has 15 seconds for the batches in hand; one that needs more is killed."""
-
-ALONE: Final = (sys.executable, "-P")
-"""This Python, without the current folder on its path: what is there must not stand in for a module of ours."""
 
 
 class ChildError(Exception):
@@ -77,7 +74,7 @@ class Worker(Child):
     """`stillwatch run`, all agents. It ends when its standard input does: with this process, even by SIGKILL."""
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
-        super().__init__("worker", (*ALONE, "-m", "agents.demo.worker", "run"), environment, log)
+        super().__init__("worker", (*ALONE, "-m", "agents.child", "run"), environment, log)
 
 
 class Feed(Child):

@@ -1,6 +1,6 @@
 """How fast the whole of Stillwatch is: one worker with all agents, a real Kafka and a real Redis on the same machine.
 
-    .venv/bin/python -m tests.benchmarks.whole_job [--events 1000000] [--accounts 100000] [--workers 1]
+    .venv/bin/python -m tests.benchmarks.whole_job [--events 1000000] [--accounts 100000] [--processes 2]
     .venv/bin/python -m tests.benchmarks.whole_job --rate 10000 --events 400000 --policy tests/faults/policy.toml
 
 Events are in the log before the workers start; measured is the time from the first event taken until every event has
@@ -64,6 +64,7 @@ def main() -> None:
     parser.add_argument("--accounts", type=int, default=100_000)
     parser.add_argument("--minutes", type=float, default=65.0, help="of event time that the events span")
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=1, help="of each worker")
     parser.add_argument("--rate", type=int, default=0, help="events a second, as they happen")
     parser.add_argument("--policy", help="a policy file, instead of the default: one that decides about many accounts")
     parser.add_argument("--log", default=os.devnull, help="where the workers' logs go")
@@ -106,7 +107,7 @@ class Bench:
         if asked.rate:
             measured = {"p50_seconds": _quantile(delays, 0.5), "p99_seconds": _quantile(delays, 0.99)}
         return {
-            **{name: getattr(asked, name) for name in ("events", "accounts", "workers", "rate")},
+            **{name: getattr(asked, name) for name in ("events", "accounts", "workers", "processes", "rate")},
             **measured,
             "worker_peak_mib": round(peak / MEBIBYTE),
             "redis_mib": round(self._redis.info("memory")["used_memory"] / MEBIBYTE),
@@ -161,9 +162,10 @@ class Bench:
         with ExitStack() as stack:
             file = stack.enter_context(Path(self._asked.log).open("wb"))
             running = []
+            run = [STILLWATCH, "run", "--processes", str(self._asked.processes)]
             for _ in range(self._asked.workers):
                 process = subprocess.Popen(  # noqa: S603  our own command
-                    [STILLWATCH, "run", *(("--policy", self._asked.policy) if self._asked.policy else ())],
+                    [*run, *(("--policy", self._asked.policy) if self._asked.policy else ())],
                     cwd=REPOSITORY,
                     env=environment,
                     stdout=file,

@@ -40,7 +40,7 @@ def left_in(folder: Path) -> list[psutil.Process]:
 
 def children_in(folder: Path) -> list[psutil.Process]:
     """The worker and the feed of a demonstration in `folder`."""
-    modules = {"agents.demo.worker", "agents.demo.feed"}
+    modules = {"agents.child", "agents.demo.feed"}
     return [process for process in left_in(folder) if modules & {*(process.info["cmdline"] or ())}]
 
 

@@ -1,4 +1,4 @@
-"""`stillwatch run` for a demonstration: a worker that ends with the one that started it, even if that was killed.
+"""`stillwatch`, as a child: a command that ends with the one that started it, even if that was killed.
 
 Nobody writes to its standard input; the pipe is closed by the system when the process at its other end is gone.
 """
