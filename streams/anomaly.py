@@ -80,6 +80,8 @@ class Model:
         if state.version != MODEL_VERSION or any(len(lesson.vector) != len(features) for lesson in lessons):
             state = ModelState()
         self.state = state
+        # Where trees split follows from the seed alone: those of an epoch are those of the one before, taught anew.
+        self._trees = HalfSpaceTrees(n_trees=10, height=8, window_size=EPOCH // 2, seed=20261123)
         self._grow()
 
     @property
@@ -138,7 +140,6 @@ class Model:
 
     def _grow(self) -> None:
         teach, calibrate = self.state.reference[::2], self.state.reference[1::2]
-        self._trees = HalfSpaceTrees(n_trees=10, height=8, window_size=max(1, len(teach)), seed=20261123)
         for lesson in teach:
             self._trees.learn_one(self._named(lesson.vector))
         scores: dict[str, list[float]] = {}

@@ -156,9 +156,11 @@ def test_a_vector_is_one_byte_a_feature_and_values_outside_are_clipped(values: l
     assert list(vector) == [round(255 * min(1.0, max(0.0, value))) for value in values]
 
 
-def test_a_model_grown_again_from_what_was_stored_scores_the_same() -> None:
+@pytest.mark.parametrize("epochs", [1, 3])
+def test_a_model_grown_again_from_what_was_stored_scores_the_same(epochs: int) -> None:
+    """Nothing of the epochs before is left in the trees."""
     random = Random(8)
-    model, drift = taught(random, lessons=EPOCH + 77), Drift(0.2)
+    model, drift = taught(random, lessons=epochs * EPOCH + 77), Drift(0.2)
     again = Model(msgspec.msgpack.decode(msgspec.msgpack.encode(model.state), type=ModelState), FEATURES)
     drift_again = msgspec.msgpack.decode(msgspec.msgpack.encode(drift), type=Drift)
     for _ in range(600):
