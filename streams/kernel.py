@@ -108,6 +108,7 @@ _CAPABILITIES = 8
 _OTHER = 7
 _GAP_WEIGHT = 1 / 32
 _SEVEN_BITS, _MORE_FOLLOWS = 127, 128
+_HASH_BYTES = 4
 _GAP_CEILING_MS = HOUR_MS
 _MORE_BYTES_AN_EVENT = 320
 _MORE_BYTES_AN_ACCOUNT = 700
@@ -557,18 +558,17 @@ def _write_buckets(room: Room, plane: int, out: Bytes, at: int) -> int:
 
 @compiled
 def _write_sketch(room: Room, kind: int, hour: int, out: Bytes, at: int) -> int:
-    """The hashes, each as its distance from the one before, and how many hours before `hour` each was seen."""
+    """The hashes, in 4 bytes each, and how many hours before `hour` each was seen."""
     size, ceiling = room.sizes[SKETCHES + kind], room.ceilings[kind]
     filled = 1 if ceiling[0] != FULL or ceiling[1] or ceiling[2] else 0
     at = _put(out, at, size << 1 | filled)
     if filled:
         for column in range(3):
             at = _put(out, at, ceiling[column])
-    before = 0
     for row in range(size):
-        at = _put(out, at, room.hashes[kind, row] - before)
-        at = _put(out, at, hour - room.hours[kind, row])
-        before = room.hashes[kind, row]
+        for byte in range(_HASH_BYTES):
+            out[at + byte] = room.hashes[kind, row] >> 8 * byte & 255
+        at = _put(out, at + _HASH_BYTES, hour - room.hours[kind, row])
     return at
 
 
@@ -644,12 +644,12 @@ def _read_sketch(room: Room, kind: int, hour: int, stored: Bytes, at: int) -> in
     if size & 1:
         for column in range(3):
             room.ceilings[kind, column], at = _take(stored, at)
-    before = 0
     for row in range(size >> 1):
-        more, at = _take(stored, at)
-        back, at = _take(stored, at)
-        before += more
-        room.hashes[kind, row], room.hours[kind, row] = before, hour - back
+        value = 0
+        for byte in range(_HASH_BYTES):
+            value |= int(stored[at + byte]) << 8 * byte
+        back, at = _take(stored, at + _HASH_BYTES)
+        room.hashes[kind, row], room.hours[kind, row] = value, hour - back
     return at
 
 
