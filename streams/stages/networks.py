@@ -17,7 +17,7 @@ from streams.columns import Ints
 from streams.distinct import Distinct
 from streams.findings import Finding, Findings, ties
 from streams.holders import Holders, Noted
-from streams.kernel import WEEK_HOURS
+from streams.kernel import LINK_VERSION, WEEK_HOURS
 from streams.links import LINK_KINDS, LinkKind, Source
 from streams.networks import (
     NetworkState,
@@ -108,7 +108,10 @@ class NetworksStage:
         return prepared.keys
 
     def decode(self, key: str, stored: bytes | None) -> object:
-        """A link, the model with its trees grown, the holders, or the shard."""
+        """A link, the model with its trees grown, the holders, or the shard.
+
+        Raises ValueError for a link that another version of Stillwatch stored.
+        """
         if key == MODEL:
             return Model(ModelState() if stored is None else self._decoders[MODEL].decode(stored), FEATURES)
         if key == HOLDERS:
@@ -116,7 +119,11 @@ class NetworksStage:
         if stored is None:
             fresh = {SHARD: NetworksShard, EVERYBODY: Distinct}.get(key, NetworkState)
             return fresh()
-        return self._decoders[key.partition(":")[0]].decode(stored)
+        state = self._decoders[key.partition(":")[0]].decode(stored)
+        if isinstance(state, NetworkState) and state.numbers[:1] not in {b"", bytes((LINK_VERSION,))}:
+            message = f"a link is stored in version {state.numbers[0]}, not {LINK_VERSION}"
+            raise ValueError(message)
+        return state
 
     def encode(self, _key: str, state: object) -> bytes:
         """MessagePack of the state; of a model the lessons it was grown from, of the holders their table."""

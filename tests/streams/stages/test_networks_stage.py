@@ -384,3 +384,13 @@ def test_a_link_with_a_state_is_a_network_state() -> None:
     networks = bench()
     networks.take(links([act("a"), act("b")]))
     assert isinstance(networks.states.held[link_key("payment", "v")], NetworkState)
+
+
+def test_a_link_of_another_version_is_refused() -> None:
+    networks = bench()
+    networks.take(links([act("a"), act("b")]))
+    state = networks.link()
+    for numbers in (bytes((9,)) + state.numbers[1:], bytes((0,))):
+        stored = networks.stage.encode("link:payment:v", replace(state, numbers=numbers))
+        with pytest.raises(ValueError, match=f"a link is stored in version {numbers[0]}, not 1"):
+            networks.stage.decode("link:payment:v", stored)
