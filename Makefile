@@ -56,7 +56,8 @@ bench: $(READY) ## measure the speeds that the README names, and the plain job b
 	@$(BIN)/python tests/benchmarks/fingerprint.py
 	@$(BIN)/python tests/benchmarks/transport.py
 	@$(BIN)/python -m tests.benchmarks.whole_job
-	@$(BIN)/python -m tests.benchmarks.whole_job --rate 10000 --events 400000 --policy tests/faults/policy.toml
+	@$(BIN)/python -m tests.benchmarks.whole_job --processes 2
+	@$(BIN)/python -m tests.benchmarks.whole_job --processes 2 --rate 20000 --policy tests/faults/policy.toml
 	@$(BIN)/python -m tests.benchmarks.plain --accounts 10000,100000,1000000
 
 lock: $(READY) ## choose versions anew, with hashes and without an index's address

@@ -28,6 +28,12 @@ from tests.integration.worker_harness import Deployment, WorkerProcess, worker
 
 FAULTY_WORKER = (sys.executable, str(Path(__file__).with_name("faulty_worker.py")))
 POLL_SECONDS = 0.2
+IN_STEP = 1_000
+"""Events a second at which no partition gets hours ahead of another. What is found about a campaign while one is hours
+behind is milder until something is found in a later hour, as the README says."""
+SLOTS = 4
+"""In how many parts the events of one second are sent."""
+
 SETTLED_SECONDS = 120.0
 SHOWN = 6
 
@@ -79,6 +85,14 @@ class Scene:
         self._ingest.put(events)
         assert self._ingest.settle() - before == len(events)
         self.sent += [Sent(event, event.occurred_at_ms) for event in events]
+
+    def pace(self, events: Sequence[RequestEvent], a_second: int = IN_STEP) -> None:
+        """Send events at a steady rate."""
+        started = time.monotonic()
+        size = a_second // SLOTS
+        for slot, at in enumerate(range(0, len(events), size)):
+            time.sleep(max(0.0, started + slot / SLOTS - time.monotonic()))
+            self.produce(events[at : at + size])
 
     def produce_at(self, sent: Sequence[Sent]) -> None:
         """Send events with the append times that they claim, to a topic that takes the producer's word for it."""

@@ -95,7 +95,7 @@ def go_on(scene: Scene, events: Sequence[RequestEvent], fault: str, remarks: str
     """Let the next worker meet what became of the log, and `events` after it."""
     scene.healed()
     running = scene.ready()
-    scene.produce(events)
+    scene.pace(events)
     scene.settle()
     scene.balance(fault, remarks=remarks or said(running.log))
     assert SENTENCE in running.log
