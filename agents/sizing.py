@@ -33,12 +33,12 @@ ACCOUNT_BYTES = (
 )
 """Requests a day, and the bytes of an account that goes on so for 28 days; between them on a logarithmic scale."""
 
-SHARED_LINK_BYTES = 2_600
+SHARED_LINK_BYTES = 1_950
 """A link that twelve accounts share for 28 days; one of more than a thousand takes 80 KiB at most."""
-LINKS_BYTES_AN_ACCOUNT = 500
-"""An account's part in the links that it shares. It depends on the traffic more than anything here: 290 bytes in the
-benchmark's (one shared link in 7 accounts), 750 in a simulated ordinary day (1.4 links an account, most of them
-templates of few). What an account has alone costs nothing beside the table of holders."""
+LINKS_BYTES_AN_ACCOUNT = 300
+"""An account's part in the links that it shares. It depends on the traffic more than anything here: 130 bytes in the
+benchmark's (one shared link in 7 accounts), 250 where accounts go on for weeks, 500 in a simulated ordinary day (1.3
+links an account, most of them templates of few). What an account has alone costs nothing beside the holders' table."""
 
 TABLE_BYTES = 28 * MIB
 """The table of holders of one partition of links, 16 MiB, and its journal of 8 MiB, as the allocator rounds them up."""
