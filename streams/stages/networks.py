@@ -133,66 +133,51 @@ class NetworksStage:
 
     def fold(self, source: Source, items: Sequence[PlacedLinks], states: States) -> Output:
         """Add every use that was not seen before; without items, close what was left open."""
-        output = Output()
         prepared, shard = _prepared(items, states), states.change(SHARD, NetworksShard)
-        findings: list[Finding] = []
-        output.tally["duplicate"] += sum(not shard.note(item.links) for item in items)
         links = {key: states.change(key, NetworkState) for key in prepared.shared}
         folded = FoldedLinks(prepared.uses, prepared.noted, prepared.places, links, shard.open_links)
-        shard.subjects += folded.founded
+        step = _Step(folded, shard, states)
+        output = step.output
+        output.tally["duplicate"] += sum(not shard.note(item.links) for item in items)
         output.tally["late"] += folded.late
+        shard.subjects += folded.founded
         if items:
             shard.offset, shard.parts = items[-1].offset, 0
-            self._judge(prepared.uses, folded, shard, states, findings, output)
+            self._judge(prepared.uses, step)
             self._keep_journal(prepared.noted.journal, shard, states)
         else:
             shard.parts += 1
-            self._close_all(folded, shard, states, findings, output)
-        if findings:
-            record = Findings(source.partition, source.log, shard.offset, shard.parts, shard.appended_at_ms, findings)
+            self._close_all(step)
+        if step.findings:
+            record = Findings(
+                source.partition, source.log, shard.offset, shard.parts, shard.appended_at_ms, step.findings
+            )
             output.records.append(Outgoing("findings", record, shard.appended_at_ms, partition=0))
         return output
 
-    def _judge(
-        self,
-        uses: Uses,
-        folded: FoldedLinks,
-        shard: NetworksShard,
-        states: States,
-        findings: list[Finding],
-        output: Output,
-    ) -> None:
+    def _judge(self, uses: Uses, step: "_Step") -> None:
         """Hour by hour, so that what is judged in an hour rests on that hour and on those before it."""
-        everybody = states.read(EVERYBODY, Distinct)
-        moments = {hour: list(of_hour) for hour, of_hour in groupby(folded.moments, lambda moment: moment.hour)}
+        everybody, shard = step.states.read(EVERYBODY, Distinct), step.shard
+        moments = {hour: list(of_hour) for hour, of_hour in groupby(step.folded.moments, lambda moment: moment.hour)}
         for hour, accounts in uses.accounts_by_hour():
             if hour > shard.hour:
                 shard.hour = hour
                 shard.known_accounts = everybody.count(hour, window_hours=WEEK_HOURS)
-                self._close_all(folded, shard, states, findings, output)
+                self._close_all(step)
             below = np.unique(accounts[accounts < everybody.ceiling_at(hour, window_hours=WEEK_HOURS)]).tolist()
             if everybody.add_hashes(below, hour, window_hours=WEEK_HOURS, capacity=EVERYBODY_CAPACITY):
-                states.changed.add(EVERYBODY)
+                step.states.changed.add(EVERYBODY)
             for moment in moments.get(hour, ()):
-                self._take(moment, folded, shard, states, findings, output)
+                self._take(moment, step)
 
-    def _take(
-        self,
-        moment: Moment,
-        folded: FoldedLinks,
-        shard: NetworksShard,
-        states: States,
-        findings: list[Finding],
-        output: Output,
-    ) -> None:
+    def _take(self, moment: Moment, step: "_Step") -> None:
         """Close the link if a new minute of its own begins, and take that minute."""
-        key = moment.key
-        state = states.read(key, NetworkState)
+        state = step.states.read(moment.key, NetworkState)
         if moment.minute * MINUTE_MS > state.newest_ms:
-            self._close(key, folded, shard, states, findings, output)
-        folded.take(moment)
+            self._close(moment.key, step)
+        step.folded.take(moment)
         if is_open(state):
-            shard.open_links.add(key)
+            step.shard.open_links.add(moment.key)
 
     def _keep_journal(self, journal: bytes, shard: NetworksShard, states: States) -> None:
         """Append what changed to the stored table of holders; once that has grown long, store the table anew."""
@@ -203,44 +188,35 @@ class NetworksStage:
         elif journal:
             states.appended[HOLDERS] = journal
 
-    def _close_all(
-        self, folded: FoldedLinks, shard: NetworksShard, states: States, findings: list[Finding], output: Output
-    ) -> None:
+    def _close_all(self, step: "_Step") -> None:
         """Close the links that no later minute of their own closed: an hour begins, or nothing came for a while."""
-        for key in sorted(shard.open_links):
-            self._close(key, folded, shard, states, findings, output)
+        for key in sorted(step.shard.open_links):
+            self._close(key, step)
 
-    def _close(
-        self,
-        key: str,
-        folded: FoldedLinks,
-        shard: NetworksShard,
-        states: States,
-        findings: list[Finding],
-        output: Output,
-    ) -> None:
+    def _close(self, key: str, step: "_Step") -> None:
         """Judge the link as of its newest minute, if a member became ripe, its volume doubled or a finding is old.
 
         A finding that names nobody new says that what was found still goes on, so that a decision can be renewed.
         """
+        shard = step.shard
         if key not in shard.open_links:
             return
         shard.open_links.discard(key)
-        state = states.change(key, NetworkState)
+        state = step.states.change(key, NetworkState)
         news = has_news(state) or is_stale(state)
         state.touched.clear()
         if not news and state.requests < state.judge_at:
             return
         state.judge_at = 2 * state.requests
         kind, value = link_of(key)
-        view = view_of(state, folded.counted(key, state), kind, shard.known_accounts, shard.settled_hour)
+        view = view_of(state, step.folded.counted(key, state), kind, shard.known_accounts, shard.settled_hour)
         as_of_ms = view.as_of_ms
-        state.p_value = self._anomaly(view, state, shard, states, output)
+        state.p_value = self._anomaly(view, state, step)
         if not news:
             return
         reasons = reasons_of(view._replace(p_value=state.p_value), NETWORK_SIGNALS, self._policy.signals)
         if ties(kind, reasons):
-            findings.append(
+            step.findings.append(
                 Finding(
                     kind, value, as_of_ms, tuple(sorted(reasons, key=lambda reason: reason.signal)), report_news(state)
                 )
@@ -248,25 +224,33 @@ class NetworksStage:
         elif is_stale(state):
             state.found_hour = state.hour  # it no longer ties: look again in an hour
 
-    def _anomaly(
-        self, view: NetworkView, state: NetworkState, shard: NetworksShard, states: States, output: Output
-    ) -> float | None:
+    def _anomaly(self, view: NetworkView, state: NetworkState, step: "_Step") -> float | None:
         """The p-value of the link's window, and the window's lesson if the gate lets it teach."""
         if view.accounts < FEWEST_ACCOUNTS_TO_TEACH:
             return None
         hour = view.as_of_ms // HOUR_MS
-        p_value, gate = states.read(MODEL, Model).look(
+        p_value, gate = step.states.read(MODEL, Model).look(
             view.kind,
             features_of(view),
-            shard.drift,
+            step.shard.drift,
             taught_recently=hour - state.taught_hour < TEACH_EVERY_HOURS,
             limited=any(member.reported for member in state.members.values()),
         )
-        output.tally[gate] += 1
+        step.output.tally[gate] += 1
         if gate == "learned":
-            states.changed.add(MODEL)
+            step.states.changed.add(MODEL)
             state.taught_hour = hour
         return p_value
+
+
+class _Step(Struct):
+    """What a step works on, and what comes of it."""
+
+    folded: FoldedLinks
+    shard: NetworksShard
+    states: States
+    findings: list[Finding] = field(default_factory=list)
+    output: Output = field(default_factory=Output)
 
 
 class _Prepared(Struct):
