@@ -135,6 +135,7 @@ class Bench:
             bootstrap_servers=self._found.bootstrap_servers, max_batch_size=log.BATCH_BYTES
         ) as producer:
             begun, start = time.time(), 0
+            sent: list[asyncio.Future[object]] = []
             while start < len(prepared):
                 await asyncio.sleep(TICK_SECONDS)
                 now = time.time()
@@ -145,9 +146,9 @@ class Bench:
                     batches[event.partition].append(key=event.key, value=value, timestamp=None)
                 for partition, batch in enumerate(batches):
                     if batch.record_count():
-                        await producer.send_batch(batch, self._names.requests, partition=partition)
+                        sent.append(await producer.send_batch(batch, self._names.requests, partition=partition))
                 start = end
-            await producer.flush()
+            await asyncio.gather(*sent)  # a batch that was not taken must not pass for one that waits
 
     @contextmanager
     def _workers(self) -> Iterator[list[int]]:
