@@ -47,10 +47,6 @@ class Counts(Struct, array_like=True, gc=False):
         self.refusals += other.refusals
 
 
-def _copy(counts: Counts) -> Counts:
-    return Counts(counts.requests, counts.input_tokens, counts.output_tokens, counts.errors, counts.refusals)
-
-
 class Windows(Struct, array_like=True):
     """The sliding windows of one subject. Bucket keys are `time_ms // width`."""
 
@@ -58,24 +54,6 @@ class Windows(Struct, array_like=True):
     minutes: dict[int, Counts] = field(default_factory=dict)
     hours: dict[int, Counts] = field(default_factory=dict)
     days: dict[int, Counts] = field(default_factory=dict)
-
-    def add(self, at_ms: int, counts: Counts) -> bool:
-        """Count an event of time `at_ms`; True if it was late (older than the newest minute seen)."""
-        newest = self.newest_ms
-        late = at_ms // MINUTE_MS < newest // MINUTE_MS
-        if at_ms > newest:
-            self.newest_ms = newest = at_ms
-        for buckets, width, kept in (
-            (self.minutes, MINUTE_MS, 60),
-            (self.hours, HOUR_MS, 24),
-            (self.days, DAY_MS, 28),
-        ):
-            bucket = buckets.get(at_ms // width)
-            if bucket is None:
-                _open(buckets, at_ms // width, newest // width - kept, counts)
-            else:
-                bucket.add(counts)
-        return late
 
     def total(self, resolution: Resolution, as_of_ms: int, buckets: int | None = None) -> Counts:
         """The sum over the last `buckets` buckets (all that are kept, if None) up to and with that of `as_of_ms`."""
@@ -93,12 +71,3 @@ class Windows(Struct, array_like=True):
         if resolution == "minutes":
             return self.minutes
         return self.hours if resolution == "hours" else self.days
-
-
-def _open(buckets: dict[int, Counts], index: int, expired: int, counts: Counts) -> None:
-    """Open bucket `index` with `counts` unless it has expired; and clear out the buckets that have."""
-    if index <= expired:
-        return
-    for old in [key for key in buckets if key <= expired]:
-        del buckets[old]
-    buckets[index] = _copy(counts)

@@ -15,6 +15,7 @@ from streams.events import CAPABILITIES, Capability, RequestEvent
 from streams.policy import Evaluation
 from streams.windows import DAY_MS, HOUR_MS, Counts, Windows
 from tests.streams.reference_capabilities import focus, note
+from tests.streams.reference_windows import count
 
 SPAN_HOURS = 24
 TOP_TEMPLATES = 8
@@ -84,7 +85,7 @@ def counts_of(event: RequestEvent) -> Counts:
 
 def fold_event(account: ReferenceAccount, event: RequestEvent, at_ms: int) -> bool:
     """Add one event at event time `at_ms` to the account; True if it came late."""
-    late = account.windows.add(at_ms, counts_of(event))
+    late = count(account.windows, at_ms, counts_of(event))
     hour = at_ms // HOUR_MS
     if event.address_hash is not None:
         account.addresses.add(event.address_hash, hour)

@@ -13,6 +13,7 @@ from streams.networks import Counted, LinkNumbers
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, Counts, Windows
 from tests.streams.link_bench import HOUR, Act
 from tests.streams.reference_capabilities import focus, note
+from tests.streams.reference_windows import count
 
 _DAY_HOURS = 24
 
@@ -31,7 +32,7 @@ class ReferenceLink(Struct):
     def add(self, act: Act, *, is_late: bool) -> None:
         """Count one use."""
         at_ms, hour = act.minute * MINUTE_MS, act.minute // HOUR
-        self.windows.add(at_ms, Counts(1, 10, 20, int(act.error), int(act.refusal)))
+        count(self.windows, at_ms, Counts(1, 10, 20, int(act.error), int(act.refusal)))
         self.requests += 1
         self.late += is_late
         self.accounts.add(act.account, hour, window_hours=WEEK_HOURS)
