@@ -13,14 +13,14 @@ import threading
 from collections.abc import Sequence
 from typing import Final
 
+from agents.child import PATIENCE_S
+
 logger = logging.getLogger(__name__)
 
 ALONE: Final = (sys.executable, "-P")
 """This Python, without the current folder on its path: what is there must not stand in for a module of ours."""
 
 LOOK_S: Final = 0.1
-PATIENCE_S: Final = 20.0
-"""A worker has 15 seconds for the batches in hand; one that needs more is killed."""
 
 
 def run_together(arguments: Sequence[str], ports: Sequence[int]) -> int:
@@ -38,7 +38,7 @@ def run_together(arguments: Sequence[str], ports: Sequence[int]) -> int:
             pass
         fallen = [] if stop.is_set() else [process for process in processes if process.poll() is not None]
     finally:
-        _end(processes)
+        end(processes)
         for number, handler in before.items():
             signal.signal(number, handler)
     for process in fallen:
@@ -57,13 +57,13 @@ def _start(arguments: Sequence[str], port: int) -> "subprocess.Popen[bytes]":
     )
 
 
-def _end(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
-    """End all at once: SIGTERM, and SIGKILL for one that does not heed it."""
+def end(processes: Sequence["subprocess.Popen[bytes]"], patience_s: float = PATIENCE_S) -> None:
+    """End all at once: SIGTERM, and SIGKILL for one that does not heed it in so long."""
     for process in processes:
         process.terminate()
     for process in processes:
         try:
-            process.wait(PATIENCE_S)
+            process.wait(patience_s)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -8,15 +8,13 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import msgspec
 
+from agents.child import PATIENCE_S
 from agents.demo.feed import Fed
-from agents.together import ALONE
-
-DRAIN_S: Final = 20.0
-"""A worker has 15 seconds for the batches in hand; one that needs more is killed."""
+from agents.together import ALONE, end
 
 
 class ChildError(Exception):
@@ -32,7 +30,7 @@ class Child:
     def __init__(self, name: str, command: Iterable[str], environment: Mapping[str, str], log: Path) -> None:
         """Start it, standard error to `log`. Raises OSError."""
         self.name = name
-        self.patience_s = DRAIN_S
+        self.patience_s = PATIENCE_S
         self._log = log
         with log.open("wb") as errors:
             self.process = subprocess.Popen(  # noqa: S603  our own Python with our own modules
@@ -50,12 +48,7 @@ class Child:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(self.patience_s)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        end((self.process,), self.patience_s)
         for pipe in (self.process.stdin, self.process.stdout):
             if pipe is not None:
                 with contextlib.suppress(BrokenPipeError):
