@@ -28,6 +28,7 @@ from agents.store.redis import RedisStore
 from agents.topics import TopicError, TopicNames, log_ids
 from agents.transport import OutsideLog, read_again, resume_with
 from streams.events import EARLIEST_MS, RequestEvent
+from streams.networks import NetworkState
 from streams.policy import DEFAULT_POLICY, Policy
 from streams.stages import CampaignsStage, NetworksStage, ObserveStage
 
@@ -244,6 +245,7 @@ def _compile() -> None:
         event_id="e", occurred_at_ms=EARLIEST_MS, account_id="a", operation="", request_model="", template_hash="t"
     )
     asyncio.run(Replay(DEFAULT_POLICY, partitions=1).run([event]))
+    NetworkState().counted()  # no stage asks for it before a link is looked at that no batch brings
 
 
 def _listed(partitions: Iterable[TP], prefix: str) -> str:
