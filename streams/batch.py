@@ -10,6 +10,7 @@ import xxhash
 from msgspec import Struct
 
 from streams.capabilities import POSITION
+from streams.compiled import Ints
 from streams.distinct import hash32
 from streams.events import RequestEvent
 from streams.kernel import (
@@ -26,7 +27,6 @@ from streams.kernel import (
     PROFILE,
     REFUSAL,
     TEMPLATE,
-    Ints,
 )
 
 NO_HASH = -1

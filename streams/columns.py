@@ -9,12 +9,9 @@ of columns without values is empty.
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from streams.compiled import compiled
+from streams.compiled import Bytes, Ints, compiled
 
-Ints = NDArray[np.int64]
-Bytes = NDArray[np.uint8]
 Columns = bytes
 
 _COUNT_BYTES, _HEAD_BYTES, _WIDEST = 4, 9, 8

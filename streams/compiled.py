@@ -6,7 +6,14 @@ NUMBA_DISABLE_JIT=1 leaves such functions as the Python they are written in: cov
 from collections.abc import Callable
 from typing import TypeVar, cast
 
+import numpy as np
 from numba import njit
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Bytes = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
 
 F = TypeVar("F", bound=Callable[..., object])
 

@@ -15,11 +15,8 @@ value holds both, so that one can never be at hand, or lost, without the other.
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
-from streams.compiled import compiled
-
-Ints = NDArray[np.int64]
+from streams.compiled import Ints, compiled
 
 WAYS = 4
 PLACES = 1 << 20

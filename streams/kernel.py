@@ -13,13 +13,8 @@ link begin with a version and go on in the order of `_write_link`.
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from streams.compiled import compiled
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Bytes = NDArray[np.uint8]
+from streams.compiled import Bytes, Floats, Ints, compiled
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
@@ -237,26 +232,33 @@ def _add(room: Room, events: Ints, event: int) -> int:
 @compiled
 def _open_bucket(room: Room, plane: int, bucket: int, expired: int) -> int:
     """The place of `bucket`, -1 if it is gone already; a new bucket clears out those that are."""
-    size = int(room.sizes[plane])
+    place, room.sizes[plane] = _open(room.buckets[plane], room.counts[plane], room.sizes[plane], bucket, expired)
+    return place
+
+
+@compiled
+def _open(index: Ints, rows: Ints, size: int, key: int, expired: int) -> tuple[int, int]:
+    """The place of `key` in `index`, in order, and how many rows there are then.
+
+    A new key has a row of zeros, and clears out the rows up to `expired`; its place is -1 if it is one of those.
+    """
     place = size
-    while place > 0 and room.buckets[plane, place - 1] >= bucket:
+    while place > 0 and index[place - 1] >= key:
         place -= 1
-    if place < size and room.buckets[plane, place] == bucket:
-        return place
-    if bucket <= expired:
-        return -1
-    index, counts = room.buckets[plane], room.counts[plane]
+    if place < size and index[place] == key:
+        return place, size
+    if key <= expired:
+        return -1, size
     gone = 0
     while gone < size and index[gone] <= expired:
         gone += 1
     if gone > 0:
-        _shift(index, counts, gone, size, -gone)
+        _shift(index, rows, gone, size, -gone)
         size, place = size - gone, place - gone
-    _shift(index, counts, place, size, 1)
-    index[place] = bucket
-    counts[place] = 0
-    room.sizes[plane] = size + 1
-    return place
+    _shift(index, rows, place, size, 1)
+    index[place] = key
+    rows[place] = 0
+    return place, size + 1
 
 
 @compiled
@@ -358,25 +360,9 @@ def _keep_templates(room: Room, least: int) -> None:
 @compiled
 def _open_day(room: Room, day: int) -> int:
     """The place of `day` among those of capabilities, -1 if it has left the last 28; a new day clears out old ones."""
-    days, asked, size = room.days, room.asked, int(room.sizes[CAPABILITY_DAYS])
-    place = size
-    while place > 0 and days[place - 1] >= day:
-        place -= 1
-    if place < size and days[place] == day:
-        return place
-    expired = max(days[size - 1] if size > 0 else day, day) - _KEPT[DAYS]
-    if day <= expired:
-        return -1
-    gone = 0
-    while gone < size and days[gone] <= expired:
-        gone += 1
-    if gone > 0:
-        _shift(days, asked, gone, size, -gone)
-        size, place = size - gone, place - gone
-    _shift(days, asked, place, size, 1)
-    days[place] = day
-    asked[place] = 0
-    room.sizes[CAPABILITY_DAYS] = size + 1
+    size = room.sizes[CAPABILITY_DAYS]
+    expired = max(room.days[size - 1] if size > 0 else day, day) - _KEPT[DAYS]
+    place, room.sizes[CAPABILITY_DAYS] = _open(room.days, room.asked, size, day, expired)
     return place
 
 

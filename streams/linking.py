@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 
 from streams.batch import EventBatch, Table, hashes, hashes_of
-from streams.columns import Ints, pack
+from streams.columns import pack
+from streams.compiled import Ints
 from streams.kernel import AT, CAPABILITY, CREATED, ERROR, INPUT, OUTPUT, REFUSAL
 from streams.links import (
     ACCOUNT_HASH,

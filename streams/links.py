@@ -13,7 +13,8 @@ from typing import Annotated, Literal, NamedTuple
 import xxhash
 from msgspec import Meta, Struct
 
-from streams.columns import Columns, Ints, columns_of, is_within
+from streams.columns import Columns, columns_of, is_within
+from streams.compiled import Ints
 from streams.events import CAPABILITIES
 from streams.windows import DAY_MS
 

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 
 from streams import kernel
 from streams.capabilities import CapabilityDays
-from streams.columns import Ints
+from streams.compiled import Ints
 from streams.distinct import Distinct
 from streams.events import CAPABILITIES, Capability
 from streams.links import LinkKind, Who

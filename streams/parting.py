@@ -3,12 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from streams.compiled import compiled
-
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from streams.compiled import Bools, Ints, compiled
 
 
 class Parts(NamedTuple):

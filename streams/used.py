@@ -8,7 +8,8 @@ import numpy as np
 from msgspec import Struct
 
 from streams import kernel
-from streams.columns import Ints
+from streams.batch import NO_HASH
+from streams.compiled import Ints
 from streams.holders import HOUR_BITS, NEWLY_SHARED, SINGLE, Noted
 from streams.links import (
     ACCOUNT,
@@ -33,7 +34,6 @@ from streams.links import (
 from streams.networks import Counted, NetworkState, note_members
 from streams.windows import MINUTE_MS
 
-NO_HASH = -1
 _MINUTES_AN_HOUR = 60
 
 

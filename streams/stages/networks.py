@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Struct, field
 
 from streams.anomaly import TEACH_EVERY_HOURS, Model, ModelState, log_scale
-from streams.columns import Ints
+from streams.compiled import Ints
 from streams.distinct import Distinct
 from streams.findings import Finding, Findings, ties
 from streams.holders import Holders, Noted

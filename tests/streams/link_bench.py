@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.columns import Ints, block_of
+from streams.columns import block_of
+from streams.compiled import Ints
 from streams.distinct import hash32
 from streams.links import (
     CAPABILITY_BIT,

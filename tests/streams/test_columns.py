@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams import columns as machine_code
-from streams.columns import Ints, block_of, columns_of
+from streams.columns import block_of, columns_of
+from streams.compiled import Ints
 from tests.streams.interpreted import interpreted
 
 pytestmark = pytest.mark.filterwarnings("ignore:overflow")  # as Python it says so where the machine only wraps

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from streams.columns import Ints, block_of
+from streams.columns import block_of
+from streams.compiled import Ints
 from streams.distinct import hash32
 from streams.links import (
     ACCOUNT,
