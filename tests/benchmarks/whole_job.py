@@ -131,6 +131,7 @@ class Bench:
 
     async def _produce_live(self, prepared: list[Prepared]) -> None:
         """Produce the events, each at its time, a batch a partition every few milliseconds."""
+        topic = self._names.requests
         async with AIOKafkaProducer(
             bootstrap_servers=self._found.bootstrap_servers, max_batch_size=log.BATCH_BYTES
         ) as producer:
@@ -142,11 +143,14 @@ class Bench:
                 end = int((now - begun) * self._asked.rate)
                 batches = [producer.create_batch() for _ in range(PARTITIONS)]
                 for event in prepared[start:end]:
-                    value = b"%b%d,%b" % (event.before, now * 1000, event.after)
-                    batches[event.partition].append(key=event.key, value=value, timestamp=None)
+                    value, partition = b"%b%d,%b" % (event.before, now * 1000, event.after), event.partition
+                    if batches[partition].append(key=event.key, value=value, timestamp=None) is None:  # it is full
+                        sent.append(await producer.send_batch(batches[partition], topic, partition=partition))
+                        batches[partition] = producer.create_batch()
+                        batches[partition].append(key=event.key, value=value, timestamp=None)
                 for partition, batch in enumerate(batches):
                     if batch.record_count():
-                        sent.append(await producer.send_batch(batch, self._names.requests, partition=partition))
+                        sent.append(await producer.send_batch(batch, topic, partition=partition))
                 start = end
             await asyncio.gather(*sent)  # a batch that was not taken must not pass for one that waits
 
