@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from streams.compiled import Bytes, Ints, compiled
+from streams.compiled import Bytes, Ints, borrowing, compiled
 
 Columns = bytes
 
@@ -34,9 +34,11 @@ def pack(columns: Ints, bounds: Ints) -> tuple[Bytes, Ints]:
     return out[:at], out_at
 
 
-@compiled
+@borrowing
 def _put_column(out: Bytes, at: int, values: Ints) -> int:
-    least, most = values.min(), values.max()
+    least = most = values[0]
+    for value in values:
+        least, most = min(least, value), max(most, value)
     width = 1
     # As unsigned: the distance between two signed numbers of 64 bits may need all of them.
     while width < _WIDEST and np.uint64(most - least) >> np.uint64(8 * width):
@@ -49,7 +51,7 @@ def _put_column(out: Bytes, at: int, values: Ints) -> int:
     return at
 
 
-@compiled
+@borrowing
 def _put(out: Bytes, at: int, number: int, width: int) -> int:
     for byte in range(width):
         out[at + byte] = number >> 8 * byte & 255
@@ -85,7 +87,7 @@ def unpack(block: Bytes, rows: int) -> Ints:
     return columns
 
 
-@compiled
+@borrowing
 def _take(block: Bytes, at: int, width: int) -> np.int64:
     number = np.int64(0)
     for byte in range(width):
@@ -93,7 +95,7 @@ def _take(block: Bytes, at: int, width: int) -> np.int64:
     return number
 
 
-@compiled
+@borrowing
 def is_within(values: Ints, least: int, end: int) -> bool:
     """True if all of `values` are at least `least` and below `end`."""
     for value in values:  # noqa: SIM110  numba knows no all() of a generator

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.compiled import Bytes, Floats, Ints, compiled
+from streams.compiled import Bytes, Floats, Ints, borrowing, compiled
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
@@ -104,6 +104,7 @@ _OTHER = 7
 _GAP_WEIGHT = 1 / 32
 _SEVEN_BITS, _MORE_FOLLOWS = 127, 128
 _HASH_BYTES = 4
+_GAPS_BYTES = 16
 _GAP_CEILING_MS = HOUR_MS
 _MORE_BYTES_AN_EVENT = 320
 _MORE_BYTES_AN_ACCOUNT = 700
@@ -193,13 +194,13 @@ def fold_accounts(
     return out[:at], out_at, met, views[:due], shares[:due], late
 
 
-@compiled
+@borrowing
 def _is_due(numbers: Ints, first_at: int, every: int) -> bool:
     done = numbers[EVALUATED]
     return bool(numbers[REQUESTS] >= (first_at if done == 0 else done + min(done, every)))
 
 
-@compiled
+@borrowing
 def _add(room: Room, events: Ints, event: int) -> int:
     """Add one event; 1 if it came late, that is in a minute before the newest."""
     numbers = room.numbers
@@ -229,14 +230,14 @@ def _add(room: Room, events: Ints, event: int) -> int:
     return late
 
 
-@compiled
+@borrowing
 def _open_bucket(room: Room, plane: int, bucket: int, expired: int) -> int:
     """The place of `bucket`, -1 if it is gone already; a new bucket clears out those that are."""
     place, room.sizes[plane] = _open(room.buckets[plane], room.counts[plane], room.sizes[plane], bucket, expired)
     return place
 
 
-@compiled
+@borrowing
 def _open(index: Ints, rows: Ints, size: int, key: int, expired: int) -> tuple[int, int]:
     """The place of `key` in `index`, in order, and how many rows there are then.
 
@@ -261,18 +262,17 @@ def _open(index: Ints, rows: Ints, size: int, key: int, expired: int) -> tuple[i
     return place, size + 1
 
 
-@compiled
+@borrowing
 def _shift(index: Ints, counts: Ints, first: int, end: int, by: int) -> None:
     """Move the rows `first` to `end` by so many places."""
-    if by > 0:
-        for row in range(end - 1, first - 1, -1):
-            index[row + by], counts[row + by] = index[row], counts[row]
-    else:
-        for row in range(first, end):
-            index[row + by], counts[row + by] = index[row], counts[row]
+    for step in range(end - first):
+        row = end - 1 - step if by > 0 else first + step
+        index[row + by] = index[row]
+        for column in range(counts.shape[1]):
+            counts[row + by, column] = counts[row, column]
 
 
-@compiled
+@borrowing
 def _add_distinct(room: Room, kind: int, value: int, hour: int, window: int) -> None:
     """Note a value's hash in a sketch over so many hours (`streams.distinct`)."""
     hashes, hours, ceiling = room.hashes[kind], room.hours[kind], room.ceilings[kind]
@@ -302,7 +302,7 @@ def _add_distinct(room: Room, kind: int, value: int, hour: int, window: int) -> 
     room.sizes[SKETCHES + kind] = size
 
 
-@compiled
+@borrowing
 def _raise_ceiling(hashes: Ints, hours: Ints, ceiling: Ints, size: int, hour: int, window: int) -> int:
     size = _forget(hashes, hours, size, hour - window)
     ceiling[2] = hour
@@ -311,7 +311,7 @@ def _raise_ceiling(hashes: Ints, hours: Ints, ceiling: Ints, size: int, hour: in
     return size
 
 
-@compiled
+@borrowing
 def _forget(hashes: Ints, hours: Ints, size: int, expired: int) -> int:
     """Drop what was last seen in hour `expired` or before; how many stay."""
     kept = 0
@@ -322,7 +322,7 @@ def _forget(hashes: Ints, hours: Ints, size: int, expired: int) -> int:
     return kept
 
 
-@compiled
+@borrowing
 def _add_template(room: Room, template: int) -> None:
     """Count the commonest templates (Misra and Gries, "Finding repeated elements", 1982); halving makes it slide."""
     top, counts, size = room.top_hashes, room.top_counts, room.sizes[TEMPLATES_HELD]
@@ -346,7 +346,7 @@ def _add_template(room: Room, template: int) -> None:
             counts[row] //= 2
 
 
-@compiled
+@borrowing
 def _keep_templates(room: Room, least: int) -> None:
     """Keep the templates counted at least so often."""
     kept = 0
@@ -357,7 +357,7 @@ def _keep_templates(room: Room, least: int) -> None:
     room.sizes[TEMPLATES_HELD] = kept
 
 
-@compiled
+@borrowing
 def _open_day(room: Room, day: int) -> int:
     """The place of `day` among those of capabilities, -1 if it has left the last 28; a new day clears out old ones."""
     size = room.sizes[CAPABILITY_DAYS]
@@ -366,7 +366,7 @@ def _open_day(room: Room, day: int) -> int:
     return place
 
 
-@compiled
+@borrowing
 def _add_hour(numbers: Ints, hour: int) -> None:
     """Mark `hour` in the last 168, of which bit 0 is the newest event's."""
     newest = numbers[LAST_MS] // HOUR_MS
@@ -388,7 +388,7 @@ def _add_hour(numbers: Ints, hour: int) -> None:
         numbers[WEEK + -ahead // _WORD_HOURS] |= np.int64(1) << -ahead % _WORD_HOURS
 
 
-@compiled
+@borrowing
 def _add_gap(room: Room, at_ms: int) -> None:
     """Exponentially weighted mean and variance of the gap (Finch, "Incremental calculation of weighted mean", 2009)."""
     numbers, gaps = room.numbers, room.gaps
@@ -407,7 +407,7 @@ def _add_gap(room: Room, at_ms: int) -> None:
     numbers[LAST_MS] = max(numbers[LAST_MS], at_ms)
 
 
-@compiled
+@borrowing
 def view_account(room: Room, view: Ints, shares: Floats) -> None:
     """Write the account as signals see it, as of its newest event, into one row of views and one of shares."""
     numbers, sizes = room.numbers, room.sizes
@@ -441,7 +441,7 @@ def view_account(room: Room, view: Ints, shares: Floats) -> None:
     shares[2] = np.sqrt(room.gaps[1]) / room.gaps[0] if room.gaps[0] > 0 else 0.0
 
 
-@compiled
+@borrowing
 def _distinct(room: Room, kind: int, expired: int) -> int:
     live = 0
     for row in range(room.sizes[SKETCHES + kind]):
@@ -451,21 +451,22 @@ def _distinct(room: Room, kind: int, expired: int) -> int:
     return live if ceiling == FULL else int(np.rint(live * FULL / ceiling))
 
 
-@compiled
+@borrowing
 def _focus(room: Room, day: int, among: int) -> tuple[int, float]:
     """Of the first `among` the capability asked for most on `day` and the day before, and its share of all requests."""
-    totals = np.zeros(_CAPABILITIES, np.int64)
-    for row in range(room.sizes[CAPABILITY_DAYS]):
-        if day - 1 <= room.days[row] <= day:
-            totals += room.asked[row]
-    top, most = _OTHER, 0
-    for capability in range(among):
-        if totals[capability] > most:
-            top, most = capability, totals[capability]
-    return top, (most / totals.sum() if most > 0 else 0.0)
+    top, most, of_all = _OTHER, 0, 0
+    for capability in range(_CAPABILITIES):
+        requests = 0
+        for row in range(room.sizes[CAPABILITY_DAYS]):
+            if day - 1 <= room.days[row] <= day:
+                requests += room.asked[row, capability]
+        of_all += requests
+        if capability < among and requests > most:
+            top, most = capability, requests
+    return top, (most / of_all if most > 0 else 0.0)
 
 
-@compiled
+@borrowing
 def _put(out: Bytes, at: int, number: int) -> int:
     while number > _SEVEN_BITS:
         out[at] = number & _SEVEN_BITS | _MORE_FOLLOWS
@@ -475,7 +476,7 @@ def _put(out: Bytes, at: int, number: int) -> int:
     return at + 1
 
 
-@compiled
+@borrowing
 def _take(stored: Bytes, at: int) -> tuple[int, int]:
     number = shift = 0
     while stored[at] > _SEVEN_BITS:
@@ -485,7 +486,15 @@ def _take(stored: Bytes, at: int) -> tuple[int, int]:
     return number | int(stored[at]) << shift, at + 1
 
 
-@compiled
+@borrowing
+def _copy(source: Bytes, first: int, out: Bytes, at: int, count: int) -> int:
+    """Copy so many bytes; where they end."""
+    for byte in range(count):
+        out[at + byte] = source[first + byte]
+    return at + count
+
+
+@borrowing
 def _copy_head(old: Bytes, head: int, end: int, out: Bytes, at: int) -> int:
     """Copy the head and the profile, or make those of a new account; where the numbers begin."""
     if end == head:
@@ -493,18 +502,17 @@ def _copy_head(old: Bytes, head: int, end: int, out: Bytes, at: int) -> int:
         out[at] = VERSION
         return at + HEAD_BYTES
     size = numbers_at(old, head) - head
-    out[at : at + size] = old[head : head + size]
-    return at + size
+    return _copy(old, head, out, at, size)
 
 
-@compiled
+@borrowing
 def numbers_at(stored: Bytes, head: int) -> int:
     """Where the numbers of a stored account begin."""
     size = int(stored[head + _PROFILE_SIZE_AT]) | int(stored[head + _PROFILE_SIZE_AT + 1]) << 8
     return head + HEAD_BYTES + size
 
 
-@compiled
+@borrowing
 def _write(room: Room, out: Bytes, at: int) -> int:
     """Store the numbers of the account; where they end."""
     numbers, sizes = room.numbers, room.sizes
@@ -514,8 +522,7 @@ def _write(room: Room, out: Bytes, at: int) -> int:
     for field in range(PROFILE_HASH, NUMBERS):
         at = _put(out, at, numbers[field])
     if numbers[REQUESTS] > 1:
-        out[at : at + 16] = room.gaps.view(np.uint8)
-        at += 16
+        at = _copy(room.gaps.view(np.uint8), 0, out, at, _GAPS_BYTES)
     for plane in range(3):
         at = _write_buckets(room, plane, out, at)
     for kind in range(_KINDS_OF_SKETCH):
@@ -527,7 +534,7 @@ def _write(room: Room, out: Bytes, at: int) -> int:
     return _write_days(room, out, at)
 
 
-@compiled
+@borrowing
 def _write_buckets(room: Room, plane: int, out: Bytes, at: int) -> int:
     """How long ago each bucket was, and its counts; errors and refusals only where there are any."""
     newest, size = room.numbers[LAST_MS] // _WIDTH[plane], room.sizes[plane]
@@ -542,7 +549,7 @@ def _write_buckets(room: Room, plane: int, out: Bytes, at: int) -> int:
     return at
 
 
-@compiled
+@borrowing
 def _write_sketch(room: Room, kind: int, hour: int, out: Bytes, at: int) -> int:
     """The hashes, in 4 bytes each, and how many hours before `hour` each was seen."""
     size, ceiling = room.sizes[SKETCHES + kind], room.ceilings[kind]
@@ -558,7 +565,7 @@ def _write_sketch(room: Room, kind: int, hour: int, out: Bytes, at: int) -> int:
     return at
 
 
-@compiled
+@borrowing
 def _write_days(room: Room, out: Bytes, at: int) -> int:
     """How long ago each day was, a bit for each capability that was asked for, and how often each was."""
     at = _put(out, at, room.sizes[CAPABILITY_DAYS])
@@ -574,7 +581,7 @@ def _write_days(room: Room, out: Bytes, at: int) -> int:
     return at
 
 
-@compiled
+@borrowing
 def read_account(stored: Bytes, head: int, end: int, room: Room) -> None:
     """Lay out the account stored in `stored[head:end]`; a new one if that is empty."""
     _clear(room)
@@ -586,8 +593,8 @@ def read_account(stored: Bytes, head: int, end: int, room: Room) -> None:
         numbers[field], at = _take(stored, at)
     numbers[LAST_MS] += numbers[FIRST_MS]
     if numbers[REQUESTS] > 1:
-        room.gaps.view(np.uint8)[:] = stored[at : at + 16]
-        at += 16
+        _copy(stored, at, room.gaps.view(np.uint8), 0, _GAPS_BYTES)
+        at += _GAPS_BYTES
     for plane in range(3):
         at = _read_buckets(room, plane, stored, at)
     for kind in range(_KINDS_OF_SKETCH):
@@ -599,7 +606,7 @@ def read_account(stored: Bytes, head: int, end: int, room: Room) -> None:
     _read_days(room, stored, at)
 
 
-@compiled
+@borrowing
 def _clear(room: Room) -> None:
     room.numbers[:] = 0
     room.sizes[:] = 0
@@ -608,7 +615,7 @@ def _clear(room: Room) -> None:
     room.ceilings[:, 0] = FULL
 
 
-@compiled
+@borrowing
 def _read_buckets(room: Room, plane: int, stored: Bytes, at: int) -> int:
     newest = room.numbers[LAST_MS] // _WIDTH[plane]
     room.sizes[plane], at = _take(stored, at)
@@ -623,7 +630,7 @@ def _read_buckets(room: Room, plane: int, stored: Bytes, at: int) -> int:
     return at
 
 
-@compiled
+@borrowing
 def _read_sketch(room: Room, kind: int, hour: int, stored: Bytes, at: int) -> int:
     size, at = _take(stored, at)
     room.sizes[SKETCHES + kind] = size >> 1
@@ -639,7 +646,7 @@ def _read_sketch(room: Room, kind: int, hour: int, stored: Bytes, at: int) -> in
     return at
 
 
-@compiled
+@borrowing
 def _read_days(room: Room, stored: Bytes, at: int) -> None:
     room.sizes[CAPABILITY_DAYS], at = _take(stored, at)
     for row in range(room.sizes[CAPABILITY_DAYS]):
@@ -710,7 +717,7 @@ def fold_links(
     return out[:at], out_at, moments[:found], shares[:found]
 
 
-@compiled
+@borrowing
 def _add_uses(room: Room, events: Ints, uses: Ints, sketches: int) -> None:
     """Add the uses of one minute, with so many sketches."""
     numbers = room.numbers
@@ -737,7 +744,7 @@ def _add_uses(room: Room, events: Ints, uses: Ints, sketches: int) -> None:
                 _add_distinct(room, kind, events[USER + kind, event], hour, WEEK_HOURS)
 
 
-@compiled
+@borrowing
 def _view_link(room: Room, moment: Ints) -> float:
     """Write what is counted of the link, as of its newest use, into one moment; the share of its capability."""
     as_of = room.numbers[LAST_MS]
@@ -764,7 +771,7 @@ def view_link(stored: Bytes, facts: Ints, moment: Ints) -> float:
     return _view_link(room, moment)
 
 
-@compiled
+@borrowing
 def read_link(stored: Bytes, first: int, end: int, facts: Ints, room: Room) -> None:
     """Lay out the link stored in `stored[first:end]`; a new one if that is empty."""
     _clear(room)
@@ -780,7 +787,7 @@ def read_link(stored: Bytes, first: int, end: int, facts: Ints, room: Room) -> N
     _read_days(room, stored, at)
 
 
-@compiled
+@borrowing
 def _write_link(room: Room, out: Bytes, at: int) -> int:
     """Store the numbers of the link; where they end.
 

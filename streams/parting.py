@@ -43,7 +43,8 @@ def part(uses: Ints, owner: Ints, ties: Bools, account: Ints, said: Ints, rows: 
         for use in range(starts[partition], starts[partition + 1]):
             event, link = event_of[use], link_of[use]
             if event != last:
-                events[:-1, row] = rows[:, event]
+                for column in range(len(rows)):
+                    events[column, row] = rows[column, event]
                 events[-1, row] = -1
                 row, last = row + 1, event
             if link_number[link] < 0:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streams.batch import Table
-from streams.compiled import compiled
+from streams.compiled import borrowing, compiled
 from tests.benchmarks.plain.job import BUCKETS
 
 Ints = NDArray[np.int64]
@@ -50,7 +50,7 @@ def fold_windows(
     return out, out_at, alerts[:due]
 
 
-@compiled
+@borrowing
 def _read(old: Words, at: int, end: int, window: Ints, rows: Ints) -> None:
     window[:] = 0
     if at == end:
@@ -63,7 +63,7 @@ def _read(old: Words, at: int, end: int, window: Ints, rows: Ints) -> None:
         window[SIZE] += 1
 
 
-@compiled
+@borrowing
 def _add(window: Ints, rows: Ints, minute: int, tokens: int) -> None:
     """Count one event, unless its bucket is gone."""
     if minute > window[NEWEST]:
@@ -76,7 +76,7 @@ def _add(window: Ints, rows: Ints, minute: int, tokens: int) -> None:
         if minute <= window[NEWEST] - BUCKETS:
             return
         for later in range(window[SIZE], row, -1):
-            rows[later] = rows[later - 1]
+            _move(rows, later - 1, later)
         rows[row, 0], rows[row, 1], rows[row, 2] = minute, 0, 0
         window[SIZE] += 1
     rows[row, 1] += 1
@@ -84,7 +84,13 @@ def _add(window: Ints, rows: Ints, minute: int, tokens: int) -> None:
     window[TOTAL] += tokens
 
 
-@compiled
+@borrowing
+def _move(rows: Ints, row: int, to: int) -> None:
+    for column in range(_BUCKET):
+        rows[to, column] = rows[row, column]
+
+
+@borrowing
 def _expire(window: Ints, rows: Ints, last: int) -> None:
     """Drop the buckets up to minute `last`."""
     gone = 0
@@ -93,11 +99,11 @@ def _expire(window: Ints, rows: Ints, last: int) -> None:
         gone += 1
     if gone > 0:
         for row in range(gone, window[SIZE]):
-            rows[row - gone] = rows[row]
+            _move(rows, row, row - gone)
         window[SIZE] -= gone
 
 
-@compiled
+@borrowing
 def _write(out: Words, at: int, window: Ints, rows: Ints) -> int:
     """Write the window; where the next one begins."""
     out[at], out[at + 1] = window[NEWEST], window[ABOVE]
