@@ -154,10 +154,19 @@ def test_a_killed_broker_comes_back_with_what_it_had_acknowledged(folder: Path) 
     assert read(after, offset) == b"acknowledged"
 
 
-def test_a_killed_redis_comes_back_with_what_it_had_answered(folder: Path) -> None:
+def test_a_redis_that_is_stopped_comes_back_with_what_it_had_answered(folder: Path) -> None:
+    with store(servers.up(folder)) as state:
+        state.set("answered", "yes")
+    servers.down(folder)
+    with store(servers.up(folder)) as state:
+        assert state.get("answered") == "yes"
+
+
+def test_a_killed_redis_comes_back_as_its_snapshot_has_it(folder: Path) -> None:
     before = servers.up(folder)
     with store(before) as state:
         state.set("answered", "yes")
+        state.save()
     kill(before, "redis")
     after = servers.up(folder)
     assert after.pids[0] == before.pids[0], "Kafka was well and is left alone"
@@ -252,8 +261,7 @@ def test_a_broker_that_dies_at_start_is_one_sentence_that_names_its_log(tmp_path
 
 def test_a_redis_that_dies_at_start_is_one_sentence_that_names_its_log(tmp_path: Path, given_kafka: str) -> None:
     (tmp_path / "redis").mkdir()
-    (tmp_path / "redis" / "appendonly.aof").write_text("rubbish")
-    (tmp_path / "redis" / "appendonlydir").write_text("rubbish, where Redis 7 wants a folder")
+    (tmp_path / "redis" / "dump.rdb").write_text("rubbish")
     with pytest.raises(ServerError) as caught:
         servers.up(tmp_path)
     assert str(caught.value) == f"redis died while starting; see {tmp_path}/logs/redis.log"
