@@ -1,5 +1,6 @@
 """A batch of events of one partition, by column: what the compiled fold takes, and what links are made of."""
 
+from array import array
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Generic, NamedTuple, TypeVar
@@ -65,12 +66,12 @@ class Table(Generic[T]):
 
     def __init__(self) -> None:
         self._known: dict[T | None, int] = {None: -1}
-        self._places: list[int] = []
+        self._places = array("q")
 
     def note(self, values: Iterable[T | None]) -> None:
         """Note the values of more events."""
         known = self._known
-        self._places += [known.setdefault(value, len(known) - 1) for value in values]
+        self._places.fromlist([known.setdefault(value, len(known) - 1) for value in values])
 
     @cached_property
     def values(self) -> list[T]:
@@ -80,7 +81,7 @@ class Table(Generic[T]):
     @cached_property
     def places(self) -> Ints:
         """Of each event the place of its value in `values`. Asked for when all were noted."""
-        return np.array(self._places, np.int64)
+        return np.frombuffer(self._places, np.int64)
 
 
 class EventBatch:
@@ -88,9 +89,9 @@ class EventBatch:
 
     def __init__(self, items: Iterable[Incoming] = ()) -> None:
         """A batch of `items`; more can be added before anything is asked of the batch."""
-        self.offsets: list[int] = []
-        self._appended_at_ms: list[int] = []
-        self._numbers: dict[int, list[int]] = {row: [] for row in (AT, *_COPIED)}
+        self.offsets = array("q")
+        self._appended_at_ms = array("q")
+        self._numbers = {row: array("q") for row in (AT, *_COPIED)}
         self._account: Table[str] = Table()
         self._profile: Table[tuple[int | None, str | None, int | None, str | None, str | None]] = Table()
         self.network: Table[str] = Table()
@@ -110,20 +111,22 @@ class EventBatch:
         """Add events that have their places with them."""
         self.add([it.event for it in items], [it.offset for it in items], [it.appended_at_ms for it in items])
 
-    def add(self, events: Sequence[RequestEvent], offsets: Sequence[int], appended_at_ms: Sequence[int]) -> None:
+    def add(self, events: Sequence[RequestEvent], offsets: list[int], appended_at_ms: list[int]) -> None:
         """Add events, with their places in the log and when the log took them."""
-        self.offsets += offsets
-        self._appended_at_ms += appended_at_ms
-        numbers = self._numbers
-        numbers[AT] += [event.occurred_at_ms for event in events]
-        numbers[INPUT] += [event.input_tokens for event in events]
-        numbers[OUTPUT] += [event.output_tokens for event in events]
-        numbers[ERROR] += [event.status_code >= _FIRST_ERROR_STATUS for event in events]
-        numbers[REFUSAL] += [event.finish_reason == "refusal" for event in events]
-        numbers[CAPABILITY] += [POSITION[event.capability] for event in events]
-        numbers[ADDRESS] += hashes([event.address_hash for event in events])
-        numbers[AGENT] += hashes([event.user_agent_hash for event in events])
-        numbers[CONVERSATION] += hashes([event.conversation_id for event in events])
+        self.offsets.fromlist(offsets)
+        self._appended_at_ms.fromlist(appended_at_ms)
+        for row, values in (
+            (AT, [event.occurred_at_ms for event in events]),
+            (INPUT, [event.input_tokens for event in events]),
+            (OUTPUT, [event.output_tokens for event in events]),
+            (ERROR, [1 if event.status_code >= _FIRST_ERROR_STATUS else 0 for event in events]),
+            (REFUSAL, [1 if event.finish_reason == "refusal" else 0 for event in events]),
+            (CAPABILITY, [POSITION[event.capability] for event in events]),
+            (ADDRESS, hashes([event.address_hash for event in events])),
+            (AGENT, hashes([event.user_agent_hash for event in events])),
+            (CONVERSATION, hashes([event.conversation_id for event in events])),
+        ):
+            self._numbers[row].fromlist(values)
         self._account.note([event.account_id for event in events])
         self._profile.note(
             [
@@ -171,14 +174,14 @@ class EventBatch:
     @cached_property
     def appended_at_ms(self) -> Ints:
         """Of each event when the log took it."""
-        return np.array(self._appended_at_ms, np.int64)
+        return np.frombuffer(self._appended_at_ms, np.int64)
 
     @cached_property
     def columns(self) -> Ints:
         """The matrix that `fold_accounts` takes. An event ahead of its append time is moved back to it."""
         columns = np.empty((EVENT_ROWS, len(self)), np.int64)
         for row in _COPIED:
-            columns[row] = self._numbers[row]
+            columns[row] = np.frombuffer(self._numbers[row], np.int64)
         columns[AT] = np.minimum(self._occurred_at_ms, self.appended_at_ms)
         columns[TEMPLATE] = hashes_of(self.template)
         # The hash of what an event says about its account: the fold notices by it that something changed.
@@ -195,7 +198,7 @@ class EventBatch:
 
     @cached_property
     def _occurred_at_ms(self) -> Ints:
-        return np.array(self._numbers[AT], np.int64)
+        return np.frombuffer(self._numbers[AT], np.int64)
 
 
 def hashes(values: Sequence[str | None]) -> list[int]:

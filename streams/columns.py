@@ -36,7 +36,7 @@ def pack(columns: Ints, bounds: Ints) -> tuple[Bytes, Ints]:
 
 @borrowing
 def _put_column(out: Bytes, at: int, values: Ints) -> int:
-    least = most = values[0]
+    least, most = values[0], values[0]
     for value in values:
         least, most = min(least, value), max(most, value)
     width = 1
@@ -66,7 +66,7 @@ def unpack(block: Bytes, rows: int) -> Ints:
         return np.zeros((rows, 0), np.int64)
     if len(block) < _COUNT_BYTES:
         raise ValueError("a block of columns is cut short")
-    count = _take(block, 0, _COUNT_BYTES)
+    count = int(_take(block, 0, _COUNT_BYTES))
     if len(block) < _COUNT_BYTES + rows * (_HEAD_BYTES + count):
         raise ValueError("a block of columns is cut short")
     columns = np.empty((rows, count), np.int64)
@@ -80,14 +80,19 @@ def unpack(block: Bytes, rows: int) -> Ints:
             raise ValueError("a column does not begin as columns do")
         if len(block) < at + count * width:
             raise ValueError("a block of columns is cut short")
-        columns[row] = least
-        for byte in range(width):
-            for place in range(count):
-                columns[row, place] += np.int64(block[at + place * width + byte]) << np.int64(8 * byte)
+        _take_column(block, at, width, least, columns[row])
         at += count * width
     if at < len(block):
         raise ValueError("a block of columns goes on behind its end")
     return columns
+
+
+@borrowing
+def _take_column(block: Bytes, at: int, width: int, least: np.int64, values: Ints) -> None:
+    values[:] = least
+    for byte in range(width):
+        for place in range(len(values)):
+            values[place] += np.int64(block[at + place * width + byte]) << np.int64(8 * byte)
 
 
 @borrowing

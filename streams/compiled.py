@@ -30,4 +30,5 @@ def borrowing(function: F) -> F:
     and one where it leaves: in small functions half of the time. A function that makes an array after all, as copying
     from one slice to another does, is a NumbaRuntimeError when it is compiled.
     """
-    return cast("F", njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function))
+    without_counting = njit(cache=True, nogil=True, error_model="numpy", _nrt=False)  # type: ignore[call-overload]
+    return cast("F", without_counting(function))
