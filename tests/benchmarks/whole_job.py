@@ -94,18 +94,21 @@ class Bench:
         with self._workers() as workers:
             if asked.rate:
                 self._wait(workers, lambda: len(list(self._redis.scan_iter(f"{PREFIX}:*owner"))) > 2 * PARTITIONS)
-                asyncio.run(self._produce_live(prepared))
-            self._wait(workers, lambda: self._taken("observe", PARTITIONS) > 0)
+            else:
+                self._wait(workers, lambda: self._taken("observe", PARTITIONS) > 0)
             begun, first, before = time.monotonic(), self._taken("observe", PARTITIONS), self._spent(workers)
+            if asked.rate:
+                asyncio.run(self._produce_live(prepared))
             seconds = self._until_done(workers) - begun
             spent = {name: used - before[name] for name, used in self._spent(workers).items()}
             peak = max(sum(map(resident_bytes, tree(pid))) for pid in workers)
         delays = asyncio.run(self._delays())
         count = asked.events - first
-        measured: dict[str, object] = {"seconds": round(seconds, 2), "events_per_second": round(count / seconds)}
-        measured |= {f"{name}_us_an_event": round(used / count * 1e6, 2) for name, used in spent.items()}
         if asked.rate:
             measured = {"p50_seconds": _quantile(delays, 0.5), "p99_seconds": _quantile(delays, 0.99)}
+        else:
+            measured = {"seconds": round(seconds, 2), "events_per_second": round(count / seconds)}
+        measured |= {f"{name}_us_an_event": round(used / count * 1e6, 2) for name, used in spent.items()}
         return {
             **{name: getattr(asked, name) for name in ("events", "accounts", "workers", "processes", "rate")},
             **measured,
