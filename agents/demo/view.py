@@ -24,6 +24,8 @@ NARROW_FRAME_ROWS: Final = 20
 """The same below its full width: two facts are moved to rows of their own, and four rows do not fit one line."""
 
 ROWS_A_REASON: Final = 2
+NONE_YET: Final = "No campaign yet."
+STARTING: Final = "Starting: the first time, loops are compiled (30 s)."
 STYLES: Final = {"observe": "cyan", "throttle": "yellow", "challenge": "yellow", "suspend": "red", "release": "green"}
 
 
@@ -135,7 +137,7 @@ def _campaign(snapshot: Snapshot, most: int) -> list[RenderableType]:
     """The campaign and up to `most` of its reasons; nothing found is said as well."""
     campaign = snapshot.campaign
     if campaign is None:
-        return [Text("No campaign yet.", style="dim")]
+        return [Text(NONE_YET if snapshot.work.events else STARTING, style="dim")]
     others = f" ({snapshot.other_campaigns} smaller)" if snapshot.other_campaigns else ""
     head = Text("Campaign ", style="bold").append(campaign.campaign_id).append(": ")
     head.append(campaign.action, style=STYLES[campaign.action]).append(_size(campaign)).append(others)

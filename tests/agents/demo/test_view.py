@@ -148,10 +148,16 @@ def test_before_anything_happens_there_is_no_campaign_and_no_time() -> None:
     text = shown(view.panel(AT_THE_START))
 
     assert "--- --:--" in text
-    assert "No campaign yet." in text
+    assert "Starting: the first time, loops are compiled (30 s)." in text
     assert "none yet" in text
     assert "the campaign has not begun" in text
     assert view.line(AT_THE_START).startswith("0:01  --- --:--  0 events")
+
+
+def test_once_events_are_taken_it_says_that_there_is_no_campaign_yet() -> None:
+    taken = replace(AT_THE_START, work=replace(AT_THE_START.work, events=1))
+
+    assert "No campaign yet." in shown(view.panel(taken))
 
 
 def test_a_summary_without_a_campaign_says_that_none_was_found() -> None:
