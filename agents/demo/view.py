@@ -54,7 +54,8 @@ def panel(snapshot: Snapshot, rows: int = 24, columns: int = WIDTH) -> Renderabl
 def line(snapshot: Snapshot) -> str:
     """One line for a log."""
     work, campaign = snapshot.work, snapshot.campaign
-    found = f"{campaign.campaign_id} {campaign.action}, {campaign.accounts} accounts" if campaign else "no campaign yet"
+    none_yet = "no campaign yet" if work.events else "starting"
+    found = f"{campaign.campaign_id} {campaign.action}, {campaign.accounts} accounts" if campaign else none_yet
     return (
         f"{_minutes(snapshot.elapsed_s)}  {_when(snapshot.event_ms)}  {work.events:,} events, "
         f"{snapshot.events_per_s:,.0f}/s, lag {work.lag:,}; "
@@ -206,4 +207,4 @@ def _minutes(seconds: float) -> str:
 
 
 def _when(event_ms: int | None) -> str:
-    return "--- --:--" if event_ms is None else f"{datetime.fromtimestamp(event_ms / 1000, UTC):%a %H:%M}"
+    return "--- --:--" if not event_ms else f"{datetime.fromtimestamp(event_ms / 1000, UTC):%a %H:%M}"
