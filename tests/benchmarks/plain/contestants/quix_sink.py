@@ -5,6 +5,7 @@ The sink is one of `BatchingSink`, which is called at every checkpoint, before t
 
 from typing import Any
 
+from confluent_kafka import Consumer, TopicPartition
 from quixstreams import Application
 from quixstreams.sinks.base import BatchingSink, SinkBatch
 from redis import Redis
@@ -62,7 +63,8 @@ def run(told: Told) -> None:
         return decode(value)
 
     app.dataframe(topic).apply(decoded).sink(WindowsSink(told, app))
-    app.run()
+    if ended.left:
+        app.run()
     told.done()
 
 
@@ -70,15 +72,26 @@ class Ended:
     """Stops the application when every partition has been worked off; it then makes its last checkpoint."""
 
     def __init__(self, told: Told) -> None:
-        self._left = {number: end for number, end in told.ends.items() if end}
+        done = _committed(told)
+        self.left = {number: end for number, end in told.ends.items() if end > done[number]}
         self.app: Any = None
 
     def note(self, _topic: str, partition: int, offset: int) -> None:
         """One event has been worked off."""
-        if offset + 1 == self._left.get(partition):
-            del self._left[partition]
-            if not self._left:
+        if offset + 1 == self.left.get(partition):
+            del self.left[partition]
+            if not self.left:
                 self.app.stop()
+
+
+def _committed(told: Told) -> dict[int, int]:
+    """What was committed before a kill: a partition that was done then brings no event any more."""
+    consumer = Consumer({"bootstrap.servers": told.bootstrap_servers, "group.id": told.prefix})
+    try:
+        found = consumer.committed([TopicPartition(told.topic, number) for number in told.ends], timeout=30)
+    finally:
+        consumer.close()
+    return {it.partition: it.offset for it in found}
 
 
 if __name__ == "__main__":
