@@ -11,9 +11,10 @@ from random import Random
 from msgspec import Raw
 
 from streams.events import Capability, ContentPart, Message, RequestRecord
-from streams.scenarios.people import PLAN_DAILY_TOKENS, Person
-from streams.scenarios.prompts import follow_up, opening, reply
+from streams.scenarios.people import NEW_MODEL, PLAN_DAILY_TOKENS, Person
+from streams.scenarios.prompts import Prompts, follow_up, reply
 from streams.scenarios.prompts.tool_use import TOOLS
+from streams.scenarios.stage import Stage
 
 ERROR_SHARE, REFUSAL_SHARE = 0.02, 0.005
 ERRORS = (429, 429, 500, 503, 529)
@@ -37,11 +38,20 @@ Author = Callable[[Random, int], str]
 """What the user writes: given a generator and the turn (0 is the first), the text."""
 
 
-def ordinary_author(capability: Capability) -> Author:
-    """Somebody who asks for `capability` in their own words."""
+def ordinary_author(prompts: Prompts, capability: Capability) -> Author:
+    """Somebody who asks for `capability`, first with one of `prompts`."""
 
     def write(random: Random, turn: int) -> str:
-        return follow_up(random, capability) if turn else opening(random, capability)
+        return follow_up(random, capability) if turn else prompts.opening(random, capability)
+
+    return write
+
+
+def verbatim_author(text: str) -> Author:
+    """Somebody who sends the same text every time."""
+
+    def write(_random: Random, _turn: int) -> str:
+        return text
 
     return write
 
@@ -51,7 +61,7 @@ class Conversation:
 
     __slots__ = (
         "address", "author", "capability", "characters", "connection", "conversation_id", "images", "messages",
-        "model", "person", "tools", "turn", "turns", "user_agent",
+        "person", "tools", "turn", "turns", "user_agent",
     )  # fmt: skip
 
     def __init__(
@@ -73,7 +83,6 @@ class Conversation:
         self.connection = person.connections[int(random.random() * len(person.connections))]
         self.address = self.connection.dial(random)
         self.user_agent = person.user_agents[int(random.random() * len(person.user_agents))]
-        self.model = person.model
         self.images = 1 if capability == "vision" else 0
         self.messages: list[Message] = [] if system is None else [Message("system", system)]
         self.characters = 0 if system is None else len(system)
@@ -102,7 +111,7 @@ class Conversation:
             occurred_at_ms=at_ms,
             account_id=person.truth.account_id,
             operation="chat",
-            request_model=self.model,
+            request_model=NEW_MODEL if at_ms >= person.adopts_ms else person.model,
             org_id=person.org_id,
             api_key_id=person.api_key_id,
             account_created_at_ms=person.account_created_at_ms,
@@ -127,6 +136,13 @@ class Conversation:
             finish_reason=finish,
             latency_ms=300 + (output + thinking) * 12,
         )
+
+
+def ordinary_conversation(stage: Stage, random: Random, person: Person, system: str | None = None) -> Conversation:
+    """Whatever the person wants from the model this time."""
+    capability = person.capability(random)
+    write = ordinary_author(stage.texts.innocent, capability)
+    return Conversation(random, person, capability, turns_of(random), write, system)
 
 
 def turns_of(random: Random) -> int:
