@@ -42,7 +42,7 @@ def access_paths(stage: Stage) -> Script:
         return _member(stage, number, pool.opened_ms.get(number))
 
     def begin(worker: int, at_ms: int) -> Conversation | None:
-        account = pool.account_for(worker, at_ms)
+        account = pool.account_for(worker, at_ms, sum(STEPS) / 2)
         if account is None:
             return None
         capability = random.choices(CAPABILITIES, WEIGHTS)[0]

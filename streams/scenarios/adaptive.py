@@ -75,6 +75,8 @@ class Attacker:
             busy = DAY_SHAPE[at_ms // HOUR_MS % 24] if self.human_hours else 1.0
             if random.random() < self.volume * busy:
                 yield at_ms, random.randrange(self.accounts)
+            else:
+                self._stage.limits.turned_away(self._stage.scenario, 1)
 
     def member(self, number: int) -> Person:
         """The account as it is now: the same for ever, but for the proxies and clients it is used through."""

@@ -48,13 +48,13 @@ def hydra(stage: Stage) -> Script:
         )
 
     def begin(worker: int, at_ms: int) -> Conversation | None:
-        account = pool.least_recently_used(at_ms) if worker == UNRELATED else pool.account_for(worker, at_ms)
+        if worker == UNRELATED:
+            account = pool.least_recently_used(at_ms, REQUESTS_A_CONVERSATION)
+            return None if account is None else ordinary_conversation(stage, random, member(account))
+        account = pool.account_for(worker, at_ms)
         if account is None:
             return None
-        person = member(account)
-        if worker == UNRELATED:
-            return ordinary_conversation(stage, random, person)
-        return extraction(stage, random, person, random.choice(FAMILIES), "words")
+        return extraction(stage, random, member(account), random.choice(FAMILIES), "words")
 
     return converse(random, merge(_extraction(stage, accounts), _unrelated(stage, accounts)), begin, stage.end_ms)
 

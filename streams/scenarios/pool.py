@@ -54,8 +54,11 @@ class Pool:
         self._coming: list[tuple[int, int]] = []
         self._held: dict[int, tuple[int, int]] = {}
 
-    def account_for(self, worker: int, at_ms: int) -> int | None:
-        """The account that the worker's request at `at_ms` goes through; None if there is none left."""
+    def account_for(self, worker: int, at_ms: int, exchanges: float = 1.0) -> int | None:
+        """The account that the worker's request at `at_ms` goes through, or run of so many `exchanges` on average.
+
+        None if there is none left, which the limits are told.
+        """
         held = self._held.get(worker)
         if held is not None:
             account, until_ms = held
@@ -63,18 +66,22 @@ class Pool:
                 return account
             del self._held[worker]
             self._give_back(account)
-        return self._hold(worker, at_ms)
+        return self._hold(worker, at_ms, exchanges)
 
-    def least_recently_used(self, at_ms: int) -> int | None:
-        """The account that was handed out longest ago; None if there is none left."""
+    def least_recently_used(self, at_ms: int, exchanges: float = 1.0) -> int | None:
+        """The account that was handed out longest ago; None if there is none left, which the limits are told."""
         account = self._next(at_ms)
-        if account is not None:
+        if account is None:
+            self._stage.limits.turned_away(self._stage.scenario, exchanges)
+        else:
             self._put_back(account)
         return account
 
-    def _hold(self, worker: int, at_ms: int) -> int | None:
+    def _hold(self, worker: int, at_ms: int, exchanges: float) -> int | None:
         account = self._next(at_ms)
-        if account is not None:
+        if account is None:
+            self._stage.limits.turned_away(self._stage.scenario, exchanges)
+        else:
             self._held[worker] = account, at_ms + int(STICKY_MS * (0.8 + 0.4 * self._random.random()))
             self._left[account] -= 1
             if self._left[account]:

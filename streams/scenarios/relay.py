@@ -54,14 +54,14 @@ def relay(stage: Stage) -> Script:
     pool = Pool(stage, accounts)
 
     def begin(worker: int, at_ms: int) -> Conversation | None:
-        account = pool.least_recently_used(at_ms) if worker == UNRELATED else pool.account_for(worker, at_ms)
+        if worker == UNRELATED:
+            account = pool.least_recently_used(at_ms, REQUESTS_A_CONVERSATION)
+            return None if account is None else ordinary_conversation(stage, random, member(account))
+        account = pool.account_for(worker, at_ms)
         if account is None:
             return None
-        person = member(account)
-        if worker == UNRELATED:
-            return ordinary_conversation(stage, random, person)
         family = batch(at_ms // BATCH_MS) if random.random() < BATCH_SHARE else random.choice(FAMILIES)
-        return extraction(stage, random, person, family, "words")
+        return extraction(stage, random, member(account), family, "words")
 
     arrivals = merge(_extraction(stage, accounts), _unrelated(stage, accounts))
     return converse(random, arrivals, begin, stage.end_ms)

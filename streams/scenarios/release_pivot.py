@@ -44,7 +44,7 @@ def release_pivot(stage: Stage) -> Script:
         return replace(person, model=MODELS[0], adopts_ms=adopts_ms)
 
     def begin(worker: int, at_ms: int) -> Conversation | None:
-        account = pool.account_for(worker, at_ms)
+        account = pool.account_for(worker, at_ms, sum(STEPS) / 2)
         if account is None:
             return None
         moved = PIVOT_SHARE * min(1.0, (at_ms - stage.release_ms) / PIVOT_MS)

@@ -40,6 +40,9 @@ class Limits(Protocol):
     def limited(self, account_id: str, at_ms: int) -> bool:
         """Whether a request of the account at `at_ms` is refused or slowed."""
 
+    def turned_away(self, campaign_id: str, exchanges: float) -> None:
+        """Note exchanges that a campaign meant to send and could not, for want of an account that is not limited."""
+
 
 class Nobody:
     """Limits of a world that nobody watches."""
@@ -47,6 +50,9 @@ class Nobody:
     def limited(self, _account_id: str, _at_ms: int) -> bool:
         """Tell that no account is limited."""
         return False
+
+    def turned_away(self, campaign_id: str, exchanges: float) -> None:
+        """Forget it: nobody asks."""
 
 
 class Texts(Struct, frozen=True):

@@ -55,6 +55,8 @@ def _waves(stage: Stage, accounts: int) -> Iterator[Arrival]:
     for wave_ms in range(first_ms, stage.end_ms, WAVE_MS):
         random = stage.random("order", wave_ms)
         left = [number for number in range(accounts) if not stage.limits.limited(stage.account(number), wave_ms)]
-        if left:
+        if not left:
+            stage.limits.turned_away(stage.scenario, REQUESTS_A_WAVE * accounts)
+        else:
             times = sorted(int(random.random() * BURST_MS) for _ in range(REQUESTS_A_WAVE * accounts))
             yield from zip((wave_ms + at_ms for at_ms in times), cycle(left), strict=False)

@@ -23,9 +23,13 @@ class Limits:
         self.at_ms = at_ms
         self.share = share
         self.who: set[str] = set()
+        self.lost: Counter[str] = Counter()
 
     def limited(self, account_id: str, at_ms: int) -> bool:
         return at_ms >= self.at_ms and account_id in self.who
+
+    def turned_away(self, campaign_id: str, exchanges: float) -> None:
+        self.lost[campaign_id] += exchanges
 
 
 def day(name: str, scale: float, days: int = 1) -> Records:
