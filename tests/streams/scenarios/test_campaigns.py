@@ -23,7 +23,7 @@ class Limits:
         self.at_ms = at_ms
         self.share = share
         self.who: set[str] = set()
-        self.lost: Counter[str] = Counter()
+        self.lost: defaultdict[str, float] = defaultdict(float)
 
     def limited(self, account_id: str, at_ms: int) -> bool:
         return at_ms >= self.at_ms and account_id in self.who
