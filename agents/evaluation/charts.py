@@ -12,7 +12,8 @@ DOTS_PER_INCH = 140
 INK, GRID = "#22303c", "#dde3e8"
 COLOURS = ("#0b6e99", "#d9730d", "#448361", "#ad1a72", "#6940a5", "#9f6b53", "#d44c47", "#64748b")
 DASHES = ("-", "--", ":")
-SHORTEST_MINUTES = 0.1
+SHORTEST_MINUTES = 1.0
+TICKS = {"1 min": 1, "10 min": 10, "1 h": 60, "6 h": 360, "1 day": 1_440, "7 days": 10_080, "28 days": 40_320}
 
 
 def charts(found: Evaluation) -> Mapping[str, bytes]:
@@ -31,7 +32,7 @@ def charts(found: Evaluation) -> Mapping[str, bytes]:
         drawn["precision_recall"] = _png(figure)
     curves = {name: points for name, points in found.detection.items() if points}
     if curves:
-        figure, axes = _figure("Accounts limited, by minutes from their first exchange", "minutes", "share of accounts")
+        figure, axes = _figure("Accounts limited, by time from their first exchange", "", "share of accounts")
         longest = max(points[-1].x for points in curves.values())
         for place, (name, points) in enumerate(curves.items()):
             axes.step(
@@ -44,6 +45,9 @@ def charts(found: Evaluation) -> Mapping[str, bytes]:
                 linewidth=1.8,
             )
         axes.set_xscale("log")
+        axes.set_xticks(list(TICKS.values()), list(TICKS), minor=False)
+        axes.set_xticks([], minor=True)
+        axes.set_xlim(SHORTEST_MINUTES, max(60.0, longest * 1.1))
         axes.set(ylim=(0, 1.04))
         axes.legend(frameon=False, fontsize=8, loc="upper left")
         drawn["detection"] = _png(figure)

@@ -83,7 +83,7 @@ def crowd_arrivals(
         arrivals.append(iter(sorted((_once(random, shape, ahead, window), index) for index in members)))
         volumes = array("d", accumulate(crowd.volumes[index] for index in members))
         times = poisson(stage.random("arrivals", place), (each - 1) * volumes[-1], shape, ahead, window)
-        arrivals.append(_by_volume(stage.random("who", place), times, members, volumes))
+        arrivals.append(_by_volume(stage.random("who", place), map(stage.sources.moved, times), members, volumes))
     return merge(*arrivals)
 
 
@@ -107,7 +107,8 @@ def _by_volume(random: Random, times: Iterator[int], members: list[int], volumes
 def steady(stage: Stage, purpose: str, a_day: float, shape: Shape = FLAT) -> Iterator[int]:
     """Times of a Poisson process that brings `a_day` requests in 24 hours, from the campaign's beginning on."""
     window = stage.start_ms + EXTRACTION_STARTS_MS, stage.end_ms
-    return poisson(stage.random(purpose), a_day * (window[1] - window[0]) / DAY_MS, shape, 0.0, window)
+    times = poisson(stage.random(purpose), a_day * (window[1] - window[0]) / DAY_MS, shape, 0.0, window)
+    return map(stage.sources.moved, times)
 
 
 def converse(

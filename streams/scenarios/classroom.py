@@ -73,7 +73,7 @@ def _campus(stage: Stage, course: int) -> Connection:
 
 def _author(stage: Stage, course: int) -> Author:
     """The exercise of the course, pasted first, then questions of one's own."""
-    exercise = stage.texts.innocent.opening(stage.random("exercise", course), "coding")
+    exercise = stage.sources.innocent.opening(stage.random("exercise", course), "coding")
 
     def write(random: Random, turn: int) -> str:
         question = follow_up(random, "coding")

@@ -61,7 +61,7 @@ class Conversation:
 
     __slots__ = (
         "address", "author", "capability", "characters", "connection", "conversation_id", "images", "messages",
-        "person", "tools", "turn", "turns", "user_agent",
+        "output_tokens", "person", "tools", "turn", "turns", "user_agent",
     )  # fmt: skip
 
     def __init__(
@@ -72,6 +72,7 @@ class Conversation:
         turns: int,
         author: Author,
         system: str | None = None,
+        output_tokens: tuple[int, ...] = (),
     ) -> None:
         """Open a conversation of `turns` requests from one of the person's devices and connections."""
         self.person = person
@@ -79,6 +80,7 @@ class Conversation:
         self.turns = turns
         self.author = author
         self.turn = 0
+        self.output_tokens = output_tokens
         self.conversation_id = f"{random.getrandbits(64):016x}"
         self.connection = person.connections[int(random.random() * len(person.connections))]
         self.address = self.connection.dial(random)
@@ -104,7 +106,7 @@ class Conversation:
 
     def _record(self, random: Random, at_ms: int) -> RequestRecord:
         person, network = self.person, self.connection.network
-        status, finish, output = _outcome(random, self.capability)
+        status, finish, output = _outcome(random, self.capability, self.output_tokens)
         thinking = output * 2 if self.capability == "reasoning" and output else 0
         return RequestRecord(
             event_id=f"{random.getrandbits(96):024x}",
@@ -141,8 +143,8 @@ class Conversation:
 def ordinary_conversation(stage: Stage, random: Random, person: Person, system: str | None = None) -> Conversation:
     """Whatever the person wants from the model this time."""
     capability = person.capability(random)
-    write = ordinary_author(stage.texts.innocent, capability)
-    return Conversation(random, person, capability, turns_of(random), write, system)
+    write = ordinary_author(stage.sources.innocent, capability)
+    return Conversation(random, person, capability, turns_of(random), write, system, stage.sources.output_tokens)
 
 
 def turns_of(random: Random) -> int:
@@ -163,12 +165,15 @@ def _tools(random: Random) -> list[str]:
     return [TOOLS[(first + 4 * step) % len(TOOLS)] for step in range(2 + int(random.random() * 5))]
 
 
-def _outcome(random: Random, capability: Capability) -> tuple[int, str | None, int]:
-    """Status code, finish reason and output tokens of one answer."""
+def _outcome(random: Random, capability: Capability, output_tokens: tuple[int, ...]) -> tuple[int, str | None, int]:
+    """Status code, finish reason and output tokens of one answer, which are one of `output_tokens` if there are any."""
     draw = random.random()
     if draw < ERROR_SHARE:
         return ERRORS[int(random.random() * len(ERRORS))], None, 0
     if draw < ERROR_SHARE + REFUSAL_SHARE:
         return 200, "refusal", 40
-    tokens = int(MEDIAN_OUTPUT_TOKENS[capability] * exp(random.gauss(0.0, 0.7)))
+    if output_tokens:
+        tokens = output_tokens[int(random.random() * len(output_tokens))]
+    else:
+        tokens = int(MEDIAN_OUTPUT_TOKENS[capability] * exp(random.gauss(0.0, 0.7)))
     return 200, "length" if tokens > LENGTH_LIMIT else "tool_use" if capability == "tool_use" else "stop", tokens

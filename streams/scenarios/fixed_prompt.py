@@ -45,7 +45,7 @@ def fixed_prompt(stage: Stage) -> Script:
         return replace(person, connections=tuple(_proxy(own) for _ in range(3)))
 
     def write(random: Random, _turn: int) -> str:
-        return template.write(random, stage.texts.extracted, "fixed")
+        return template.write(random, stage.sources.extracted, "fixed")
 
     def begin(worker: int, at_ms: int) -> Conversation | None:
         account = pool.account_for(worker, at_ms)

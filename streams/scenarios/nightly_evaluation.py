@@ -1,6 +1,7 @@
 """A company that grades its own product's answers every night, by the thousand, with one rubric."""
 
 from functools import cache
+from itertools import chain
 from random import Random
 
 from msgspec.structs import replace
@@ -42,14 +43,17 @@ def nightly_evaluation(stage: Stage) -> Script:
             user_agents=("python-sdk/2.3.1",),
             connections=(Connection(network, host(own, subnet(own, network))),),
         )
-        return person, _author(own, stage.texts.innocent)
+        return person, _author(own, stage.sources.innocent)
 
     def begin(index: int, _at_ms: int) -> Conversation:
         person, author = company(index)
         return Conversation(random, person, "rubric_grading", 1, author)
 
-    window = (stage.start_ms + NIGHT[0], stage.start_ms + NIGHT[1])
-    return converse(random, crowd_arrivals(stage, crowd, REQUESTS, window, FLAT), begin, stage.end_ms)
+    nights = range(stage.start_ms, stage.end_ms, DAY_MS)
+    arrivals = (
+        crowd_arrivals(stage, crowd, REQUESTS, (day_ms + NIGHT[0], day_ms + NIGHT[1]), FLAT) for day_ms in nights
+    )
+    return converse(random, chain.from_iterable(arrivals), begin, stage.end_ms)
 
 
 def _author(own: Random, prompts: Prompts) -> Author:

@@ -133,8 +133,8 @@ def extraction(
     stage: Stage, random: Random, person: Person, template: Template, strength: Strength, turns: int = 1
 ) -> Conversation:
     """A run of `turns` requests made of the template."""
-    write = author(template, stage.texts.extracted, strength)
-    return Conversation(random, person, template.capability, turns, write)
+    write = author(template, stage.sources.extracted, strength)
+    return Conversation(random, person, template.capability, turns, write, output_tokens=stage.sources.output_tokens)
 
 
 def recruit(

@@ -58,7 +58,12 @@ def shared_framework(stage: Stage) -> Script:
     def begin(index: int, _at_ms: int) -> Conversation:
         capability = random.choices(TASKS, TASK_WEIGHTS)[0]
         return Conversation(
-            random, user(index), capability, turns_of(random), ordinary_author(stage.texts.innocent, capability), SYSTEM
+            random,
+            user(index),
+            capability,
+            turns_of(random),
+            ordinary_author(stage.sources.innocent, capability),
+            SYSTEM,
         )
 
     arrivals = crowd_arrivals(stage, crowd, CONVERSATIONS_A_DAY * stage.days, stage.window)

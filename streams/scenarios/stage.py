@@ -55,11 +55,23 @@ class Nobody:
         """Forget it: nobody asks."""
 
 
-class Texts(Struct, frozen=True):
-    """Where prompts come from: those of innocents, and the questions that extractors put into their templates."""
+class Sources(Struct, frozen=True):
+    """Where prompts come from, and answers' sizes and the minutes of an hour if they are to come from real traffic."""
 
     innocent: Prompts = GRAMMAR
     extracted: Prompts = GRAMMAR
+    """The questions that extractors put into their templates."""
+    output_tokens: tuple[int, ...] = ()
+    """Tokens of answers, one of which is drawn for each; drawn from a distribution of our own if there are none."""
+    within_hour: tuple[float, ...] = ()
+    """When in an hour requests come, as shares of it in order; evenly if there are none."""
+
+    def moved(self, at_ms: int) -> int:
+        """The time in the same hour at which as large a share of its requests has come by `within_hour`."""
+        if not self.within_hour:
+            return at_ms
+        hour_ms, into_ms = at_ms // HOUR_MS * HOUR_MS, at_ms % HOUR_MS
+        return hour_ms + int(HOUR_MS * self.within_hour[into_ms * len(self.within_hour) // HOUR_MS])
 
 
 class Stage(Struct, frozen=True):
@@ -73,7 +85,7 @@ class Stage(Struct, frozen=True):
     scale: float
     start_ms: int
     days: int = 1
-    texts: Texts = Texts()
+    sources: Sources = Sources()
     limits: Limits = Nobody()
 
     @property
