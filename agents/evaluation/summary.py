@@ -73,7 +73,7 @@ def minutes(value: float | None) -> str:
 
 def comparison(old: set[str], new: set[str]) -> str:
     """Who is limited by one set of decisions and not by the other."""
-    lines = [f"Limited by both: {len(old & new):,} accounts."]
+    lines = [f"Limited by both: {len(old & new):,}."]
     for sentence, accounts in (("Only by the new decisions", new - old), ("Only by the old ones", old - new)):
         lines.append(f"{sentence}: {len(accounts):,}{_some(sorted(accounts))}.")
     return "\n".join(lines)

@@ -7,8 +7,7 @@ from statistics import median
 
 from msgspec import Struct
 
-from streams.decide import LIMITING
-from streams.decisions import LADDER, Action, Decision
+from streams.decisions import LADDER, LIMITING, Action, Decision
 from streams.evaluation.enforcing import Enforcing
 from streams.evaluation.intervals import average_precision, interval, precision_recall
 from streams.evaluation.results import CampaignResult, ClassResult, Evaluation, Point

@@ -8,8 +8,7 @@ import msgspec
 import pytest
 
 from agents.replay import Replay
-from streams.decide import LIMITING
-from streams.decisions import Decision
+from streams.decisions import LIMITING, Decision
 from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.policy import DEFAULT_POLICY

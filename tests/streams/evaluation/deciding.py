@@ -6,7 +6,7 @@ from streams.decisions import Action, Decision
 from streams.scenarios import Truth
 
 MINUTE = 60_000
-FOREVER = 10**15
+FOREVER = 4 * 10**12
 
 
 def decision(action: Action, subject: str, at_ms: int, sequence: int = 1, **more: Any) -> Decision:  # noqa: ANN401 - any field

@@ -3,6 +3,8 @@
 from itertools import islice
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from streams.events import RequestRecord
@@ -180,3 +182,27 @@ def test_three_days_are_about_three_times_one_day_and_no_account_is_renamed(name
 def test_an_unknown_scenario_is_a_key_error() -> None:
     with pytest.raises(KeyError):
         next(simulate(["nobody"], seed=1))
+
+
+def test_a_classifier_of_ids_alone_knows_nothing() -> None:
+    """Least squares on the digits of an account's ids, learnt in one world and asked about another."""
+    rows, labels = digits_of(play("ordinary", "relay", "thin", "campus_nat", scale=0.3))
+    weights = np.linalg.lstsq(rows, labels - labels.mean(), rcond=None)[0]
+    rows, labels = digits_of(play("ordinary", "relay", "thin", "campus_nat", scale=0.3, seed=2))
+    ranks = np.argsort(np.argsort(rows @ weights)) + 1
+    guilty, innocent = int(labels.sum()), int(len(labels) - labels.sum())
+    area = (ranks[labels == 1].sum() - guilty * (guilty + 1) / 2) / (guilty * innocent)
+    # Four standard errors of the area of a classifier that guesses (Mann and Whitney).
+    assert abs(area - 0.5) < 4 * ((guilty + innocent + 1) / (12 * guilty * innocent)) ** 0.5
+
+
+def digits_of(lines: Lines) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Of each account the hexadecimal digits of its ids and of its first request's, and whether it is guilty."""
+    first: dict[str, tuple[RequestRecord, Truth]] = {}
+    for record, truth in lines:
+        first.setdefault(record.account_id, (record, truth))
+    rows = [
+        [int(digit, 16) / 15 - 0.5 for digit in f"{record.account_id}{record.event_id}{record.conversation_id}"]
+        for record, _ in first.values()
+    ]
+    return np.array(rows), np.array([truth.campaign_id is not None for _, truth in first.values()], np.float64)
