@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check faults bench lock format clean
+.PHONY: help setup demo test check faults evaluate bench lock format clean
 
 # The first Python that is new enough and can make environments; PYTHON=/path/to/python chooses another.
 CAN_SERVE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
@@ -52,6 +52,9 @@ test: check ## check, then run every test, with the branches of streams/ counted
 faults: $(READY) ## kill, freeze, fill, cut and slow down real servers, long ones too (half an hour)
 	@$(BIN)/pytest tests/faults --every-fault
 
+evaluate: $(READY) ## judge the detector in simulated worlds, beside baselines (minutes; SCALE=full: hours)
+	@$(BIN)/python -m tests.evaluation.suite --scale "$(or $(SCALE),small)"
+
 bench: $(READY) ## measure the speeds that the README names, and the plain job beside its peers
 	@$(BIN)/python tests/benchmarks/fingerprint.py
 	@$(BIN)/python tests/benchmarks/transport.py
@@ -62,7 +65,7 @@ bench: $(READY) ## measure the speeds that the README names, and the plain job b
 
 lock: $(READY) ## choose versions anew, with hashes and without an index's address
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
-		--extra embedded --group dev pyproject.toml -o requirements.lock --custom-compile-command "make lock"
+		--extra embedded --extra report --group dev pyproject.toml -o requirements.lock --custom-compile-command "make lock"
 	@for peer in $(PEERS); do $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
 		--python-version 3.11 "$$peer.in" -o "$$peer.txt" --custom-compile-command "make lock" || exit 1; done
 

@@ -6,7 +6,7 @@ is cut decides nothing: every stage looks at counts and event time alone.
 """
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -56,6 +56,8 @@ class Replay:
         self._pending: list[list[Incoming]] = [[] for _ in range(partitions)]
         self._links: list[list[PlacedLinks]] = [[] for _ in range(partitions)]
         self._offsets = [0] * partitions
+        self._opened = False
+        self._waiting = self._until_ms = 0
         self._link_offsets = [0] * partitions
         self._finding_offset = 0
         observe = ObserveStage(policy, link_partitions=partitions, partitions=partitions)
@@ -67,21 +69,40 @@ class Replay:
     async def run(self, events: Iterable[RequestEvent]) -> Iterator[Replayed]:
         """All that leaves for gateways and on-call, in order; nothing is known before the last event was taken."""
         out: deque[Replayed] = deque()
+        for event in events:
+            out.extend(await self.feed(event) or ())
+        out.extend(await self.finish())
+        return iter(out)
+
+    async def feed(self, event: RequestEvent) -> Sequence[Replayed] | None:
+        """Take one event. Return what all before it led to if it begins a round, None if it belongs to one."""
+        out: deque[Replayed] | None = None
+        if not self._opened:
+            await self._open()
+        if self._waiting >= self._batch or event.occurred_at_ms >= self._until_ms:
+            out = deque()
+            await self._advance(out)
+            self._waiting, self._until_ms = 0, (event.occurred_at_ms // self._span_ms + 1) * self._span_ms
+        number = key_partition(event.account_id, len(self._pending))
+        self._pending[number].append(Incoming(self._offsets[number], event.occurred_at_ms, event))
+        self._offsets[number] += 1
+        self._waiting += 1
+        return out
+
+    async def finish(self) -> Sequence[Replayed]:
+        """Take no more, and return what is left."""
+        out: deque[Replayed] = deque()
+        if not self._opened:
+            await self._open()
+        await self._advance(out)
+        await self._settle(out)
+        return out
+
+    async def _open(self) -> None:
+        self._opened = True
         partitions: list[Partition[Any]] = [*self.observe, *self.networks, self.campaigns]
         for partition in partitions:
             await partition.open()
-        waiting = until_ms = 0
-        for event in events:
-            if waiting >= self._batch or event.occurred_at_ms >= until_ms:
-                await self._advance(out)
-                waiting, until_ms = 0, (event.occurred_at_ms // self._span_ms + 1) * self._span_ms
-            number = key_partition(event.account_id, len(self._pending))
-            self._pending[number].append(Incoming(self._offsets[number], event.occurred_at_ms, event))
-            self._offsets[number] += 1
-            waiting += 1
-        await self._advance(out)
-        await self._settle(out)
-        return iter(out)
 
     async def _advance(self, out: deque[Replayed]) -> None:
         """One round: each partition of `observe` takes what came, then each of `networks` what they made of it."""

@@ -7,11 +7,9 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from streams.accounts import Enforcement
-from streams.decisions import LADDER, Action, Decision, Limits, Reason, SubjectKind
+from streams.decisions import LADDER, LIMITING, Action, Decision, Limits, Reason, SubjectKind
 from streams.policy import Ladder, Policy, Rung
 from streams.windows import HOUR_MS, MINUTE_MS
-
-LIMITING: frozenset[Action] = frozenset({"throttle", "challenge", "suspend"})
 
 
 class Budget(Struct, array_like=True):

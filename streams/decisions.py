@@ -13,6 +13,9 @@ Family = Literal["volume", "rhythm", "identity", "content", "capability", "lifec
 LADDER: tuple[Action, ...] = ("release", "observe", "throttle", "challenge", "suspend")
 """From the mildest to the hardest; a decision climbs it and `release` steps off."""
 
+LIMITING: frozenset[Action] = frozenset({"throttle", "challenge", "suspend"})
+"""The actions that a gateway enforces."""
+
 
 class Reason(Struct, frozen=True, gc=False):
     """Why: one signal, what was observed against what is ordinary, and how much it counts (log-odds)."""

@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": "agents.cli.demo:demo",
     "dev": "agents.cli.dev:dev",
     "doctor": "agents.cli.doctor:doctor",
+    "evaluate": "agents.cli.evaluate:evaluate",
     "ingest": "agents.cli.ingest:ingest",
     "replay": "agents.cli.replay:replay",
     "run": "agents.cli.run:run",

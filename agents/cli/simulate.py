@@ -12,21 +12,31 @@ import msgspec
 from agents.cli.failing import UnusableError
 from agents.cli.placing import STDOUT, placed
 from streams.scenarios import SCENARIOS, Truth, describe, simulate_labelled
+from streams.scenarios.stage import Script
 
 LARGEST_SCALE = 100_000.0
+MOST_DAYS = 366
 
 
-@click.command(short_help="Write the records of a simulated day.")
+@click.command(short_help="Write the records of simulated days.")
 @click.argument("scenarios", nargs=-1, metavar="SCENARIO...")
 @click.option("--out", metavar="RECORDS", help="Request records as JSON Lines; gzip if it ends in .gz; - for stdout.")
 @click.option("--truth", metavar="TRUTH", help="What each account really is, as JSON Lines; the same endings.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Multiplies the number of accounts.")
+@click.option("--days", type=int, default=1, show_default=True, help="How many, from a Monday on.")
 @click.option("--list", "listing", is_flag=True, help="Describe every scenario in one sentence, and stop.")
 def simulate(
-    scenarios: tuple[str, ...], out: str | None, truth: str | None, seed: int, scale: float, *, listing: bool
+    scenarios: tuple[str, ...],
+    out: str | None,
+    truth: str | None,
+    seed: int,
+    scale: float,
+    days: int,
+    *,
+    listing: bool,
 ) -> None:
-    """Write one simulated day of SCENARIO... (several are merged by time); --list describes them.
+    """Write simulated days of SCENARIO... (several are merged by time); --list describes them.
 
     Files appear whole or not at all: they are written beside their place and renamed at the end.
     """
@@ -34,12 +44,13 @@ def simulate(
         width = max(map(len, SCENARIOS))
         click.echo("\n".join(f"{name:{width}}  {describe(name)}" for name in SCENARIOS))
         return
-    _check(scenarios, out, truth, scale)
-    records, accounts = _write(scenarios, out or STDOUT, truth, seed=seed, scale=scale)
+    _check(scenarios, out, truth, scale, days)
+    script = simulate_labelled(scenarios, seed=seed, scale=scale, days=days)
+    records, accounts = _write(script, out or STDOUT, truth)
     click.echo(f"Wrote {records:,} records of {accounts:,} accounts.", err=True)
 
 
-def _check(scenarios: Sequence[str], out: str | None, truth: str | None, scale: float) -> None:
+def _check(scenarios: Sequence[str], out: str | None, truth: str | None, scale: float, days: int) -> None:
     """Refuse, in one sentence each, what cannot be simulated or written."""
     for name in scenarios:
         if name not in SCENARIOS:
@@ -48,13 +59,15 @@ def _check(scenarios: Sequence[str], out: str | None, truth: str | None, scale: 
         raise UnusableError(f"Name at least one scenario: {', '.join(SCENARIOS)}.")
     if not 0 < scale <= LARGEST_SCALE:
         raise UnusableError(f"--scale must be above 0 and at most {LARGEST_SCALE:,.0f}, not {scale:g}.")
+    if not 1 <= days <= MOST_DAYS:
+        raise UnusableError(f"--days must be 1 to {MOST_DAYS}, not {days}.")
     if out is None:
         raise UnusableError("Say with --out where the records go (- for stdout).")
     if truth is not None and (out == truth == STDOUT or Path(out).resolve() == Path(truth).resolve()):
         raise UnusableError("--out and --truth must not be the same place.")
 
 
-def _write(scenarios: Sequence[str], out: str, truth: str | None, *, seed: int, scale: float) -> tuple[int, int]:
+def _write(script: Script, out: str, truth: str | None) -> tuple[int, int]:
     """Write both files; the number of records and of accounts."""
     encoder = msgspec.json.Encoder()
     truths: dict[str, Truth] = {}
@@ -63,7 +76,7 @@ def _write(scenarios: Sequence[str], out: str, truth: str | None, *, seed: int, 
     with ExitStack() as files:
         truth_file = files.enter_context(_place(truth)) if truth is not None else None
         record_file = files.enter_context(_place(out))
-        for record, label in simulate_labelled(scenarios, seed=seed, scale=scale):
+        for record, label in script:
             truths[label.account_id] = label
             encoder.encode_into(record, buffer)
             buffer += b"\n"

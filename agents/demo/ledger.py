@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from agents.demo.snapshot import CampaignSeen, Score
-from streams.decide import LIMITING
-from streams.decisions import Action, Decision, Reason
+from streams.decisions import LIMITING, Action, Decision, Reason
 from streams.scenarios import Truth
 
 LOOK_ALIKE = "look_alike:"

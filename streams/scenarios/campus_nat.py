@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from streams.scenarios.addresses import Connection, network_of, place_of, subnet
 from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
-from streams.scenarios.conversations import Conversation, ordinary_author, turns_of
+from streams.scenarios.conversations import Conversation, ordinary_conversation
 from streams.scenarios.people import Person, ordinary_person
 from streams.scenarios.stage import Script, Stage
 
@@ -39,8 +39,7 @@ def campus_nat(stage: Stage) -> Script:
         return replace(person, connections=(connection,))
 
     def begin(index: int, _at_ms: int) -> Conversation:
-        capability = (who := student(index)).capability(random)
-        return Conversation(random, who, capability, turns_of(random), ordinary_author(capability))
+        return ordinary_conversation(stage, random, student(index))
 
-    arrivals = crowd_arrivals(stage, crowd, CONVERSATIONS_A_DAY, (stage.start_ms, stage.end_ms))
+    arrivals = crowd_arrivals(stage, crowd, CONVERSATIONS_A_DAY * stage.days, stage.window)
     return converse(random, arrivals, begin, stage.end_ms)

@@ -9,7 +9,7 @@ from streams.scenarios.addresses import Connection, host, network_of, place_of, 
 from streams.scenarios.arrivals import FLAT, Crowd, converse, crowd_arrivals
 from streams.scenarios.conversations import Author, Conversation, turns_of
 from streams.scenarios.people import Person, ordinary_person
-from streams.scenarios.prompts import follow_up, opening
+from streams.scenarios.prompts import follow_up
 from streams.scenarios.stage import DAY_MS, HOUR_MS, Script, Stage
 
 STUDENTS = 40
@@ -73,7 +73,7 @@ def _campus(stage: Stage, course: int) -> Connection:
 
 def _author(stage: Stage, course: int) -> Author:
     """The exercise of the course, pasted first, then questions of one's own."""
-    exercise = opening(stage.random("exercise", course), "coding")
+    exercise = stage.sources.innocent.opening(stage.random("exercise", course), "coding")
 
     def write(random: Random, turn: int) -> str:
         question = follow_up(random, "coding")

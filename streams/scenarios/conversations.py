@@ -11,9 +11,10 @@ from random import Random
 from msgspec import Raw
 
 from streams.events import Capability, ContentPart, Message, RequestRecord
-from streams.scenarios.people import PLAN_DAILY_TOKENS, Person
-from streams.scenarios.prompts import follow_up, opening, reply
+from streams.scenarios.people import NEW_MODEL, PLAN_DAILY_TOKENS, Person
+from streams.scenarios.prompts import Prompts, follow_up, reply
 from streams.scenarios.prompts.tool_use import TOOLS
+from streams.scenarios.stage import Stage
 
 ERROR_SHARE, REFUSAL_SHARE = 0.02, 0.005
 ERRORS = (429, 429, 500, 503, 529)
@@ -37,11 +38,20 @@ Author = Callable[[Random, int], str]
 """What the user writes: given a generator and the turn (0 is the first), the text."""
 
 
-def ordinary_author(capability: Capability) -> Author:
-    """Somebody who asks for `capability` in their own words."""
+def ordinary_author(prompts: Prompts, capability: Capability) -> Author:
+    """Somebody who asks for `capability`, first with one of `prompts`."""
 
     def write(random: Random, turn: int) -> str:
-        return follow_up(random, capability) if turn else opening(random, capability)
+        return follow_up(random, capability) if turn else prompts.opening(random, capability)
+
+    return write
+
+
+def verbatim_author(text: str) -> Author:
+    """Somebody who sends the same text every time."""
+
+    def write(_random: Random, _turn: int) -> str:
+        return text
 
     return write
 
@@ -51,7 +61,7 @@ class Conversation:
 
     __slots__ = (
         "address", "author", "capability", "characters", "connection", "conversation_id", "images", "messages",
-        "model", "person", "tools", "turn", "turns", "user_agent",
+        "output_tokens", "person", "tools", "turn", "turns", "user_agent",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +72,7 @@ class Conversation:
         turns: int,
         author: Author,
         system: str | None = None,
+        output_tokens: tuple[int, ...] = (),
     ) -> None:
         """Open a conversation of `turns` requests from one of the person's devices and connections."""
         self.person = person
@@ -69,11 +80,11 @@ class Conversation:
         self.turns = turns
         self.author = author
         self.turn = 0
+        self.output_tokens = output_tokens
         self.conversation_id = f"{random.getrandbits(64):016x}"
         self.connection = person.connections[int(random.random() * len(person.connections))]
         self.address = self.connection.dial(random)
         self.user_agent = person.user_agents[int(random.random() * len(person.user_agents))]
-        self.model = person.model
         self.images = 1 if capability == "vision" else 0
         self.messages: list[Message] = [] if system is None else [Message("system", system)]
         self.characters = 0 if system is None else len(system)
@@ -95,14 +106,14 @@ class Conversation:
 
     def _record(self, random: Random, at_ms: int) -> RequestRecord:
         person, network = self.person, self.connection.network
-        status, finish, output = _outcome(random, self.capability)
+        status, finish, output = _outcome(random, self.capability, self.output_tokens)
         thinking = output * 2 if self.capability == "reasoning" and output else 0
         return RequestRecord(
             event_id=f"{random.getrandbits(96):024x}",
             occurred_at_ms=at_ms,
             account_id=person.truth.account_id,
             operation="chat",
-            request_model=self.model,
+            request_model=NEW_MODEL if at_ms >= person.adopts_ms else person.model,
             org_id=person.org_id,
             api_key_id=person.api_key_id,
             account_created_at_ms=person.account_created_at_ms,
@@ -129,6 +140,13 @@ class Conversation:
         )
 
 
+def ordinary_conversation(stage: Stage, random: Random, person: Person, system: str | None = None) -> Conversation:
+    """Whatever the person wants from the model this time."""
+    capability = person.capability(random)
+    write = ordinary_author(stage.sources.innocent, capability)
+    return Conversation(random, person, capability, turns_of(random), write, system, stage.sources.output_tokens)
+
+
 def turns_of(random: Random) -> int:
     """How many requests a conversation has: 1 to 20, 3.3 on average."""
     turns = 1
@@ -147,12 +165,15 @@ def _tools(random: Random) -> list[str]:
     return [TOOLS[(first + 4 * step) % len(TOOLS)] for step in range(2 + int(random.random() * 5))]
 
 
-def _outcome(random: Random, capability: Capability) -> tuple[int, str | None, int]:
-    """Status code, finish reason and output tokens of one answer."""
+def _outcome(random: Random, capability: Capability, output_tokens: tuple[int, ...]) -> tuple[int, str | None, int]:
+    """Status code, finish reason and output tokens of one answer, which are one of `output_tokens` if there are any."""
     draw = random.random()
     if draw < ERROR_SHARE:
         return ERRORS[int(random.random() * len(ERRORS))], None, 0
     if draw < ERROR_SHARE + REFUSAL_SHARE:
         return 200, "refusal", 40
-    tokens = int(MEDIAN_OUTPUT_TOKENS[capability] * exp(random.gauss(0.0, 0.7)))
+    if output_tokens:
+        tokens = output_tokens[int(random.random() * len(output_tokens))]
+    else:
+        tokens = int(MEDIAN_OUTPUT_TOKENS[capability] * exp(random.gauss(0.0, 0.7)))
     return 200, "length" if tokens > LENGTH_LIMIT else "tool_use" if capability == "tool_use" else "stop", tokens

@@ -1,6 +1,7 @@
 """A company that grades its own product's answers every night, by the thousand, with one rubric."""
 
 from functools import cache
+from itertools import chain
 from random import Random
 
 from msgspec.structs import replace
@@ -9,7 +10,7 @@ from streams.scenarios.addresses import Connection, host, network_of, place_of, 
 from streams.scenarios.arrivals import FLAT, Crowd, converse, crowd_arrivals
 from streams.scenarios.conversations import Author, Conversation
 from streams.scenarios.people import Person, ordinary_person
-from streams.scenarios.prompts import opening, reply
+from streams.scenarios.prompts import Prompts, reply
 from streams.scenarios.stage import DAY_MS, HOUR_MS, Script, Stage
 
 COMPANIES = 1
@@ -42,17 +43,20 @@ def nightly_evaluation(stage: Stage) -> Script:
             user_agents=("python-sdk/2.3.1",),
             connections=(Connection(network, host(own, subnet(own, network))),),
         )
-        return person, _author(own)
+        return person, _author(own, stage.sources.innocent)
 
     def begin(index: int, _at_ms: int) -> Conversation:
         person, author = company(index)
         return Conversation(random, person, "rubric_grading", 1, author)
 
-    window = (stage.start_ms + NIGHT[0], stage.start_ms + NIGHT[1])
-    return converse(random, crowd_arrivals(stage, crowd, REQUESTS, window, FLAT), begin, stage.end_ms)
+    nights = range(stage.start_ms, stage.end_ms, DAY_MS)
+    arrivals = (
+        crowd_arrivals(stage, crowd, REQUESTS, (day_ms + NIGHT[0], day_ms + NIGHT[1]), FLAT) for day_ms in nights
+    )
+    return converse(random, chain.from_iterable(arrivals), begin, stage.end_ms)
 
 
-def _author(own: Random) -> Author:
+def _author(own: Random, prompts: Prompts) -> Author:
     """The company's rubric, with a customer's question and the product's answer in its slots."""
     product, length = own.choice(("help desk", "shop", "travel", "billing")), own.randrange(2, 6)
     rubric = (
@@ -61,6 +65,8 @@ def _author(own: Random) -> Author:
     )
 
     def write(random: Random, _turn: int) -> str:
-        return f"{rubric}\n\nQuestion: {opening(random, 'other', beside=len(rubric))}\n\nAnswer: {reply(random)}"
+        return (
+            f"{rubric}\n\nQuestion: {prompts.opening(random, 'other', beside=len(rubric))}\n\nAnswer: {reply(random)}"
+        )
 
     return write

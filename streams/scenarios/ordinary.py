@@ -3,7 +3,7 @@
 from functools import cache
 
 from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
-from streams.scenarios.conversations import Conversation, ordinary_author, turns_of
+from streams.scenarios.conversations import Conversation, ordinary_conversation
 from streams.scenarios.people import Person, ordinary_person
 from streams.scenarios.stage import Script, Stage
 
@@ -27,8 +27,7 @@ def ordinary(stage: Stage) -> Script:
         return ordinary_person(stage, index, crowd.places[index], crowd.volumes[index])
 
     def begin(index: int, _at_ms: int) -> Conversation:
-        capability = (who := person(index)).capability(random)
-        return Conversation(random, who, capability, turns_of(random), ordinary_author(capability))
+        return ordinary_conversation(stage, random, person(index))
 
-    arrivals = crowd_arrivals(stage, crowd, CONVERSATIONS_A_DAY, (stage.start_ms, stage.end_ms))
+    arrivals = crowd_arrivals(stage, crowd, CONVERSATIONS_A_DAY * stage.days, stage.window)
     return converse(random, arrivals, begin, stage.end_ms)

@@ -12,7 +12,8 @@ from msgspec import Struct
 
 from streams.events import CAPABILITIES, Capability
 from streams.scenarios.addresses import COUNTRIES, Connection, home_address, host, network_of, subnet
-from streams.scenarios.stage import DAY_MS, Stage, Truth, repeatable
+from streams.scenarios.chance import repeatable
+from streams.scenarios.stage import DAY_MS, Stage, Truth
 
 PLAN_DAILY_TOKENS = {"free": 150_000, "pro": 600_000, "max": 3_000_000, "api": 10_000_000, "enterprise": 50_000_000}
 """What each plan allows in a day (our own figures)."""
@@ -67,6 +68,9 @@ HOUSEHOLD_SHARE, HOUSEHOLD_SIZE = 0.07, 2
 CLIENT_SHARE = 0.3
 FREE_VOLUME, PRO_VOLUME = 2.5, 8.0
 MODELS = ("large-5", "medium-5", "small-5", "large-4")
+NEW_MODEL = "large-6"
+"""The model that is released in the middle of the time that is simulated."""
+ADOPTION_DAYS = 5.0
 _MODEL_SHARES = (0.35, 0.75, 0.92)
 HOURS_AHEAD = tuple(hours for _, hours, _ in COUNTRIES)
 
@@ -86,6 +90,7 @@ class Person(Struct, frozen=True, gc=False):
     connections: tuple[Connection, ...]
     capability_weights: tuple[float, ...]
     model: str
+    adopts_ms: int
 
     def capability(self, random: Random) -> Capability:
         """What this person wants from the model this time."""
@@ -109,7 +114,7 @@ def ordinary_person(stage: Stage, index: int, place: int, volume: float, label: 
     mix = bisect(_MIX_SHARES, random.random() * _MIX_SHARES[-1])
     connections, payer = _connections(stage, random, place, index)
     return Person(
-        truth=Truth(stage.opaque("account", index), label),
+        truth=Truth(stage.account(index), label),
         plan=plan,
         account_created_at_ms=_created(stage, random),
         payment_hash=None if plan == "free" else stage.opaque("payment", payer),
@@ -121,6 +126,7 @@ def ordinary_person(stage: Stage, index: int, place: int, volume: float, label: 
         connections=connections,
         capability_weights=_MIX_WEIGHTS[min(mix, len(MIXES) - 1)],
         model=MODELS[bisect(_MODEL_SHARES, random.random())],
+        adopts_ms=stage.release_ms + int(random.expovariate(1 / ADOPTION_DAYS) * DAY_MS),
     )
 
 

@@ -57,7 +57,14 @@ def shared_framework(stage: Stage) -> Script:
 
     def begin(index: int, _at_ms: int) -> Conversation:
         capability = random.choices(TASKS, TASK_WEIGHTS)[0]
-        return Conversation(random, user(index), capability, turns_of(random), ordinary_author(capability), SYSTEM)
+        return Conversation(
+            random,
+            user(index),
+            capability,
+            turns_of(random),
+            ordinary_author(stage.sources.innocent, capability),
+            SYSTEM,
+        )
 
-    arrivals = crowd_arrivals(stage, crowd, CONVERSATIONS_A_DAY, (stage.start_ms, stage.end_ms))
+    arrivals = crowd_arrivals(stage, crowd, CONVERSATIONS_A_DAY * stage.days, stage.window)
     return converse(random, arrivals, begin, stage.end_ms)

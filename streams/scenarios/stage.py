@@ -5,12 +5,14 @@ plays the same whether it plays alone or beside others, and an account is the sa
 """
 
 from collections.abc import Iterator
-from hashlib import blake2b
 from random import Random
+from typing import Protocol
 
 from msgspec import Struct
 
 from streams.events import RequestRecord
+from streams.scenarios.chance import digest, repeatable
+from streams.scenarios.prompts import GRAMMAR, Prompts
 
 MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
@@ -32,18 +34,74 @@ Script = Iterator[tuple[RequestRecord, Truth]]
 """What a scenario yields: records in order of time, each with the truth about its account."""
 
 
+class Limits(Protocol):
+    """Who is limited: what an attacker sees of the decisions, by being refused."""
+
+    def limited(self, account_id: str, at_ms: int) -> bool:
+        """Whether a request of the account at `at_ms` is refused or slowed."""
+
+    def turned_away(self, campaign_id: str, exchanges: float) -> None:
+        """Note exchanges that a campaign meant to send and could not, for want of an account that is not limited."""
+
+
+class Nobody:
+    """Limits of a world that nobody watches."""
+
+    def limited(self, _account_id: str, _at_ms: int) -> bool:
+        """Tell that no account is limited."""
+        return False
+
+    def turned_away(self, campaign_id: str, exchanges: float) -> None:
+        """Forget it: nobody asks."""
+
+
+class Sources(Struct, frozen=True):
+    """Where prompts come from, and answers' sizes and the minutes of an hour if they are to come from real traffic."""
+
+    innocent: Prompts = GRAMMAR
+    extracted: Prompts = GRAMMAR
+    """The questions that extractors put into their templates."""
+    output_tokens: tuple[int, ...] = ()
+    """Tokens of answers, one of which is drawn for each; drawn from a distribution of our own if there are none."""
+    within_hour: tuple[float, ...] = ()
+    """When in an hour requests come, as shares of it in order; evenly if there are none."""
+
+    def moved(self, at_ms: int) -> int:
+        """The time in the same hour at which as large a share of its requests has come by `within_hour`."""
+        if not self.within_hour:
+            return at_ms
+        hour_ms, into_ms = at_ms // HOUR_MS * HOUR_MS, at_ms % HOUR_MS
+        return hour_ms + int(HOUR_MS * self.within_hour[into_ms * len(self.within_hour) // HOUR_MS])
+
+
 class Stage(Struct, frozen=True):
-    """One scenario's name, seed, scale (1.0 is the size its docstring states) and first millisecond."""
+    """One scenario's name, seed, scale (1.0 is the size its docstring states), first millisecond and days.
+
+    `limits` is who is limited while the scenario plays; campaigns that react look there before they send.
+    """
 
     scenario: str
     seed: int
     scale: float
     start_ms: int
+    days: int = 1
+    sources: Sources = Sources()
+    limits: Limits = Nobody()
 
     @property
     def end_ms(self) -> int:
-        """The end of the simulated day (exclusive)."""
-        return self.start_ms + DAY_MS
+        """The end of the last simulated day (exclusive)."""
+        return self.start_ms + self.days * DAY_MS
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """The whole time that is simulated: start (inclusive) and end (exclusive)."""
+        return self.start_ms, self.end_ms
+
+    @property
+    def release_ms(self) -> int:
+        """When the provider releases a new model: in the middle of the time that is simulated."""
+        return self.start_ms + self.days * DAY_MS // 2
 
     def size(self, at_scale_one: float) -> int:
         """How many of something there are at this scale: in proportion, and never fewer than one."""
@@ -53,15 +111,10 @@ class Stage(Struct, frozen=True):
         """A generator that depends on the seed, the scenario and `purpose` alone."""
         return repeatable(self.seed, self.scenario, *purpose)
 
+    def account(self, number: int) -> str:
+        """The id of the scenario's account of that number."""
+        return self.opaque("account", number)
+
     def opaque(self, *purpose: str | int) -> str:
         """A name of 16 hexadecimal digits that tells neither the scenario nor the purpose it was made for."""
-        return f"{_digest(self.seed, self.scenario, *purpose):016x}"
-
-
-def repeatable(*words: str | int) -> Random:
-    """A generator that gives the same numbers for the same words, in every process and on every machine."""
-    return Random(_digest(*words))  # noqa: S311 - a simulation has to be repeatable, not unguessable
-
-
-def _digest(*words: str | int) -> int:
-    return int.from_bytes(blake2b("\x1f".join(map(str, words)).encode(), digest_size=8).digest(), "big")
+        return f"{digest(self.seed, self.scenario, *purpose):016x}"

@@ -8,8 +8,8 @@ from msgspec import Struct, field
 
 from streams.anomaly import MODEL_VERSION
 from streams.campaigns import Campaign, Pointer, add_finding, found, homes_of, link_name, take_in
-from streams.decide import LIMITING, Budget, Verdict, decide, harder, is_due, is_limited, verdict_of
-from streams.decisions import Action, Decision
+from streams.decide import Budget, Verdict, decide, harder, is_due, is_limited, verdict_of
+from streams.decisions import LIMITING, Action, Decision
 from streams.findings import Finding, Findings
 from streams.links import Source
 from streams.policy import Policy

@@ -8,8 +8,8 @@ from msgspec import Struct, field
 from streams.accounts import AccountView, Enforcement, Head
 from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Drift, Model, ModelState, log_scale
 from streams.batch import EventBatch
-from streams.decide import LIMITING, Budget, decide, is_due, is_limited, verdict_of
-from streams.decisions import Action
+from streams.decide import Budget, decide, is_due, is_limited, verdict_of
+from streams.decisions import LIMITING, Action
 from streams.folding import DueView, FoldedAccounts, is_allowed
 from streams.linking import links_of_batch
 from streams.links import Source

@@ -21,8 +21,7 @@ from agents.advance import Items, Partition
 from agents.replay import Replay, Replayed
 from agents.store import Place, Store
 from streams.batch import account_key
-from streams.decide import LIMITING
-from streams.decisions import Decision
+from streams.decisions import LIMITING, Decision
 from streams.distinct import hash32
 from streams.events import CAPABILITIES, RequestEvent
 from streams.networks import NetworkState

@@ -8,15 +8,13 @@ import msgspec
 import pytest
 
 from agents.replay import Replay
-from streams.decide import LIMITING
-from streams.decisions import Decision
+from streams.decisions import LIMITING, Decision
 from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.policy import DEFAULT_POLICY
-from streams.scenarios import SCENARIOS, simulate_labelled
+from streams.scenarios import LOOK_ALIKES, simulate_labelled
 
 SEED = 1
-LOOK_ALIKES = sorted(set(SCENARIOS) - {"ordinary", "relay"})
 
 
 class World(NamedTuple):

@@ -14,6 +14,7 @@ from streams.scenarios import SCENARIOS, Truth, simulate_labelled
 from streams.scenarios.stage import Script
 
 SMALL = ("--scale", "0.05")
+DAY_MS = 86_400_000
 
 
 def run(*arguments: str | Path) -> Result:
@@ -88,9 +89,9 @@ def test_what_is_interrupted_leaves_the_old_files_and_nothing_else(
     out, truth = tmp_path / "records.jsonl", tmp_path / "truth.jsonl"
     out.write_text("old\n")
 
-    def broken(names: tuple[str, ...], *, seed: int, scale: float) -> Script:
+    def broken(names: tuple[str, ...], *, seed: int, scale: float, days: int) -> Script:
         def script() -> Iterator[tuple[RequestRecord, Truth]]:
-            lines = simulate_labelled(names, seed=seed, scale=scale)
+            lines = simulate_labelled(names, seed=seed, scale=scale, days=days)
             yield next(lines)
             yield next(lines)
             raise failure
@@ -118,6 +119,18 @@ def test_an_unknown_scenario_is_named_with_the_known_ones() -> None:
 @pytest.mark.parametrize("scale", ["0", "-1", "nan", "inf", "1e9"])
 def test_a_scale_that_makes_no_world_is_refused(scale: str) -> None:
     assert "--scale" in mistake(run("relay", "--out", "-", "--scale", scale))
+
+
+def test_several_days_are_written_one_after_the_other(tmp_path: Path) -> None:
+    out = tmp_path / "records.jsonl"
+    assert run("campus_nat", "--out", out, "--days", "3", *SMALL).exit_code == 0
+    days = {msgspec.json.decode(line)["occurred_at_ms"] // DAY_MS for line in out.read_bytes().splitlines()}
+    assert len(days) == 3
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "367"])
+def test_days_that_make_no_world_are_refused(days: str) -> None:
+    assert "--days" in mistake(run("relay", "--out", "-", "--days", days))
 
 
 def test_no_scenario_is_a_mistake() -> None:

@@ -15,6 +15,7 @@ from streams.fingerprint.capability import Shape, score
 from streams.fingerprint.masking import SLOT, Masker, tokenised
 from streams.fingerprint.sketch import MIN_WORDS
 from streams.fingerprint.words import STOP_WORDS
+from streams.scenarios.prompts import GRAMMAR
 from streams.scenarios.relay import FAMILIES
 from tests.benchmarks.sketch_candidates import CANDIDATES, Candidate
 from tests.evaluation.prompt_corpora import DIRECTORY, NAMES, REWORDINGS, reworded, rows, sample
@@ -128,7 +129,7 @@ def print_relay_table() -> None:
     random = Random(1)
     body = []
     for number, family in enumerate(FAMILIES, 1):
-        masked = [MASKER.mask(family.write(random, 0)).template for _ in range(PROMPTS)]
+        masked = [MASKER.mask(family.write(random, GRAMMAR, "words")).template for _ in range(PROMPTS)]
         sketches = [CANDIDATES[0].sketch(set(words)) for words in masked]
         pairs = [random.sample(sketches, 2) for _ in range(1_000)]
         alike = sum(CANDIDATES[0].similarity(*pair) >= RESEMBLES for pair in pairs) / len(pairs)

@@ -11,7 +11,6 @@ from msgspec.structs import replace
 
 from streams.accounts import Enforcement
 from streams.decide import (
-    LIMITING,
     Budget,
     Verdict,
     decide,
@@ -23,7 +22,7 @@ from streams.decide import (
     rung_of,
     verdict_of,
 )
-from streams.decisions import LADDER, Action, Decision, Family, Limits, Reason
+from streams.decisions import LADDER, LIMITING, Action, Decision, Family, Limits, Reason
 from streams.policy import DEFAULT_POLICY, Ladder, Rung
 from streams.windows import HOUR_MS
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from random import Random
+from typing import Protocol
 
 from streams.events import Capability
 from streams.scenarios.prompts.chat import CHAT
@@ -29,9 +30,22 @@ GRAMMARS: Mapping[Capability, Grammar] = {
 }
 
 
-def opening(random: Random, capability: Capability, beside: int = 0) -> str:
-    """The first message of a conversation: 40 to 1,200 characters, heavy-tailed, with `beside` of them spoken for."""
-    return compose(random.random, GRAMMARS[capability], length(random.gauss(0.0, 1.0)) - beside)
+class Prompts(Protocol):
+    """A source of first messages."""
+
+    def opening(self, random: Random, capability: Capability, beside: int = 0) -> str:
+        """A first message that asks for `capability`, of a common length, with `beside` characters spoken for."""
+
+
+class OwnGrammar:
+    """Prompts of the grammar in this package."""
+
+    def opening(self, random: Random, capability: Capability, beside: int = 0) -> str:
+        """40 to 1,200 characters, heavy-tailed, with `beside` of them spoken for."""
+        return compose(random.random, GRAMMARS[capability], length(random.gauss(0.0, 1.0)) - beside)
+
+
+GRAMMAR = OwnGrammar()
 
 
 def follow_up(random: Random, capability: Capability) -> str:

@@ -1,8 +1,8 @@
 """How people ask for a verdict on a text: scores, rubrics, the better of two answers."""
 
+from streams.scenarios.chance import repeatable
 from streams.scenarios.prompts.grammar import Grammar, options, phrases, pick
 from streams.scenarios.prompts.words import BACKGROUND, OPENERS, REPLIES, SHARED
-from streams.scenarios.stage import repeatable
 
 # The same few hundred sentences to judge in every run.
 _UNIFORM = repeatable("texts to judge").random

@@ -77,3 +77,60 @@ def test_three_campuses_have_three_networks_of_300_students_each() -> None:
     for record in simulate(["campus_nat"], seed=5, scale=3.0):
         students[(record.client_address or "").rpartition(".")[0]].add(record.account_id)
     assert [len(accounts) for accounts in students.values()] == [300, 300, 300]
+
+
+def test_continuous_integration_sends_the_same_thirty_prompts_from_ever_new_addresses() -> None:
+    records = day("continuous_integration", scale=0.05)
+    assert len({last_text(record) for record in records}) == 30
+    assert len({record.client_address for record in records}) > 0.8 * len(records)
+    assert len({record.api_key_id for record in records}) == 1
+
+
+def test_a_gateway_is_one_account_with_many_devices_around_the_clock() -> None:
+    records = day("reseller_gateway", scale=1.0)
+    assert len({record.account_id for record in records}) == 1
+    assert len({record.user_agent for record in records}) > 80
+    assert len({(record.occurred_at_ms - MONDAY_MS) // HOUR_MS for record in records}) == 24
+
+
+def test_a_synthetic_data_job_runs_one_template_over_its_documents() -> None:
+    records = day("synthetic_data")
+    assert len({record.account_id for record in records}) == 3
+    assert len({record.payment_hash for record in records}) == 1
+    assert 5_500 < len(records) < 6_500
+    assert len({last_text(record).partition("\n\nDocument")[0] for record in records}) == 1
+    assert all(8 <= (record.occurred_at_ms - MONDAY_MS) // HOUR_MS < 20 for record in records)
+
+
+def test_everybody_runs_the_same_benchmarks_after_the_release_and_nobody_before() -> None:
+    records = day("release_benchmark", scale=0.1)
+    prompts: defaultdict[str, set[str]] = defaultdict(set)
+    for record in records:
+        prompts[last_text(record)].add(record.account_id)
+    assert len(prompts) <= 600
+    assert max(map(len, prompts.values())) > 5
+    assert min(record.occurred_at_ms for record in records) >= MONDAY_MS + 12 * HOUR_MS
+    assert {record.request_model for record in records} == {"large-6"}
+
+
+def test_an_outage_fails_every_request_and_each_is_sent_again_until_it_goes_through() -> None:
+    records = day("outage_retries", scale=0.2)
+    start, end = MONDAY_MS + 14 * HOUR_MS, MONDAY_MS + 14 * HOUR_MS + 35 * 60_000
+    during = [record for record in records if start <= record.occurred_at_ms < end]
+    assert {record.status_code for record in during} == {529}
+    turns = {(record.conversation_id, len(record.messages or ())) for record in during}
+    after = {
+        (record.conversation_id, len(record.messages or ()))
+        for record in records
+        if end <= record.occurred_at_ms and record.status_code != 529
+    }
+    assert turns <= after
+    assert len(during) > 2 * len(turns)
+
+
+def test_travellers_are_abroad_and_up_late() -> None:
+    records = day("holiday", scale=0.2)
+    countries: defaultdict[str, set[str]] = defaultdict(set)
+    for record in records:
+        countries[record.account_id].add(record.country or "")
+    assert sum(len(seen) > 1 for seen in countries.values()) > 0.4 * len(countries)

@@ -5,7 +5,7 @@ from random import Random
 import pytest
 
 from streams.events import CAPABILITIES, Capability
-from streams.scenarios.prompts import GRAMMARS, follow_up, opening
+from streams.scenarios.prompts import GRAMMAR, GRAMMARS, follow_up
 from streams.scenarios.prompts.grammar import LONGEST, SHORTEST, length, phrases
 
 
@@ -16,14 +16,14 @@ def test_every_capability_has_a_grammar() -> None:
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_three_thousand_openings_are_nearly_all_different(capability: Capability) -> None:
     random = Random(1)
-    assert len({opening(random, capability) for _ in range(3_000)}) > 2_800
+    assert len({GRAMMAR.opening(random, capability) for _ in range(3_000)}) > 2_800
 
 
 @pytest.mark.parametrize("capability", CAPABILITIES)
 def test_no_slot_is_left_open(capability: Capability) -> None:
     random = Random(2)
     for _ in range(300):
-        text = opening(random, capability) + follow_up(random, capability)
+        text = GRAMMAR.opening(random, capability) + follow_up(random, capability)
         assert "%s" not in text
         assert "{" not in text
 
@@ -34,8 +34,8 @@ def test_lengths_are_bounded_on_both_sides() -> None:
 
 
 def test_an_opening_leaves_room_for_what_stands_beside_it() -> None:
-    alone = sum(len(opening(Random(seed), "coding")) for seed in range(300))
-    beside = sum(len(opening(Random(seed), "coding", beside=150)) for seed in range(300))
+    alone = sum(len(GRAMMAR.opening(Random(seed), "coding")) for seed in range(300))
+    beside = sum(len(GRAMMAR.opening(Random(seed), "coding", beside=150)) for seed in range(300))
     assert beside < alone - 300 * 60
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from streams.events import RequestRecord
 from streams.scenarios import MONDAY_MS, simulate
-from streams.scenarios.relay import FAMILIES, Scheduler
+from streams.scenarios.relay import FAMILIES
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -21,7 +21,7 @@ def day() -> list[RequestRecord]:
 
 def family(record: RequestRecord) -> str | None:
     content = record.messages[-1].content if record.messages else None
-    ends = [family.end for family in FAMILIES]
+    ends = [family.ends[0].pattern for family in FAMILIES]
     return next((end for end in ends if isinstance(content, str) and content.endswith(end)), None)
 
 
@@ -85,20 +85,3 @@ def test_a_batch_of_one_family_is_worked_off_by_all_accounts_together(day: list[
         if (end := family(record)) is not None:
             batches[record.occurred_at_ms // (HOUR_MS // 2)][end] += 1
     assert all(max(batch.values()) > 0.6 * batch.total() for batch in batches.values())
-
-
-def test_a_worker_keeps_its_account_for_about_an_hour() -> None:
-    class Half:
-        def random(self) -> float:
-            return 0.5
-
-    scheduler = Scheduler(3)
-    half = Half()
-    first = scheduler.account_for(half, 1, MONDAY_MS)  # type: ignore[arg-type]
-    assert scheduler.account_for(half, 1, MONDAY_MS + HOUR_MS - 1) == first  # type: ignore[arg-type]
-    assert scheduler.account_for(half, 1, MONDAY_MS + HOUR_MS) != first  # type: ignore[arg-type]
-
-
-def test_the_least_recently_used_account_is_next() -> None:
-    scheduler = Scheduler(3)
-    assert [scheduler.least_recently_used() for _ in range(6)] == [0, 1, 2, 0, 1, 2]

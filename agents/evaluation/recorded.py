@@ -1,0 +1,54 @@
+"""Recorded traffic under the judge's eyes: request records, decisions about them, and the truth if it is known."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from agents.records import UnreadableError, opened
+from streams.decisions import Decision
+from streams.evaluation import Judge
+from streams.events import RequestRecord
+from streams.scenarios import Truth
+
+UNLABELLED = "unlabelled"
+"""The label of accounts that no truth names."""
+
+T = TypeVar("T")
+
+
+def judged_recording(
+    records: Iterable[RequestRecord], decisions: Iterable[Decision], truths: Mapping[str, Truth]
+) -> Judge:
+    """The judge, after all records in their order. An account that `truths` does not name counts as unlabelled."""
+    judge = Judge()
+    for decision in decisions:
+        judge.decide(decision)
+    for record in records:
+        account_id = record.account_id
+        judge.meet(truths.get(account_id) or Truth(account_id, UNLABELLED))
+        judge.exchange(account_id, record.occurred_at_ms, record.input_tokens + record.output_tokens)
+    return judge
+
+
+def read_truths(name: str) -> dict[str, Truth]:
+    """The truths of a file, by account. Raises `UnreadableError`."""
+    return {truth.account_id: truth for truth in _lines(name, Truth)}
+
+
+def read_decisions(name: str) -> list[Decision]:
+    """The decisions of a file. Raises `UnreadableError`."""
+    return list(_lines(name, Decision))
+
+
+def _lines(name: str, kind: type[T]) -> Iterator[T]:
+    """Each line of the file as a `kind`; empty lines are left out."""
+    decode = msgspec.json.Decoder(kind).decode
+    with opened(name) as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise UnreadableError(f"{name}: line {number} is no {kind.__name__.lower()}: {error}") from error

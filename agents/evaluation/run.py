@@ -1,0 +1,82 @@
+"""A detector among simulated campaigns that watch who is limited, under the judge's eyes."""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from agents.replay import Replay, Replayed
+from streams.decisions import Decision
+from streams.evaluation import Judge
+from streams.events import RequestEvent
+from streams.fingerprint import Fingerprinter
+from streams.policy import Policy
+from streams.scenarios import Stage, Truth, play
+
+_decision = msgspec.json.Decoder(Decision)
+
+
+class Detector(Protocol):
+    """Whoever decides about accounts by looking at events in order of time."""
+
+    async def feed(self, event: RequestEvent) -> Sequence[Decision] | None:
+        """Take one event; what all events before it led to, or None while that is not known yet."""
+
+    async def finish(self) -> Sequence[Decision]:
+        """Take no more; the decisions that are left."""
+
+
+class StillwatchDetector:
+    """The stages of Stillwatch, in this process."""
+
+    def __init__(self, policy: Policy) -> None:
+        """Decide by `policy`."""
+        self._replay = Replay(policy)
+
+    async def feed(self, event: RequestEvent) -> Sequence[Decision] | None:
+        """Decisions of the rounds that are over."""
+        replayed = await self._replay.feed(event)
+        return None if replayed is None else _decisions(replayed)
+
+    async def finish(self) -> Sequence[Decision]:
+        """Decisions of the last round."""
+        return _decisions(await self._replay.finish())
+
+
+async def judged(
+    stages: Sequence[Stage],
+    detector: Detector,
+    fingerprinter: Fingerprinter,
+    watch: Callable[[RequestEvent, Truth], object] | None = None,
+) -> Judge:
+    """Play the stages against the detector; the judge has seen all of it.
+
+    Their scenarios see who is limited, with a delay of at most one round of the replay. `watch` is given each event
+    with the truth about its account.
+    """
+    judge = Judge()
+    held: deque[tuple[str, int, int]] = deque()
+
+    def settle(decisions: Sequence[Decision]) -> None:
+        for decision in decisions:
+            judge.decide(decision)
+        while held:
+            judge.exchange(*held.popleft())
+
+    for record, truth in play(replace(stage, limits=judge) for stage in stages):
+        event = fingerprinter.event(record)
+        judge.meet(truth)
+        if watch is not None:
+            watch(event, truth)
+        decisions = await detector.feed(event)
+        if decisions is not None:
+            settle(decisions)
+        held.append((event.account_id, event.occurred_at_ms, event.input_tokens + event.output_tokens))
+    settle(await detector.finish())
+    return judge
+
+
+def _decisions(replayed: Sequence[Replayed]) -> list[Decision]:
+    return [_decision.decode(record.value) for record in replayed if record.topic == "enforcement"]

@@ -1,0 +1,86 @@
+"""What the judge says, in tables for a terminal of 80 columns."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from streams.evaluation import CampaignResult, ClassResult, Evaluation
+from streams.evaluation.bars import MILLION
+from streams.evaluation.judge import ALL
+
+MOST_NAMED = 5
+MINUTES_A_DAY = 24 * 60
+TWO_HOURS = 120
+
+
+def summary(found: Evaluation) -> str:
+    """Campaigns, innocents, precision."""
+    lines = [f"{found.records:,} records", ""]
+    if found.campaigns:
+        lines += [*campaign_table(found.campaigns), ""]
+    lines += [*innocent_table(found.innocents), ""]
+    precision = "nobody was limited" if found.precision is None else f"{found.precision:.1%} of {found.limited:,}"
+    if found.campaigns:
+        lines.append(f"Precision: {precision}. Average precision by score: {found.average_precision or 0:.3f}.")
+    else:
+        lines.append(f"No campaign is known. Limited: {found.limited:,} accounts.")
+    return "\n".join(lines)
+
+
+def campaign_table(campaigns: Sequence[CampaignResult]) -> Iterator[str]:
+    """Of each campaign what leaked and passed, who was found, and how long that took."""
+    heads = f"{'leaked':>8}{'passed':>8}{'found':>8}{'limit':>9}{'alert':>9}"
+    yield f"{'campaign':17}{'accounts':>9}{'exchanges':>11}{heads}"
+    for it in campaigns:
+        passed = it.passed / it.exchanges if it.exchanges else 0.0
+        yield (
+            f"{it.campaign_id[:16]:17}{it.accounts:>9,}{it.exchanges:>11,}{it.leakage:>8.1%}{passed:>8.1%}"
+            f"{it.recall:>8.1%}{minutes(it.minutes_from_evidence):>9}{minutes(it.minutes_to_alert):>9}"
+        )
+    replaced = [it for it in campaigns if it.replacements]
+    if replaced:
+        yield ""
+        yield f"{'replaced':17}{'accounts':>9}{'tied to the campaign':>22}{'median wait':>13}"
+    for it in replaced:
+        share = it.relinked / it.replacements
+        yield f"{it.campaign_id[:16]:17}{it.replacements:>9,}{share:>22.1%}{minutes(it.minutes_to_relink):>13}"
+
+
+def innocent_table(innocents: Sequence[ClassResult]) -> Iterator[str]:
+    """Of each class of innocents who was harmed, with the exact interval per million."""
+    yield f"{'everybody else':25}{'accounts':>9}{'throttled':>10}{'challenged':>11}{'suspended':>10}{'per million':>15}"
+    for it in innocents:
+        between = f"{it.limited.low * MILLION:,.0f}-{it.limited.high * MILLION:,.0f}"
+        yield (
+            f"{class_name(it.label)[:24]:25}{it.accounts:>9,}{it.throttled.count:>10,}{it.challenged.count:>11,}"
+            f"{it.suspended.count:>10,}{between:>15}"
+        )
+
+
+def class_name(label: str) -> str:
+    """A label as people say it."""
+    if label == "benign":
+        return "ordinary"
+    return "all together" if label == ALL else label.removeprefix("look_alike:").replace("_", " ")
+
+
+def minutes(value: float | None) -> str:
+    """A time span in the unit that suits it; `never` for None."""
+    if value is None:
+        return "never"
+    if value < TWO_HOURS:
+        return f"{value:.0f} min"
+    return f"{value / 60:.1f} h" if value < 2 * MINUTES_A_DAY else f"{value / MINUTES_A_DAY:.1f} d"
+
+
+def comparison(old: set[str], new: set[str]) -> str:
+    """Who is limited by one set of decisions and not by the other."""
+    lines = [f"Limited by both: {len(old & new):,}."]
+    for sentence, accounts in (("Only by the new decisions", new - old), ("Only by the old ones", old - new)):
+        lines.append(f"{sentence}: {len(accounts):,}{_some(sorted(accounts))}.")
+    return "\n".join(lines)
+
+
+def _some(accounts: Iterable[str]) -> str:
+    named = list(accounts)
+    if not named:
+        return ""
+    return f" ({', '.join(named[:MOST_NAMED])}{', ...' if len(named) > MOST_NAMED else ''})"

@@ -1,0 +1,7 @@
+"""The judge: decisions held against the truth about the accounts. It knows decisions, never how they were made."""
+
+from streams.evaluation.enforcing import Enforcing
+from streams.evaluation.judge import Judge
+from streams.evaluation.results import CampaignResult, ClassResult, Evaluation
+
+__all__ = ["CampaignResult", "ClassResult", "Enforcing", "Evaluation", "Judge"]

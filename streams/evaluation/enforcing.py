@@ -1,0 +1,90 @@
+"""What a gateway lets through, by the rules that stand in `streams.decisions.Decision`."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+from streams.decisions import LADDER, Decision, Limits
+
+Answer = Literal["pass", "throttle", "challenge", "suspend"]
+"""What becomes of a request: it passes, or it is refused because of that action."""
+
+HEIR_MS = 60_000
+"""How long a campaign that another took in still counts (rule 7)."""
+
+
+class Enforcing:
+    """All decisions so far, as a gateway holds them, and what each throttled account has used of its window."""
+
+    def __init__(self) -> None:
+        """Nobody is limited."""
+        self._standing: dict[str, _Standing] = {}
+        self._campaigns: dict[str, list[str]] = {}
+        self._used: dict[str, _Used] = {}
+
+    def take(self, decision: Decision) -> None:
+        """Put a decision into force. Repeats, older ones and shadows change nothing, but that members are kept."""
+        for member in decision.members:
+            campaigns = self._campaigns.setdefault(member, [])
+            if decision.subject_id not in campaigns:
+                campaigns.append(decision.subject_id)
+        before = self._standing.get(decision.subject_id)
+        if before is not None and before.sequence >= decision.sequence:
+            return
+        standing = _Standing(decision.sequence, "pass", decision.expires_at_ms)
+        if decision.action == "release" and decision.campaign_id not in {None, decision.subject_id} and before:
+            standing.action, standing.limits = before.action, before.limits
+            standing.until_ms = min(before.until_ms, decision.decided_at_ms + HEIR_MS)
+        elif not decision.shadow and decision.action in {"throttle", "challenge", "suspend"}:
+            standing.action, standing.limits = decision.action, decision.limits
+        self._standing[decision.subject_id] = standing
+
+    def standing(self, account_id: str, at_ms: int) -> tuple[Answer, Limits | None]:
+        """The hardest action that is in force for the account, or `pass`; and the limits of a throttle."""
+        hardest: _Standing | None = None
+        for subject in (account_id, *self._campaigns.get(account_id, ())):
+            standing = self._standing.get(subject)
+            if standing is None or at_ms >= standing.until_ms or standing.action == "pass":
+                continue
+            if hardest is None or LADDER.index(standing.action) > LADDER.index(hardest.action):
+                hardest = standing
+        return ("pass", None) if hardest is None else (hardest.action, hardest.limits)
+
+    def limited(self, account_id: str, at_ms: int) -> bool:
+        """Whether an action other than `pass` is in force for the account."""
+        return self.standing(account_id, at_ms)[0] != "pass"
+
+    def admits(self, account_id: str, at_ms: int, tokens: int) -> bool:
+        """Whether a request passes. One of a throttled account does while its window has room, and then uses it.
+
+        Nobody who is challenged passes: what a campaign runs are programs.
+        """
+        action, limits = self.standing(account_id, at_ms)
+        if action != "throttle" or limits is None:
+            return action == "pass"
+        window = at_ms // limits.window_ms
+        used = self._used.get(account_id)
+        if used is None or used.window != window:
+            used = self._used[account_id] = _Used(window)
+        if used.requests >= limits.requests or used.tokens + tokens > limits.tokens:
+            return False
+        used.requests += 1
+        used.tokens += tokens
+        return True
+
+
+class _Standing(Struct):
+    """The decision about a subject that counts."""
+
+    sequence: int
+    action: Answer
+    until_ms: int
+    limits: Limits | None = None
+
+
+class _Used(Struct):
+    """What an account has used of the window it is in."""
+
+    window: int
+    requests: int = 0
+    tokens: int = 0

@@ -1,0 +1,254 @@
+"""The judge: takes exchanges in order of time and decisions, and says what they were worth."""
+
+from collections import Counter
+from collections.abc import Iterator
+from heapq import heappop, heappush
+from statistics import median
+
+from msgspec import Struct
+
+from streams.decisions import LADDER, LIMITING, Action, Decision
+from streams.evaluation.enforcing import Enforcing
+from streams.evaluation.intervals import average_precision, interval, precision_recall
+from streams.evaluation.results import CampaignResult, ClassResult, Evaluation, Point
+from streams.scenarios import Truth
+
+DELAY_MS = 1_000
+"""From the newest event that a decision rests on to the gateway: what the speed target allows 99 in 100 of them."""
+
+EVIDENCE = 50
+"""Exchanges of a campaign after which there is enough to see it by."""
+
+MINUTE_MS = 60_000
+ALL = "all"
+
+
+class Judge:
+    """One run: what was sent, what was decided, who is who. It serves as the limits that scenarios look at.
+
+    Kept are a few bytes of each innocent account, and the times of each campaign account; nothing of an exchange.
+    """
+
+    def __init__(self, delay_ms: int = DELAY_MS) -> None:
+        """A decision is in force `delay_ms` after its `decided_at_ms`."""
+        self._enforcing = Enforcing()
+        self._delay_ms = delay_ms
+        self._labels: dict[str, str] = {}
+        self._suspects: dict[str, _Suspect] = {}
+        self._campaigns: dict[str, _Campaign] = {}
+        self._decided: dict[str, _Decided] = {}
+        self._pending: list[tuple[int, int, Decision]] = []
+        self._named: dict[str, set[str]] = {}
+        self._records = 0
+        self._order = 0
+
+    def meet(self, truth: Truth) -> None:
+        """Learn who an account is, before or after its first exchange; the first word counts."""
+        if truth.account_id in self._labels:
+            return
+        self._labels[truth.account_id] = truth.label
+        if truth.campaign_id is not None:
+            campaign = self._campaigns.setdefault(truth.campaign_id, _Campaign(truth.label))
+            self._suspects[truth.account_id] = _Suspect(campaign)
+
+    def decide(self, decision: Decision) -> None:
+        """Hold a decision until its time comes: exchanges up to then are judged without it."""
+        self._order += 1
+        heappush(self._pending, (decision.decided_at_ms + self._delay_ms, self._order, decision))
+
+    def exchange(self, account_id: str, at_ms: int, tokens: int) -> None:
+        """Judge one exchange. Decisions whose time has come by `at_ms` are in force."""
+        while self._pending and self._pending[0][0] <= at_ms:
+            in_force_ms, _, decision = heappop(self._pending)
+            self._apply(decision, in_force_ms)
+        self._records += 1
+        suspect = self._suspects.get(account_id)
+        if suspect is None:
+            return
+        campaign = suspect.campaign
+        campaign.exchanges += 1
+        if campaign.exchanges == 1:
+            campaign.first_ms = at_ms
+        if campaign.exchanges == EVIDENCE:
+            campaign.evidence_ms = at_ms
+        if suspect.first_ms is None:
+            suspect.first_ms = at_ms
+            suspect.replaces = campaign.limited_ms is not None
+        decided = self._decided.get(account_id)
+        campaign.leaked += decided is None or decided.limited_ms is None
+        campaign.passed += self._enforcing.admits(account_id, at_ms, tokens)
+
+    def limited(self, account_id: str, at_ms: int) -> bool:
+        """Whether a limit is in force for the account, by the decisions up to the last exchange."""
+        return self._enforcing.limited(account_id, at_ms)
+
+    def turned_away(self, campaign_id: str, exchanges: float) -> None:
+        """Count exchanges that a campaign meant to send and could not, for want of an account that is not limited."""
+        self._campaigns[campaign_id].turned_away += exchanges
+
+    def result(self) -> Evaluation:
+        """What it all comes to. Decisions that are still held are put into force first."""
+        while self._pending:
+            in_force_ms, _, decision = heappop(self._pending)
+            self._apply(decision, in_force_ms)
+        limited = self.limited_accounts()
+        guilty = sum(name in self._suspects for name in limited)
+        curve = precision_recall(self._scored())
+        return Evaluation(
+            records=self._records,
+            campaigns=tuple(self._campaign(name) for name in sorted(self._campaigns)),
+            innocents=tuple(self._classes()),
+            limited=len(limited),
+            precision=guilty / len(limited) if limited else None,
+            average_precision=average_precision(curve) if self._suspects else None,
+            precision_recall=curve,
+            detection={name: self._detection(name) for name in sorted(self._campaigns)},
+        )
+
+    def limited_accounts(self) -> set[str]:
+        """The accounts that were limited at some time, out of those that are known."""
+        return {name for name, it in self._decided.items() if it.limited_ms is not None and name in self._labels}
+
+    def _apply(self, decision: Decision, in_force_ms: int) -> None:
+        self._enforcing.take(decision)
+        accounts: tuple[str, ...]
+        if decision.subject_kind == "campaign":
+            named = self._named.setdefault(decision.subject_id, set())
+            self._note_links(decision, named, in_force_ms)
+            named.update(decision.members)
+            accounts = tuple(named)
+        else:
+            accounts = (decision.subject_id,) if decision.subject_kind == "account" else ()
+        limits = decision.action in LIMITING and not decision.shadow
+        for account_id in accounts:
+            decided = self._decided.setdefault(account_id, _Decided())
+            decided.score = max(decided.score, decision.score)
+            if limits:
+                self._limit(account_id, decided, decision.action, in_force_ms)
+
+    def _limit(self, account_id: str, decided: "_Decided", action: Action, at_ms: int) -> None:
+        if decided.limited_ms is None:
+            decided.limited_ms = at_ms
+        if LADDER.index(action) > LADDER.index(decided.hardest):
+            decided.hardest = action
+        suspect = self._suspects.get(account_id)
+        if suspect is not None and suspect.campaign.limited_ms is None:
+            suspect.campaign.limited_ms = at_ms
+
+    def _note_links(self, decision: Decision, named: set[str], at_ms: int) -> None:
+        """Note which campaigns the decision is an alert about, and whom it ties to accounts named before."""
+        known = {id(self._suspects[name].campaign) for name in named if name in self._suspects}
+        for account_id in decision.members:
+            suspect = self._suspects.get(account_id)
+            if suspect is None:
+                continue
+            if suspect.campaign.alerted_ms is None:
+                suspect.campaign.alerted_ms = at_ms
+            if suspect.linked_ms is None and id(suspect.campaign) in known:
+                suspect.linked_ms = at_ms
+
+    def _scored(self) -> Iterator[tuple[float, bool]]:
+        for account_id in self._labels:
+            decided = self._decided.get(account_id)
+            yield (0.0 if decided is None else decided.score), account_id in self._suspects
+
+    def _campaign(self, campaign_id: str) -> CampaignResult:
+        campaign = self._campaigns[campaign_id]
+        members = self._members(campaign)
+        decided = [self._decided.get(name, _Decided()) for name in members]
+        replacements = [it for it in members.values() if it.replaces]
+        relinked = [it for it in replacements if it.linked_ms is not None]
+        limited = sum(it.limited_ms is not None for it in decided)
+        exchanges = campaign.exchanges + round(campaign.turned_away)
+        waits = [((it.linked_ms or 0) - (it.first_ms or 0)) / MINUTE_MS for it in relinked]
+        return CampaignResult(
+            campaign_id=campaign_id,
+            label=campaign.label,
+            accounts=len(members),
+            exchanges=exchanges,
+            sent=campaign.exchanges,
+            leaked=campaign.leaked,
+            passed=campaign.passed,
+            limited=limited,
+            suspended=sum(it.hardest == "suspend" for it in decided),
+            minutes_from_first=_minutes(campaign.first_ms, campaign.limited_ms),
+            minutes_from_evidence=_minutes(campaign.evidence_ms, campaign.limited_ms),
+            minutes_to_alert=_minutes(campaign.evidence_ms, campaign.alerted_ms),
+            replacements=len(replacements),
+            relinked=len(relinked),
+            minutes_to_relink=median(waits) if waits else None,
+            leakage=campaign.leaked / exchanges if exchanges else 0.0,
+            recall=limited / len(members) if members else 0.0,
+        )
+
+    def _members(self, campaign: "_Campaign") -> dict[str, "_Suspect"]:
+        """The accounts of the campaign that have spoken."""
+        return {name: it for name, it in self._suspects.items() if it.campaign is campaign and it.first_ms is not None}
+
+    def _detection(self, campaign_id: str) -> tuple[Point, ...]:
+        members = self._members(self._campaigns[campaign_id])
+        waits = sorted(
+            max(0, decided.limited_ms - (it.first_ms or 0)) / MINUTE_MS
+            for name, it in members.items()
+            if (decided := self._decided.get(name)) is not None and decided.limited_ms is not None
+        )
+        return tuple(Point(minutes, (place + 1) / len(members)) for place, minutes in enumerate(waits))
+
+    def _classes(self) -> Iterator[ClassResult]:
+        """The ordinary, each kind of look-alike, and all innocents together."""
+        innocents = {name: label for name, label in self._labels.items() if name not in self._suspects}
+        accounts = Counter(innocents.values())
+        hardest: dict[str, Counter[Action]] = {label: Counter() for label in accounts}
+        for name, label in innocents.items():
+            if (decided := self._decided.get(name)) is not None:
+                hardest[label][decided.hardest] += 1
+        for label in sorted(accounts, key=lambda label: (label.startswith("look_alike:"), label)):
+            yield _class(label, accounts[label], hardest[label])
+        yield _class(ALL, accounts.total(), sum(hardest.values(), Counter()))
+
+
+class _Campaign(Struct):
+    """What a campaign has done, and what was done about it."""
+
+    label: str
+    exchanges: int = 0
+    turned_away: float = 0.0
+    leaked: int = 0
+    passed: int = 0
+    first_ms: int | None = None
+    evidence_ms: int | None = None
+    limited_ms: int | None = None
+    alerted_ms: int | None = None
+
+
+class _Suspect(Struct):
+    """An account of a campaign."""
+
+    campaign: _Campaign
+    first_ms: int | None = None
+    replaces: bool = False
+    linked_ms: int | None = None
+
+
+class _Decided(Struct):
+    """An account that decisions are about."""
+
+    score: float = 0.0
+    limited_ms: int | None = None
+    hardest: Action = "observe"
+
+
+def _class(label: str, accounts: int, hardest: Counter[Action]) -> ClassResult:
+    return ClassResult(
+        label=label,
+        accounts=accounts,
+        throttled=interval(hardest["throttle"], accounts),
+        challenged=interval(hardest["challenge"], accounts),
+        suspended=interval(hardest["suspend"], accounts),
+        limited=interval(sum(hardest[action] for action in LIMITING), accounts),
+    )
+
+
+def _minutes(from_ms: int | None, until_ms: int | None) -> float | None:
+    """Minutes between the two, not less than none; None if one of them never came."""
+    return None if from_ms is None or until_ms is None else max(0, until_ms - from_ms) / MINUTE_MS

@@ -1,0 +1,211 @@
+"""`make evaluate`: the detector in worlds whose seeds no tuning has seen, beside what others would do.
+
+    python -m tests.evaluation.suite [--scale small|full] [--out deploy/evaluation.md] [--processes 2]
+
+Each world holds ordinary customers, every look-alike and every campaign. In the first table campaigns see who is
+limited and react; in the comparison with baselines nobody reacts, so that all detectors are given the same events.
+"""
+
+import argparse
+import asyncio
+import os
+import platform
+import time
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+
+from msgspec import Struct
+
+from agents.evaluation.run import StillwatchDetector, judged
+from streams.evaluation import Evaluation, Judge
+from streams.evaluation.bars import Bar
+from streams.events import RequestEvent
+from streams.fingerprint import Fingerprinter
+from streams.policy import DEFAULT_POLICY
+from streams.scenarios import CAMPAIGNS, LOOK_ALIKES, MONDAY_MS, Stage, Truth, play
+from streams.scenarios.stage import Sources
+from tests.evaluation.baselines import BASELINES
+from tests.evaluation.corpora import sources
+from tests.evaluation.hindsight import Hindsight
+from tests.evaluation.pages import Compared, written
+from tests.evaluation.prompt_corpora import DIRECTORY
+
+SEEDS = Path(__file__).with_name("unseen_seeds.txt")
+PAGE = Path(__file__).parents[2] / "deploy" / "evaluation.md"
+KEY = b"evaluation, no secret: all is simulated"
+
+
+SIMULATED = Sources()
+
+
+class World(Struct, frozen=True):
+    """How much of everything there is, and for how long."""
+
+    days: int
+    ordinary: float
+    look_alikes: float
+    campaigns: Mapping[str, float]
+
+    def stages(self, seed: int, drawn_from: Sources = SIMULATED) -> list[Stage]:
+        """The stages of one world."""
+        scales = {
+            "ordinary": self.ordinary,
+            **dict.fromkeys(LOOK_ALIKES, self.look_alikes),
+            **self.campaigns,
+        }
+        return [
+            Stage(name, seed, scale, MONDAY_MS, self.days, sources=drawn_from)
+            for name, scale in scales.items()
+            if scale
+        ]
+
+
+SMALL = World(
+    days=2,
+    ordinary=0.3,
+    look_alikes=0.15,
+    campaigns={
+        "relay": 0.2,
+        "synchronised": 0.08,
+        "access_paths": 0.02,
+        "release_pivot": 0.006,
+        "hydra": 0.008,
+        "quiet_relay": 0.2,
+        "fixed_prompt": 0.005,
+        "near_maximum": 0.06,
+        "thin": 0.1,
+        "four_requests": 0.3,
+        "diluted_5": 3.0,
+        "diluted_10": 3.0,
+        "diluted_25": 3.0,
+        "adaptive": 0.1,
+    },
+)
+FULL = World(days=1, ordinary=200.0, look_alikes=4.0, campaigns=dict.fromkeys(CAMPAIGNS, 1.0))
+"""A million ordinary accounts, and every campaign at the size of its disclosure."""
+
+WORLDS = {"small": SMALL, "full": FULL}
+
+
+def main() -> None:
+    """Run the suite and write its page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scale", choices=WORLDS, default=os.environ.get("SCALE") or "small")
+    parser.add_argument("--out", type=Path, default=PAGE)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    asked = parser.parse_args()
+    world, begun = WORLDS[asked.scale], time.monotonic()
+    seeds = [int(line) for line in SEEDS.read_text().split()]
+    if asked.scale == "full":
+        seeds = seeds[:1]
+    with ProcessPoolExecutor(asked.processes, mp_context=get_context("spawn")) as pool:
+        reacting = [pool.submit(reacted, world, seed) for seed in seeds]
+        fixed = pool.submit(compared, world, seeds[0]) if asked.scale == "small" else None
+        corpora = [
+            pool.submit(on_corpora, world, seeds[0], swapped) for swapped in (False, True) if _has_corpora(asked)
+        ]
+        page = written(
+            [it.result() for it in reacting],
+            None if fixed is None else fixed.result(),
+            [it.result() for it in corpora],
+            Bar(),
+            f"`make evaluate`{' with SCALE=full' if asked.scale == 'full' else ''} on {machine()}, "
+            f"{datetime.now(UTC):%Y-%m-%d}; {{minutes}} in all.",
+            lambda: time.monotonic() - begun,
+        )
+    asked.out.write_text(page)
+
+
+def reacted(world: World, seed: int) -> Evaluation:
+    """Stillwatch in a world whose campaigns see who is limited."""
+    stages = world.stages(seed)
+    return asyncio.run(judged(stages, StillwatchDetector(DEFAULT_POLICY), Fingerprinter(KEY))).result()
+
+
+def on_corpora(world: World, seed: int, swapped: bool) -> Evaluation:
+    """The same with prompts, times and sizes from real corpora."""
+    stages = world.stages(seed, sources(swapped=swapped))
+    return asyncio.run(judged(stages, StillwatchDetector(DEFAULT_POLICY), Fingerprinter(KEY))).result()
+
+
+def compared(world: World, seed: int) -> list[Compared]:
+    """Stillwatch and each baseline on the events of one world in which nobody reacts."""
+    return asyncio.run(_compared(world.stages(seed)))
+
+
+async def _compared(stages: Sequence[Stage]) -> list[Compared]:
+    hindsights = {name: Hindsight(make()) for name, make in BASELINES.items()}
+    detector, judge = StillwatchDetector(DEFAULT_POLICY), Judge()
+    recorded = Recorded()
+    fingerprinter = Fingerprinter(KEY)
+    for record, truth in play(stages):
+        event = fingerprinter.event(record)
+        recorded.note(event, truth)
+        for hindsight in hindsights.values():
+            hindsight.take(event)
+        for decision in await detector.feed(event) or ():
+            judge.decide(decision)
+    for decision in await detector.finish():
+        judge.decide(decision)
+    for truth in recorded.truths.values():
+        judge.meet(truth)
+    for exchange in recorded:
+        judge.exchange(*exchange)
+    found = [Compared("Stillwatch", judge.result(), None)]
+    for name, hindsight in hindsights.items():
+        threshold = hindsight.threshold(recorded.truths, Bar().limited)
+        found.append(Compared(name, hindsight.judged(recorded, recorded.truths, threshold), threshold))
+    return found
+
+
+class Recorded:
+    """The exchanges of a world, 20 bytes each."""
+
+    def __init__(self) -> None:
+        self.truths: dict[str, Truth] = {}
+        self._names: list[str] = []
+        self._places: dict[str, int] = {}
+        self._who, self._when, self._tokens = array("l"), array("q"), array("l")
+
+    def note(self, event: RequestEvent, truth: Truth) -> None:
+        """Record one exchange."""
+        place = self._places.setdefault(event.account_id, len(self._names))
+        if place == len(self._names):
+            self._names.append(event.account_id)
+            self.truths[event.account_id] = truth
+        self._who.append(place)
+        self._when.append(event.occurred_at_ms)
+        self._tokens.append(event.input_tokens + event.output_tokens)
+
+    def __iter__(self) -> Iterator[tuple[str, int, int]]:
+        names = self._names
+        for who, at_ms, tokens in zip(self._who, self._when, self._tokens, strict=True):
+            yield names[who], at_ms, tokens
+
+
+def machine() -> str:
+    """What it ran on."""
+    model = next(
+        (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
+        platform.processor() or platform.machine(),
+    )
+    return f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}"
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text().splitlines()
+    except OSError:
+        return []
+
+
+def _has_corpora(asked: argparse.Namespace) -> bool:
+    return asked.scale == "small" and DIRECTORY.is_dir()
+
+
+if __name__ == "__main__":
+    main()

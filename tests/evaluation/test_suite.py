@@ -1,0 +1,35 @@
+"""`make evaluate`: its seeds are its own, and its page says what it found, in a world small enough for a test."""
+
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from streams.evaluation.bars import Bar
+from tests.evaluation import suite
+from tests.evaluation.pages import written
+from tests.evaluation.suite import SMALL
+
+ROOT = Path(__file__).parents[2]
+TINY = replace(
+    SMALL, days=1, ordinary=0.02, look_alikes=0.02, campaigns={"relay": 0.05, "diluted_25": 1.0, "thin": 0.02}
+)
+
+
+def test_nothing_but_the_suite_reads_the_unseen_seeds() -> None:
+    files = [path for folder in ("streams", "agents", "tests") for path in (ROOT / folder).rglob("*.py")]
+    naming = {path.name for path in files if "unseen_seeds" in path.read_text()}
+    assert naming == {"suite.py", "pages.py", "test_suite.py"}
+    seeds = suite.SEEDS.read_text().split()
+    assert [path.name for path in files if any(seed in path.read_text() for seed in seeds)] == []
+
+
+@pytest.mark.slow
+def test_the_page_names_every_campaign_baseline_and_class() -> None:
+    reacting = [suite.reacted(TINY, 5), suite.reacted(TINY, 6)]
+    page = written(reacting, suite.compared(TINY, 5), [], Bar(), "now; {minutes}", lambda: 60.0)
+    for name in ("relay", "diluted_25", "thin", "shared framework", "Stillwatch", "PRADA", "MMD", "half-space trees"):
+        assert f"| {name} |" in page
+    assert "now; 1 minutes" in page
+    assert "On real prompts" not in page
+    assert all(len(line) < 400 for line in page.splitlines())

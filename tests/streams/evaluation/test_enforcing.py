@@ -1,0 +1,79 @@
+"""A gateway's rules, one by one."""
+
+import pytest
+
+from streams.decisions import Action, Limits
+from streams.evaluation import Enforcing
+from tests.streams.evaluation.deciding import MINUTE, decision
+
+
+def test_nobody_is_limited_without_a_decision() -> None:
+    assert Enforcing().admits("a", 0, 10)
+
+
+@pytest.mark.parametrize("action", ["throttle", "challenge", "suspend"])
+def test_a_decision_limits_its_account_until_it_expires(action: Action) -> None:
+    gateway = Enforcing()
+    gateway.take(decision(action, "a", 0, expires_at_ms=100))
+    assert gateway.limited("a", 99)
+    assert not gateway.limited("a", 100)
+    assert not gateway.limited("b", 99)
+
+
+def test_a_shadow_and_an_observation_limit_nobody() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("suspend", "a", 0, shadow=True))
+    gateway.take(decision("observe", "b", 0))
+    assert not gateway.limited("a", 1)
+    assert not gateway.limited("b", 1)
+
+
+def test_the_highest_sequence_counts_whatever_comes_last() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("release", "a", 5, sequence=2))
+    gateway.take(decision("suspend", "a", 0, sequence=1))
+    assert not gateway.limited("a", 6)
+
+
+def test_a_campaign_limits_all_members_that_were_ever_named() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("observe", "c", 0, members=("a",)))
+    gateway.take(decision("suspend", "c", 1, sequence=2, members=("b",)))
+    assert gateway.limited("a", 2)
+    assert gateway.limited("b", 2)
+
+
+def test_members_of_an_older_decision_are_kept_though_it_does_not_count() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("suspend", "c", 1, sequence=2, members=("b",)))
+    gateway.take(decision("observe", "c", 0, sequence=1, members=("a",)))
+    assert gateway.limited("a", 2)
+
+
+def test_the_hardest_decision_about_an_account_counts() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("throttle", "a", 0, limits=Limits(5, 5, MINUTE)))
+    gateway.take(decision("suspend", "c", 0, members=("a",)))
+    assert gateway.standing("a", 1)[0] == "suspend"
+
+
+def test_a_throttle_admits_what_its_window_has_room_for() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("throttle", "a", 0, limits=Limits(2, 100, MINUTE)))
+    assert [gateway.admits("a", at, 40) for at in (1, 2, 3)] == [True, True, False]
+    assert [gateway.admits("a", MINUTE + at, 60) for at in (1, 2)] == [True, False]
+
+
+def test_a_campaign_that_was_taken_in_counts_for_a_minute_more() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("suspend", "c", 0, members=("a",)))
+    gateway.take(decision("release", "c", 1_000, sequence=2, members=(), campaign_id="heir"))
+    assert gateway.limited("a", 60_999)
+    assert not gateway.limited("a", 61_000)
+
+
+def test_a_released_campaign_is_released_at_once() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("suspend", "c", 0, members=("a",)))
+    gateway.take(decision("release", "c", 1_000, sequence=2, members=(), campaign_id="c"))
+    assert not gateway.limited("a", 1_000)

@@ -1,0 +1,168 @@
+"""The judge on cases that were worked out by hand, and on detectors whose score is known beforehand."""
+
+from collections.abc import Iterable
+
+import pytest
+
+from streams.decisions import Decision, Limits
+from streams.evaluation import CampaignResult, Evaluation, Judge
+from streams.scenarios import Truth
+from tests.streams.evaluation.deciding import MINUTE, decision, guilty, innocent
+
+Exchange = tuple[str, int]
+
+
+def judged(truths: Iterable[Truth], exchanges: Iterable[Exchange], decisions: Iterable[Decision] = ()) -> Evaluation:
+    judge = Judge(delay_ms=0)
+    for truth in truths:
+        judge.meet(truth)
+    for it in decisions:
+        judge.decide(it)
+    for account, at_ms in sorted(exchanges, key=lambda exchange: exchange[1]):
+        judge.exchange(account, at_ms, 10)
+    return judge.result()
+
+
+def campaign(*arguments: Iterable[object]) -> CampaignResult:
+    (found,) = judged(*arguments).campaigns  # type: ignore[arg-type]
+    return found
+
+
+def every_minute(account: str, count: int, start: int = 0) -> list[Exchange]:
+    return [(account, (start + number) * MINUTE) for number in range(count)]
+
+
+def test_what_was_sent_before_the_limit_has_leaked() -> None:
+    found = campaign(guilty("a"), every_minute("a", 10), [decision("suspend", "a", 3 * MINUTE)])
+    assert (found.exchanges, found.leaked, found.passed) == (10, 3, 3)
+    assert found.leakage == 0.3
+    assert found.minutes_from_first == 3.0
+
+
+def test_a_decision_is_in_force_only_after_its_delay() -> None:
+    judge = Judge(delay_ms=MINUTE)
+    judge.meet(guilty("a")[0])
+    judge.decide(decision("suspend", "a", 3 * MINUTE))
+    for account, at_ms in every_minute("a", 10):
+        judge.exchange(account, at_ms, 10)
+    assert judge.result().campaigns[0].leaked == 4
+
+
+def test_leakage_is_over_the_campaign_and_recall_over_its_accounts() -> None:
+    exchanges = every_minute("a", 10) + every_minute("b", 10) + every_minute("c", 20)
+    decisions = [decision("suspend", "x", 0, members=("a", "b"))]
+    found = campaign(guilty("a", "b", "c"), exchanges, decisions)
+    assert (found.accounts, found.limited, found.suspended) == (3, 2, 2)
+    assert found.leakage == 0.5
+    assert found.recall == pytest.approx(2 / 3)
+
+
+def test_after_a_limit_has_run_out_exchanges_pass_again_but_have_not_leaked_before_it() -> None:
+    throttle = decision("challenge", "a", 0, expires_at_ms=5 * MINUTE)
+    found = campaign(guilty("a"), every_minute("a", 10), [throttle])
+    assert (found.leaked, found.passed) == (0, 5)
+
+
+def test_a_throttled_account_passes_within_its_limits() -> None:
+    throttle = decision("throttle", "a", 0, limits=Limits(1, 1_000, 5 * MINUTE))
+    found = campaign(guilty("a"), every_minute("a", 10), [throttle])
+    assert (found.leaked, found.passed, found.limited, found.suspended) == (0, 2, 1, 0)
+
+
+def test_time_counts_from_the_fiftieth_exchange_of_the_whole_campaign() -> None:
+    exchanges = every_minute("a", 40) + every_minute("b", 40)
+    decisions = [decision("suspend", "x", 34 * MINUTE, members=("a", "b"))]
+    found = campaign(guilty("a", "b"), exchanges, decisions)
+    assert found.minutes_from_first == 34.0
+    assert found.minutes_from_evidence == 10.0
+    assert found.minutes_to_alert == 10.0
+
+
+def test_before_the_evidence_is_at_once() -> None:
+    found = campaign(guilty("a"), every_minute("a", 60), [decision("suspend", "a", 2 * MINUTE)])
+    assert found.minutes_from_evidence == 0.0
+    assert found.minutes_to_alert is None
+
+
+def test_replacements_are_accounts_that_came_after_the_first_limit_and_relinked_if_tied_to_it() -> None:
+    exchanges = (
+        every_minute("a", 10) + every_minute("b", 10, 20) + every_minute("c", 10, 20) + every_minute("d", 10, 20)
+    )
+    decisions = [
+        decision("suspend", "x", 5 * MINUTE, members=("a",)),
+        decision("suspend", "x", 24 * MINUTE, sequence=2, members=("b",)),
+        decision("suspend", "y", 24 * MINUTE, members=("c",)),
+    ]
+    found = campaign(guilty("a", "b", "c", "d"), exchanges, decisions)
+    assert (found.replacements, found.relinked, found.minutes_to_relink) == (3, 1, 4.0)
+
+
+def test_two_campaigns_in_one_found_campaign_do_not_make_replacements_of_each_other() -> None:
+    truths = guilty("a", campaign="one") + guilty("b", campaign="two")
+    decisions = [
+        decision("suspend", "x", 5 * MINUTE, members=("a",)),
+        decision("suspend", "x", 24 * MINUTE, sequence=2, members=("b",)),
+    ]
+    one, two = judged(truths, every_minute("a", 10) + every_minute("b", 10, 20), decisions).campaigns
+    assert (one.replacements, one.relinked, two.replacements, two.relinked) == (0, 0, 0, 0)
+
+
+def test_innocents_are_counted_by_class_and_by_the_hardest_that_befell_them() -> None:
+    truths = innocent(*"abcd") + innocent("e", "f", label="look_alike:classroom")
+    decisions = [
+        decision("throttle", "a", 0),
+        decision("suspend", "a", 1, sequence=2),
+        decision("release", "a", 2, sequence=3),
+        decision("challenge", "e", 0),
+        decision("observe", "b", 0),
+        decision("suspend", "c", 0, shadow=True),
+    ]
+    ordinary, classroom, everybody = judged(truths, [], decisions).innocents
+    assert (ordinary.label, ordinary.accounts) == ("benign", 4)
+    assert (ordinary.throttled.count, ordinary.suspended.count, ordinary.limited.count) == (0, 1, 1)
+    assert (classroom.label, classroom.challenged.count, classroom.challenged.share) == ("look_alike:classroom", 1, 0.5)
+    assert (everybody.accounts, everybody.limited.count) == (6, 2)
+
+
+TRUTHS = guilty("a", "b") + innocent("c", "d", "e", "f")
+EXCHANGES = [exchange for truth in TRUTHS for exchange in every_minute(truth.account_id, 10, 1)]
+
+
+def test_a_detector_that_flags_everyone_lets_nothing_through_and_harms_everyone() -> None:
+    flagged = [decision("suspend", truth.account_id, 0) for truth in TRUTHS]
+    found = judged(TRUTHS, EXCHANGES, flagged)
+    assert (found.campaigns[0].leakage, found.campaigns[0].recall) == (0.0, 1.0)
+    assert found.innocents[-1].suspended.share == 1.0
+    assert found.precision == found.average_precision == pytest.approx(1 / 3)
+
+
+def test_a_detector_that_flags_no_one_harms_no_one_and_lets_everything_through() -> None:
+    found = judged(TRUTHS, EXCHANGES)
+    assert (found.campaigns[0].leakage, found.campaigns[0].recall) == (1.0, 0.0)
+    assert found.innocents[-1].limited.share == 0.0
+    assert found.precision is None
+    assert found.average_precision == 0.0
+    assert found.detection == {"c": ()}
+
+
+def test_a_detector_that_flags_the_truth_scores_one() -> None:
+    found = judged(TRUTHS, EXCHANGES, [decision("suspend", name, 0) for name in "ab"])
+    assert (found.campaigns[0].leakage, found.campaigns[0].recall) == (0.0, 1.0)
+    assert found.innocents[-1].limited.count == 0
+    assert found.precision == found.average_precision == 1.0
+
+
+def test_the_curve_of_detection_is_the_share_of_accounts_by_minutes_from_their_first_exchange() -> None:
+    exchanges = every_minute("a", 30) + every_minute("b", 30, 10)
+    decisions = [decision("suspend", "a", 20 * MINUTE), decision("suspend", "b", 25 * MINUTE)]
+    found = judged(guilty("a", "b"), exchanges, decisions)
+    assert [(point.x, point.y) for point in found.detection["c"]] == [(15.0, 0.5), (20.0, 1.0)]
+
+
+def test_an_account_that_never_spoke_is_no_account_of_its_campaign() -> None:
+    assert campaign(guilty("a", "b"), every_minute("a", 3)).accounts == 1
+
+
+def test_a_decision_about_a_network_limits_no_account() -> None:
+    network = decision("suspend", "a", 0, subject_kind="network")
+    assert judged(guilty("a"), every_minute("a", 3), [network]).limited == 0
