@@ -1,6 +1,8 @@
 """`stillwatch simulate`: write the records of one or more scenarios, and the truth about their accounts."""
 
 import gzip
+import shutil
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ from streams.scenarios.stage import Script
 
 LARGEST_SCALE = 100_000.0
 MOST_DAYS = 366
+LONGEST_LINE = 120
 
 
 @click.command(short_help="Write the records of simulated days.")
@@ -41,13 +44,19 @@ def simulate(
     Files appear whole or not at all: they are written beside their place and renamed at the end.
     """
     if listing:
-        width = max(map(len, SCENARIOS))
-        click.echo("\n".join(f"{name:{width}}  {describe(name)}" for name in SCENARIOS))
+        click.echo("\n".join(map(_described, SCENARIOS)))
         return
     _check(scenarios, out, truth, scale, days)
     script = simulate_labelled(scenarios, seed=seed, scale=scale, days=days)
     records, accounts = _write(script, out or STDOUT, truth)
     click.echo(f"Wrote {records:,} records of {accounts:,} accounts.", err=True)
+
+
+def _described(name: str) -> str:
+    """The name and the sentence, in lines of the terminal's width."""
+    width = max(map(len, SCENARIOS)) + 2
+    columns = max(2 * width, min(LONGEST_LINE, shutil.get_terminal_size().columns))
+    return textwrap.fill(describe(name), columns, initial_indent=f"{name:{width}}", subsequent_indent=" " * width)
 
 
 def _check(scenarios: Sequence[str], out: str | None, truth: str | None, scale: float, days: int) -> None:

@@ -107,7 +107,7 @@ def simulate(
     """The records of the named scenarios over `days`, in order of time.
 
     The same arguments give the same records, and a scenario gives the same ones whether or not others play beside it.
-    Memory grows with the accounts that have spoken, not with the records. `KeyError` if a name is unknown.
+    Memory grows by a few bytes with the accounts there are, and not with the records. `KeyError` if a name is unknown.
     """
     return (record for record, _ in simulate_labelled(names, seed=seed, scale=scale, start_ms=start_ms, days=days))
 
@@ -115,7 +115,7 @@ def simulate(
 def simulate_labelled(
     names: Sequence[str], *, seed: int, scale: float = 1.0, start_ms: int = MONDAY_MS, days: int = 1
 ) -> Script:
-    """Like `simulate`, each record with the truth about its account (the same object for the same account)."""
+    """Like `simulate`, each record with the truth about its account."""
     return play(Stage(name, seed, scale, start_ms, days) for name in dict.fromkeys(names))
 
 

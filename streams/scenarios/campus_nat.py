@@ -1,13 +1,13 @@
 """Students who have nothing in common but the network of their campus."""
 
-from functools import cache
+from functools import cache, lru_cache
 
 from msgspec.structs import replace
 
 from streams.scenarios.addresses import Connection, network_of, place_of, subnet
 from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
 from streams.scenarios.conversations import Conversation, ordinary_conversation
-from streams.scenarios.people import Person, ordinary_person
+from streams.scenarios.people import REMEMBERED, Person, ordinary_person
 from streams.scenarios.stage import Script, Stage
 
 STUDENTS = 300
@@ -32,7 +32,7 @@ def campus_nat(stage: Stage) -> Script:
     size = stage.size(STUDENTS)
     crowd = Crowd(stage.random("crowd"), size, 1.0, [campus(index // STUDENTS)[0] for index in range(size)])
 
-    @cache
+    @lru_cache(REMEMBERED)
     def student(index: int) -> Person:
         place, connection = campus(index // STUDENTS)
         person = ordinary_person(stage, index, place, crowd.volumes[index], "look_alike:campus_nat")

@@ -1,6 +1,5 @@
 """A campaign of users who each send about four requests and never come back."""
 
-from functools import cache
 from random import Random
 
 from streams.scenarios.arrivals import converse, steady
@@ -25,7 +24,6 @@ def four_requests(stage: Stage) -> Script:
     """
     random = stage.random("play")
 
-    @cache
     def member(number: int, at_ms: int) -> Person:
         opened_ms = at_ms - MINUTE_MS - int(stage.random("birth", number).random() * 6 * HOUR_MS)
         return recruit(stage, number, opened_ms=opened_ms, payer=number, plans=("free",), devices=30)

@@ -1,13 +1,13 @@
 """A public holiday: the people of some countries travel, and use the model from wherever they are."""
 
-from functools import cache
+from functools import lru_cache
 
 from msgspec.structs import replace
 
 from streams.scenarios.addresses import COUNTRIES, Connection, host, network_of, place_of, subnet
 from streams.scenarios.arrivals import Crowd, Shape, converse, crowd_arrivals
 from streams.scenarios.conversations import Conversation, ordinary_conversation
-from streams.scenarios.people import Person, ordinary_person
+from streams.scenarios.people import REMEMBERED, Person, ordinary_person
 from streams.scenarios.stage import Script, Stage
 
 TRAVELLERS = 600
@@ -33,7 +33,7 @@ def holiday(stage: Stage) -> Script:
     size = stage.size(TRAVELLERS)
     crowd = Crowd(stage.random("crowd"), size, 0.8, [at_home[index % COUNTRIES_ON_HOLIDAY] for index in range(size)])
 
-    @cache
+    @lru_cache(REMEMBERED)
     def traveller(index: int) -> Person:
         own = stage.random("traveller", index)
         stations = []

@@ -1,10 +1,10 @@
 """Ordinary customers, who ask what people ask, by day, in conversations, most of them a little."""
 
-from functools import cache
+from functools import lru_cache
 
 from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
 from streams.scenarios.conversations import Conversation, ordinary_conversation
-from streams.scenarios.people import Person, ordinary_person
+from streams.scenarios.people import REMEMBERED, Person, ordinary_person
 from streams.scenarios.stage import Script, Stage
 
 ACCOUNTS = 5_000
@@ -22,7 +22,7 @@ def ordinary(stage: Stage) -> Script:
     random = stage.random("play")
     crowd = Crowd(stage.random("crowd"), stage.size(ACCOUNTS), VOLUME_SPREAD)
 
-    @cache
+    @lru_cache(REMEMBERED)
     def person(index: int) -> Person:
         return ordinary_person(stage, index, crowd.places[index], crowd.volumes[index])
 

@@ -1,6 +1,6 @@
 """An outage: requests fail for half an hour, and programs send them again and again until one goes through."""
 
-from functools import cache
+from functools import lru_cache
 from heapq import heappop, heappush
 from random import Random
 
@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from streams.events import RequestRecord
 from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
 from streams.scenarios.conversations import Conversation, ordinary_conversation
-from streams.scenarios.people import CLIENTS, Person, ordinary_person, zipf
+from streams.scenarios.people import CLIENTS, REMEMBERED, Person, ordinary_person, zipf
 from streams.scenarios.stage import HOUR_MS, MINUTE_MS, Script, Stage, Truth
 
 ACCOUNTS = 800
@@ -28,7 +28,7 @@ def outage_retries(stage: Stage) -> Script:
     random = stage.random("play")
     crowd = Crowd(stage.random("crowd"), stage.size(ACCOUNTS), 1.0)
 
-    @cache
+    @lru_cache(REMEMBERED)
     def customer(index: int) -> Person:
         own = stage.random("customer", index)
         person = ordinary_person(stage, index, crowd.places[index], crowd.volumes[index], "look_alike:outage_retries")

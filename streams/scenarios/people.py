@@ -60,6 +60,9 @@ FINGERPRINTS = tuple(
 )
 """JA4-like TLS fingerprints; a few of them make up most of the traffic, as browsers and SDKs do."""
 
+REMEMBERED = 50_000
+"""People that a crowd keeps at hand. Others are made again when they come back, so that memory has a bound."""
+
 YOUNG_SHARE, OLDEST_DAYS = 0.03, 900
 WORLD = 5_000
 """The accounts of the ordinary world at scale 1, which offices and households are counted from."""

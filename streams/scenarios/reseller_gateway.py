@@ -1,6 +1,6 @@
 """One account in front of many users: a company that builds its product on the model."""
 
-from functools import cache
+from functools import cache, lru_cache
 from random import Random
 
 from msgspec.structs import replace
@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from streams.scenarios.addresses import Connection, host, network_of, place_of, subnet
 from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
 from streams.scenarios.conversations import Conversation, ordinary_conversation
-from streams.scenarios.people import BROWSERS, Person, ordinary_person, zipf
+from streams.scenarios.people import BROWSERS, REMEMBERED, Person, ordinary_person, zipf
 from streams.scenarios.stage import DAY_MS, Script, Stage
 
 GATEWAYS = 1
@@ -45,7 +45,7 @@ def reseller_gateway(stage: Stage) -> Script:
             connections=tuple(Connection(network, host(own, prefix)) for _ in range(4)),
         )
 
-    @cache
+    @lru_cache(REMEMBERED)
     def user(index: int) -> Person:
         own: Random = stage.random("user", index)
         person = ordinary_person(stage, gateways + index, crowd.places[index], crowd.volumes[index])

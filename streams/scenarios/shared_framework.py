@@ -1,13 +1,13 @@
 """Users of one agent framework, whose long system prompt is the same in every request of every one of them."""
 
-from functools import cache
+from functools import lru_cache
 
 from msgspec.structs import replace
 
 from streams.events import Capability
 from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
 from streams.scenarios.conversations import Conversation, ordinary_author, turns_of
-from streams.scenarios.people import Person, ordinary_person
+from streams.scenarios.people import REMEMBERED, Person, ordinary_person
 from streams.scenarios.stage import Script, Stage
 
 USERS = 1_500
@@ -42,7 +42,7 @@ def shared_framework(stage: Stage) -> Script:
     random = stage.random("play")
     crowd = Crowd(stage.random("crowd"), stage.size(USERS), 0.9)
 
-    @cache
+    @lru_cache(REMEMBERED)
     def user(index: int) -> Person:
         person = ordinary_person(stage, index, crowd.places[index], crowd.volumes[index], "look_alike:shared_framework")
         return replace(

@@ -107,7 +107,9 @@ def test_what_is_interrupted_leaves_the_old_files_and_nothing_else(
 def test_the_list_describes_every_scenario() -> None:
     result = run("--list")
     assert result.exit_code == 0
-    assert [line.split()[0] for line in result.stdout.splitlines()] == list(SCENARIOS)
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == list(SCENARIOS)
+    assert all(len(line) <= 80 for line in lines)
 
 
 def test_an_unknown_scenario_is_named_with_the_known_ones() -> None:
