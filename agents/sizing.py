@@ -24,8 +24,9 @@ HOT_BYTES = 3_250
 
 ACCOUNT_BYTES = (
     (1 / 29, SELDOM_BYTES),
-    (1 / 3, 600),
-    (1.0, 940),
+    (1 / 3, 550),
+    (0.5, 640),
+    (1.0, 920),
     (10.0, 1_070),
     (ORDINARY_A_DAY, ORDINARY_BYTES),
     (300.0, 1_850),

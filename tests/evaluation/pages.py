@@ -54,6 +54,7 @@ def written(
 INTRODUCTION = """# Evaluation
 
     make evaluate                  # a small world three times over, in minutes
+    make evaluate SCALE=medium     # a hundred thousand ordinary accounts
     make evaluate SCALE=full       # a million ordinary accounts, campaigns of the size of their disclosures, in hours
 
 Everything here is **simulated** (`stillwatch simulate --list` describes each scenario, its file which figures are a

@@ -17,7 +17,9 @@ from agents.embedded.processes import wait_until
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
 
 PATIENCE_SECONDS = 120.0
-DEMO = (sys.executable, "-P", "-c", "from agents.cli import main; main()", "demo", "--scale", "0.05")
+DEMO = (sys.executable, "-P", "-c", "from agents.cli import main; main()", "demo", "--scale")
+SMALL, LONGER = "0.05", "0.5"
+"""Sizes: a few seconds, and long enough that it cannot be over when its first line about events is there."""
 
 
 @pytest.fixture
@@ -44,13 +46,13 @@ def children_in(folder: Path) -> list[psutil.Process]:
     return [process for process in left_in(folder) if modules & {*(process.info["cmdline"] or ())}]
 
 
-def started(folder: Path, **given: str) -> "subprocess.Popen[str]":
+def started(folder: Path, scale: str = SMALL, **given: str) -> "subprocess.Popen[str]":
     """A demonstration in `folder` with its own servers, or with those that are `given`."""
     environment = {
         name: value for name, value in os.environ.items() if name not in {"KAFKA_BOOTSTRAP_SERVERS", "REDIS_URL"}
     }
     return subprocess.Popen(  # noqa: S603  our own command
-        DEMO, cwd=folder, env={**environment, **given}, stdout=subprocess.PIPE, text=True
+        (*DEMO, scale), cwd=folder, env={**environment, **given}, stdout=subprocess.PIPE, text=True
     )
 
 
@@ -103,7 +105,7 @@ def test_a_signal_while_kafka_starts_leaves_no_process_behind(place: Path) -> No
 
 
 def test_after_sigkill_the_worker_and_the_feed_end_and_the_next_demonstration_removes_the_servers(place: Path) -> None:
-    killed = started(place)
+    killed = started(place, LONGER)
     read_until(killed, " events, ")
     assert len(children_in(place)) == 2
     killed.kill()
@@ -121,7 +123,7 @@ def test_a_second_demonstration_in_the_same_folder_says_that_one_runs(place: Pat
     first = started(place)
     read_until(first, "Starting Kafka")
     second = subprocess.run(  # noqa: S603
-        DEMO, cwd=place, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        (*DEMO, SMALL), cwd=place, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
     )
     first.send_signal(signal.SIGTERM)
 
@@ -134,7 +136,13 @@ def test_a_second_demonstration_in_the_same_folder_says_that_one_runs(place: Pat
 def test_a_given_kafka_that_does_not_answer_is_one_sentence(place: Path) -> None:
     environment = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1"}
     demo = subprocess.run(  # noqa: S603
-        DEMO, cwd=place, env=environment, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False
+        (*DEMO, SMALL),
+        cwd=place,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
 
     assert demo.returncode == 2
