@@ -1,6 +1,6 @@
 """`make evaluate`: the detector in worlds whose seeds no tuning has seen, beside what others would do.
 
-    python -m tests.evaluation.suite [--scale small|medium|full] [--out deploy/evaluation.md] [--processes 2]
+    python -m tests.evaluation.suite [--scale small|medium|full] [--out FILE] [--processes 2]
 
 Each world holds ordinary customers, every look-alike and every campaign. In the first table campaigns see who is
 limited and react; in the comparison with baselines nobody reacts, so that all detectors are given the same events.
@@ -35,7 +35,7 @@ from tests.evaluation.pages import Compared, written
 from tests.evaluation.prompt_corpora import DIRECTORY
 
 SEEDS = Path(__file__).with_name("unseen_seeds.txt")
-PAGE = Path(__file__).parents[2] / "deploy" / "evaluation.md"
+PAGES = Path(__file__).parents[2] / "deploy"
 KEY = b"evaluation, no secret: all is simulated"
 
 
@@ -98,7 +98,7 @@ def main() -> None:
     """Run the suite and write its page."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", choices=WORLDS, default=os.environ.get("SCALE") or "small")
-    parser.add_argument("--out", type=Path, default=PAGE)
+    parser.add_argument("--out", type=Path, help="deploy/evaluation.md, -medium or -full, unless it is said")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     asked = parser.parse_args()
     world, begun = WORLDS[asked.scale], time.monotonic()
@@ -119,7 +119,8 @@ def main() -> None:
             f"`make evaluate SCALE={asked.scale}` on {machine()}, {datetime.now(UTC):%Y-%m-%d}; {{minutes}} in all.",
             lambda: time.monotonic() - begun,
         )
-    asked.out.write_text(page)
+    name = "evaluation" if asked.scale == "small" else f"evaluation-{asked.scale}"
+    (asked.out or PAGES / f"{name}.md").write_text(page)
 
 
 def reacted(world: World, seed: int) -> Evaluation:
