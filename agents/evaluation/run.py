@@ -1,7 +1,7 @@
 """A detector among simulated campaigns that watch who is limited, under the judge's eyes."""
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -13,7 +13,7 @@ from streams.evaluation import Judge
 from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.policy import Policy
-from streams.scenarios import Stage, Truth, play
+from streams.scenarios import Stage, play
 
 _decision = msgspec.json.Decoder(Decision)
 
@@ -45,16 +45,10 @@ class StillwatchDetector:
         return _decisions(await self._replay.finish())
 
 
-async def judged(
-    stages: Sequence[Stage],
-    detector: Detector,
-    fingerprinter: Fingerprinter,
-    watch: Callable[[RequestEvent, Truth], object] | None = None,
-) -> Judge:
+async def judged(stages: Sequence[Stage], detector: Detector, fingerprinter: Fingerprinter) -> Judge:
     """Play the stages against the detector; the judge has seen all of it.
 
-    Their scenarios see who is limited, with a delay of at most one round of the replay. `watch` is given each event
-    with the truth about its account.
+    Their scenarios see who is limited, with a delay of at most one round of the replay.
     """
     judge = Judge()
     held: deque[tuple[str, int, int]] = deque()
@@ -68,8 +62,6 @@ async def judged(
     for record, truth in play(replace(stage, limits=judge) for stage in stages):
         event = fingerprinter.event(record)
         judge.meet(truth)
-        if watch is not None:
-            watch(event, truth)
         decisions = await detector.feed(event)
         if decisions is not None:
             settle(decisions)
