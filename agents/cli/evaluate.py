@@ -1,6 +1,5 @@
 """`stillwatch evaluate`: decisions held against the truth, or against other decisions."""
 
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,10 +12,8 @@ from agents.cli.rows import reading, report_bad
 from agents.evaluation.recorded import judged_recording, read_decisions, read_truths
 from agents.evaluation.summary import comparison, summary
 from agents.records import UnreadableError, opened
-from streams.decisions import Decision
-from streams.evaluation import Evaluation, Judge
+from streams.evaluation import Evaluation
 from streams.evaluation.bars import Bar
-from streams.scenarios import Truth
 
 BARS = tuple(f"{name}={value:g}" for name, value in msgspec.structs.asdict(Bar()).items())
 
@@ -47,13 +44,14 @@ def evaluate(
         _check_extra()
     try:
         truths = {} if truth is None else read_truths(truth)
-        judge = _judged(records, read_decisions(decisions), truths)
-        other = None if compare is None else _judged(records, read_decisions(compare), truths)
+        each = [read_decisions(name) for name in (decisions, compare) if name is not None]
+        with reading(records, None) as reader, opened(records) as lines:
+            judge, *others = judged_recording(reader.read(lines, records), each, truths)
     except UnreadableError as error:
         raise UnusableError(str(error)) from error
     found = judge.result()
     click.echo(summary(found))
-    if other is not None:
+    for other in others:
         click.echo(f"\nAgainst {compare}:\n\n{summary(other.result())}\n")
         click.echo(comparison(other.limited_accounts(), judge.limited_accounts()))
     missed = list(bar.shortfalls(found)) if truth is not None else []
@@ -64,6 +62,7 @@ def evaluate(
             out.write(msgspec.json.format(msgspec.json.encode(found)) + b"\n")
     if report is not None:
         _write_report(found, report, missed, Path(decisions).name)
+    report_bad(reader, None)
     if missed:
         raise click.exceptions.Exit(1)
 
@@ -75,13 +74,6 @@ def _bar(asked: tuple[str, ...]) -> Bar:
         return msgspec.convert(values, Bar, strict=False)
     except msgspec.ValidationError as error:
         raise UnusableError(f"--bar {', '.join(asked)}: {error}. There are {', '.join(BARS)}.") from error
-
-
-def _judged(records: str, decisions: list[Decision], truths: Mapping[str, Truth]) -> Judge:
-    with reading(records, None) as reader, opened(records) as lines:
-        judge = judged_recording(reader.read(lines, records), decisions, truths)
-    report_bad(reader, None)
-    return judge
 
 
 def _check_extra() -> None:

@@ -18,17 +18,24 @@ T = TypeVar("T")
 
 
 def judged_recording(
-    records: Iterable[RequestRecord], decisions: Iterable[Decision], truths: Mapping[str, Truth]
-) -> Judge:
-    """The judge, after all records in their order. An account that `truths` does not name counts as unlabelled."""
-    judge = Judge()
-    for decision in decisions:
-        judge.decide(decision)
+    records: Iterable[RequestRecord], each: Iterable[Iterable[Decision]], truths: Mapping[str, Truth]
+) -> list[Judge]:
+    """A judge of each set of decisions, after all records in their order.
+
+    An account that `truths` does not name counts as unlabelled.
+    """
+    judges = []
+    for decisions in each:
+        judges.append(judge := Judge())
+        for decision in decisions:
+            judge.decide(decision)
     for record in records:
         account_id = record.account_id
-        judge.meet(truths.get(account_id) or Truth(account_id, UNLABELLED))
-        judge.exchange(account_id, record.occurred_at_ms, record.input_tokens + record.output_tokens)
-    return judge
+        truth = truths.get(account_id) or Truth(account_id, UNLABELLED)
+        for judge in judges:
+            judge.meet(truth)
+            judge.exchange(account_id, record.occurred_at_ms, record.input_tokens + record.output_tokens)
+    return judges
 
 
 def read_truths(name: str) -> dict[str, Truth]:

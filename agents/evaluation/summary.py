@@ -1,6 +1,6 @@
 """What the judge says, in tables for a terminal of 80 columns."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from streams.evaluation import CampaignResult, ClassResult, Evaluation
 from streams.evaluation.bars import MILLION
@@ -30,9 +30,8 @@ def campaign_table(campaigns: Sequence[CampaignResult]) -> Iterator[str]:
     heads = f"{'leaked':>8}{'passed':>8}{'found':>8}{'limit':>9}{'alert':>9}"
     yield f"{'campaign':17}{'accounts':>9}{'exchanges':>11}{heads}"
     for it in campaigns:
-        passed = it.passed / it.exchanges if it.exchanges else 0.0
         yield (
-            f"{it.campaign_id[:16]:17}{it.accounts:>9,}{it.exchanges:>11,}{it.leakage:>8.1%}{passed:>8.1%}"
+            f"{it.campaign_id[:16]:17}{it.accounts:>9,}{it.exchanges:>11,}{it.leakage:>8.1%}{it.passed_share:>8.1%}"
             f"{it.recall:>8.1%}{minutes(it.minutes_from_evidence):>9}{minutes(it.minutes_to_alert):>9}"
         )
     replaced = [it for it in campaigns if it.replacements]
@@ -79,8 +78,7 @@ def comparison(old: set[str], new: set[str]) -> str:
     return "\n".join(lines)
 
 
-def _some(accounts: Iterable[str]) -> str:
-    named = list(accounts)
+def _some(named: Sequence[str]) -> str:
     if not named:
         return ""
     return f" ({', '.join(named[:MOST_NAMED])}{', ...' if len(named) > MOST_NAMED else ''})"

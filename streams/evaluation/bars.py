@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from streams.evaluation.results import Evaluation
+from streams.evaluation.results import CampaignResult, Evaluation
 
 FEW_EXCHANGES = 5
 """Up to so many exchanges an account the milder bar for leakage holds."""
@@ -20,11 +20,15 @@ class Bar(Struct, frozen=True, forbid_unknown_fields=True):
     suspended: float = 10.0
     limited: float = 200.0
 
+    def leakage_for(self, campaign: CampaignResult) -> float:
+        """The bar that holds for this campaign."""
+        few = campaign.exchanges <= FEW_EXCHANGES * campaign.accounts
+        return self.leakage_of_few if few else self.leakage
+
     def shortfalls(self, found: Evaluation) -> Iterator[str]:
         """A sentence for each that is missed."""
         for campaign in found.campaigns:
-            few = campaign.exchanges <= FEW_EXCHANGES * campaign.accounts
-            bar = self.leakage_of_few if few else self.leakage
+            bar = self.leakage_for(campaign)
             if campaign.leakage > bar:
                 yield f"{campaign.campaign_id} leaked {campaign.leakage:.1%} of its exchanges; the bar is {bar:.1%}."
         everybody = found.innocents[-1]

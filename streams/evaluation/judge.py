@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from heapq import heappop, heappush
 from statistics import median
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from streams.decisions import LADDER, LIMITING, Action, Decision
 from streams.evaluation.enforcing import Enforcing
@@ -49,7 +49,7 @@ class Judge:
         self._labels[truth.account_id] = truth.label
         if truth.campaign_id is not None:
             campaign = self._campaigns.setdefault(truth.campaign_id, _Campaign(truth.label))
-            self._suspects[truth.account_id] = _Suspect(campaign)
+            self._suspects[truth.account_id] = campaign.members[truth.account_id] = _Suspect(campaign)
 
     def decide(self, decision: Decision) -> None:
         """Hold a decision until its time comes: exchanges up to then are judged without it."""
@@ -154,7 +154,7 @@ class Judge:
 
     def _campaign(self, campaign_id: str) -> CampaignResult:
         campaign = self._campaigns[campaign_id]
-        members = self._members(campaign)
+        members = campaign.spoken()
         decided = [self._decided.get(name, _Decided()) for name in members]
         replacements = [it for it in members.values() if it.replaces]
         relinked = [it for it in replacements if it.linked_ms is not None]
@@ -181,12 +181,8 @@ class Judge:
             recall=limited / len(members) if members else 0.0,
         )
 
-    def _members(self, campaign: "_Campaign") -> dict[str, "_Suspect"]:
-        """The accounts of the campaign that have spoken."""
-        return {name: it for name, it in self._suspects.items() if it.campaign is campaign and it.first_ms is not None}
-
     def _detection(self, campaign_id: str) -> tuple[Point, ...]:
-        members = self._members(self._campaigns[campaign_id])
+        members = self._campaigns[campaign_id].spoken()
         waits = sorted(
             max(0, decided.limited_ms - (it.first_ms or 0)) / MINUTE_MS
             for name, it in members.items()
@@ -211,6 +207,7 @@ class _Campaign(Struct):
     """What a campaign has done, and what was done about it."""
 
     label: str
+    members: dict[str, "_Suspect"] = field(default_factory=dict)
     exchanges: int = 0
     turned_away: float = 0.0
     leaked: int = 0
@@ -219,6 +216,10 @@ class _Campaign(Struct):
     evidence_ms: int | None = None
     limited_ms: int | None = None
     alerted_ms: int | None = None
+
+    def spoken(self) -> dict[str, "_Suspect"]:
+        """The members that have sent something."""
+        return {name: it for name, it in self.members.items() if it.first_ms is not None}
 
 
 class _Suspect(Struct):

@@ -45,6 +45,11 @@ class CampaignResult(Struct, frozen=True, kw_only=True):
     recall: float
     """The share of accounts that were limited."""
 
+    @property
+    def passed_share(self) -> float:
+        """The share of exchanges that passed."""
+        return self.passed / self.exchanges if self.exchanges else 0.0
+
 
 class ClassResult(Struct, frozen=True, kw_only=True):
     """One class of innocents: the ordinary ones, or one kind of look-alike. The hardest action that befell each."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from streams.scenarios.addresses import Connection, network_of, place_of, subnet
 from streams.scenarios.arrivals import DAY_SHAPE, Arrival, converse, poisson
 from streams.scenarios.conversations import Conversation, verbatim_author
-from streams.scenarios.people import HOURS_AHEAD, Person, ordinary_person
+from streams.scenarios.people import HOURS_AHEAD, Person, of_company, ordinary_person
 from streams.scenarios.prompts.words import FIELDS, NAMES, THINGS
 from streams.scenarios.stage import DAY_MS, MINUTE_MS, Script, Stage
 
@@ -34,13 +34,15 @@ def continuous_integration(stage: Stage) -> Script:
         place = place_of(own)
         network = network_of(own, place, "hosting")
         person = replace(
-            ordinary_person(stage, number, place, 1.0, "look_alike:continuous_integration"),
+            of_company(
+                stage,
+                ordinary_person(stage, number, place, 1.0, "look_alike:continuous_integration"),
+                "team",
+                number,
+                number,
+            ),
             plan="api",
             account_created_at_ms=stage.start_ms - (30 + own.randrange(500)) * DAY_MS,
-            payment_hash=stage.opaque("payment of the team", number),
-            org_id=stage.opaque("org of the team", number),
-            api_key_id=stage.opaque("key of the team", number),
-            access_path="first_party_api",
             user_agents=("python-sdk/2.3.1", "node-sdk/2.1.0"),
             connections=(Connection(network, prefixes=tuple(subnet(own, network) for _ in range(8))),),
         )

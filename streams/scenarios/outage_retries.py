@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from streams.events import RequestRecord
 from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
 from streams.scenarios.conversations import Conversation, ordinary_conversation
-from streams.scenarios.people import CLIENTS, REMEMBERED, Person, ordinary_person, zipf
+from streams.scenarios.people import CLIENTS, REMEMBERED, Person, ordinary_person, with_key, zipf
 from streams.scenarios.stage import HOUR_MS, MINUTE_MS, Script, Stage, Truth
 
 ACCOUNTS = 800
@@ -33,11 +33,7 @@ def outage_retries(stage: Stage) -> Script:
         own = stage.random("customer", index)
         person = ordinary_person(stage, index, crowd.places[index], crowd.volumes[index], "look_alike:outage_retries")
         return replace(
-            person,
-            plan="api" if person.plan == "free" else person.plan,
-            payment_hash=person.payment_hash or stage.opaque("payment", f"account {index}"),
-            api_key_id=stage.opaque("key", index),
-            access_path="first_party_api",
+            with_key(stage, person, index),
             user_agents=(zipf(own, CLIENTS),),
         )
 

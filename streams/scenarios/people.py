@@ -9,6 +9,7 @@ from itertools import accumulate
 from random import Random
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from streams.events import CAPABILITIES, Capability
 from streams.scenarios.addresses import COUNTRIES, Connection, home_address, host, network_of, subnet
@@ -130,6 +131,28 @@ def ordinary_person(stage: Stage, index: int, place: int, volume: float, label: 
         capability_weights=_MIX_WEIGHTS[min(mix, len(MIXES) - 1)],
         model=MODELS[bisect(_MODEL_SHARES, random.random())],
         adopts_ms=stage.release_ms + int(random.expovariate(1 / ADOPTION_DAYS) * DAY_MS),
+    )
+
+
+def with_key(stage: Stage, person: Person, number: int, instead_of_free: str = "api") -> Person:
+    """The person with a key for programs, and so with a plan and a payment."""
+    return replace(
+        person,
+        plan=instead_of_free if person.plan == "free" else person.plan,
+        payment_hash=person.payment_hash or stage.opaque("payment", f"account {number}"),
+        api_key_id=stage.opaque("key", number),
+        access_path="first_party_api",
+    )
+
+
+def of_company(stage: Stage, person: Person, who: str, company: int, key: int) -> Person:
+    """The person as one key of a company, which is `who` for its scenario, and pays for all of its keys."""
+    return replace(
+        person,
+        payment_hash=stage.opaque(f"payment of the {who}", company),
+        org_id=stage.opaque(f"org of the {who}", company),
+        api_key_id=stage.opaque(f"key of the {who}", key),
+        access_path="first_party_api",
     )
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from streams.scenarios.addresses import place_of
 from streams.scenarios.arrivals import Arrival, converse
 from streams.scenarios.conversations import Author, Conversation, verbatim_author
-from streams.scenarios.people import CLIENTS, Person, ordinary_person, zipf
+from streams.scenarios.people import CLIENTS, Person, ordinary_person, with_key, zipf
 from streams.scenarios.prompts import GRAMMAR
 from streams.scenarios.stage import HOUR_MS, Script, Stage
 
@@ -42,11 +42,7 @@ def release_benchmark(stage: Stage) -> Script:
         own = stage.random("runner", index)
         person = ordinary_person(stage, index, place_of(own), 9.0, "look_alike:release_benchmark")
         person = replace(
-            person,
-            plan="api" if person.plan == "free" else person.plan,
-            payment_hash=person.payment_hash or stage.opaque("payment", f"account {index}"),
-            api_key_id=stage.opaque("key", index),
-            access_path="first_party_api",
+            with_key(stage, person, index),
             user_agents=(zipf(own, CLIENTS),),
             connections=person.connections[:1],
             adopts_ms=stage.release_ms,

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from streams.scenarios.addresses import Connection, host, network_of, place_of, subnet
 from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
 from streams.scenarios.conversations import Conversation, ordinary_conversation
-from streams.scenarios.people import BROWSERS, REMEMBERED, Person, ordinary_person, zipf
+from streams.scenarios.people import BROWSERS, REMEMBERED, Person, of_company, ordinary_person, zipf
 from streams.scenarios.stage import DAY_MS, Script, Stage
 
 GATEWAYS = 1
@@ -35,12 +35,15 @@ def reseller_gateway(stage: Stage) -> Script:
         network = network_of(own, place, "hosting")
         prefix = subnet(own, network)
         return replace(
-            ordinary_person(stage, number, place, 1.0, "look_alike:reseller_gateway"),
+            of_company(
+                stage,
+                ordinary_person(stage, number, place, 1.0, "look_alike:reseller_gateway"),
+                "gateway",
+                number,
+                number,
+            ),
             plan="enterprise",
             account_created_at_ms=stage.start_ms - (100 + own.randrange(500)) * DAY_MS,
-            payment_hash=stage.opaque("payment of the gateway", number),
-            org_id=stage.opaque("org of the gateway", number),
-            api_key_id=stage.opaque("key of the gateway", number),
             access_path=own.choice(("partner", "cloud_reseller")),
             connections=tuple(Connection(network, host(own, prefix)) for _ in range(4)),
         )

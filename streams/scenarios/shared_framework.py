@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from streams.events import Capability
 from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
 from streams.scenarios.conversations import Conversation, ordinary_author, turns_of
-from streams.scenarios.people import REMEMBERED, Person, ordinary_person
+from streams.scenarios.people import REMEMBERED, Person, ordinary_person, with_key
 from streams.scenarios.stage import Script, Stage
 
 USERS = 1_500
@@ -46,11 +46,7 @@ def shared_framework(stage: Stage) -> Script:
     def user(index: int) -> Person:
         person = ordinary_person(stage, index, crowd.places[index], crowd.volumes[index], "look_alike:shared_framework")
         return replace(
-            person,
-            plan="pro" if person.plan == "free" else person.plan,
-            payment_hash=person.payment_hash or stage.opaque("payment", f"account {index}"),
-            api_key_id=stage.opaque("key", index),
-            access_path="first_party_api",
+            with_key(stage, person, index, "pro"),
             user_agents=FRAMEWORK[: 1 + index % len(FRAMEWORK)],
             tls_fingerprint="t13d1715h2_5b57614c22b0_93c746dc12af",
         )

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from streams.scenarios.addresses import Connection, host, network_of, place_of, subnet
 from streams.scenarios.arrivals import FLAT, Crowd, converse, crowd_arrivals
 from streams.scenarios.conversations import Author, Conversation
-from streams.scenarios.people import Person, ordinary_person
+from streams.scenarios.people import Person, of_company, ordinary_person
 from streams.scenarios.prompts import follow_up, reply
 from streams.scenarios.prompts.words import FIELDS, PLACES
 from streams.scenarios.stage import DAY_MS, HOUR_MS, Script, Stage
@@ -37,13 +37,15 @@ def synthetic_data(stage: Stage) -> Script:
         place = place_of(own)
         network = network_of(own, place, "hosting")
         person = replace(
-            ordinary_person(stage, index, place, 1.0, "look_alike:synthetic_data"),
+            of_company(
+                stage,
+                ordinary_person(stage, index, place, 1.0, "look_alike:synthetic_data"),
+                "company",
+                index // WORKERS,
+                index,
+            ),
             plan="enterprise",
             account_created_at_ms=stage.start_ms - (50 + own.randrange(400)) * DAY_MS - index % WORKERS * HOUR_MS,
-            payment_hash=stage.opaque("payment of the company", index // WORKERS),
-            org_id=stage.opaque("org of the company", index // WORKERS),
-            api_key_id=stage.opaque("key of the company", index),
-            access_path="first_party_api",
             user_agents=("python-sdk/2.4.0",),
             connections=(Connection(network, host(own, subnet(own, network))),),
         )

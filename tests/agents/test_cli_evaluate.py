@@ -154,6 +154,7 @@ def test_bad_records_are_reported_after_the_rest(files: dict[str, Path]) -> None
     result = run(files, "--bar", "leakage=1", "--bar", "limited=1e6")
     assert result.exit_code == 1
     assert "1 bad row" in result.stderr
+    assert "Precision: 50.0% of 2." in result.stdout
 
 
 def test_without_the_extra_a_report_says_what_to_install(

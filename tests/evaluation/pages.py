@@ -103,7 +103,7 @@ def _campaigns(worlds: Sequence[Evaluation]) -> Iterator[str]:
         tied = f"{sum(it.relinked for it in found) / replaced:.0%} of {replaced:,}" if replaced else ""
         yield (
             f"| {name} | {sum(it.accounts for it in found):,} | {sum(it.exchanges for it in found):,} "
-            f"| {_range([it.leakage for it in found])} | {_range([_passed(it) for it in found])} "
+            f"| {_range([it.leakage for it in found])} | {_range([it.passed_share for it in found])} "
             f"| {_range([it.recall for it in found])} | {_median([it.minutes_from_evidence for it in found])} "
             f"| {_median([it.minutes_to_alert for it in found])} | {tied} |"
         )
@@ -129,8 +129,7 @@ def _shortfalls(worlds: Sequence[Evaluation], bar: Bar) -> Iterator[str]:
     missed = 0
     for name in CAMPAIGNS:
         found = _of_scenario(worlds, name)
-        few = any(it.exchanges <= 5 * it.accounts for it in found)
-        wanted = bar.leakage_of_few if few else bar.leakage
+        wanted = max((bar.leakage_for(it) for it in found), default=bar.leakage)
         if found and max(it.leakage for it in found) > wanted:
             missed += 1
             yield f"- {name}: {_range([it.leakage for it in found])} leaked; the bar is {wanted:.0%}."
@@ -182,10 +181,6 @@ def _corpora(grammar: Evaluation, corpora: Sequence[Evaluation]) -> Iterator[str
 def _of_scenario(worlds: Sequence[Evaluation], name: str) -> list[CampaignResult]:
     """The scenario's campaigns in all worlds: usually one a world, but each diluted account is one of its own."""
     return [it for world in worlds for it in world.campaigns if it.label == f"campaign:{name}"]
-
-
-def _passed(it: CampaignResult) -> float:
-    return it.passed / it.exchanges if it.exchanges else 0.0
 
 
 def _range(shares: Sequence[float]) -> str:

@@ -125,13 +125,15 @@ def main() -> None:
 
 def reacted(world: World, seed: int) -> Evaluation:
     """Stillwatch in a world whose campaigns see who is limited."""
-    stages = world.stages(seed)
-    return asyncio.run(judged(stages, StillwatchDetector(DEFAULT_POLICY), Fingerprinter(KEY))).result()
+    return _stillwatch(world.stages(seed))
 
 
 def on_corpora(world: World, seed: int, swapped: bool) -> Evaluation:
     """The same with prompts, times and sizes from real corpora."""
-    stages = world.stages(seed, sources(swapped=swapped))
+    return _stillwatch(world.stages(seed, sources(swapped=swapped)))
+
+
+def _stillwatch(stages: Sequence[Stage]) -> Evaluation:
     return asyncio.run(judged(stages, StillwatchDetector(DEFAULT_POLICY), Fingerprinter(KEY))).result()
 
 
