@@ -10,6 +10,9 @@ from msgspec import Struct
 
 from agents.topics import DEFAULT_PREFIX
 
+REPLAY_KEY = b"stillwatch replay, no secret"
+"""Keys the hashes of a replay where the environment names no key: it must be repeatable."""
+
 KEY_VARIABLE = "STILLWATCH_FINGERPRINT_KEY"
 KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 REDIS_VARIABLE = "REDIS_URL"
@@ -73,6 +76,11 @@ def fingerprint_key(environment: Mapping[str, str] = os.environ) -> bytes:
         message = f"{KEY_VARIABLE} has {len(key)} bytes; it needs at least {SHORTEST_KEY_BYTES}."
         raise SettingsError(message)
     return key
+
+
+def replay_key(environment: Mapping[str, str] = os.environ) -> bytes:
+    """The key of the edge fingerprint where nothing leaves this machine. Raises SettingsError if it is too short."""
+    return fingerprint_key(environment) if environment.get(KEY_VARIABLE) else REPLAY_KEY
 
 
 def kept_key(folder: Path) -> str:

@@ -99,6 +99,8 @@ class EventBatch:
         self.payment: Table[str] = Table()
         self.template: Table[str] = Table()
         self.tls: Table[str] = Table()
+        self.sketches: dict[str | None, str | None] = {}
+        """The sketch of each template."""
         whole = list(items)
         for start in range(0, len(whole), AT_ONCE):
             self.add_items(whole[start : start + AT_ONCE])
@@ -144,6 +146,7 @@ class EventBatch:
         self.asn.note([event.asn for event in events])
         self.payment.note([event.payment_hash for event in events])
         self.template.note([event.template_hash for event in events])
+        self.sketches.update([(event.template_hash, event.sketch) for event in events])
         self.tls.note([event.tls_fingerprint for event in events])
 
     @property

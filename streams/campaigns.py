@@ -1,21 +1,46 @@
-"""Campaigns: links that tie accounts, joined where they share accounts, become one campaign with one id.
+"""Campaigns: links that tie accounts, joined where they belong together, become one campaign with one id.
 
-The first finding of a link founds a campaign, or joins one that holds enough of its members. When a link and a
-campaign, or two campaigns, turn out to share members, the older campaign takes the younger in and keeps its id. One
-shared account never joins two campaigns: an innocent caught in one must not fuse it with another.
+The first finding of a link founds a campaign, or joins one that holds enough of its members, or one with a template of
+which its own is a rewording. When a link and a campaign, or two campaigns, turn out to belong together, the older
+campaign takes the younger in and keeps its id. One shared account never joins two campaigns: an innocent caught in one
+must not fuse it with another.
+
+Whom a link names is *seen* with a campaign. It is a *member* once something says that it did not just come upon it: a
+shared payment instrument it came back to; two templates of the campaign; one again and again where the campaign does
+not reword; or one, by an account that was opened after the campaign was found, or that pays with the instrument of a
+member. So who copies one prompt is no member, and an attacker who copies the prompt of a crowd drags nobody in.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from functools import reduce
+from operator import or_
 
 from msgspec import Struct, field
 
 from streams.accounts import Enforcement
 from streams.decisions import Reason
-from streams.findings import Finding
+from streams.events import LATEST_MS
+from streams.evidence import (
+    ALL_LINKS,
+    MOST,
+    RECENT_MS,
+    RETURNING_SHARE,
+    SEEN_FOR_MS,
+    CampaignView,
+    LinkEvidence,
+    Seen,
+    bit_of,
+    surely,
+)
+from streams.findings import Finding, link_name
+from streams.members import REPEATS
+from streams.windows import HOUR_MS
 
 FEWEST_SHARED = 2
 SHARED_SHARE = 0.1
+REWORDED = 8
+"""Templates with a sibling from which on a campaign rewords, and one template alone makes nobody a member."""
 
 
 class Pointer(Struct, array_like=True):
@@ -24,21 +49,10 @@ class Pointer(Struct, array_like=True):
     campaign_id: str | None = None
 
 
-class LinkEvidence(Struct, array_like=True):
-    """What one link contributes to a campaign. `shared` maps another campaign to those of its members the link named.
-
-    By name, because a finding may be said again: who was counted is not to be counted again.
-    """
-
-    as_of_ms: int
-    reasons: tuple[Reason, ...]
-    members: int = 0
-    shared: dict[str, set[str]] = field(default_factory=dict)
-
-
 class Campaign(Struct, array_like=True):
     """One campaign: its links, its members (with the time each came), and what was decided about it.
 
+    `seen` are all that its links named, `found_ms` is when it was limited first, `payments` are those of its members.
     `undecided` are the members that no decision named yet, `inherited` those that only one about a campaign taken in
     has named.
     """
@@ -54,21 +68,98 @@ class Campaign(Struct, array_like=True):
     alerted_members: int = 0
     alerted_action: str = ""
     inherited: list[str] = field(default_factory=list)
+    seen: dict[str, Seen] = field(default_factory=dict)
+    found_ms: int = LATEST_MS
+    payments: set[str] = field(default_factory=set)
+    swept_ms: int = 0
 
     @property
-    def reasons(self) -> tuple[Reason, ...]:
-        """Of each signal the strongest reason of any link: the greatest observed figure."""
+    def rewordings(self) -> int:
+        """Templates of which the campaign has another wording."""
+        return sum(link.has_sibling for link in self.links.values())
+
+    @property
+    def repeatable(self) -> int:
+        """The bitmap of templates that make a member of whoever repeats them: all if the campaign does not reword."""
+        if self.rewordings < REWORDED:
+            return ALL_LINKS
+        return reduce(or_, (bit_of(name) for name, link in self.links.items() if link.is_repeated), 0)
+
+    def belonging(self) -> dict[str, Seen]:
+        """Those seen with the campaign who are members as things stand."""
+        repeatable = self.repeatable
+        return {name: it for name, it in self.seen.items() if self.belongs(it, repeatable)}
+
+    def belongs(self, seen: Seen, repeatable: int) -> bool:
+        """Whether an account is a member, and not somebody who came upon one template.
+
+        Where the campaign rewords, only wordings count: its accounts may be lent to ordinary customers, who share some
+        of what they ask with everybody. To repeat one of the templates in the bitmap `repeatable` is enough.
+        """
+        used = seen.templates if repeatable == ALL_LINKS else seen.wordings
+        if seen.paid or used.bit_count() > 1 or seen.repeated & repeatable:
+            return True
+        walks_in_tracks = seen.created_at_ms is not None and seen.created_at_ms >= self.found_ms
+        return used != 0 and (walks_in_tracks or seen.payment_hash in self.payments)
+
+    def view(self, members: Mapping[str, Seen]) -> CampaignView:
+        """The campaign as signals see it, with those `members`."""
+        payers: dict[str, set[str]] = {}
+        for name, it in members.items():
+            if it.payment_hash is not None:
+                payers.setdefault(it.payment_hash, set()).add(it.org_id or name)
+        sharing = sum(it.payment_hash is not None and len(payers[it.payment_hash]) > 1 for it in members.values())
+        ages = [self.newest_ms - it.created_at_ms for it in members.values() if it.created_at_ms is not None]
+        templates = [link for name, link in self.links.items() if name.startswith("template:")]
+        counted = [name for name, it in self.seen.items() if self.is_found or not self._is_long_ago(it)]
+        return CampaignView(
+            accounts=len(members),
+            parties=len({it.org_id or name for name, it in members.items()}),
+            returning=sum(name in members for name in counted) / max(1, len(counted)),
+            templates=len(templates),
+            rewordings=self.rewordings,
+            sharing=sharing / max(1, len(members)),
+            recent=surely(sum(age < RECENT_MS for age in ages), len(ages)),
+            capability_share=sum(link.capability != "other" for link in templates) / max(1, len(templates)),
+        )
+
+    def reasons(self, view: CampaignView) -> tuple[Reason, ...]:
+        """Of each signal the strongest reason of any link, the greatest observed figure.
+
+        Templates that most came upon by chance are no reason.
+        """
         best: dict[str, Reason] = {}
-        for _, evidence in sorted(self.links.items()):
-            for reason in evidence.reasons:
-                if reason.signal not in best or reason.observed > best[reason.signal].observed:
-                    best[reason.signal] = reason
+        for name, evidence in sorted(self.links.items()):
+            if view.returning >= RETURNING_SHARE or not name.startswith("template:"):
+                for reason in evidence.reasons:
+                    if reason.signal not in best or best[reason.signal].observed < reason.observed:
+                        best[reason.signal] = reason
         return tuple(best.values())
 
+    def knows(self, finding: Finding) -> bool:
+        """Whether the finding says nothing new."""
+        evidence = self.links.get(link_name(finding))
+        if evidence is None or finding.as_of_ms > evidence.as_of_ms:
+            return False
+        return all(
+            tied.account_id in self.seen and self.seen[tied.account_id].knows(finding, tied) for tied in finding.members
+        )
 
-def link_name(finding: Finding) -> str:
-    """The link of a finding as one string."""
-    return f"{finding.kind}:{finding.value}"
+    def forget(self) -> None:
+        """Once an hour of event time: forget those who came upon a template long ago and are no members."""
+        if self.newest_ms - self.swept_ms < HOUR_MS:
+            return
+        self.swept_ms = self.newest_ms
+        self.seen = {name: it for name, it in self.seen.items() if name in self.members or not self._is_long_ago(it)}
+
+    @property
+    def is_found(self) -> bool:
+        """Whether it was limited at some time."""
+        return self.found_ms < LATEST_MS
+
+    def _is_long_ago(self, seen: Seen) -> bool:
+        """Whether an account was first seen too long ago to say how many come back within a week."""
+        return self.newest_ms - seen.since_ms > SEEN_FOR_MS
 
 
 def found(finding: Finding) -> Campaign:
@@ -78,12 +169,16 @@ def found(finding: Finding) -> Campaign:
     return Campaign(campaign_id=f"c-{digest}", created_ms=finding.as_of_ms)
 
 
-def homes_of(finding: Finding, homes: Mapping[str, str], campaigns: Mapping[str, Campaign]) -> list[str]:
-    """The campaigns a finding belongs to, oldest first: the one that has its link, and those that share members.
+def homes_of(
+    finding: Finding, homes: Mapping[str, str], campaigns: Mapping[str, Campaign], siblings: Collection[str] = ()
+) -> list[str]:
+    """The campaigns a finding belongs to, oldest first: those with its link or a sibling of it, those with its members.
 
-    `homes` maps account ids to campaign ids; shared members are added up over all findings of a link.
+    `homes` maps account ids to campaign ids, `siblings` are the links of which it is a rewording; shared members are
+    added up over all findings of a link.
     """
     name = link_name(finding)
+    kin = [campaign_id for campaign_id, campaign in campaigns.items() if not campaign.links.keys().isdisjoint(siblings)]
     own = [campaign_id for campaign_id, campaign in campaigns.items() if name in campaign.links]
     shared = _by_home(finding, homes)
     size = len(finding.members)
@@ -94,19 +189,58 @@ def homes_of(finding: Finding, homes: Mapping[str, str], campaigns: Mapping[str,
                 evidence.shared.setdefault(home, set()).update(members)
         shared = evidence.shared
         size += evidence.members
+    named = {tied.account_id for tied in finding.members}.union(*(campaigns[campaign_id].seen for campaign_id in own))
     joined = [
         campaign_id
         for campaign_id, members in shared.items()
         if campaign_id in campaigns
-        and len(members) >= max(FEWEST_SHARED, SHARED_SHARE * min(size, len(campaigns[campaign_id].members)))
+        and len(members) >= max(FEWEST_SHARED, _enough(finding, campaigns[campaign_id], size, named))
     ]
-    return sorted({*own, *joined}, key=lambda campaign_id: (campaigns[campaign_id].created_ms, campaign_id))
+    return sorted({*own, *kin, *joined}, key=lambda campaign_id: (campaigns[campaign_id].created_ms, campaign_id))
 
 
-def add_finding(campaign: Campaign, finding: Finding, homes: Mapping[str, str]) -> list[str]:
-    """Add a finding's evidence, and its members that belong to no campaign yet: those are returned."""
+def _enough(finding: Finding, campaign: Campaign, size: int, named: set[str]) -> float:
+    """How many members of a campaign a link of so many must share to belong to it.
+
+    Of a template most of those `named` by it, and by all that it belongs with, must be the campaign's, or there would
+    be no telling: whoever lends an account to ordinary customers shares some of what they ask with everybody.
+    """
+    if finding.kind == "template":
+        ours = len(named & campaign.members.keys())
+        return 0 if ours >= MOST * len(named) else float("inf")
+    return SHARED_SHARE * min(size, len(campaign.members))
+
+
+def add_finding(
+    campaign: Campaign, finding: Finding, homes: Mapping[str, str], *, is_wording: bool = False
+) -> list[str]:
+    """Add a finding's evidence, and those who are members by it and belong to no campaign yet: those are returned.
+
+    So are those who would be members of a campaign that does not reword: no link names them again, and what they repeat
+    may turn out to be the campaign's. A decision names only those who are members by then.
+
+    `is_wording`: the campaign has another wording of its template.
+    """
     name = link_name(finding)
-    newcomers = [member for member in finding.members if member not in homes]
+    newcomers = []
+    named = repeating = recent = ours = 0
+    repeatable = campaign.repeatable
+    for tied in finding.members:
+        seen = campaign.seen.get(tied.account_id)
+        if seen is None:
+            seen = campaign.seen[tied.account_id] = Seen(finding.as_of_ms)
+        is_first = not seen.templates & bit_of(name)
+        if not seen.knows(finding, tied):
+            named += is_first
+            repeating += tied.uses >= REPEATS
+            recent += is_first and tied.created_at_ms is not None and finding.as_of_ms - tied.created_at_ms < RECENT_MS
+        seen.note(finding, tied, is_wording=is_wording)
+        belongs = campaign.belongs(seen, repeatable)
+        ours += is_first and belongs
+        if belongs and tied.payment_hash is not None:
+            campaign.payments.add(tied.payment_hash)
+        if tied.account_id not in homes and (belongs or campaign.belongs(seen, ALL_LINKS)):
+            newcomers.append(tied.account_id)
     campaign.newest_ms = max(campaign.newest_ms, finding.as_of_ms)
     evidence = campaign.links.get(name)
     if evidence is None:
@@ -115,7 +249,11 @@ def add_finding(campaign: Campaign, finding: Finding, homes: Mapping[str, str]) 
         evidence = campaign.links[name] = LinkEvidence(finding.as_of_ms, finding.reasons, 0, shared)
     if finding.as_of_ms >= evidence.as_of_ms:
         evidence.as_of_ms, evidence.reasons = finding.as_of_ms, finding.reasons
-    evidence.members += len(finding.members)
+        evidence.capability = finding.capability
+    evidence.members += named
+    evidence.repeating += repeating
+    evidence.recent += recent
+    evidence.ours += ours
     for member in newcomers:
         campaign.members[member] = finding.as_of_ms
         campaign.undecided.append(member)
@@ -125,7 +263,7 @@ def add_finding(campaign: Campaign, finding: Finding, homes: Mapping[str, str]) 
 def _by_home(finding: Finding, homes: Mapping[str, str]) -> dict[str, set[str]]:
     """The members of a finding that belong to a campaign, by campaign."""
     shared: dict[str, set[str]] = {}
-    for member in finding.members:
+    for member in (tied.account_id for tied in finding.members):
         if member in homes:
             shared.setdefault(homes[member], set()).add(member)
     return shared
@@ -139,9 +277,16 @@ def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
     """
     older.links |= younger.links
     older.members |= younger.members
+    older.payments |= younger.payments
     waiting = {*younger.undecided} if limited else younger.members.keys()
     older.inherited.extend(member for member in younger.members if member not in waiting)
     older.undecided.extend(member for member in younger.members if member in waiting)
+    for name, seen in younger.seen.items():
+        if name in older.seen:
+            older.seen[name].absorb(seen)
+        else:
+            older.seen[name] = seen
     older.newest_ms = max(older.newest_ms, younger.newest_ms)
+    older.found_ms = min(older.found_ms, younger.found_ms)
     younger.merged_into = older.campaign_id
-    younger.links, younger.members, younger.undecided, younger.inherited = {}, {}, [], []
+    younger.links, younger.members, younger.undecided, younger.inherited, younger.seen = {}, {}, [], [], {}

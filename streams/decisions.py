@@ -32,6 +32,7 @@ class Limits(Struct, frozen=True, gc=False):
     """What each account of a throttled subject may still do, by itself: `requests` and `tokens` per `window_ms`.
 
     The windows follow each other without overlap; an account of a throttled campaign does not share them with others.
+    Whoever uses a throttled network does.
     """
 
     requests: Annotated[int, Meta(ge=0)]
@@ -50,13 +51,16 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
     3. `members` are the accounts that *this* decision adds. A decision about a campaign applies to the `members` of all
        its decisions so far. Keep them when it expires: a later decision applies to them again.
     4. Let go at `expires_at_ms`, or at `release`.
-    5. Where an account is under several decisions, its own or a campaign's, the hardest counts:
+    5. Where a request is under several decisions, of its account, of a campaign or of a network, the hardest counts:
        suspend, challenge, throttle.
-    6. `limits` are for each account by itself, in each window of `window_ms`.
+    6. `limits` are for each account by itself, in each window of `window_ms`; those of a network for all its requests.
     7. A release of a campaign whose `campaign_id` differs from `subject_id`: that other campaign, the heir, took it in
        and names its limited members again. Subjects are not ordered among each other, so hold the release until a
        decision about the heir names them, but no longer than 60 seconds.
-    8. A new gateway reads the topic from its beginning, where all `members` are; it is kept for 90 days, not compacted.
+    8. `subject_id` of a network is a link, `template:` and the `template_hash` of the request event: the decision is
+       about every request that has it, whoever sends it. A gateway that cannot tell may leave it out, and stops a new
+       account of a campaign a request or two later.
+    9. A new gateway reads the topic from its beginning, where all `members` are; it is kept for 90 days, not compacted.
     """
 
     decision_id: str

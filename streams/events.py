@@ -21,6 +21,9 @@ EARLIEST_MS = 1_577_836_800_000
 LATEST_MS = 4_102_444_800_000
 """2100-01-01T00:00:00Z. Times after *now* are the reader's to refuse; this bound keeps arithmetic sane."""
 
+SKETCH_HASH_CHARACTERS = 2
+"""A sketch is a string of hashes, each of so many characters (see `streams.fingerprint.sketch`)."""
+
 TimeMs = Annotated[int, Meta(ge=EARLIEST_MS, le=LATEST_MS)]
 CreatedMs = Annotated[int, Meta(ge=0, le=LATEST_MS)]
 Count = Annotated[int, Meta(ge=0, le=2**40)]

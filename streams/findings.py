@@ -5,8 +5,8 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from streams.decisions import Family, Reason
-from streams.events import TimeMs
+from streams.decisions import Reason
+from streams.events import Capability, TimeMs
 from streams.links import LinkKind
 
 NonNegative = Annotated[int, Meta(ge=0)]
@@ -14,18 +14,35 @@ NonNegative = Annotated[int, Meta(ge=0)]
 _LEADS: dict[LinkKind, str] = {"payment": "accounts_per_payment", "template": "accounts_per_template"}
 """The signal that must fire for a link of this kind to tie its ripe members to one campaign."""
 
-_SECONDS: frozenset[Family] = frozenset({"rhythm", "lifecycle"})
-"""For a template, which many may come upon by chance, one of these families must speak of the same link too."""
+
+class Tied(Struct, frozen=True, array_like=True, gc=False):
+    """One account on a link: how often it used it, and what is known of the account."""
+
+    account_id: str
+    uses: int = 1
+    org_id: str | None = None
+    payment_hash: str | None = None
+    created_at_ms: int | None = None
 
 
 class Finding(Struct, frozen=True):
-    """One link, as of one closed minute, that ties accounts: why, and the members that no finding named before."""
+    """One link, as of one closed minute, that ties accounts: why, and the members there is news about.
+
+    `sketch` is that of a template, `capability` what is asked for most over the link.
+    """
 
     kind: LinkKind
     value: str
     as_of_ms: TimeMs
     reasons: tuple[Reason, ...]
-    members: tuple[str, ...]
+    members: tuple[Tied, ...]
+    sketch: str | None = None
+    capability: Capability = "other"
+
+
+def link_name(finding: Finding) -> str:
+    """The link of a finding as one string."""
+    return f"{finding.kind}:{finding.value}"
 
 
 class Findings(Struct, frozen=True):
@@ -45,5 +62,4 @@ class Findings(Struct, frozen=True):
 
 def ties(kind: LinkKind, reasons: Collection[Reason]) -> bool:
     """True if these reasons about a link of this kind are enough to say that it ties its members together."""
-    leads = any(reason.signal == _LEADS.get(kind) for reason in reasons)
-    return leads and (kind == "payment" or any(reason.family in _SECONDS for reason in reasons))
+    return any(reason.signal == _LEADS.get(kind) for reason in reasons)

@@ -94,8 +94,8 @@ def _rows(batch: EventBatch) -> Ints:
 
 def _said(batch: EventBatch, exempt: Sequence[bool]) -> Ints:
     """What each event says of its account as far as a link asks, as a number for each thing that can be said."""
-    known: dict[tuple[str | None, int | None], int] = {}
-    said = [known.setdefault((it.org_id, it.created_at_ms), len(known)) for it in batch.profiles]
+    known: dict[tuple[str | None, int | None, str | None], int] = {}
+    said = [known.setdefault((it.org_id, it.created_at_ms, it.payment_hash), len(known)) for it in batch.profiles]
     return np.array(said, np.int64)[batch.profile] << 1 | np.array(exempt, np.int64)
 
 
@@ -104,8 +104,8 @@ def _people(batch: EventBatch, exempt: Sequence[bool], events: Sequence[int]) ->
     names, profiles = batch.accounts, batch.profiles
     account, profile = batch.account[events].tolist(), batch.profile[events].tolist()
     return [
-        Who(names[of], profiles[says].org_id, profiles[says].created_at_ms, exempt[event])
-        for event, of, says in zip(events, account, profile, strict=True)
+        Who(names[of], it.org_id, it.created_at_ms, exempt[event], it.payment_hash)
+        for event, of, it in zip(events, account, [profiles[says] for says in profile], strict=True)
     ]
 
 
@@ -125,6 +125,7 @@ def _table(batch: EventBatch) -> tuple[list[Link], Ints, Ints]:
         values, places = tables[kind].values, tables[kind].places
         names = [str(value) for value in values]
         uses[:, column_of] = np.where(places == _NOTHING, _NOTHING, places + len(links))
-        links += [Link(kind, name) for name in names]
+        sketches = [batch.sketches[name] for name in names] if kind == "template" else [None] * len(names)
+        links += [Link(kind, name, sketch) for name, sketch in zip(names, sketches, strict=True)]
         hashed += link_hashes(kind, names)
     return links, np.array(hashed, np.int64), uses

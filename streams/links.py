@@ -56,13 +56,15 @@ class Who(Struct, frozen=True, array_like=True, gc=False):
     org_id: str | None
     created_at_ms: int | None
     exempt: bool
+    payment_hash: str | None = None
 
 
 class Link(Struct, frozen=True, array_like=True, gc=False):
-    """One shared thing."""
+    """One shared thing. A template has the sketch of its words (`streams.fingerprint.sketch`): it follows from them."""
 
     kind: LinkKind
     value: str
+    sketch: str | None = None
 
 
 class Links(Struct, frozen=True, kw_only=True, dict=True):

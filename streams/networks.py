@@ -2,13 +2,12 @@
 
 A link is shared from its second account on (`streams.holders`), and its windows begin there. Every shared link has
 windows and sketches, as numbers that `streams.kernel` folds uses into. Links that can tie accounts into a campaign also
-list their members: an account is a member from its first request over the link, and *ripe* once it came back to it in
-another hour, so that the link says something about the account and not about one afternoon.
+list their members: an account is a member from its first request over the link, and *ripe* once the link says something
+about the account: of a payment once it was used in another hour too, of a template at once, because whether one request
+counts is for `streams.campaigns` to say, which sees all templates of an account.
 """
 
-from collections.abc import Iterable, Sequence
-from functools import reduce
-from operator import or_
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -18,8 +17,10 @@ from streams import kernel
 from streams.capabilities import CapabilityDays
 from streams.compiled import Ints
 from streams.distinct import Distinct
-from streams.events import CAPABILITIES, Capability
+from streams.events import CAPABILITIES, SKETCH_HASH_CHARACTERS, Capability
+from streams.findings import Tied
 from streams.links import LinkKind, Who
+from streams.members import REPEATS, RIPE_HOURS, Member, round_the_clock_synchrony
 from streams.room import buckets_of, days_of, sketch_of
 from streams.windows import HOUR_MS, Windows
 
@@ -27,32 +28,6 @@ MEMBERS = 1024
 """Members listed for one link. A link of more accounts than this is too common to tie anybody by itself."""
 
 FEWEST_MEMBERS = 3
-RIPE_HOURS = 2
-ROUND_THE_CLOCK_HOURS = 18
-LOOK_BACK_HOURS = 6
-_DAY_HOURS = 24
-_KEPT_HOURS = 48
-_DAY_MASK = (1 << _DAY_HOURS) - 1
-_KEPT_MASK = (1 << _KEPT_HOURS) - 1
-
-
-class Member(Struct, array_like=True, gc=False):
-    """One account on a tying link. `hours` is a bitmap of its last 48 hours over the link, newest bit 0."""
-
-    last_minute: int
-    org_id: str | None
-    hours: int
-    reported: bool = False
-
-    def is_ripe(self, hour: int) -> bool:
-        """Came back: requests over this link in at least two different hours of the 24 up to `hour`."""
-        return self.hours_at(hour).bit_count() >= RIPE_HOURS
-
-    def hours_at(self, hour: int) -> int:
-        """The 24 hours up to `hour`, that one in bit 0; exact for as much as a day before the member's newest."""
-        behind = hour - self.last_minute // 60
-        shifted = self.hours << min(behind, _DAY_HOURS) if behind >= 0 else self.hours >> -behind
-        return shifted & _DAY_MASK
 
 
 class Counted(NamedTuple):
@@ -87,9 +62,9 @@ class NetworkState(Struct, array_like=True):
     """Everything kept about one link.
 
     `numbers` are its windows and sketches as `streams.kernel` stores them, `newest_ms` the newest minute it was used
-    in, `touched` are members that no finding named and that did something since the link was last looked at, `judge_at`
-    is the count of requests at which it is looked at whatever its members did, `found_hour` the hour of the newest
-    finding, `p_value` what the anomaly model said last.
+    in, `touched` are members that a finding may have to name and that did something since the link was last looked at,
+    `judge_at` is the count of requests at which it is looked at whatever its members did, `found_hour` the hour of the
+    newest finding, `p_value` what the anomaly model said last, `sketch` that of a template.
     """
 
     numbers: bytes = b""
@@ -102,6 +77,12 @@ class NetworkState(Struct, array_like=True):
     found_hour: int = 0
     p_value: float | None = None
     taught_hour: int = 0
+    sketch: str | None = None
+
+    @property
+    def ripe_hours(self) -> int:
+        """In how many hours of a day a member must have used it to be ripe."""
+        return RIPE_HOURS if self.sketch is None else 1
 
     @property
     def hour(self) -> int:
@@ -146,6 +127,8 @@ class NetworkView(NamedTuple):
     synchrony: float
     everybody: int
     p_value: float | None = None
+    words: int = 0
+    """Of a template: its different words with a subject, as far as its sketch tells them apart."""
 
 
 def view_of(
@@ -157,7 +140,7 @@ def view_of(
     of different partitions, so it looks at hours that are complete. None: that of its newest use.
     """
     hour = counted.as_of_ms // HOUR_MS
-    ripe = {name: member for name, member in state.members.items() if member.is_ripe(hour)}
+    ripe = {name: member for name, member in state.members.items() if member.is_ripe(hour, state.ripe_hours)}
     return NetworkView(
         kind=kind,
         as_of_ms=counted.as_of_ms,
@@ -174,6 +157,7 @@ def view_of(
         ripe_parties=len({member.org_id or name for name, member in ripe.items()}),
         synchrony=round_the_clock_synchrony(tuple(ripe.values()), hour if settled_hour is None else settled_hour),
         everybody=everybody,
+        words=0 if state.sketch is None else len(state.sketch) // SKETCH_HASH_CHARACTERS,
     )
 
 
@@ -192,45 +176,26 @@ def is_stale(state: NetworkState) -> bool:
 
 
 def has_news(state: NetworkState) -> bool:
-    """True if a member that no finding named has become ripe since the link was last looked at."""
-    hour = state.hour
-    return any(state.members[name].is_ripe(hour) for name in state.touched)
+    """True if there is a member to name among those that did something since the link was last looked at."""
+    return any(_is_news(state, state.members[name]) for name in state.touched)
 
 
-def report_news(state: NetworkState) -> tuple[str, ...]:
-    """The ripe members that no finding has named yet, in the order they came; from now on they are named."""
-    hour = state.found_hour = state.hour
-    news = tuple(name for name, member in state.members.items() if not member.reported and member.is_ripe(hour))
-    for name in news:
-        state.members[name].reported = True
-    return news
+def report_news(state: NetworkState) -> tuple[Tied, ...]:
+    """The ripe members to name, in the order they came: from now on they are named."""
+    state.found_hour = state.hour
+    news = [(name, member) for name, member in state.members.items() if _is_news(state, member)]
+    for _, member in news:
+        member.reported = member.uses
+    return tuple(
+        Tied(name, member.uses, member.org_id, member.payment_hash, member.created_at_ms) for name, member in news
+    )
 
 
-def round_the_clock_synchrony(members: Sequence[Member], settled_hour: int) -> float:
-    """The greatest synchrony as of one of the last six settled hours with 18 active hours in the day before; else 0.
-
-    The greatest of six, so that it does not matter in which of them somebody happened to look.
-    """
-    greatest = 0.0
-    for hour in range(settled_hour, settled_hour - LOOK_BACK_HOURS, -1):
-        hours = [member.hours_at(hour) for member in members]
-        if reduce(or_, hours, 0).bit_count() >= ROUND_THE_CLOCK_HOURS:
-            greatest = max(greatest, synchrony([bitmap for bitmap in hours if bitmap]))
-    return greatest
-
-
-def synchrony(hours: list[int]) -> float:
-    """How much the members are active in the same hours, 0..1; 0 for fewer than two.
-
-    For a random active hour of a random member: the share of the other members that are active in it too.
-    Each entry is a bitmap of 24 hours.
-    """
-    others = len(hours) - 1
-    if others < 1:
-        return 0.0
-    active = [sum(bitmap >> bit & 1 for bitmap in hours) for bit in range(_DAY_HOURS)]
-    total = sum(active)
-    return sum(count * (count - 1) for count in active) / (total * others) if total else 0.0
+def _is_news(state: NetworkState, member: Member) -> bool:
+    """Ripe and not named yet, or, of a template, named when it had used that only once or twice."""
+    if not member.reported:
+        return member.is_ripe(state.hour, state.ripe_hours)
+    return state.sketch is not None and member.reported < REPEATS <= member.uses
 
 
 def note_members(state: NetworkState, whos: Iterable[Who], minute: int) -> None:
@@ -241,20 +206,15 @@ def note_members(state: NetworkState, whos: Iterable[Who], minute: int) -> None:
         if member is None:
             if len(members) >= MEMBERS:
                 continue
-            member = members[who.account_id] = Member(minute, who.org_id, 1)
+            member = members[who.account_id] = Member(
+                minute, who.org_id, 1, payment_hash=who.payment_hash, created_at_ms=who.created_at_ms
+            )
         else:
-            _note_hour(member, minute // 60)
+            member.note_hour(minute // 60)
             member.last_minute = max(member.last_minute, minute)
-        if not member.reported:
+            member.uses += 1
+        if not member.reported or (state.sketch is not None and member.reported < REPEATS):
             touched.add(who.account_id)
-
-
-def _note_hour(member: Member, hour: int) -> None:
-    ahead = hour - member.last_minute // 60
-    if ahead >= 0:
-        member.hours = ((member.hours << min(ahead, _KEPT_HOURS)) | 1) & _KEPT_MASK
-    elif -ahead < _KEPT_HOURS:
-        member.hours |= 1 << -ahead
 
 
 TYPICAL = NetworkView(

@@ -16,6 +16,7 @@ from streams.decisions import Action, Family
 from streams.events import Id64, Id128
 from streams.policy_lines import Path, Reading, read, written
 from streams.policy_shape import Misfit, misfits
+from streams.policy_signals import SIGNALS, THRESHOLD_RANGES, SignalPolicy
 
 LONGEST_EXPIRY_HOURS = 28 * 24
 """No decision outlives the 28 day-buckets of the windows it was made from."""
@@ -29,20 +30,10 @@ Score = Annotated[float, Meta(gt=0, lt=1)]
 Families = Annotated[int, Meta(ge=1, le=len(get_args(Family)))]
 ExpiryHours = Annotated[int, Meta(ge=1, le=LONGEST_EXPIRY_HOURS)]
 LogOdds = Annotated[float, Meta(ge=-20, le=20)]
-Weight = Annotated[float, Meta(ge=0, le=20)]
-Threshold = Annotated[float, Meta(gt=0, le=1_000_000)]
 Quota = Annotated[int, Meta(ge=0, le=10**9)]
 WindowMinutes = Annotated[int, Meta(ge=1, le=24 * 60)]
 Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
 AccountCap = Annotated[int, Meta(ge=0, le=10**7)]
-
-
-class SignalPolicy(Struct, frozen=True):
-    """One signal: whether it counts, from which `threshold` (unit in the signal's docstring), and its log-odds."""
-
-    enabled: bool
-    threshold: Threshold
-    weight: Weight
 
 
 class Rung(Struct, frozen=True):
@@ -90,9 +81,14 @@ class Allowlist(Struct, frozen=True):
 
 
 class BlastRadius(Struct, frozen=True):
-    """How many accounts the decisions of one event-time hour may newly limit, account and campaign decisions each."""
+    """How many accounts the decisions of one event-time hour may newly limit, account and campaign decisions each.
+
+    Those about campaigns that are suspended, which takes the strongest evidence there is, may limit
+    `suspended_per_hour`: a campaign of twenty thousand accounts is not to be sent home for ten hours.
+    """
 
     accounts_per_hour: AccountCap = 2000
+    suspended_per_hour: AccountCap = 20_000
 
 
 class Evaluation(Struct, frozen=True):
@@ -101,42 +97,6 @@ class Evaluation(Struct, frozen=True):
     first_at: Positive = 4
     every: Positive = 64
 
-
-SIGNALS: Mapping[str, SignalPolicy] = MappingProxyType(
-    {
-        "volume_against_plan": SignalPolicy(enabled=True, threshold=2.0, weight=1.6),
-        "new_account_at_maximum": SignalPolicy(enabled=True, threshold=0.8, weight=1.6),
-        "round_the_clock": SignalPolicy(enabled=True, threshold=20, weight=1.6),
-        "many_addresses": SignalPolicy(enabled=True, threshold=24, weight=1.8),
-        "template_concentration": SignalPolicy(enabled=True, threshold=0.6, weight=1.0),
-        "capability_focus": SignalPolicy(enabled=True, threshold=0.8, weight=0.6),
-        "anomaly": SignalPolicy(enabled=True, threshold=200, weight=0.8),
-        "accounts_per_payment": SignalPolicy(enabled=True, threshold=5, weight=3.5),
-        "accounts_per_template": SignalPolicy(enabled=True, threshold=8, weight=2.5),
-        "synchrony": SignalPolicy(enabled=True, threshold=0.6, weight=1.5),
-        "young_accounts": SignalPolicy(enabled=True, threshold=0.5, weight=1.0),
-        "network_anomaly": SignalPolicy(enabled=True, threshold=200, weight=0.6),
-    }
-)
-"""Every signal a policy may name, as shipped."""
-
-SIGNAL_NAMES: tuple[str, ...] = tuple(SIGNALS)
-
-THRESHOLD_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
-    {
-        "round_the_clock": (1, 24),
-        "template_concentration": (0.01, 1),
-        "capability_focus": (0.01, 1),
-        "anomaly": (2, 257),
-        "accounts_per_payment": (2, 1_000_000),
-        "accounts_per_template": (2, 1_000_000),
-        "synchrony": (0.01, 1),
-        "young_accounts": (0.01, 1),
-        "network_anomaly": (2, 257),
-    }
-)
-"""Thresholds that can tell anything apart: below, everybody would be above it; above, nobody (shares end at 1, a day
-at 24 hours, strangeness at one in 257, the windows of half an epoch of `streams.anomaly` and one)."""
 
 ACCOUNT_LADDER = Ladder(
     prior=-6.0,

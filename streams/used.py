@@ -77,9 +77,9 @@ class Uses:
         self.minute = self.events[MINUTE][self.event]
 
     @property
-    def newest_hour(self) -> int:
-        """The newest hour of any use; 0 without any."""
-        return int(self.minute.max(initial=0)) // _MINUTES_AN_HOUR
+    def newest_minute(self) -> int:
+        """The newest minute of any use; 0 without any."""
+        return int(self.minute.max(initial=0))
 
     def held(self) -> tuple[Ints, Ints, Ints]:
         """What `Holders` asks of each use: link, account, hour."""
@@ -112,7 +112,7 @@ class Moment(NamedTuple):
     """A minute of one shared link, in which somebody may have to look at it.
 
     `requests` and `newest_ms` of the link are as they are after that minute, `counted` is as it was before. `members`
-    are the accounts that used it then, where it can tie them, some of them several times.
+    are the accounts that used it then, where it can tie them, some of them several times, `sketch` that of a template.
     """
 
     key: str
@@ -121,6 +121,7 @@ class Moment(NamedTuple):
     newest_ms: int
     members: Sequence[Who]
     counted: Counted
+    sketch: str | None
 
     @property
     def hour(self) -> int:
@@ -148,6 +149,7 @@ class FoldedLinks:
         starts = np.searchsorted(link[order], np.arange(len(places) + 1))
         use = kept[order]
         kinds = [uses.links[place].kind for place in places.tolist()]
+        sketches = [uses.links[place].sketch for place in places.tolist()]
         facts = _facts(uses, noted, places, kinds, links, watched)
         late = facts[:, kernel.LINK_LATE].sum()
         self.founded = int(np.count_nonzero(facts[:, kernel.LINK_REQUESTS] == 0))
@@ -166,7 +168,7 @@ class FoldedLinks:
             of, minute, start, end, requests, newest_ms, *counted = row
             members = _members(uses.whos, account[start:end]) if kinds[of] in TYING_KINDS else ()
             self.moments.append(
-                Moment(keys[of], minute, requests, newest_ms, members, Counted._make((*counted, share)))
+                Moment(keys[of], minute, requests, newest_ms, members, Counted._make((*counted, share)), sketches[of])
             )
         self._ahead: dict[str, list[Moment]] = {}
         for moment in reversed(self.moments):
@@ -177,6 +179,7 @@ class FoldedLinks:
         state = self._links[moment.key]
         self._ahead[moment.key].pop()
         state.requests, state.newest_ms = moment.requests, moment.newest_ms
+        state.sketch = moment.sketch
         note_members(state, moment.members, moment.minute)
 
     def counted(self, key: str, state: NetworkState) -> Counted:

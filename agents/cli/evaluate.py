@@ -12,8 +12,10 @@ from agents.cli.rows import reading, report_bad
 from agents.evaluation.recorded import judged_recording, read_decisions, read_truths
 from agents.evaluation.summary import comparison, summary
 from agents.records import UnreadableError, opened
+from agents.settings import SettingsError, replay_key
 from streams.evaluation import Evaluation
 from streams.evaluation.bars import Bar
+from streams.fingerprint import Fingerprinter
 
 BARS = tuple(f"{name}={value:g}" for name, value in msgspec.structs.asdict(Bar()).items())
 
@@ -46,8 +48,8 @@ def evaluate(
         truths = {} if truth is None else read_truths(truth)
         each = [read_decisions(name) for name in (decisions, compare) if name is not None]
         with reading(records, None) as reader, opened(records) as lines:
-            judge, *others = judged_recording(reader.read(lines, records), each, truths)
-    except UnreadableError as error:
+            judge, *others = judged_recording(reader.read(lines, records), each, truths, Fingerprinter(replay_key()))
+    except (UnreadableError, SettingsError) as error:
         raise UnusableError(str(error)) from error
     found = judge.result()
     click.echo(summary(found))

@@ -1,7 +1,6 @@
 """`stillwatch replay`: records in, decisions out, without broker or Redis."""
 
 import asyncio
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,11 +16,8 @@ from agents.cli.placing import placed
 from agents.cli.rows import events_of, reading, report_bad
 from agents.records import UnreadableError
 from agents.replay import Replay
-from agents.settings import KEY_VARIABLE, SettingsError, fingerprint_key
+from agents.settings import SettingsError, replay_key
 from streams.fingerprint import Fingerprinter
-
-REPLAY_KEY = b"stillwatch replay, no secret"
-"""Keys the hashes where the environment names no key: a replay stays on this machine, and must be repeatable."""
 
 
 @click.command(short_help="Turn records into decisions, with no server.")
@@ -44,7 +40,7 @@ def replay(records: str, decisions: Path, policy_path: Path | None, rejects: Pat
     """
     _, policy = read_policy(policy_path)
     try:
-        key = fingerprint_key() if os.environ.get(KEY_VARIABLE) else REPLAY_KEY
+        key = replay_key()
     except SettingsError as error:
         raise UnusableError(str(error)) from error
     count = 0

@@ -114,7 +114,7 @@ async def _link(store: Store, kind: LinkKind, value: str, partitions: int) -> Ro
     if not isinstance(link, NetworkState):
         raise TypeError(link)
     numbers, view = link.laid_out(), network_view(link, link.counted(), kind, 0)
-    reported = sum(member.reported for member in link.members.values())
+    reported = sum(member.reported > 0 for member in link.members.values())
     return [
         ("link", f"{kind} {value}"),
         ("seen", f"until {_time(link.newest_ms)}, {link.requests} requests"),
@@ -166,7 +166,7 @@ def _campaign_rows(campaign: Campaign, *, members_shown: int) -> Rows:
         ("campaign", f"{campaign.campaign_id} since {_time(campaign.created_ms)}"),
         ("accounts", f"{len(campaign.members)}, {len(campaign.undecided)} of them not yet decided about"),
         ("links", ", ".join([*(f"{name} ({link.members})" for name, link in links[:LINKS_SHOWN]), *more_links])),
-        *(("because", reason.sentence) for reason in campaign.reasons),
+        *(("because", reason.sentence) for reason in campaign.reasons(campaign.view(campaign.belonging()))),
         ("enforcement", _enforcement(campaign.enforcement)),
         *(("member", member) for member in members[:members_shown]),
         *([("", f"and {left} more; --all lists them")] if left > 0 else []),

@@ -1,6 +1,6 @@
 """Recorded traffic under the judge's eyes: request records, decisions about them, and the truth if it is known."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -9,6 +9,7 @@ from agents.records import UnreadableError, opened
 from streams.decisions import Decision
 from streams.evaluation import Judge
 from streams.events import RequestRecord
+from streams.fingerprint import Fingerprinter
 from streams.scenarios import Truth
 
 UNLABELLED = "unlabelled"
@@ -18,23 +19,30 @@ T = TypeVar("T")
 
 
 def judged_recording(
-    records: Iterable[RequestRecord], each: Iterable[Iterable[Decision]], truths: Mapping[str, Truth]
+    records: Iterable[RequestRecord],
+    each: Sequence[Sequence[Decision]],
+    truths: Mapping[str, Truth],
+    fingerprinter: Fingerprinter,
 ) -> list[Judge]:
     """A judge of each set of decisions, after all records in their order.
 
-    An account that `truths` does not name counts as unlabelled.
+    An account that `truths` does not name counts as unlabelled. Templates that decisions are about are told by the
+    `fingerprinter`, which must have the key they were made with.
     """
     judges = []
     for decisions in each:
         judges.append(judge := Judge())
         for decision in decisions:
             judge.decide(decision)
+    tells_templates = any(decision.subject_kind == "network" for decisions in each for decision in decisions)
     for record in records:
         account_id = record.account_id
         truth = truths.get(account_id) or Truth(account_id, UNLABELLED)
+        template_hash = fingerprinter.event(record).template_hash if tells_templates else None
+        tokens = record.input_tokens + record.output_tokens
         for judge in judges:
             judge.meet(truth)
-            judge.exchange(account_id, record.occurred_at_ms, record.input_tokens + record.output_tokens)
+            judge.exchange(account_id, record.occurred_at_ms, tokens, template_hash)
     return judges
 
 

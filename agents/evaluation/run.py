@@ -51,7 +51,7 @@ async def judged(stages: Sequence[Stage], detector: Detector, fingerprinter: Fin
     Their scenarios see who is limited, with a delay of at most one round of the replay.
     """
     judge = Judge()
-    held: deque[tuple[str, int, int]] = deque()
+    held: deque[tuple[str, int, int, str | None]] = deque()
 
     def settle(decisions: Sequence[Decision]) -> None:
         for decision in decisions:
@@ -65,7 +65,8 @@ async def judged(stages: Sequence[Stage], detector: Detector, fingerprinter: Fin
         decisions = await detector.feed(event)
         if decisions is not None:
             settle(decisions)
-        held.append((event.account_id, event.occurred_at_ms, event.input_tokens + event.output_tokens))
+        tokens = event.input_tokens + event.output_tokens
+        held.append((event.account_id, event.occurred_at_ms, tokens, event.template_hash))
     settle(await detector.finish())
     return judge
 

@@ -54,18 +54,30 @@ class Enforcing:
         """Whether an action other than `pass` is in force for the account."""
         return self.standing(account_id, at_ms)[0] != "pass"
 
-    def admits(self, account_id: str, at_ms: int, tokens: int) -> bool:
-        """Whether a request passes. One of a throttled account does while its window has room, and then uses it.
+    def link(self, name: str | None, at_ms: int) -> Answer:
+        """The action that is in force for a link, whoever uses it, or `pass`."""
+        standing = None if name is None else self._standing.get(name)
+        return "pass" if standing is None or at_ms >= standing.until_ms else standing.action
+
+    def admits(self, account_id: str, at_ms: int, tokens: int, link: str | None = None) -> bool:
+        """Whether a request over `link` passes. One of a throttled subject does while its window has room.
 
         Nobody who is challenged passes: what a campaign runs are programs.
         """
-        action, limits = self.standing(account_id, at_ms)
+        if not self._has_room(account_id, *self.standing(account_id, at_ms), at_ms, tokens):
+            return False
+        if link is None or self.link(link, at_ms) == "pass":
+            return True
+        return self._has_room(link, self._standing[link].action, self._standing[link].limits, at_ms, tokens)
+
+    def _has_room(self, subject: str, action: Answer, limits: Limits | None, at_ms: int, tokens: int) -> bool:
+        """Whether a subject under this action has room for a request; what it then has used."""
         if action != "throttle" or limits is None:
             return action == "pass"
         window = at_ms // limits.window_ms
-        used = self._used.get(account_id)
+        used = self._used.get(subject)
         if used is None or used.window != window:
-            used = self._used[account_id] = _Used(window)
+            used = self._used[subject] = _Used(window)
         if used.requests >= limits.requests or used.tokens + tokens > limits.tokens:
             return False
         used.requests += 1

@@ -56,14 +56,22 @@ class Judge:
         self._order += 1
         heappush(self._pending, (decision.decided_at_ms + self._delay_ms, self._order, decision))
 
-    def exchange(self, account_id: str, at_ms: int, tokens: int) -> None:
-        """Judge one exchange. Decisions whose time has come by `at_ms` are in force."""
+    def exchange(self, account_id: str, at_ms: int, tokens: int, template_hash: str | None = None) -> None:
+        """Judge one exchange. Decisions whose time has come by `at_ms` are in force.
+
+        One of a limited template has not leaked, though its account may not be limited; and an innocent account that
+        sends such a template has been wronged as hard as the template is limited.
+        """
         while self._pending and self._pending[0][0] <= at_ms:
             in_force_ms, _, decision = heappop(self._pending)
             self._apply(decision, in_force_ms)
         self._records += 1
         suspect = self._suspects.get(account_id)
+        link = None if template_hash is None else f"template:{template_hash}"
+        answer = self._enforcing.link(link, at_ms)
         if suspect is None:
+            if answer != "pass":
+                self._limit(account_id, self._decided.setdefault(account_id, _Decided()), answer, at_ms)
             return
         campaign = suspect.campaign
         campaign.exchanges += 1
@@ -75,8 +83,8 @@ class Judge:
             suspect.first_ms = at_ms
             suspect.replaces = campaign.limited_ms is not None
         decided = self._decided.get(account_id)
-        campaign.leaked += decided is None or decided.limited_ms is None
-        campaign.passed += self._enforcing.admits(account_id, at_ms, tokens)
+        campaign.leaked += answer == "pass" and (decided is None or decided.limited_ms is None)
+        campaign.passed += self._enforcing.admits(account_id, at_ms, tokens, link)
 
     def limited(self, account_id: str, at_ms: int) -> bool:
         """Whether a limit is in force for the account, by the decisions up to the last exchange."""

@@ -16,6 +16,7 @@ from collections.abc import Iterable
 
 import xxhash
 
+from streams.events import SKETCH_HASH_CHARACTERS
 from streams.fingerprint.keys import Keys
 from streams.fingerprint.memory import Memory
 from streams.fingerprint.words import STOP_WORDS
@@ -29,7 +30,6 @@ HASH_BITS = 12
 MIN_WORDS = 3
 """A request with fewer distinct words of content is too generic to resemble anything."""
 
-_HASH_CHARACTERS = 2
 _ALPHABET = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
 _PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
 _NOTHING = ""
@@ -75,4 +75,4 @@ def similarity(a: str, b: str) -> float:
 
 def _hashes(sketch: str) -> set[str]:
     """Return the hashes of a sketch."""
-    return {sketch[place : place + _HASH_CHARACTERS] for place in range(0, len(sketch), _HASH_CHARACTERS)}
+    return {sketch[place : place + SKETCH_HASH_CHARACTERS] for place in range(0, len(sketch), SKETCH_HASH_CHARACTERS)}

@@ -25,6 +25,7 @@ from streams.scenarios.near_maximum import near_maximum
 from streams.scenarios.nightly_evaluation import nightly_evaluation
 from streams.scenarios.ordinary import ordinary
 from streams.scenarios.outage_retries import outage_retries
+from streams.scenarios.prompt_plugin import prompt_plugin
 from streams.scenarios.quiet_relay import quiet_relay
 from streams.scenarios.relay import relay
 from streams.scenarios.release_benchmark import release_benchmark
@@ -81,6 +82,7 @@ LOOK_ALIKES = _named(
     classroom,
     campus_nat,
     shared_framework,
+    prompt_plugin,
     marketing_template,
     nightly_evaluation,
     continuous_integration,

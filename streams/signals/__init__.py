@@ -17,16 +17,20 @@ from typing import Any
 from msgspec import Struct
 
 from streams.decisions import Family, Reason
-from streams.policy import SignalPolicy
+from streams.policy_signals import SignalPolicy
 from streams.signals import (
     accounts_per_payment,
     accounts_per_template,
     anomaly,
     capability_focus,
+    extracted_capabilities,
     many_addresses,
     network_anomaly,
     new_account_at_maximum,
+    recent_accounts,
+    rewordings,
     round_the_clock,
+    shared_payments,
     synchrony,
     template_concentration,
     volume_against_plan,
@@ -80,6 +84,11 @@ NETWORK_SIGNALS: tuple[Signal, ...] = tuple(
     for module in (accounts_per_payment, accounts_per_template, synchrony, young_accounts, network_anomaly)
 )
 """The signals that judge a `NetworkView`."""
+
+CAMPAIGN_SIGNALS: tuple[Signal, ...] = tuple(
+    _signal(module) for module in (rewordings, shared_payments, recent_accounts, extracted_capabilities)
+)
+"""The signals that judge a `CampaignView`."""
 
 
 def reasons_of(view: object, signals: Iterable[Signal], policies: Mapping[str, SignalPolicy]) -> tuple[Reason, ...]:

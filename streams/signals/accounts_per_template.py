@@ -1,33 +1,41 @@
-"""{observed:.0f} accounts on unrelated networks keep coming back to one rare template (suspicious from {baseline:.0f}).
+"""{observed:.0f} accounts on unrelated networks send one specific instruction (suspicious from {baseline:.0f}).
 
-Rare: at most a quarter of all known accounts used it, and of those who did a quarter came back in another hour. Known
-evasions: reword until the masked template changes. Innocent: a class doing one exercise (one network), benchmark fever
-(everybody tries it, nobody comes back).
+Specific: long enough that nobody comes upon it by chance, or long and returned to; and rare: at most a quarter of all
+known accounts used it. Known evasions: reword until the masked template changes (`rewordings` looks for that).
+Innocent: a class doing one exercise (one network), benchmark fever, the users of one plug-in: alone it limits nobody.
 """
 
 from streams.decisions import Family
 from streams.networks import TYPICAL, NetworkView
 
 FAMILY: Family = "content"
-FEWEST_NETWORKS = 4
+FEWEST_NETWORKS = 3
 COMMONEST_SHARE = 0.25
-RETURNING_SHARE = 0.25
+WORDS_OF_NO_CHANCE = 9
+FEWEST_WORDS = 5
+RETURNED_TO = 1.5
+"""Requests an account on average, from which a template of fewer words is one that accounts return to."""
 
 
 def value(view: NetworkView) -> float | None:
-    """Ripe accounts (organisations once) on a template that is rare, comes from 4 networks, and is returned to."""
+    """Ripe accounts (organisations once) on a template that is specific, rare, and comes from 3 networks."""
     if view.kind != "template" or view.networks < FEWEST_NETWORKS:
         return None
-    if view.accounts > COMMONEST_SHARE * view.everybody or view.ripe_accounts < RETURNING_SHARE * view.accounts:
+    if view.words < FEWEST_WORDS or view.accounts > COMMONEST_SHARE * view.everybody:
+        return None
+    if view.words < WORDS_OF_NO_CHANCE and view.requests < RETURNED_TO * view.accounts:
         return None
     return float(view.ripe_parties)
 
 
-FIRES = (TYPICAL._replace(kind="template", accounts=70, ripe_accounts=60, ripe_parties=60, networks=50),)
+_RARE = TYPICAL._replace(kind="template", accounts=70, ripe_accounts=60, ripe_parties=60, networks=50, words=11)
+
+FIRES = (_RARE, _RARE._replace(words=6, requests=300))
 QUIET = (
-    TYPICAL._replace(kind="template", ripe_accounts=40, ripe_parties=40, networks=1),
-    TYPICAL._replace(kind="template", ripe_accounts=3, ripe_parties=3, networks=50),
-    TYPICAL._replace(kind="template", accounts=400, ripe_accounts=18, ripe_parties=18, networks=50),
-    TYPICAL._replace(kind="template", accounts=4000, ripe_accounts=60, ripe_parties=60, networks=50),
-    TYPICAL._replace(kind="payment", ripe_accounts=60, ripe_parties=60, networks=50),
+    _RARE._replace(networks=1),
+    _RARE._replace(ripe_accounts=2, ripe_parties=2),
+    _RARE._replace(words=6, requests=75),
+    _RARE._replace(words=3, requests=300),
+    _RARE._replace(accounts=4000, requests=20_000),
+    _RARE._replace(kind="payment"),
 )

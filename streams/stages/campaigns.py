@@ -1,22 +1,35 @@
 """campaigns: findings into campaigns, and decisions and alerts about them."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from itertools import groupby
 from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
 from streams.anomaly import MODEL_VERSION
-from streams.campaigns import Campaign, Pointer, add_finding, found, homes_of, link_name, take_in
+from streams.campaigns import Campaign, Pointer, add_finding, found, homes_of, take_in
 from streams.decide import Budget, Verdict, decide, harder, is_due, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Decision
-from streams.findings import Finding, Findings
+from streams.findings import Finding, Findings, link_name
 from streams.links import Source
 from streams.policy import Policy
+from streams.signals import CAMPAIGN_SIGNALS, reasons_of
+from streams.sketches import Sketches
+from streams.stages.campaign_states import (
+    campaign_key,
+    chain,
+    home_campaigns,
+    is_known,
+    link_key,
+    member_key,
+)
 from streams.stages.shape import Outgoing, Output, StageName
 from streams.states import States
+from streams.windows import HOUR_MS
 
 SHARD = "shard"
+SKETCHES = "sketches"
 
 
 class CampaignsShard(Struct, array_like=True):
@@ -45,6 +58,7 @@ class CampaignsStage:
             "link": msgspec.msgpack.Decoder(Pointer),
             "campaign": msgspec.msgpack.Decoder(Campaign),
             SHARD: msgspec.msgpack.Decoder(CampaignsShard),
+            SKETCHES: msgspec.msgpack.Decoder(dict[str, str]),
         }
         self._encode = msgspec.msgpack.Encoder().encode
 
@@ -55,19 +69,25 @@ class CampaignsStage:
 
     def needs(self, items: Sequence[PlacedFindings], states: States) -> set[str]:
         """Links and members of the batch, then the campaigns they point to, then those that took these in."""
-        keys = {SHARD}
+        keys = {SHARD, SKETCHES}
+        if SKETCHES not in states:
+            return keys
+        sketches = states.read(SKETCHES, Sketches)
         for item in items:
             for finding in item.findings.findings:
-                keys.add(_link_key(finding))
-                keys.update(_member_key(member) for member in finding.members)
+                keys.add(link_key(finding))
+                keys.update(member_key(tied.account_id) for tied in finding.members)
+                keys.update(f"link:{name}" for name in sketches.like(finding))
         for key in list(keys):
-            if key != SHARD and key in states:
-                keys |= _chain(states.read(key, Pointer).campaign_id, states)
+            if key not in {SHARD, SKETCHES} and key in states:
+                keys |= chain(states.read(key, Pointer).campaign_id, states)
         return keys
 
     def decode(self, key: str, stored: bytes | None) -> object:
         """A pointer, a campaign or the shard."""
         kind = key.partition(":")[0]
+        if kind == SKETCHES:
+            return Sketches({} if stored is None else self._decoders[SKETCHES].decode(stored))
         if stored is not None:
             return self._decoders[kind].decode(stored)
         if kind == SHARD:
@@ -76,68 +96,128 @@ class CampaignsStage:
 
     def encode(self, _key: str, state: object) -> bytes:
         """MessagePack of the state."""
-        return self._encode(state)
+        return self._encode(state.held if isinstance(state, Sketches) else state)
 
     def fold(self, _source: Source, items: Sequence[PlacedFindings], states: States) -> Output:
-        """Take each finding that says anything new: join or found a campaign, then decide."""
+        """Take each finding that says anything new: join or found a campaign.
+
+        Decide about a campaign when all was taken that was found as of one minute, which one record has together.
+        """
         output = Output()
         for item in items:
             record = item.findings
-            for index, finding in enumerate(record.findings):
-                if _is_known(finding, states):
-                    output.tally["duplicate"] += 1
-                else:
-                    self._take(finding, f"findings/{item.offset}/{index}", record.appended_at_ms, states, output)
+            for _, found_then in groupby(enumerate(record.findings), key=lambda pair: pair[1].as_of_ms):
+                touched: dict[str, str] = {}
+                for index, finding in found_then:
+                    if is_known(finding, states):
+                        output.tally["duplicate"] += 1
+                        continue
+                    source = f"findings/{item.offset}/{index}"
+                    touched[self._take(finding, source, record.appended_at_ms, states, output)] = source
+                for campaign_id, source in touched.items():
+                    campaign = states.change(campaign_key(campaign_id), Campaign)
+                    if campaign.merged_into is None:
+                        self._decide(campaign, campaign.newest_ms, source, record.appended_at_ms, states, output)
         return output
 
-    def _take(self, finding: Finding, source: str, appended_at_ms: int, states: States, output: Output) -> None:
-        homes, campaigns = _homes(finding, states)
-        ids = homes_of(finding, homes, campaigns)
+    def _take(self, finding: Finding, source: str, appended_at_ms: int, states: States, output: Output) -> str:
+        """Take what a finding says; the id of the campaign that it belongs to now."""
+        siblings = states.read(SKETCHES, Sketches).like(finding)
+        homes, campaigns = home_campaigns(finding, siblings, states)
+        ids = homes_of(finding, homes, campaigns, siblings)
         campaign = campaigns[ids[0]] if ids else found(finding)
-        key = _campaign_key(campaign.campaign_id)
+        key = campaign_key(campaign.campaign_id)
         if not ids:
             states.held[key] = campaign
         states.changed.add(key)
-        states.change(_link_key(finding), Pointer).campaign_id = campaign.campaign_id
+        states.change(link_key(finding), Pointer).campaign_id = campaign.campaign_id
         for other in ids[1:]:
-            younger = states.change(_campaign_key(other), Campaign)
+            younger = states.change(campaign_key(other), Campaign)
             at_ms = max(campaign.newest_ms, younger.newest_ms, finding.as_of_ms)
             take_in(campaign, younger, limited=is_limited(younger.enforcement, at_ms))
             self._release(younger, at_ms, source, appended_at_ms, output)
-        for name in add_finding(campaign, finding, homes):
-            states.change(_member_key(name), Pointer).campaign_id = campaign.campaign_id
-        self._decide(campaign, campaign.newest_ms, source, appended_at_ms, states, output)
+        others = siblings & campaign.links.keys()
+        for name in add_finding(campaign, finding, homes, is_wording=bool(others)):
+            states.change(member_key(name), Pointer).campaign_id = campaign.campaign_id
+        for name in others:
+            campaign.links[name].has_sibling = campaign.links[link_name(finding)].has_sibling = True
+        if states.read(SKETCHES, Sketches).note(finding):
+            states.changed.add(SKETCHES)
+        return campaign.campaign_id
 
     def _decide(
         self, campaign: Campaign, at_ms: int, source: str, appended_at_ms: int, states: States, output: Output
     ) -> None:
         """Decide if the campaign is big enough and there is something new to say; alert if people must know."""
         ladder = self._policy.campaign
-        verdict = verdict_of(campaign.reasons, ladder)
-        if verdict.action is None or len(campaign.members) < ladder.minimum_accounts:
+        campaign.forget()
+        belonging = campaign.belonging()
+        view = campaign.view(belonging)
+        verdict = verdict_of(
+            (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, self._policy.signals)), ladder
+        )
+        if verdict.action is None or view.accounts < ladder.minimum_accounts:
             return
         action = harder(campaign.enforcement, verdict.action, at_ms)
-        members = self._within_budget(campaign, action, at_ms, states, output)
-        if not members and not is_due(campaign.enforcement, action, at_ms, ladder):
-            return
-        campaign.enforcement, decision = decide(
-            campaign.enforcement,
-            subject_kind="campaign",
-            subject_id=campaign.campaign_id,
-            action=action,
-            verdict=verdict,
-            at_ms=at_ms,
-            source=source,
-            ladder=ladder,
-            policy=self._policy,
-            model_version=MODEL_VERSION,
-            members=members,
-        )
-        output.records.append(Outgoing("enforcement", decision, appended_at_ms, key=decision.subject_id))
-        self._alert(campaign, decision, appended_at_ms, output)
+        members = self._within_budget(campaign, belonging, action, at_ms, states, output)
+        if members or is_due(campaign.enforcement, action, at_ms, ladder):
+            campaign.enforcement, decision = decide(
+                campaign.enforcement,
+                subject_kind="campaign",
+                subject_id=campaign.campaign_id,
+                action=action,
+                verdict=verdict,
+                at_ms=at_ms,
+                source=source,
+                ladder=ladder,
+                policy=self._policy,
+                model_version=MODEL_VERSION,
+                members=members,
+            )
+            output.records.append(Outgoing("enforcement", decision, appended_at_ms, key=decision.subject_id))
+            self._alert(campaign, decision, appended_at_ms, output)
+        if action in LIMITING:
+            campaign.found_ms = min(campaign.found_ms, at_ms)
+            self._limit_templates(campaign, action, verdict, source, appended_at_ms, output)
+
+    def _limit_templates(
+        self, campaign: Campaign, action: Action, verdict: Verdict, source: str, appended_at_ms: int, output: Output
+    ) -> None:
+        """Limit the campaign's own templates as hard as the campaign, whoever sends them: the cheapest way to stop it.
+
+        A new account is stopped at its first request so; and a wording that its members alone use is missed by nobody.
+        """
+        ladder, at_ms = self._policy.campaign, campaign.newest_ms
+        for name, evidence in sorted(campaign.links.items()):
+            if (
+                at_ms - evidence.as_of_ms > HOUR_MS
+                or not evidence.is_theirs
+                or not is_due(evidence.enforcement, action, at_ms, ladder)
+            ):
+                continue
+            evidence.enforcement, decision = decide(
+                evidence.enforcement,
+                subject_kind="network",
+                subject_id=name,
+                action=action,
+                verdict=verdict,
+                at_ms=at_ms,
+                source=source,
+                ladder=ladder,
+                policy=self._policy,
+                model_version=MODEL_VERSION,
+                campaign_id=campaign.campaign_id,
+            )
+            output.records.append(Outgoing("enforcement", decision, appended_at_ms, key=decision.subject_id))
 
     def _within_budget(
-        self, campaign: Campaign, action: Action, at_ms: int, states: States, output: Output
+        self,
+        campaign: Campaign,
+        belonging: Container[str],
+        action: Action,
+        at_ms: int,
+        states: States,
+        output: Output,
     ) -> tuple[str, ...]:
         """The members this decision adds: as many as the blast radius leaves; the rest wait for the next finding.
 
@@ -147,10 +227,14 @@ class CampaignsStage:
         if action not in LIMITING:
             return ()
         budget = states.change(SHARD, CampaignsShard).budget
-        left = budget.left(at_ms, self._policy.blast_radius.accounts_per_hour)
-        members, campaign.undecided = campaign.undecided[:left], campaign.undecided[left:]
+        radius = self._policy.blast_radius
+        left = budget.left(at_ms, radius.suspended_per_hour if action == "suspend" else radius.accounts_per_hour)
+        ready = [name for name in campaign.undecided if name in belonging]
+        members = ready[:left]
+        named = {*members}
+        campaign.undecided = [name for name in campaign.undecided if name not in named]
         budget.used += len(members)
-        output.tally["withheld"] += len(campaign.undecided)
+        output.tally["withheld"] += len(ready) - len(members)
         inherited, campaign.inherited = campaign.inherited, []
         return (*inherited, *members)
 
@@ -188,63 +272,3 @@ class CampaignsStage:
             campaign_id=campaign.merged_into,
         )
         output.records.append(Outgoing("enforcement", decision, appended_at_ms, key=decision.subject_id))
-
-
-def _is_known(finding: Finding, states: States) -> bool:
-    """True if the finding's link and all of its members are in a campaign, and the link's evidence is no older.
-
-    Networks say again what they said before when their states were lost or rolled back, perhaps in other words:
-    records cannot be told apart by where they came from, so findings are told apart by what they say.
-    """
-    campaign = _final(states.read(_link_key(finding), Pointer).campaign_id, states)
-    evidence = None if campaign is None else campaign.links.get(link_name(finding))
-    return (
-        evidence is not None
-        and finding.as_of_ms <= evidence.as_of_ms
-        and all(states.read(_member_key(member), Pointer).campaign_id for member in finding.members)
-    )
-
-
-def _homes(finding: Finding, states: States) -> tuple[dict[str, str], dict[str, Campaign]]:
-    """Where the members and the link belong now, and those campaigns."""
-    homes: dict[str, str] = {}
-    campaigns: dict[str, Campaign] = {}
-    for name in (*finding.members, None):
-        key = _link_key(finding) if name is None else _member_key(name)
-        campaign = _final(states.read(key, Pointer).campaign_id, states)
-        if campaign is not None:
-            campaigns[campaign.campaign_id] = campaign
-            if name is not None:
-                homes[name] = campaign.campaign_id
-    return homes, campaigns
-
-
-def _chain(campaign_id: str | None, states: States) -> set[str]:
-    """The keys of a campaign and of those that took it in, as far as they are at hand."""
-    keys: set[str] = set()
-    while campaign_id is not None and _campaign_key(campaign_id) not in keys:
-        keys.add(_campaign_key(campaign_id))
-        if _campaign_key(campaign_id) not in states:
-            break
-        campaign_id = states.read(_campaign_key(campaign_id), Campaign).merged_into
-    return keys
-
-
-def _final(campaign_id: str | None, states: States) -> Campaign | None:
-    """The campaign that `campaign_id` is part of today."""
-    if campaign_id is None:
-        return None
-    campaign = states.read(_campaign_key(campaign_id), Campaign)
-    return campaign if campaign.merged_into is None else _final(campaign.merged_into, states)
-
-
-def _campaign_key(campaign_id: str) -> str:
-    return f"campaign:{campaign_id}"
-
-
-def _member_key(account_id: str) -> str:
-    return f"member:{account_id}"
-
-
-def _link_key(finding: Finding) -> str:
-    return f"link:{link_name(finding)}"

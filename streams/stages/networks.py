@@ -94,7 +94,7 @@ class NetworksStage:
     def needs(self, items: Sequence[PlacedLinks], states: States) -> set[str]:
         """The model, the shard and the holders, then the shared links of the batch.
 
-        When an hour begins or nothing came, the links left open too.
+        When a minute begins or nothing came, the links left open too.
         """
         keys = {MODEL, SHARD, EVERYBODY, HOLDERS}
         if any(key not in states for key in keys):
@@ -102,7 +102,7 @@ class NetworksStage:
         shard, prepared = states.read(SHARD, NetworksShard), _prepared(items, states)
         if not prepared.keys:
             keys.update(prepared.shared)
-            if not items or prepared.uses.newest_hour > shard.hour:
+            if not items or prepared.uses.newest_minute > shard.minute:
                 keys |= shard.open_links
             prepared.keys = keys
         return prepared.keys
@@ -171,9 +171,12 @@ class NetworksStage:
                 self._take(moment, step)
 
     def _take(self, moment: Moment, step: "_Step") -> None:
-        """Close the link if a new minute of its own begins, and take that minute."""
+        """Close what is open if a new minute begins, the link if one of its own does; and take that minute."""
         state = step.states.read(moment.key, NetworkState)
-        if moment.minute * MINUTE_MS > state.newest_ms:
+        if moment.minute > step.shard.minute:
+            step.shard.minute = moment.minute
+            self._close_all(step)
+        elif moment.minute * MINUTE_MS > state.newest_ms:
             self._close(moment.key, step)
         step.folded.take(moment)
         if is_open(state):
@@ -189,7 +192,7 @@ class NetworksStage:
             states.appended[HOLDERS] = journal
 
     def _close_all(self, step: "_Step") -> None:
-        """Close the links that no later minute of their own closed: an hour begins, or nothing came for a while."""
+        """Close the links that no later minute of their own closed: another begins, or nothing came for a while."""
         for key in sorted(step.shard.open_links):
             self._close(key, step)
 
@@ -216,11 +219,9 @@ class NetworksStage:
             return
         reasons = reasons_of(view._replace(p_value=state.p_value), NETWORK_SIGNALS, self._policy.signals)
         if ties(kind, reasons):
-            step.findings.append(
-                Finding(
-                    kind, value, as_of_ms, tuple(sorted(reasons, key=lambda reason: reason.signal)), report_news(state)
-                )
-            )
+            ordered = tuple(sorted(reasons, key=lambda reason: reason.signal))
+            members = report_news(state)
+            step.findings.append(Finding(kind, value, as_of_ms, ordered, members, state.sketch, view.capability))
         elif is_stale(state):
             state.found_hour = state.hour  # it no longer ties: look again in an hour
 

@@ -13,8 +13,9 @@ class NetworksShard(Struct, array_like=True):
 
     `subjects` is how many links it holds, `sources` maps a source of links to the last offset applied of it,
     `known_accounts` is how many accounts there were when `hour` began (all of them: templates bring each account to
-    every partition), `open_links` are those to be looked at when their minute closes, `hour` is the newest
-    hour of event time and `hours` that of each source, `offset` and `parts` number what leaves.
+    every partition), `open_links` are those to be looked at when their minute closes, `hour` is the newest hour of
+    event time, `minute` the newest minute in which a link that can tie was used, `hours` the hour of each source,
+    `offset` and `parts` number what leaves.
     """
 
     subjects: int = 0
@@ -28,6 +29,7 @@ class NetworksShard(Struct, array_like=True):
     parts: int = 0
     appended_at_ms: int = 0
     journal_bytes: int = 0
+    minute: int = 0
 
     @property
     def settled_hour(self) -> int:

@@ -11,7 +11,8 @@ from agents.routing import key_partition
 from agents.store import NOTHING, Place
 from agents.store.memory import MemoryStore
 from streams.accounts import Enforcement, Head, with_head
-from streams.campaigns import Campaign, LinkEvidence, Pointer
+from streams.campaigns import Campaign, Pointer
+from streams.evidence import LinkEvidence
 from streams.links import link_partition
 from streams.windows import DAY_MS, HOUR_MS
 from tests.streams.account_bench import NOON_MS, event, folded

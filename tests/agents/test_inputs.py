@@ -12,7 +12,7 @@ from agents.inputs import Origin, Reader, read_batch, read_event, read_events, r
 from streams.batch import EventBatch, Incoming
 from streams.columns import block_of
 from streams.events import RequestEvent
-from streams.findings import Finding, Findings
+from streams.findings import Finding, Findings, Tied
 from streams.linking import links_of_batch
 from streams.links import Source
 
@@ -27,7 +27,7 @@ LINKS = next(
         1,
     )
 )
-FINDINGS = Findings(3, "log", 40, 1, AT_MS, [Finding("payment", "p", AT_MS, (), ("alice", "bob"))])
+FINDINGS = Findings(3, "log", 40, 1, AT_MS, [Finding("payment", "p", AT_MS, (), (Tied("alice"), Tied("bob")))])
 
 
 OBSERVE = Origin("observe", "stillwatch.requests", 5)

@@ -25,7 +25,8 @@ from streams.decisions import LIMITING, Decision
 from streams.distinct import hash32
 from streams.events import CAPABILITIES, RequestEvent
 from streams.networks import NetworkState
-from streams.policy import DEFAULT_POLICY, SIGNALS, Evaluation, Policy
+from streams.policy import DEFAULT_POLICY, Evaluation, Policy
+from streams.policy_signals import SIGNALS
 from streams.stages.networks import link_key
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, SPANS
 from tests.streams.reference_links import links_of

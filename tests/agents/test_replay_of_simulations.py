@@ -36,14 +36,15 @@ def world(scales: Mapping[str, float]) -> World:
 
 
 def limited(events: list[RequestEvent]) -> set[str]:
-    """Every account that was throttled, challenged or suspended, by itself or in a campaign."""
+    """Every account that was limited, by itself, in a campaign, or for a template that it sent."""
     out = asyncio.run(Replay(DEFAULT_POLICY).run(events))
     decisions = [msgspec.json.decode(record.value, type=Decision) for record in out if record.topic == "enforcement"]
+    limiting = [decision for decision in decisions if decision.action in LIMITING]
+    templates = {decision.subject_id for decision in limiting if decision.subject_kind == "network"}
     return {
-        account
-        for decision in decisions
-        if decision.action in LIMITING
-        for account in (decision.members if decision.subject_kind == "campaign" else (decision.subject_id,))
+        *(event.account_id for event in events if f"template:{event.template_hash}" in templates),
+        *(member for decision in limiting for member in decision.members),
+        *(decision.subject_id for decision in limiting if decision.subject_kind == "account"),
     }
 
 

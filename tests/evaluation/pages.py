@@ -62,10 +62,11 @@ disclosure's and which our own). The seeds stand in `tests/evaluation/unseen_see
 no threshold was chosen by looking at these worlds. This page is written by the command."""
 
 REACTING = """Campaigns look who is limited and go on with the accounts that are not; some replace those they lose.
-Leaked is the share of exchanges before the account that sent it was limited, of all that the campaign sent or meant to
-send; passed is what a gateway lets through, also within a throttle's limits and after a limit ran out. Times count from
-the campaign's 50th exchange. Tied back: accounts that came after the first limit and were named as members of a
-campaign found before. Shares are means over the worlds, with the lowest and the highest; times are medians."""
+Leaked is the share of exchanges that came before their account or their template was limited, of all that the campaign
+sent or meant to send; passed is what a gateway lets through, also within a throttle's limits and after a limit ran out.
+Times count from the campaign's 50th exchange. Tied back: accounts that came after the first limit and were named as
+members of a campaign found before. Shares are means over the worlds, with the lowest and the highest; times are
+medians."""
 
 COMPARISON = """One world, in which nobody reacts, so that every detector sees the same events. Each baseline suspends
 at the best threshold in hindsight: the lowest that keeps wrongly limited accounts within the bar of 200 per million,

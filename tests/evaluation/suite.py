@@ -168,13 +168,15 @@ async def _compared(stages: Sequence[Stage]) -> list[Compared]:
 
 
 class Recorded:
-    """The exchanges of a world, 20 bytes each."""
+    """The exchanges of a world, 28 bytes each."""
 
     def __init__(self) -> None:
         self.truths: dict[str, Truth] = {}
         self._names: list[str] = []
         self._places: dict[str, int] = {}
         self._who, self._when, self._tokens = array("l"), array("q"), array("l")
+        self._templates: list[str | None] = []
+        self._known: dict[str | None, str | None] = {}
 
     def note(self, event: RequestEvent, truth: Truth) -> None:
         """Record one exchange."""
@@ -185,11 +187,12 @@ class Recorded:
         self._who.append(place)
         self._when.append(event.occurred_at_ms)
         self._tokens.append(event.input_tokens + event.output_tokens)
+        self._templates.append(self._known.setdefault(event.template_hash, event.template_hash))
 
-    def __iter__(self) -> Iterator[tuple[str, int, int]]:
+    def __iter__(self) -> Iterator[tuple[str, int, int, str | None]]:
         names = self._names
-        for who, at_ms, tokens in zip(self._who, self._when, self._tokens, strict=True):
-            yield names[who], at_ms, tokens
+        for who, at_ms, tokens, template in zip(self._who, self._when, self._tokens, self._templates, strict=True):
+            yield names[who], at_ms, tokens, template
 
 
 def machine() -> str:

@@ -8,8 +8,8 @@ from agents.advance import Posted
 from agents.cli.config import read_policy
 from streams.accounts import account_of
 from streams.anomaly import Model
-from streams.campaigns import Campaign, link_name
-from streams.findings import Finding, Findings
+from streams.campaigns import Campaign
+from streams.findings import Finding, Findings, link_name
 from streams.links import Links
 from streams.stages import CampaignsStage, NetworksStage, ObserveStage, Stage
 from streams.stages.networks_shard import NetworksShard

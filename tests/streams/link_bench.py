@@ -44,6 +44,7 @@ class Act(NamedTuple):
     exempt: bool = False
     error: bool = False
     refusal: bool = False
+    words: int = 12
 
     @property
     def who(self) -> Who:
@@ -64,7 +65,7 @@ class Act(NamedTuple):
     @property
     def link(self) -> Link:
         """What is used."""
-        return Link(self.kind, self.value)
+        return Link(self.kind, self.value, "ab" * self.words if self.kind == "template" else None)
 
 
 def links(acts: Iterable[Act], first_offset: int = 0, *, source: int = 0, log: str = "") -> Links:

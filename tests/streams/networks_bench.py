@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from streams.findings import Finding, Findings
 from streams.links import LinkKind, Links, Source
 from streams.networks import NetworkState
-from streams.policy import DEFAULT_POLICY, SIGNALS, Policy
+from streams.policy import DEFAULT_POLICY, Policy
+from streams.policy_signals import SIGNALS
 from streams.stages import NetworksStage, Outgoing, Output
 from streams.stages.networks import SHARD, link_key
 from streams.stages.networks_shard import NetworksShard

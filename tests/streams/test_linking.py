@@ -87,9 +87,13 @@ def expected_uses(events: Sequence[RequestEvent], exempt: Sequence[bool], owner:
     """
     expected = []
     for offset, (one, spared) in enumerate(zip(events, exempt, strict=True)):
-        mine = [Link(kind, value) for kind, value in links_of(one) if link_partition(kind, value, PARTITIONS) == owner]
+        mine = [
+            Link(kind, value, one.sketch if kind == "template" else None)
+            for kind, value in links_of(one)
+            if link_partition(kind, value, PARTITIONS) == owner
+        ]
         is_tied = any(link.kind in TYING_KINDS for link in mine)
-        who = Who(one.account_id, one.org_id, one.account_created_at_ms, spared) if is_tied else None
+        who = Who(one.account_id, one.org_id, one.account_created_at_ms, spared, one.payment_hash) if is_tied else None
         minute = one.occurred_at_ms // MINUTE_MS
         expected += [
             Use(link, who, offset, minute, one.input_tokens, one.output_tokens, marks_of(one)) for link in mine

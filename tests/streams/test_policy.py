@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.policy import DEFAULT_POLICY, SIGNAL_NAMES, Policy, PolicyError, Problem, Rung, SignalPolicy, load_policy
-from streams.signals import ACCOUNT_SIGNALS, NETWORK_SIGNALS, Signal
+from streams.policy import DEFAULT_POLICY, Policy, PolicyError, Problem, Rung, load_policy
+from streams.policy_signals import SIGNAL_NAMES, SignalPolicy
+from streams.signals import ACCOUNT_SIGNALS, CAMPAIGN_SIGNALS, NETWORK_SIGNALS, Signal
 
 ROOT = Path(__file__).parent.parent.parent
 SHIPPED = (ROOT / "deploy" / "policy.toml").read_text(encoding="utf-8")
@@ -33,10 +34,12 @@ def test_the_shipped_file_leaves_nothing_out() -> None:
 
 
 def test_the_policy_names_the_signals_that_there_are() -> None:
-    assert tuple(signal.name for signal in (*ACCOUNT_SIGNALS, *NETWORK_SIGNALS)) == SIGNAL_NAMES
+    assert tuple(signal.name for signal in (*ACCOUNT_SIGNALS, *NETWORK_SIGNALS, *CAMPAIGN_SIGNALS)) == SIGNAL_NAMES
 
 
-@pytest.mark.parametrize("signal", [*ACCOUNT_SIGNALS, *NETWORK_SIGNALS], ids=lambda signal: signal.name)
+@pytest.mark.parametrize(
+    "signal", [*ACCOUNT_SIGNALS, *NETWORK_SIGNALS, *CAMPAIGN_SIGNALS], ids=lambda signal: signal.name
+)
 def test_a_shipped_threshold_is_in_the_unit_of_its_signal(signal: Signal) -> None:
     policy = DEFAULT_POLICY.signals[signal.name]
     assert all(signal.reason(view, policy) for view in signal.fires)

@@ -8,12 +8,13 @@ from typing import get_args
 import pytest
 from msgspec.structs import replace
 
-from streams import accounts, networks
+from streams import accounts, evidence, networks
 from streams.decisions import Family
-from streams.policy import DEFAULT_POLICY, SIGNAL_NAMES, SIGNALS
-from streams.signals import ACCOUNT_SIGNALS, NETWORK_SIGNALS, Signal, reasons_of
+from streams.policy import DEFAULT_POLICY
+from streams.policy_signals import SIGNAL_NAMES, SIGNALS
+from streams.signals import ACCOUNT_SIGNALS, CAMPAIGN_SIGNALS, NETWORK_SIGNALS, Signal, reasons_of
 
-EVERY = [*ACCOUNT_SIGNALS, *NETWORK_SIGNALS]
+EVERY = [*ACCOUNT_SIGNALS, *NETWORK_SIGNALS, *CAMPAIGN_SIGNALS]
 every_signal = pytest.mark.parametrize("signal", EVERY, ids=[signal.name for signal in EVERY])
 
 
@@ -57,8 +58,15 @@ def test_it_stays_quiet_on_its_samples_under_the_shipped_policy(signal: Signal) 
 
 @every_signal
 def test_it_stays_quiet_on_what_is_ordinary(signal: Signal) -> None:
-    typical = accounts.TYPICAL if signal in ACCOUNT_SIGNALS else networks.TYPICAL
-    assert signal.reason(typical, SIGNALS[signal.name]) is None
+    typical = {
+        ACCOUNT_SIGNALS: accounts.TYPICAL,
+        NETWORK_SIGNALS: networks.TYPICAL,
+        CAMPAIGN_SIGNALS: evidence.TYPICAL,
+    }
+    assert (
+        signal.reason(next(view for signals, view in typical.items() if signal in signals), SIGNALS[signal.name])
+        is None
+    )
 
 
 @every_signal

@@ -246,7 +246,7 @@ def test_the_accounts_of_each_hour_are_all_that_did_anything(records: list[list[
     assert [(hour, sorted(set(accounts.tolist()))) for hour, accounts in uses.accounts_by_hour()] == [
         (hour, sorted({hash32(act.account) for act in log if act.minute // HOUR == hour})) for hour in hours
     ]
-    assert uses.newest_hour == max(hours, default=0)
+    assert uses.newest_minute // HOUR == max(hours, default=0)
 
 
 @given(logs())

@@ -64,6 +64,23 @@ def test_a_throttle_admits_what_its_window_has_room_for() -> None:
     assert [gateway.admits("a", MINUTE + at, 60) for at in (1, 2)] == [True, False]
 
 
+def test_a_throttled_template_has_one_window_for_all_who_send_it() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("throttle", "template:t", 0, subject_kind="network", limits=Limits(2, 100, MINUTE)))
+    assert [gateway.admits(name, 1, 10, "template:t") for name in "abc"] == [True, True, False]
+    assert [gateway.admits(name, 1, 10, "template:u") for name in "abc"] == [True, True, True]
+    assert gateway.admits("c", 1, 10)
+    assert gateway.admits("c", MINUTE, 10, "template:t")
+
+
+def test_a_suspended_template_is_refused_until_its_decision_expires() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("suspend", "template:t", 0, subject_kind="network", expires_at_ms=MINUTE))
+    assert (gateway.link("template:t", MINUTE - 1), gateway.link("template:t", MINUTE)) == ("suspend", "pass")
+    assert [gateway.admits("a", at_ms, 10, "template:t") for at_ms in (1, MINUTE)] == [False, True]
+    assert gateway.link(None, 1) == "pass"
+
+
 def test_a_campaign_that_was_taken_in_counts_for_a_minute_more() -> None:
     gateway = Enforcing()
     gateway.take(decision("suspend", "c", 0, members=("a",)))

@@ -163,6 +163,16 @@ def test_an_account_that_never_spoke_is_no_account_of_its_campaign() -> None:
     assert campaign(guilty("a", "b"), every_minute("a", 3)).accounts == 1
 
 
-def test_a_decision_about_a_network_limits_no_account() -> None:
-    network = decision("suspend", "a", 0, subject_kind="network")
-    assert judged(guilty("a"), every_minute("a", 3), [network]).limited == 0
+def test_what_is_sent_by_a_limited_template_has_not_leaked_and_its_account_is_not_limited() -> None:
+    judge = Judge(delay_ms=0)
+    for truth in (*guilty("a"), *innocent("i", "j")):
+        judge.meet(truth)
+    judge.decide(decision("challenge", "template:t", 2 * MINUTE, subject_kind="network"))
+    for minute in range(4):
+        judge.exchange("a", minute * MINUTE, 10, "t")
+        judge.exchange("a", minute * MINUTE, 10, "u")
+    judge.exchange("i", 5 * MINUTE, 10, "t")
+    judge.exchange("j", 5 * MINUTE, 10, "u")
+    found = judge.result()
+    assert (found.campaigns[0].leaked, found.campaigns[0].passed, found.campaigns[0].limited) == (6, 6, 0)
+    assert [(it.accounts, it.challenged.count) for it in found.innocents] == [(2, 1), (2, 1)]

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 
 from streams.events import RequestRecord
 from streams.scenarios import MONDAY_MS, simulate
+from streams.scenarios.prompt_plugin import PROMPTS
 from streams.scenarios.shared_framework import SYSTEM
 
 HOUR_MS = 3_600_000
@@ -48,6 +49,16 @@ def test_framework_users_share_a_system_prompt_and_nothing_else() -> None:
     assert {record.messages[0].content for record in records if record.messages} == {SYSTEM}
     accounts = {record.account_id for record in records}
     # Offices and households share a payment, as they do among ordinary customers.
+    assert len({record.payment_hash for record in records}) > 0.8 * len(accounts)
+    assert len({record.asn for record in records}) > 20
+
+
+def test_users_of_a_plug_in_share_a_handful_of_prompts_and_nothing_else() -> None:
+    records = day("prompt_plugin", scale=0.1)
+    accounts = {record.account_id for record in records}
+    assert {last_text(record).partition("\n\n")[0] for record in records} <= {
+        wording for _, *wordings in PROMPTS for wording in wordings
+    }
     assert len({record.payment_hash for record in records}) > 0.8 * len(accounts)
     assert len({record.asn for record in records}) > 20
 

@@ -30,6 +30,7 @@ SIZES = {
     "classroom": 1,
     "campus_nat": 3,
     "shared_framework": 15,
+    "prompt_plugin": 8,
     "marketing_template": 4,
     "nightly_evaluation": 1,
     "continuous_integration": 1,

@@ -1,7 +1,6 @@
 """campaigns: members are never lost, the oldest id stays, and nobody is limited beyond what the policy allows."""
 
 from collections.abc import Iterable, Sequence
-from functools import reduce
 from itertools import permutations
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from msgspec.structs import replace
 
 from streams.campaigns import Campaign, Pointer, found
 from streams.decisions import LADDER, Action, Decision, Family, Reason
-from streams.findings import Finding, Findings
+from streams.findings import Finding, Findings, Tied
 from streams.links import LinkKind, Source
 from streams.policy import DEFAULT_POLICY, BlastRadius, Ladder, Policy, Rung
 from streams.stages import CampaignsStage, Outgoing, Output
@@ -48,7 +47,7 @@ def finding(
     reasons = tuple(
         Reason(family, family, "A sentence.", 9.0, 5.0, 5.0 if len(families) == 1 else 3.0) for family in families
     )
-    return Finding(kind, value, NOON_MS + minutes * MINUTE_MS, reasons, tuple(members))
+    return Finding(kind, value, NOON_MS + minutes * MINUTE_MS, reasons, tuple(map(Tied, members)))
 
 
 class Bench(NamedTuple):
@@ -115,6 +114,12 @@ def test_a_campaign_keeps_its_id_while_it_grows() -> None:
     assert campaigns.memberships() == {frozenset("abcdefg")}
     assert [decision.members for decision in campaigns.said("enforcement")] == [tuple("abc"), tuple("de"), tuple("fg")]
     assert [decision.sequence for decision in campaigns.said("enforcement")] == [1, 2, 3]
+
+
+def test_what_was_found_as_of_one_minute_is_decided_about_at_once() -> None:
+    campaigns = bench()
+    campaigns.take(finding("abc"), finding("abde", "q"), finding("fg"))
+    assert [decision.members for decision in campaigns.said("enforcement")] == [tuple("abcdefg")]
 
 
 def test_fewer_accounts_than_the_policy_asks_for_are_no_campaign_yet() -> None:
@@ -203,7 +208,7 @@ TIED = [
     finding("abcd", "p"),
     finding("cdef", "q", minutes=1),
     finding("efgh", "r", minutes=2),
-    finding("aghi", "t", kind="template", minutes=3),
+    finding("aghi", "t", minutes=3),
     finding("uvwx", "s", minutes=4),
 ]
 
@@ -258,7 +263,7 @@ def test_no_member_is_ever_lost_or_in_two_campaigns(findings: list[Finding], cap
         campaigns.take(one)
     living = campaigns.campaigns().values()
     members = [member for campaign in living for member in campaign.members]
-    assert sorted(members) == sorted({member for one in findings for member in one.members})
+    assert sorted(members) == sorted({tied.account_id for one in findings for tied in one.members})
     tied = [link for campaign in living for link in campaign.links]
     assert sorted(tied) == sorted({f"{one.kind}:{one.value}" for one in findings})
     for campaign in living:
@@ -433,7 +438,7 @@ def test_what_links_a_hundred_findings_is_one_campaign() -> None:
     ]
     for one in findings:
         campaigns.take(one)
-    everybody: frozenset[str] = reduce(frozenset.union, (frozenset(one.members) for one in findings), frozenset())
+    everybody = frozenset(tied.account_id for one in findings for tied in one.members)
     assert campaigns.memberships() == {everybody}
 
 

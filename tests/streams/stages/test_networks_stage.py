@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from streams.anomaly import Model
-from streams.findings import Findings
+from streams.findings import Finding, Findings
 from streams.links import LINK_KINDS, LinkKind
 from streams.networks import TYPICAL, NetworkState
-from streams.policy import SIGNALS
 from streams.stages.networks import (
     EVERYBODY,
     FEATURES,
@@ -27,7 +26,7 @@ from streams.stages.networks import (
 from streams.stages.networks_shard import NetworksShard
 from streams.windows import MINUTE_MS
 from tests.streams.link_bench import HOUR, NOON, Act, links
-from tests.streams.networks_bench import WATCHFUL, bench
+from tests.streams.networks_bench import bench
 
 
 def act(account: str, minute: int = NOON, *, kind: LinkKind = "payment", value: str = "v") -> Act:
@@ -55,7 +54,7 @@ def test_a_payment_behind_several_accounts_that_came_back_is_found_once_the_minu
     assert networks.findings() == []
     networks.take(links([act("d", NOON + HOUR + 10)], 100), first_offset=1)
     (found,) = networks.findings()
-    assert (found.kind, found.value, found.members) == ("payment", "v", ("a", "b", "c"))
+    assert (found.kind, found.value, names(found)) == ("payment", "v", "abc")
     assert found.as_of_ms == (NOON + HOUR + 2) * MINUTE_MS
     assert "accounts_per_payment" in [reason.signal for reason in found.reasons]
 
@@ -80,11 +79,16 @@ def test_findings_say_where_they_come_from() -> None:
     assert record.appended_at_ms == record.value.appended_at_ms == (NOON + HOUR + 10) * MINUTE_MS
 
 
+def names(found: Finding) -> str:
+    """The members of a finding, whose names are letters."""
+    return "".join(tied.account_id for tied in found.members)
+
+
 def test_each_member_is_named_in_one_finding_only() -> None:
     networks = bench()
     networks.take(links(crowd("abcdef", [0, 1, 2, 3])))
     networks.take(links(crowd("abcdefgh", [4, 5, 6])[1:], 100), first_offset=1)
-    named = [member for found in networks.findings() for member in found.members]
+    named = [tied.account_id for found in networks.findings() for tied in found.members]
     assert sorted(named) == sorted(set(named)) == list("abcdefgh")
 
 
@@ -93,7 +97,7 @@ def test_when_an_hour_begins_links_that_fell_silent_are_looked_at_too() -> None:
     networks = bench()
     networks.take(links(crowd("abc", [0, 1])))
     networks.take(links([act("z", NOON + 2 * HOUR, kind="asn", value="64500")], 100), first_offset=1)
-    assert [found.members for found in networks.findings()] == [tuple("abc")]
+    assert [names(found) for found in networks.findings()] == ["abc"]
 
 
 def test_when_nothing_more_comes_what_was_left_open_is_looked_at() -> None:
@@ -103,7 +107,7 @@ def test_when_nothing_more_comes_what_was_left_open_is_looked_at() -> None:
     (record,) = networks.left
     assert isinstance(record.value, Findings)
     assert (record.value.source_offset, record.value.part) == (0, 1)
-    assert [found.members for found in record.value.findings] == [tuple("abc")]
+    assert [names(found) for found in record.value.findings] == ["abc"]
     networks.take()
     assert len(networks.left) == 1
 
@@ -135,16 +139,27 @@ def test_the_links_that_are_held_are_counted() -> None:
     assert networks.shard().subjects == 3
 
 
-def test_a_template_ties_nobody_by_itself() -> None:
-    """Many may come upon a template by chance: synchrony or youth must speak of the same link too."""
-    quiet = replace(WATCHFUL, signals={**WATCHFUL.signals, "synchrony": replace(SIGNALS["synchrony"], enabled=False)})
-    acts = crowd("abcdefgh", range(24), kind="template")
-    others = [Act(f"other-{number}", NOON, "template", f"t{number}", network="n") for number in range(60)]
-    for policy, tied in ((WATCHFUL, True), (quiet, False)):
-        networks = bench(policy)
-        networks.take(links([*others, *acts]))
-        networks.take()
-        assert bool(networks.findings()) is tied
+OTHERS = [Act(f"other-{number}", NOON - HOUR, "template", f"t{number}", network="n") for number in range(60)]
+
+
+@pytest.mark.parametrize(("words", "uses", "is_found"), [(12, 1, True), (6, 1, False), (6, 3, True), (4, 9, False)])
+def test_a_template_is_found_if_it_is_too_long_for_chance_or_long_and_returned_to(
+    words: int, uses: int, is_found: bool
+) -> None:
+    networks = bench()
+    acts = [act._replace(words=words) for act in crowd("abcd", [0], kind="template") for _ in range(uses)]
+    networks.take(links([*OTHERS, *acts]))
+    networks.take()
+    assert "".join(map(names, networks.findings())) == ("abcd" if is_found else "")
+
+
+def test_who_uses_a_template_again_and_again_is_named_once_more() -> None:
+    networks = bench()
+    acts = crowd("abcd", [0], kind="template")
+    networks.take(links([*OTHERS, *[act._replace(minute=NOON + minute) for minute in range(9) for act in acts]]))
+    networks.take()
+    said = [(tied.account_id, tied.uses) for found in networks.findings() for tied in found.members]
+    assert sorted(said) == sorted((name, uses) for name in (*"abcd", "before") for uses in (1, 4))
 
 
 def test_synchrony_waits_until_every_partition_has_left_the_hour_behind() -> None:
@@ -335,7 +350,7 @@ def test_what_goes_on_is_said_again_each_hour_naming_nobody_new() -> None:
     networks = bench()
     networks.take(links(crowd("abc", range(6))))
     networks.take()
-    assert [found.members for found in networks.findings()] == [tuple("abc"), (), (), (), ()]
+    assert [names(found) for found in networks.findings()] == ["abc", "", "", "", ""]
 
 
 @pytest.mark.parametrize("value", ["plain", "with:colons:in:it", ""])

@@ -229,10 +229,10 @@ def test_every_event_says_which_links_it_used() -> None:
         (0, 0, other),
     ]
     assert [use.who for use in payments] == [
-        Who("a", None, None, exempt=False),
-        Who("a", None, None, exempt=False),
-        Who("a", "o", None, exempt=False),
-        Who("b", None, 1, exempt=False),
+        Who("a", None, None, exempt=False, payment_hash="p"),
+        Who("a", None, None, exempt=False, payment_hash="p"),
+        Who("a", "o", None, exempt=False, payment_hash="p"),
+        Who("b", None, 1, exempt=False, payment_hash="p"),
     ]
 
 

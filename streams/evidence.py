@@ -1,0 +1,169 @@
+"""What links say about a campaign and about each account that was seen with it, and the view that signals judge."""
+
+from math import sqrt
+from typing import NamedTuple
+
+import xxhash
+from msgspec import Struct, field
+
+from streams.accounts import Enforcement
+from streams.decisions import Reason
+from streams.events import Capability
+from streams.findings import Finding, Tied, link_name
+from streams.members import REPEATS
+from streams.windows import DAY_MS
+
+MOST, NEARLY_ALL = 0.5, 0.8
+FEWEST_REPEATING = 8
+FEWEST_NAMED = 3
+RECENT_MS = 60 * DAY_MS
+RETURNING_SHARE = 0.25
+"""Members among those seen; with fewer, most of them came upon the templates by chance."""
+
+SEEN_FOR_MS = 7 * DAY_MS
+"""How long one template that an account used is remembered while it is no member."""
+
+_ONE_SIDED_95 = 1.645
+_LINK_BITS = 64
+ALL_LINKS = (1 << _LINK_BITS) - 1
+
+
+class LinkEvidence(Struct, array_like=True):
+    """What one link contributes to a campaign. `shared` maps another campaign to those of its members the link named.
+
+    By name, because a finding may be said again: who was counted is not to be counted again. `has_sibling`: it is a
+    template of which the campaign has a rewording. `members` counts those that it named, `repeating` and `recent` those
+    of them that used it at least `REPEATS` times, and whose account was younger than 60 days, `ours` those that were
+    members when it named them. `enforcement` is what was decided about the link itself.
+    """
+
+    as_of_ms: int
+    reasons: tuple[Reason, ...]
+    members: int = 0
+    shared: dict[str, set[str]] = field(default_factory=dict)
+    capability: Capability = "other"
+    has_sibling: bool = False
+    repeating: int = 0
+    recent: int = 0
+    ours: int = 0
+    enforcement: Enforcement = field(default_factory=Enforcement)
+
+    @property
+    def is_theirs(self) -> bool:
+        """Whether the template is the campaign's: a wording of its own, and most of those who use it are members."""
+        wording = self.has_sibling or self.is_repeated
+        return wording and self.members >= FEWEST_NAMED and self.ours >= MOST * self.members
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether most of those who were no members do so again and again, and nearly all are new.
+
+        Such a template makes members by itself.
+        """
+        return (
+            self.members >= FEWEST_REPEATING
+            and self.repeating >= MOST * (self.members - self.ours)
+            and self.recent >= NEARLY_ALL * self.members
+        )
+
+
+class Seen(Struct, array_like=True):
+    """What links said about one account since `since_ms`.
+
+    `templates` is a bitmap of the campaign's templates it used, by hash, of 64 bits: how many there are is at least the
+    number of bits, however often it is said. `wordings` is the same of those that the campaign had another wording of,
+    `repeated` of those it used at least `REPEATS` times; `paid`: a payment link named it. The rest is what is known of
+    the account.
+    """
+
+    since_ms: int
+    templates: int = 0
+    wordings: int = 0
+    repeated: int = 0
+    paid: bool = False
+    org_id: str | None = None
+    payment_hash: str | None = None
+    created_at_ms: int | None = None
+
+    def note(self, finding: Finding, tied: Tied, *, is_wording: bool) -> None:
+        """Take what a finding says, of a template or of one with a sibling; to say it again changes nothing."""
+        came_upon_one = not self.paid and self.templates.bit_count() <= 1
+        if came_upon_one and finding.as_of_ms - self.since_ms > SEEN_FOR_MS:
+            self.since_ms, self.templates, self.wordings, self.repeated = finding.as_of_ms, 0, 0, 0
+        if finding.kind == "payment":
+            self.paid = True
+        else:
+            bit = bit_of(link_name(finding))
+            self.templates |= bit
+            self.wordings |= bit if is_wording else 0
+            self.repeated |= bit if tied.uses >= REPEATS else 0
+        self.org_id = tied.org_id or self.org_id
+        self.payment_hash = tied.payment_hash or self.payment_hash
+        self.created_at_ms = self.created_at_ms if tied.created_at_ms is None else tied.created_at_ms
+
+    def knows(self, finding: Finding, tied: Tied) -> bool:
+        """Whether the finding says nothing new about the account."""
+        if finding.kind == "payment":
+            return self.paid
+        return bool((self.repeated if tied.uses >= REPEATS else self.templates) & bit_of(link_name(finding)))
+
+    def absorb(self, other: "Seen") -> None:
+        """Take what another campaign knew of the same account."""
+        self.since_ms = min(self.since_ms, other.since_ms)
+        self.templates |= other.templates
+        self.wordings |= other.wordings
+        self.repeated |= other.repeated
+        self.paid = self.paid or other.paid
+
+
+def surely(count: int, of: int) -> float:
+    """The share that `count` of `of` speaks for with 95 % confidence: the lower end of its one-sided interval.
+
+    E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22, 1927. A campaign is
+    looked at again and again while it grows, and eight of eight are nothing rare then.
+
+    >>> round(surely(8, 8), 2), round(surely(80, 80), 2)
+    (0.75, 0.97)
+    """
+    if not of:
+        return 0.0
+    share, spread = count / of, _ONE_SIDED_95**2 / of
+    middle = share + spread / 2
+    return (middle - _ONE_SIDED_95 * sqrt(share * (1 - share) / of + spread / (4 * of))) / (1 + spread)
+
+
+class CampaignView(NamedTuple):
+    """What signals judge of a campaign. `accounts` are its members, `parties` the same with organisations once.
+
+    `returning` is the share of members among those seen (until it is found, those first seen within a week), `sharing`
+    that of members whose payment instrument another party of the campaign has, `recent` surely that of those younger
+    than 60 days, of members whose age is known, and `capability_share` that of its templates that ask for a capability
+    that campaigns extract.
+    """
+
+    accounts: int
+    parties: int
+    returning: float
+    templates: int
+    rewordings: int
+    sharing: float
+    recent: float
+    capability_share: float
+
+
+def bit_of(name: str) -> int:
+    """The bit of a link in bitmaps of links."""
+    return 1 << xxhash.xxh32_intdigest(name.encode("utf-8", "surrogatepass")) % _LINK_BITS
+
+
+TYPICAL = CampaignView(
+    accounts=4,
+    parties=4,
+    returning=0.1,
+    templates=2,
+    rewordings=0,
+    sharing=0.0,
+    recent=0.2,
+    capability_share=0.5,
+)
+"""What customers share who come upon the same words, the ground that samples of signals vary."""

@@ -1,0 +1,66 @@
+"""Templates of findings by their sketches: which of them are rewordings of which."""
+
+from streams.events import SKETCH_HASH_CHARACTERS
+from streams.findings import Finding, link_name
+
+KEPT = 4096
+"""Templates remembered; of more, those that came last."""
+
+ALIKE = 0.45
+"""Similarity of the sets of words (Jaccard) from which on one template is a rewording of the other.
+
+Measured in the simulated worlds of seeds 7001 and 7002: between .4 and .5 the rewordings of one instruction hang
+together, and none of 1,300 shared templates of 100,000 ordinary customers hangs on to them.
+"""
+
+
+class Sketches:
+    """The sketches of templates by link. `held` is what is stored, oldest first."""
+
+    def __init__(self, held: dict[str, str]) -> None:
+        """Take what was stored."""
+        self.held = held
+        self._words = {name: _bits(sketch) for name, sketch in held.items()}
+        self._found: dict[str, frozenset[str]] = {}
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both hold the same."""
+        return isinstance(other, Sketches) and self.held == other.held
+
+    __hash__ = None  # type: ignore[assignment]  # it changes
+
+    def like(self, finding: Finding) -> frozenset[str]:
+        """The links of which the finding's template is a rewording; none if it has no sketch."""
+        if finding.sketch is None:
+            return frozenset()
+        alike = self._found.get(finding.sketch)
+        if alike is None:
+            words = _bits(finding.sketch)
+            size = words.bit_count()
+            alike = self._found[finding.sketch] = frozenset(
+                name
+                for name, other in self._words.items()
+                if (common := (words & other).bit_count()) and common >= ALIKE * (size + other.bit_count() - common)
+            )
+        return alike - {link_name(finding)}
+
+    def note(self, finding: Finding) -> bool:
+        """Remember the template of a finding; False if it was known or has no sketch."""
+        name = link_name(finding)
+        if finding.sketch is None or name in self.held:
+            return False
+        self.held[name], self._words[name] = finding.sketch, _bits(finding.sketch)
+        if len(self.held) > KEPT:
+            oldest = next(iter(self.held))
+            del self.held[oldest], self._words[oldest]
+        self._found.clear()
+        return True
+
+
+def _bits(sketch: str) -> int:
+    """A sketch as a set of bits, one for each of its hashes."""
+    bits = 0
+    for place in range(0, len(sketch), SKETCH_HASH_CHARACTERS):
+        pair = sketch[place : place + SKETCH_HASH_CHARACTERS]
+        bits |= 1 << (ord(pair[0]) * 64 + ord(pair[-1])) % 4096
+    return bits

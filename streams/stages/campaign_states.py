@@ -1,0 +1,69 @@
+"""Which states a finding is about: pointers from links and accounts to campaigns, through those that took others in."""
+
+from collections.abc import Iterable
+
+from streams.campaigns import Campaign, Pointer
+from streams.findings import Finding, link_name
+from streams.states import States
+
+
+def is_known(finding: Finding, states: States) -> bool:
+    """True if the finding's campaign knows all that it says.
+
+    Networks say again what they said before when their states were lost or rolled back, perhaps in other words:
+    records cannot be told apart by where they came from, so findings are told apart by what they say.
+    """
+    campaign = final(states.read(link_key(finding), Pointer).campaign_id, states)
+    return campaign is not None and campaign.knows(finding)
+
+
+def home_campaigns(
+    finding: Finding, siblings: Iterable[str], states: States
+) -> tuple[dict[str, str], dict[str, Campaign]]:
+    """Where the members belong now, and the campaigns of these, of the link and of its siblings."""
+    homes: dict[str, str] = {}
+    campaigns: dict[str, Campaign] = {}
+    for key in (link_key(finding), *(f"link:{name}" for name in sorted(siblings))):
+        campaign = final(states.read(key, Pointer).campaign_id, states)
+        if campaign is not None:
+            campaigns[campaign.campaign_id] = campaign
+    for name in (tied.account_id for tied in finding.members):
+        campaign = final(states.read(member_key(name), Pointer).campaign_id, states)
+        if campaign is not None:
+            campaigns[campaign.campaign_id] = campaign
+            homes[name] = campaign.campaign_id
+    return homes, campaigns
+
+
+def chain(campaign_id: str | None, states: States) -> set[str]:
+    """The keys of a campaign and of those that took it in, as far as they are at hand."""
+    keys: set[str] = set()
+    while campaign_id is not None and campaign_key(campaign_id) not in keys:
+        keys.add(campaign_key(campaign_id))
+        if campaign_key(campaign_id) not in states:
+            break
+        campaign_id = states.read(campaign_key(campaign_id), Campaign).merged_into
+    return keys
+
+
+def final(campaign_id: str | None, states: States) -> Campaign | None:
+    """The campaign that `campaign_id` is part of today."""
+    if campaign_id is None:
+        return None
+    campaign = states.read(campaign_key(campaign_id), Campaign)
+    return campaign if campaign.merged_into is None else final(campaign.merged_into, states)
+
+
+def campaign_key(campaign_id: str) -> str:
+    """The key of a campaign's state."""
+    return f"campaign:{campaign_id}"
+
+
+def member_key(account_id: str) -> str:
+    """The key of where an account belongs."""
+    return f"member:{account_id}"
+
+
+def link_key(finding: Finding) -> str:
+    """The key of where the link of a finding belongs."""
+    return f"link:{link_name(finding)}"

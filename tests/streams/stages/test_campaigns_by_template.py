@@ -1,0 +1,218 @@
+"""campaigns: what accounts send ties them, but nobody who came upon it by chance, and no crowd."""
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+
+from streams.campaigns import Campaign
+from streams.decisions import Decision, Reason
+from streams.events import Capability
+from streams.evidence import CampaignView
+from streams.findings import Finding, Tied
+from streams.fingerprint.keys import Keys
+from streams.fingerprint.sketch import Sketcher
+from streams.policy import DEFAULT_POLICY
+from streams.policy_signals import SIGNALS
+from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench, bench
+
+SKETCHER = Sketcher(Keys(b"a key for tests!"))
+WORDS = "solve problem below write every step reasoning before final answer check once more".split()
+SPARE = ("anew", "aloud", "briefly", "calmly", "deeply", "exactly", "fully", "gently", "honestly", "instantly")
+OLD_MS = NOON_MS - 900 * DAY_MS
+
+
+def wording(number: int) -> str | None:
+    """The sketch of one wording of the instruction: one word is another each time."""
+    return SKETCHER.sketch([*WORDS[:-1], f"{SPARE[number % len(SPARE)]}{number}"])
+
+
+def said(
+    number: int,
+    names: Iterable[str],
+    *,
+    minutes: int = 0,
+    uses: int = 1,
+    opened_ms: int | None = OLD_MS,
+    sketch: str | None = None,
+    payment: str | None = None,
+    capability: Capability = "reasoning",
+) -> Finding:
+    """A finding that these accounts sent wording `number`."""
+    reason = SIGNALS["accounts_per_template"]
+    reasons = (Reason("accounts_per_template", "content", "Accounts.", 9.0, reason.threshold, reason.weight),)
+    members = tuple(Tied(name, uses, None, payment or f"own {name}", opened_ms) for name in names)
+    return Finding(
+        "template", f"t{number}", NOON_MS + minutes * MINUTE_MS, reasons, members, sketch or wording(number), capability
+    )
+
+
+def relay(accounts: int = 12, wordings: int = 10, *, opened_ms: int = OLD_MS) -> Iterator[Finding]:
+    """Each account sends every second wording."""
+    for number in range(wordings):
+        names = [f"m{account}" for account in range(accounts) if account % 2 == number % 2]
+        yield said(number, names, minutes=number, opened_ms=opened_ms)
+
+
+def taken(*findings: Finding) -> Bench:
+    campaigns = bench(DEFAULT_POLICY)
+    for one in findings:
+        campaigns.take(one)
+    return campaigns
+
+
+def limited(campaigns: Bench) -> set[str]:
+    return {member for decision in of(campaigns, "campaign") for member in decision.members}
+
+
+def of(campaigns: Bench, kind: str) -> list[Decision]:
+    return [decision for decision in campaigns.said("enforcement") if decision.subject_kind == kind]
+
+
+def view(campaigns: Bench) -> CampaignView:
+    (campaign,) = campaigns.campaigns().values()
+    return campaign.view(campaign.belonging())
+
+
+def test_accounts_that_share_nothing_but_wordings_of_one_instruction_are_one_campaign() -> None:
+    campaigns = taken(*relay())
+    assert limited(campaigns) == {f"m{account}" for account in range(12)}
+    assert view(campaigns).rewordings == view(campaigns).templates == 10
+    assert of(campaigns, "campaign")[-1].action == "throttle"
+    assert {reason.signal for reason in of(campaigns, "campaign")[-1].reasons} == {
+        "rewordings",
+        "accounts_per_template",
+        "extracted_capabilities",
+    }
+
+
+def test_new_accounts_that_pay_together_are_suspended() -> None:
+    findings = [said(number, "abcdefghijkl", payment="p", opened_ms=NOON_MS - DAY_MS) for number in range(8)]
+    campaigns = taken(*findings)
+    (*_, last) = of(campaigns, "campaign")
+    assert last.action == "suspend"
+    assert {reason.family for reason in last.reasons} == {"content", "identity", "lifecycle", "capability"}
+
+
+def test_who_used_one_of_the_wordings_once_is_no_member() -> None:
+    campaigns = taken(*relay(), said(3, ["passer-by"], minutes=30))
+    assert "passer-by" not in limited(campaigns)
+    campaigns.take(said(4, ["passer-by"], minutes=40))
+    assert "passer-by" in limited(campaigns)
+
+
+@pytest.mark.parametrize(
+    ("opened_ms", "payment", "is_member"),
+    [(OLD_MS, None, False), (NOON_MS + HOUR_MS, None, True), (OLD_MS, "own m3", True)],
+    ids=["old", "opened after the campaign was found", "paid by a member"],
+)
+def test_one_wording_is_enough_of_an_account_that_walks_in_the_tracks_of_a_campaign(
+    opened_ms: int, payment: str | None, is_member: bool
+) -> None:
+    late = said(3, ["late"], minutes=120, opened_ms=opened_ms, payment=payment)
+    assert ("late" in limited(taken(*relay(), late))) is is_member
+
+
+def test_a_wording_that_a_crowd_comes_upon_each_once_ties_nobody() -> None:
+    crowd = [said(number, [f"{number} {name}" for name in range(60)], minutes=20 + number) for number in range(10)]
+    campaigns = taken(*crowd, said(2, "xyz", minutes=50), said(3, "xyz", minutes=51))
+    assert view(campaigns).returning < 0.01
+    assert of(campaigns, "campaign") == []
+
+
+def test_a_crowd_of_which_a_few_return_each_week_ties_nobody_however_many_weeks_pass() -> None:
+    campaigns = taken()
+    for week in range(8):
+        names = [f"{week} {name}" for name in range(30)]
+        for number in range(10):
+            minutes = week * 8 * 24 * 60 + number
+            returning = names[:4] if number == 9 else []
+            campaigns.take(said(number, [*names[3 * number : 3 * number + 3], *returning], minutes=minutes))
+    assert view(campaigns).accounts > 7 * 3
+    assert view(campaigns).returning < 0.25
+    assert of(campaigns, "campaign") == []
+
+
+def test_a_campaign_that_was_found_stays_found_though_a_crowd_comes_upon_its_wordings_later() -> None:
+    weeks = 8 * 24 * 60
+    campaigns = taken(*relay(), *[said(number, [f"late {number}"], minutes=weeks + number) for number in range(10)])
+    assert view(campaigns).returning > 0.5
+
+
+def test_what_lent_accounts_share_with_ordinary_customers_makes_nobody_a_member() -> None:
+    """Two templates that are no wordings belong to the campaign, because most who were seen with them are members."""
+    campaigns = taken(*relay())
+    for number, words in ((50, "weather three cities tomorrow"), (51, "recipe lentil soup garlic")):
+        campaigns.take(said(number, ["m1", "m2", "m3", "customer"], minutes=20, sketch=SKETCHER.sketch(words.split())))
+    assert view(campaigns).templates == 12
+    assert "customer" not in limited(campaigns)
+
+
+def test_an_attacker_who_copies_the_prompt_of_a_crowd_drags_nobody_in() -> None:
+    """Even of those who use it every day: it is one template of theirs, and the attacker's wordings are many."""
+    crowd = [f"user {number}" for number in range(30)]
+    campaigns = taken(said(0, crowd), said(0, crowd, minutes=1, uses=4))
+    for one in relay(60):
+        campaigns.take(one)
+    assert limited(campaigns) == {f"m{account}" for account in range(60)}
+
+
+def test_one_fixed_prompt_again_and_again_from_new_accounts_is_a_campaign() -> None:
+    names = [f"n{number}" for number in range(12)]
+    opened_ms = NOON_MS - 20 * DAY_MS
+    once, again = said(0, names, opened_ms=opened_ms), said(0, names, minutes=1, uses=4, opened_ms=opened_ms)
+    assert limited(taken(once)) == set()
+    assert limited(taken(once, again)) == {*names}
+
+
+def test_the_users_of_a_plug_in_with_two_versions_of_its_prompt_are_only_watched() -> None:
+    names = [f"n{number}" for number in range(40)]
+    findings = [said(number, names, minutes=number, uses=uses) for number in (0, 1) for uses in (1, 4)]
+    campaigns = taken(*findings)
+    assert view(campaigns).accounts == 40
+    assert {decision.action for decision in of(campaigns, "campaign")} == {"observe"}
+
+
+def test_who_used_a_template_a_week_ago_has_not_returned_to_another() -> None:
+    campaigns = taken(*relay(), said(3, ["seldom"], minutes=30), said(4, ["seldom"], minutes=30 + 8 * 24 * 60))
+    assert "seldom" not in limited(campaigns)
+
+
+def test_who_came_upon_a_template_is_forgotten_after_a_week_and_a_member_is_not() -> None:
+    campaigns = taken(*relay(), said(3, ["passer-by"], minutes=30), said(4, "xyz", minutes=8 * 24 * 60))
+    (campaign,) = campaigns.campaigns().values()
+    assert campaign.seen.keys() == {*(f"m{account}" for account in range(12)), *"xyz"}
+
+
+def test_the_wordings_of_a_campaign_are_limited_themselves_whoever_sends_them() -> None:
+    campaigns = taken(*relay(), *relay())
+    for number in range(10):
+        campaigns.take(said(number, [f"m{12 + 2 * number}", f"m{13 + 2 * number}"], minutes=100 + number))
+    links = of(campaigns, "network")
+    assert {decision.subject_id for decision in links} <= {f"template:t{number}" for number in range(10)}
+    assert links
+    (campaign_id,) = {decision.campaign_id for decision in links}
+    assert campaign_id in campaigns.campaigns()
+    assert {decision.action for decision in links} == {"throttle"}
+    assert all(decision.limits is not None and decision.expires_at_ms > decision.decided_at_ms for decision in links)
+    assert all(decision.members == () for decision in links)
+
+
+def test_a_wording_that_mostly_others_use_is_not_limited() -> None:
+    campaigns = taken(said(3, [f"user {number}" for number in range(80)]), *relay(60))
+    campaigns.take(said(3, ["m61", "m63"], minutes=40))
+    assert of(campaigns, "network")
+    assert "template:t3" not in {decision.subject_id for decision in of(campaigns, "network")}
+
+
+def test_an_account_has_one_campaign_though_two_have_seen_it() -> None:
+    campaigns = taken(*relay(), said(100, ["m1", "x", "y"], sketch=SKETCHER.sketch("quite another matter".split())))
+    homes = [campaign for campaign in campaigns.campaigns().values() if "m1" in campaign.members]
+    assert len(homes) == 1
+    assert isinstance(homes[0], Campaign)
+
+
+def test_a_few_young_accounts_are_no_sure_sign_of_many() -> None:
+    young = NOON_MS - 20 * DAY_MS
+    few, many = ([said(number, names, opened_ms=young) for number in (0, 1)] for names in ("abcdefgh", "abcdefghijkl"))
+    assert view(taken(*few)).recent < SIGNALS["recent_accounts"].threshold < view(taken(*many)).recent
