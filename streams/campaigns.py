@@ -12,6 +12,7 @@ member. So who copies one prompt is no member, and an attacker who copies the pr
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import reduce
 from operator import or_
@@ -39,8 +40,10 @@ from streams.windows import HOUR_MS
 
 FEWEST_SHARED = 2
 SHARED_SHARE = 0.1
+SHARING_SHARE = 0.3
+QUARTER = 0.25
 REWORDED = 8
-"""Templates with a sibling from which on a campaign rewords, and one template alone makes nobody a member."""
+"""Templates with a sibling, and most of all, from which on a campaign rewords: one alone makes nobody a member then."""
 
 
 class Pointer(Struct, array_like=True):
@@ -81,7 +84,8 @@ class Campaign(Struct, array_like=True):
     @property
     def repeatable(self) -> int:
         """The bitmap of templates that make a member of whoever repeats them: all if the campaign does not reword."""
-        if self.rewordings < REWORDED:
+        templates = sum(name.startswith("template:") for name in self.links)
+        if self.rewordings < max(REWORDED, MOST * templates):
             return ALL_LINKS
         return reduce(or_, (bit_of(name) for name, link in self.links.items() if link.is_repeated), 0)
 
@@ -108,7 +112,9 @@ class Campaign(Struct, array_like=True):
         for name, it in members.items():
             if it.payment_hash is not None:
                 payers.setdefault(it.payment_hash, set()).add(it.org_id or name)
-        sharing = sum(it.payment_hash is not None and len(payers[it.payment_hash]) > 1 for it in members.values())
+        sharing = sum(
+            it.paid or (it.payment_hash is not None and len(payers[it.payment_hash]) > 1) for it in members.values()
+        )
         ages = [self.newest_ms - it.created_at_ms for it in members.values() if it.created_at_ms is not None]
         templates = [link for name, link in self.links.items() if name.startswith("template:")]
         counted = [name for name, it in self.seen.items() if self.is_found or not self._is_long_ago(it)]
@@ -124,17 +130,23 @@ class Campaign(Struct, array_like=True):
         )
 
     def reasons(self, view: CampaignView) -> tuple[Reason, ...]:
-        """Of each signal the strongest reason of any link, the greatest observed figure.
+        """Of each signal the strongest reason of any link, the greatest observed figure, if it speaks of the whole.
 
-        Templates that most came upon by chance are no reason.
+        What is said of templates counts if it is said of a quarter of them, and if most did not come upon them by
+        chance; what is said of payments, if enough members pay so: one office in a crowd does not make it a campaign.
         """
         best: dict[str, Reason] = {}
+        times: Counter[str] = Counter()
         for name, evidence in sorted(self.links.items()):
-            if view.returning >= RETURNING_SHARE or not name.startswith("template:"):
-                for reason in evidence.reasons:
-                    if reason.signal not in best or best[reason.signal].observed < reason.observed:
-                        best[reason.signal] = reason
-        return tuple(best.values())
+            is_template = name.startswith("template:")
+            if view.returning < RETURNING_SHARE if is_template else view.sharing < SHARING_SHARE:
+                continue
+            for reason in evidence.reasons:
+                times[reason.signal] += is_template
+                if reason.signal not in best or best[reason.signal].observed < reason.observed:
+                    best[reason.signal] = reason
+        fewest = QUARTER * view.templates
+        return tuple(reason for reason in best.values() if times[reason.signal] >= fewest or not times[reason.signal])
 
     def knows(self, finding: Finding) -> bool:
         """Whether the finding says nothing new."""

@@ -148,6 +148,19 @@ def test_what_lent_accounts_share_with_ordinary_customers_makes_nobody_a_member(
     assert "customer" not in limited(campaigns)
 
 
+def test_a_list_of_questions_that_goes_round_among_customers_is_no_campaign() -> None:
+    """Everybody asks several of them, a few look alike, and some of those who ask pay together."""
+    names = [f"n{number}" for number in range(40)]
+    campaigns = taken()
+    for number in range(30):
+        alike = wording(number) if number < 9 else SKETCHER.sketch([f"{number} {word}" for word in WORDS])
+        campaigns.take(said(number, names[number : number + 9], sketch=alike, capability="other"))
+    office = Reason("accounts_per_payment", "identity", "Pay together.", 6.0, 5.0, 3.5)
+    campaigns.take(Finding("payment", "office", NOON_MS, (office,), tuple(map(Tied, names[:6]))))
+    assert view(campaigns).rewordings >= 8
+    assert limited(campaigns) == set()
+
+
 def test_an_attacker_who_copies_the_prompt_of_a_crowd_drags_nobody_in() -> None:
     """Even of those who use it every day: it is one template of theirs, and the attacker's wordings are many."""
     crowd = [f"user {number}" for number in range(30)]
