@@ -25,6 +25,7 @@ from streams.events import LATEST_MS
 from streams.evidence import (
     ALL_LINKS,
     MOST,
+    NEARLY_ALL,
     RECENT_MS,
     RETURNING_SHARE,
     SEEN_FOR_MS,
@@ -43,7 +44,7 @@ SHARED_SHARE = 0.1
 SHARING_SHARE = 0.3
 QUARTER = 0.25
 REWORDED = 8
-"""Templates with a sibling, and most of all, from which on a campaign rewords: one alone makes nobody a member then."""
+"""Templates with a sibling, and nearly all, from which on a campaign rewords: one alone makes nobody a member then."""
 
 
 class Pointer(Struct, array_like=True):
@@ -85,7 +86,7 @@ class Campaign(Struct, array_like=True):
     def repeatable(self) -> int:
         """The bitmap of templates that make a member of whoever repeats them: all if the campaign does not reword."""
         templates = sum(name.startswith("template:") for name in self.links)
-        if self.rewordings < max(REWORDED, MOST * templates):
+        if self.rewordings < max(REWORDED, NEARLY_ALL * templates):
             return ALL_LINKS
         return reduce(or_, (bit_of(name) for name, link in self.links.items() if link.is_repeated), 0)
 

@@ -17,7 +17,7 @@ MOST, NEARLY_ALL = 0.5, 0.8
 FEWEST_REPEATING = 8
 FEWEST_NAMED = 3
 RECENT_MS = 60 * DAY_MS
-RETURNING_SHARE = 0.25
+RETURNING_SHARE = 1 / 3
 """Members among those seen; with fewer, most of them came upon the templates by chance."""
 
 SEEN_FOR_MS = 7 * DAY_MS

@@ -1,24 +1,24 @@
 """{observed:.0f} wordings of one instruction go round among accounts that have nothing in common (from {baseline:.0f}).
 
-Two templates are wordings of one instruction if they share about half of their words with a subject. Counted only where
-most templates of the campaign have another wording, or it is a list of questions that goes round, and where a quarter
-of those who used one used another too: what a crowd comes upon, each once, is a common phrase. Known evasions: an
-instruction a request; a phrasing so common that a crowd uses it too. Innocent: the versions of one plug-in's prompt, of
-which each of its users has one or two.
+Two templates are wordings of one instruction if they share about half of their words with a subject. Counted only
+where nearly all templates of the campaign have another wording, or it is a list of questions that goes round, and where
+a third of those who used one used another too: what a crowd comes upon, each once, is a common phrase. Known evasions:
+an instruction a request; a phrasing so common that a crowd uses it too. Innocent: the versions of one plug-in's prompt,
+of which each of its users has one or two.
 """
 
 from streams.decisions import Family
-from streams.evidence import MOST, RETURNING_SHARE, TYPICAL, CampaignView
+from streams.evidence import NEARLY_ALL, RETURNING_SHARE, TYPICAL, CampaignView
 
 FAMILY: Family = "content"
 FEWEST_PARTIES = 5
 
 
 def value(view: CampaignView) -> float | None:
-    """Templates with a sibling, of campaigns of at least 5 parties that came to be by no chance; most must have one."""
+    """Templates with a sibling, of campaigns of 5 parties or more that came to be by no chance: nearly all must."""
     if view.parties < FEWEST_PARTIES or view.returning < RETURNING_SHARE:
         return None
-    if view.rewordings < MOST * view.templates:
+    if view.rewordings < NEARLY_ALL * view.templates:
         return None
     return float(view.rewordings)
 
