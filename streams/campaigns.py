@@ -33,6 +33,7 @@ from streams.evidence import (
     LinkEvidence,
     Seen,
     bit_of,
+    sharing,
     surely,
 )
 from streams.findings import Finding, link_name
@@ -109,13 +110,6 @@ class Campaign(Struct, array_like=True):
 
     def view(self, members: Mapping[str, Seen]) -> CampaignView:
         """The campaign as signals see it, with those `members`."""
-        payers: dict[str, set[str]] = {}
-        for name, it in members.items():
-            if it.payment_hash is not None:
-                payers.setdefault(it.payment_hash, set()).add(it.org_id or name)
-        sharing = sum(
-            it.paid or (it.payment_hash is not None and len(payers[it.payment_hash]) > 1) for it in members.values()
-        )
         ages = [self.newest_ms - it.created_at_ms for it in members.values() if it.created_at_ms is not None]
         templates = [link for name, link in self.links.items() if name.startswith("template:")]
         counted = [name for name, it in self.seen.items() if self.is_found or not self._is_long_ago(it)]
@@ -125,7 +119,7 @@ class Campaign(Struct, array_like=True):
             returning=sum(name in members for name in counted) / max(1, len(counted)),
             templates=len(templates),
             rewordings=self.rewordings,
-            sharing=sharing / max(1, len(members)),
+            sharing=sharing(members),
             recent=surely(sum(age < RECENT_MS for age in ages), len(ages)),
             capability_share=sum(link.capability != "other" for link in templates) / max(1, len(templates)),
         )

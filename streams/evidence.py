@@ -1,5 +1,6 @@
 """What links say about a campaign and about each account that was seen with it, and the view that signals judge."""
 
+from collections.abc import Mapping
 from math import sqrt
 from typing import NamedTuple
 
@@ -114,6 +115,16 @@ class Seen(Struct, array_like=True):
         self.wordings |= other.wordings
         self.repeated |= other.repeated
         self.paid = self.paid or other.paid
+
+
+def sharing(members: Mapping[str, Seen]) -> float:
+    """The share of members that pay with an instrument that another party has too; 0 without members."""
+    payers: dict[str, set[str]] = {}
+    for name, it in members.items():
+        if it.payment_hash is not None:
+            payers.setdefault(it.payment_hash, set()).add(it.org_id or name)
+    shared = {payment for payment, parties in payers.items() if len(parties) > 1}
+    return sum(it.paid or it.payment_hash in shared for it in members.values()) / max(1, len(members))
 
 
 def surely(count: int, of: int) -> float:
