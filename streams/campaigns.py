@@ -27,7 +27,6 @@ from streams.evidence import (
     MOST,
     NEARLY_ALL,
     RECENT_MS,
-    RETURNING_SHARE,
     SEEN_FOR_MS,
     CampaignView,
     LinkEvidence,
@@ -79,6 +78,11 @@ class Campaign(Struct, array_like=True):
     swept_ms: int = 0
 
     @property
+    def templates(self) -> dict[str, LinkEvidence]:
+        """Its links that are templates."""
+        return {name: link for name, link in self.links.items() if name.startswith("template:")}
+
+    @property
     def rewordings(self) -> int:
         """Templates of which the campaign has another wording."""
         return sum(link.has_sibling for link in self.links.values())
@@ -86,8 +90,7 @@ class Campaign(Struct, array_like=True):
     @property
     def repeatable(self) -> int:
         """The bitmap of templates that make a member of whoever repeats them: all if the campaign does not reword."""
-        templates = sum(name.startswith("template:") for name in self.links)
-        if self.rewordings < max(REWORDED, NEARLY_ALL * templates):
+        if self.rewordings < max(REWORDED, NEARLY_ALL * len(self.templates)):
             return ALL_LINKS
         return reduce(or_, (bit_of(name) for name, link in self.links.items() if link.is_repeated), 0)
 
@@ -111,8 +114,9 @@ class Campaign(Struct, array_like=True):
     def view(self, members: Mapping[str, Seen]) -> CampaignView:
         """The campaign as signals see it, with those `members`."""
         ages = [self.newest_ms - it.created_at_ms for it in members.values() if it.created_at_ms is not None]
-        templates = [link for name, link in self.links.items() if name.startswith("template:")]
-        counted = [name for name, it in self.seen.items() if self.is_found or not self._is_long_ago(it)]
+        templates = self.templates.values()
+        is_found = self.found_ms < LATEST_MS
+        counted = [name for name, it in self.seen.items() if is_found or not self._is_long_ago(it)]
         return CampaignView(
             accounts=len(members),
             parties=len({it.org_id or name for name, it in members.items()}),
@@ -132,9 +136,10 @@ class Campaign(Struct, array_like=True):
         """
         best: dict[str, Reason] = {}
         times: Counter[str] = Counter()
+        templates = self.templates
         for name, evidence in sorted(self.links.items()):
-            is_template = name.startswith("template:")
-            if view.returning < RETURNING_SHARE if is_template else view.sharing < SHARING_SHARE:
+            is_template = name in templates
+            if view.came_by_chance if is_template else view.sharing < SHARING_SHARE:
                 continue
             for reason in evidence.reasons:
                 times[reason.signal] += is_template
@@ -158,11 +163,6 @@ class Campaign(Struct, array_like=True):
             return
         self.swept_ms = self.newest_ms
         self.seen = {name: it for name, it in self.seen.items() if name in self.members or not self._is_long_ago(it)}
-
-    @property
-    def is_found(self) -> bool:
-        """Whether it was limited at some time."""
-        return self.found_ms < LATEST_MS
 
     def _is_long_ago(self, seen: Seen) -> bool:
         """Whether an account was first seen too long ago to say how many come back within a week."""

@@ -161,6 +161,11 @@ class CampaignView(NamedTuple):
     recent: float
     capability_share: float
 
+    @property
+    def came_by_chance(self) -> bool:
+        """Whether most of those seen came upon the templates by chance."""
+        return self.returning < RETURNING_SHARE
+
 
 def bit_of(name: str) -> int:
     """The bit of a link in bitmaps of links."""

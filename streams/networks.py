@@ -192,10 +192,15 @@ def report_news(state: NetworkState) -> tuple[Tied, ...]:
 
 
 def _is_news(state: NetworkState, member: Member) -> bool:
-    """Ripe and not named yet, or, of a template, named when it had used that only once or twice."""
+    """Whether it is to be named now: ripe for the first time, or used often enough for the second."""
     if not member.reported:
         return member.is_ripe(state.hour, state.ripe_hours)
-    return state.sketch is not None and member.reported < REPEATS <= member.uses
+    return _may_be_named(state, member) and member.uses >= REPEATS
+
+
+def _may_be_named(state: NetworkState, member: Member) -> bool:
+    """Not named yet; or, of a template, named when it had used that only once or twice."""
+    return not member.reported or (state.sketch is not None and member.reported < REPEATS)
 
 
 def note_members(state: NetworkState, whos: Iterable[Who], minute: int) -> None:
@@ -213,7 +218,7 @@ def note_members(state: NetworkState, whos: Iterable[Who], minute: int) -> None:
             member.note_hour(minute // 60)
             member.last_minute = max(member.last_minute, minute)
             member.uses += 1
-        if not member.reported or (state.sketch is not None and member.reported < REPEATS):
+        if _may_be_named(state, member):
             touched.add(who.account_id)
 
 

@@ -5,7 +5,7 @@ not say what they want. Innocent: most specialists, so it weighs little.
 """
 
 from streams.decisions import Family
-from streams.evidence import RETURNING_SHARE, TYPICAL, CampaignView
+from streams.evidence import TYPICAL, CampaignView
 
 FAMILY: Family = "capability"
 FEWEST_PARTIES = 5
@@ -13,7 +13,7 @@ FEWEST_PARTIES = 5
 
 def value(view: CampaignView) -> float | None:
     """The share of templates that ask for such a capability, of campaigns of at least 5 parties and one template."""
-    if view.parties < FEWEST_PARTIES or view.returning < RETURNING_SHARE or not view.templates:
+    if view.parties < FEWEST_PARTIES or view.came_by_chance or not view.templates:
         return None
     return view.capability_share
 

@@ -6,14 +6,14 @@ Known evasions: buy or age accounts before use. Innocent: the first users of som
 """
 
 from streams.decisions import Family
-from streams.evidence import RETURNING_SHARE, TYPICAL, CampaignView
+from streams.evidence import TYPICAL, CampaignView
 
 FAMILY: Family = "lifecycle"
 
 
 def value(view: CampaignView) -> float | None:
     """The share of members younger than 60 days, of campaigns that came to be by no chance."""
-    return view.recent if view.returning >= RETURNING_SHARE else None
+    return None if view.came_by_chance else view.recent
 
 
 FIRES = (TYPICAL._replace(parties=40, returning=0.6, recent=0.95),)

@@ -8,7 +8,7 @@ of which each of its users has one or two.
 """
 
 from streams.decisions import Family
-from streams.evidence import NEARLY_ALL, RETURNING_SHARE, TYPICAL, CampaignView
+from streams.evidence import NEARLY_ALL, TYPICAL, CampaignView
 
 FAMILY: Family = "content"
 FEWEST_PARTIES = 5
@@ -16,7 +16,7 @@ FEWEST_PARTIES = 5
 
 def value(view: CampaignView) -> float | None:
     """Templates with a sibling, of campaigns of 5 parties or more that came to be by no chance: nearly all must."""
-    if view.parties < FEWEST_PARTIES or view.returning < RETURNING_SHARE:
+    if view.parties < FEWEST_PARTIES or view.came_by_chance:
         return None
     if view.rewordings < NEARLY_ALL * view.templates:
         return None

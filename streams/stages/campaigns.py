@@ -2,15 +2,16 @@
 
 from collections.abc import Container, Sequence
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct, field
 
+from streams.accounts import Enforcement
 from streams.anomaly import MODEL_VERSION
 from streams.campaigns import Campaign, Pointer, add_finding, found, homes_of, take_in
 from streams.decide import Budget, Verdict, decide, harder, is_due, is_limited, verdict_of
-from streams.decisions import LIMITING, Action, Decision
+from streams.decisions import LIMITING, Action, Decision, SubjectKind
 from streams.findings import Finding, Findings, link_name
 from streams.links import Source
 from streams.policy import Policy
@@ -31,6 +32,9 @@ from streams.windows import HOUR_MS
 SHARD = "shard"
 SKETCHES = "sketches"
 
+Subject = tuple[SubjectKind, str]
+"""Whom a decision is about: kind and id."""
+
 
 class CampaignsShard(Struct, array_like=True):
     """What is kept beside the campaigns: the blast radius."""
@@ -43,6 +47,14 @@ class PlacedFindings(Struct, frozen=True, gc=False):
 
     offset: int
     findings: Findings
+
+
+class _Cause(NamedTuple):
+    """What led to a decision, as its id and its delay tell it, and where it is said."""
+
+    source: str
+    appended_at_ms: int
+    output: Output
 
 
 class CampaignsStage:
@@ -107,20 +119,20 @@ class CampaignsStage:
         for item in items:
             record = item.findings
             for _, found_then in groupby(enumerate(record.findings), key=lambda pair: pair[1].as_of_ms):
-                touched: dict[str, str] = {}
+                touched: dict[str, _Cause] = {}
                 for index, finding in found_then:
                     if is_known(finding, states):
                         output.tally["duplicate"] += 1
                         continue
-                    source = f"findings/{item.offset}/{index}"
-                    touched[self._take(finding, source, record.appended_at_ms, states, output)] = source
-                for campaign_id, source in touched.items():
+                    cause = _Cause(f"findings/{item.offset}/{index}", record.appended_at_ms, output)
+                    touched[self._take(finding, cause, states)] = cause
+                for campaign_id, cause in touched.items():
                     campaign = states.change(campaign_key(campaign_id), Campaign)
                     if campaign.merged_into is None:
-                        self._decide(campaign, campaign.newest_ms, source, record.appended_at_ms, states, output)
+                        self._decide(campaign, cause, states)
         return output
 
-    def _take(self, finding: Finding, source: str, appended_at_ms: int, states: States, output: Output) -> str:
+    def _take(self, finding: Finding, cause: _Cause, states: States) -> str:
         """Take what a finding says; the id of the campaign that it belongs to now."""
         siblings = states.read(SKETCHES, Sketches).like(finding)
         homes, campaigns = home_campaigns(finding, siblings, states)
@@ -135,7 +147,7 @@ class CampaignsStage:
             younger = states.change(campaign_key(other), Campaign)
             at_ms = max(campaign.newest_ms, younger.newest_ms, finding.as_of_ms)
             take_in(campaign, younger, limited=is_limited(younger.enforcement, at_ms))
-            self._release(younger, at_ms, source, appended_at_ms, output)
+            self._release(younger, at_ms, cause)
         others = siblings & campaign.links.keys()
         for name in add_finding(campaign, finding, homes, is_wording=bool(others)):
             states.change(member_key(name), Pointer).campaign_id = campaign.campaign_id
@@ -145,11 +157,9 @@ class CampaignsStage:
             states.changed.add(SKETCHES)
         return campaign.campaign_id
 
-    def _decide(
-        self, campaign: Campaign, at_ms: int, source: str, appended_at_ms: int, states: States, output: Output
-    ) -> None:
+    def _decide(self, campaign: Campaign, cause: _Cause, states: States) -> None:
         """Decide if the campaign is big enough and there is something new to say; alert if people must know."""
-        ladder = self._policy.campaign
+        ladder, at_ms = self._policy.campaign, campaign.newest_ms
         campaign.forget()
         belonging = campaign.belonging()
         view = campaign.view(belonging)
@@ -159,65 +169,69 @@ class CampaignsStage:
         if verdict.action is None or view.accounts < ladder.minimum_accounts:
             return
         action = harder(campaign.enforcement, verdict.action, at_ms)
-        members = self._within_budget(campaign, belonging, action, at_ms, states, output)
+        members = self._within_budget(campaign, belonging, action, states, cause.output)
         if members or is_due(campaign.enforcement, action, at_ms, ladder):
-            campaign.enforcement, decision = decide(
-                campaign.enforcement,
-                subject_kind="campaign",
-                subject_id=campaign.campaign_id,
-                action=action,
-                verdict=verdict,
-                at_ms=at_ms,
-                source=source,
-                ladder=ladder,
-                policy=self._policy,
-                model_version=MODEL_VERSION,
-                members=members,
+            about: Subject = ("campaign", campaign.campaign_id)
+            campaign.enforcement, decision = self._say(
+                campaign.enforcement, about, action, verdict, at_ms, cause, members=members
             )
-            output.records.append(Outgoing("enforcement", decision, appended_at_ms, key=decision.subject_id))
-            self._alert(campaign, decision, appended_at_ms, output)
+            self._alert(campaign, decision, cause)
         if action in LIMITING:
             campaign.found_ms = min(campaign.found_ms, at_ms)
-            self._limit_templates(campaign, action, verdict, source, appended_at_ms, output)
+            self._limit_templates(campaign, action, verdict, cause)
 
-    def _limit_templates(
-        self, campaign: Campaign, action: Action, verdict: Verdict, source: str, appended_at_ms: int, output: Output
-    ) -> None:
+    def _say(
+        self,
+        current: Enforcement,
+        about: Subject,
+        action: Action,
+        verdict: Verdict,
+        at_ms: int,
+        cause: _Cause,
+        *,
+        members: tuple[str, ...] = (),
+        campaign_id: str | None = None,
+    ) -> tuple[Enforcement, Decision]:
+        """Decide by the ladder of campaigns, and say so; what is in force from then on."""
+        enforcement, decision = decide(
+            current,
+            subject_kind=about[0],
+            subject_id=about[1],
+            action=action,
+            verdict=verdict,
+            at_ms=at_ms,
+            source=cause.source,
+            ladder=self._policy.campaign,
+            policy=self._policy,
+            model_version=MODEL_VERSION,
+            members=members,
+            campaign_id=campaign_id,
+        )
+        record = Outgoing("enforcement", decision, cause.appended_at_ms, key=decision.subject_id)
+        cause.output.records.append(record)
+        return enforcement, decision
+
+    def _limit_templates(self, campaign: Campaign, action: Action, verdict: Verdict, cause: _Cause) -> None:
         """Limit the campaign's own templates as hard as the campaign, whoever sends them: the cheapest way to stop it.
 
         A new account is stopped at its first request so; and a wording that its members alone use is missed by nobody.
         """
         ladder, at_ms = self._policy.campaign, campaign.newest_ms
         for name, evidence in sorted(campaign.links.items()):
-            if (
-                at_ms - evidence.as_of_ms > HOUR_MS
-                or not evidence.is_theirs
-                or not is_due(evidence.enforcement, action, at_ms, ladder)
-            ):
-                continue
-            evidence.enforcement, decision = decide(
-                evidence.enforcement,
-                subject_kind="network",
-                subject_id=name,
-                action=action,
-                verdict=verdict,
-                at_ms=at_ms,
-                source=source,
-                ladder=ladder,
-                policy=self._policy,
-                model_version=MODEL_VERSION,
-                campaign_id=campaign.campaign_id,
-            )
-            output.records.append(Outgoing("enforcement", decision, appended_at_ms, key=decision.subject_id))
+            is_in_use = at_ms - evidence.as_of_ms <= HOUR_MS
+            if is_in_use and evidence.is_theirs and is_due(evidence.enforcement, action, at_ms, ladder):
+                evidence.enforcement, _ = self._say(
+                    evidence.enforcement,
+                    ("network", name),
+                    action,
+                    verdict,
+                    at_ms,
+                    cause,
+                    campaign_id=campaign.campaign_id,
+                )
 
     def _within_budget(
-        self,
-        campaign: Campaign,
-        belonging: Container[str],
-        action: Action,
-        at_ms: int,
-        states: States,
-        output: Output,
+        self, campaign: Campaign, belonging: Container[str], action: Action, states: States, output: Output
     ) -> tuple[str, ...]:
         """The members this decision adds: as many as the blast radius leaves; the rest wait for the next finding.
 
@@ -228,7 +242,8 @@ class CampaignsStage:
             return ()
         budget = states.change(SHARD, CampaignsShard).budget
         radius = self._policy.blast_radius
-        left = budget.left(at_ms, radius.suspended_per_hour if action == "suspend" else radius.accounts_per_hour)
+        cap = radius.suspended_per_hour if action == "suspend" else radius.accounts_per_hour
+        left = budget.left(campaign.newest_ms, cap)
         ready = [name for name in campaign.undecided if name in belonging]
         members = ready[:left]
         named = {*members}
@@ -238,7 +253,7 @@ class CampaignsStage:
         inherited, campaign.inherited = campaign.inherited, []
         return (*inherited, *members)
 
-    def _alert(self, campaign: Campaign, decision: Decision, appended_at_ms: int, output: Output) -> None:
+    def _alert(self, campaign: Campaign, decision: Decision, cause: _Cause) -> None:
         """Tell on-call of a limited campaign: once it is large or challenged, at a harder action, at each doubling."""
         size = len(campaign.members)
         if decision.action not in LIMITING:
@@ -248,27 +263,21 @@ class CampaignsStage:
         if campaign.alerted_action == decision.action and size < 2 * campaign.alerted_members:
             return
         campaign.alerted_members, campaign.alerted_action = size, decision.action
-        output.records.append(Outgoing("alerts", decision, appended_at_ms, key=decision.subject_id))
+        record = Outgoing("alerts", decision, cause.appended_at_ms, key=decision.subject_id)
+        cause.output.records.append(record)
 
-    def _release(self, campaign: Campaign, at_ms: int, source: str, appended_at_ms: int, output: Output) -> None:
+    def _release(self, campaign: Campaign, at_ms: int, cause: _Cause) -> None:
         """Let go of a campaign that another took in; its members are decided about under the other's id.
 
         The release names its heir as `campaign_id`, so that a gateway can wait for the heir's decision.
         """
-        if campaign.enforcement.sequence == 0:
-            return
-        ladder = self._policy.campaign
-        campaign.enforcement, decision = decide(
-            campaign.enforcement,
-            subject_kind="campaign",
-            subject_id=campaign.campaign_id,
-            action="release",
-            verdict=Verdict("release", 0.0, ()),
-            at_ms=at_ms,
-            source=source,
-            ladder=ladder,
-            policy=self._policy,
-            model_version=MODEL_VERSION,
-            campaign_id=campaign.merged_into,
-        )
-        output.records.append(Outgoing("enforcement", decision, appended_at_ms, key=decision.subject_id))
+        if campaign.enforcement.sequence > 0:
+            campaign.enforcement, _ = self._say(
+                campaign.enforcement,
+                ("campaign", campaign.campaign_id),
+                "release",
+                Verdict("release", 0.0, ()),
+                at_ms,
+                cause,
+                campaign_id=campaign.merged_into,
+            )

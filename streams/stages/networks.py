@@ -1,7 +1,7 @@
 """networks: uses of links into windows per shared link, and findings about links that tie accounts together.
 
-A link is judged when a later minute of its own event time begins, or a later hour of everybody's, as of the minute that
-closed, and only if a member has become ripe or its volume has doubled since: never because a batch ended.
+A link is judged when a later minute begins, of its own event time or of any link that can tie, as of the minute that
+closed, and only if there is a member to name or its volume has doubled since: never because a batch ended.
 """
 
 from collections.abc import Sequence
