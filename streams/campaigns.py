@@ -1,9 +1,4 @@
-"""Campaigns: links that tie accounts, joined where they belong together, become one campaign with one id.
-
-The first finding of a link founds a campaign, or joins one that holds enough of its members, or one with a template of
-which its own is a rewording. When a link and a campaign, or two campaigns, turn out to belong together, the older
-campaign takes the younger in and keeps its id. One shared account never joins two campaigns: an innocent caught in one
-must not fuse it with another.
+"""Campaigns: links that tie accounts, joined where they belong together (`streams.joining`), under one id.
 
 Whom a link names is *seen* with a campaign. It is a *member* once something says that it did not just come upon it: a
 shared payment instrument it came back to; two templates of the campaign; one again and again where the campaign does
@@ -11,9 +6,8 @@ not reword; or one, by an account that was opened after the campaign was found, 
 member. So who copies one prompt is no member, and an attacker who copies the prompt of a crowd drags nobody in.
 """
 
-import hashlib
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import or_
 
@@ -24,8 +18,7 @@ from streams.decisions import Reason
 from streams.events import LATEST_MS
 from streams.evidence import (
     ALL_LINKS,
-    MOST,
-    NEARLY_ALL,
+    HALF_YEAR_MS,
     RECENT_MS,
     SEEN_FOR_MS,
     CampaignView,
@@ -33,18 +26,16 @@ from streams.evidence import (
     Seen,
     bit_of,
     sharing,
-    surely,
+    younger,
 )
 from streams.findings import Finding, link_name
 from streams.members import REPEATS
 from streams.windows import HOUR_MS
 
-FEWEST_SHARED = 2
-SHARED_SHARE = 0.1
 SHARING_SHARE = 0.3
 QUARTER = 0.25
 REWORDED = 8
-"""Templates with a sibling, and nearly all, from which on a campaign rewords: one alone makes nobody a member then."""
+"""Templates with a sibling from which on a campaign rewords, and one alone makes nobody a member."""
 
 
 class Pointer(Struct, array_like=True):
@@ -83,6 +74,16 @@ class Campaign(Struct, array_like=True):
         return {name: link for name, link in self.links.items() if name.startswith("template:")}
 
     @property
+    def is_found(self) -> bool:
+        """Whether it was limited."""
+        return self.found_ms < LATEST_MS
+
+    @property
+    def ties(self) -> bool:
+        """Whether to share its members says something: it was limited, or payments alone tie it."""
+        return self.is_found or not self.templates
+
+    @property
     def rewordings(self) -> int:
         """Templates of which the campaign has another wording."""
         return sum(link.has_sibling for link in self.links.values())
@@ -90,7 +91,7 @@ class Campaign(Struct, array_like=True):
     @property
     def repeatable(self) -> int:
         """The bitmap of templates that make a member of whoever repeats them: all if the campaign does not reword."""
-        if self.rewordings < max(REWORDED, NEARLY_ALL * len(self.templates)):
+        if self.rewordings < REWORDED:
             return ALL_LINKS
         return reduce(or_, (bit_of(name) for name, link in self.links.items() if link.is_repeated), 0)
 
@@ -102,21 +103,24 @@ class Campaign(Struct, array_like=True):
     def belongs(self, seen: Seen, repeatable: int) -> bool:
         """Whether an account is a member, and not somebody who came upon one template.
 
-        Where the campaign rewords, only wordings count: its accounts may be lent to ordinary customers, who share some
-        of what they ask with everybody. To repeat one of the templates in the bitmap `repeatable` is enough.
+        To repeat one of the templates in the bitmap `repeatable` is enough.
         """
-        used = seen.templates if repeatable == ALL_LINKS else seen.wordings
-        if seen.paid or used.bit_count() > 1 or seen.repeated & repeatable:
+        if seen.came_back or seen.repeated & repeatable:
             return True
         walks_in_tracks = seen.created_at_ms is not None and seen.created_at_ms >= self.found_ms
-        return used != 0 and (walks_in_tracks or seen.payment_hash in self.payments)
+        return seen.templates != 0 and (walks_in_tracks or seen.payment_hash in self.payments)
+
+    def add_members(self, names: Iterable[str], at_ms: int) -> None:
+        """Add members that no decision names yet; those it has stay as they are."""
+        fresh = [name for name in names if name not in self.members]
+        self.members.update(dict.fromkeys(fresh, at_ms))
+        self.undecided.extend(fresh)
 
     def view(self, members: Mapping[str, Seen]) -> CampaignView:
         """The campaign as signals see it, with those `members`."""
-        ages = [self.newest_ms - it.created_at_ms for it in members.values() if it.created_at_ms is not None]
         templates = self.templates.values()
-        is_found = self.found_ms < LATEST_MS
-        counted = [name for name, it in self.seen.items() if is_found or not self._is_long_ago(it)]
+        counted = {name: it for name, it in self.seen.items() if self.is_found or not self._is_long_ago(it)}
+        groups = members.values(), counted.values()
         return CampaignView(
             accounts=len(members),
             parties=len({it.org_id or name for name, it in members.items()}),
@@ -124,7 +128,8 @@ class Campaign(Struct, array_like=True):
             templates=len(templates),
             rewordings=self.rewordings,
             sharing=sharing(members),
-            recent=surely(sum(age < RECENT_MS for age in ages), len(ages)),
+            recent=younger(groups, RECENT_MS, self.newest_ms),
+            half_year=younger(groups, HALF_YEAR_MS, self.newest_ms),
             capability_share=sum(link.capability != "other" for link in templates) / max(1, len(templates)),
         )
 
@@ -169,68 +174,12 @@ class Campaign(Struct, array_like=True):
         return self.newest_ms - seen.since_ms > SEEN_FOR_MS
 
 
-def found(finding: Finding) -> Campaign:
-    """A campaign founded on one finding; its id follows from the link and the minute."""
-    text = f"{link_name(finding)}\x1f{finding.as_of_ms}"
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, person=b"sw-campaign").hexdigest()
-    return Campaign(campaign_id=f"c-{digest}", created_ms=finding.as_of_ms)
-
-
-def homes_of(
-    finding: Finding, homes: Mapping[str, str], campaigns: Mapping[str, Campaign], siblings: Collection[str] = ()
-) -> list[str]:
-    """The campaigns a finding belongs to, oldest first: those with its link or a sibling of it, those with its members.
-
-    `homes` maps account ids to campaign ids, `siblings` are the links of which it is a rewording; shared members are
-    added up over all findings of a link.
-    """
-    name = link_name(finding)
-    kin = [campaign_id for campaign_id, campaign in campaigns.items() if not campaign.links.keys().isdisjoint(siblings)]
-    own = [campaign_id for campaign_id, campaign in campaigns.items() if name in campaign.links]
-    shared = _by_home(finding, homes)
-    size = len(finding.members)
-    for campaign_id in own:
-        evidence = campaigns[campaign_id].links[name]
-        for home, members in shared.items():
-            if home != campaign_id:
-                evidence.shared.setdefault(home, set()).update(members)
-        shared = evidence.shared
-        size += evidence.members
-    named = {tied.account_id for tied in finding.members}.union(*(campaigns[campaign_id].seen for campaign_id in own))
-    joined = [
-        campaign_id
-        for campaign_id, members in shared.items()
-        if campaign_id in campaigns
-        and len(members) >= max(FEWEST_SHARED, _enough(finding, campaigns[campaign_id], size, named))
-    ]
-    return sorted({*own, *kin, *joined}, key=lambda campaign_id: (campaigns[campaign_id].created_ms, campaign_id))
-
-
-def _enough(finding: Finding, campaign: Campaign, size: int, named: set[str]) -> float:
-    """How many members of a campaign a link of so many must share to belong to it.
-
-    Of a template most of those `named` by it, and by all that it belongs with, must be the campaign's, or there would
-    be no telling: whoever lends an account to ordinary customers shares some of what they ask with everybody.
-    """
-    if finding.kind == "template":
-        ours = len(named & campaign.members.keys())
-        return 0 if ours >= MOST * len(named) else float("inf")
-    return SHARED_SHARE * min(size, len(campaign.members))
-
-
-def add_finding(
-    campaign: Campaign, finding: Finding, homes: Mapping[str, str], *, is_wording: bool = False
-) -> list[str]:
-    """Add a finding's evidence, and those who are members by it and belong to no campaign yet: those are returned.
-
-    So are those who would be members of a campaign that does not reword: no link names them again, and what they repeat
-    may turn out to be the campaign's. A decision names only those who are members by then.
-
-    `is_wording`: the campaign has another wording of its template.
-    """
+def add_finding(campaign: Campaign, finding: Finding, homes: Mapping[str, str]) -> list[str]:
+    """Add a finding's evidence, and those who are members by it and belong to no campaign yet: those are returned."""
     name = link_name(finding)
     newcomers = []
-    named = repeating = recent = ours = 0
+    named = repeating = recent = 0
+    strangers = set()
     repeatable = campaign.repeatable
     for tied in finding.members:
         seen = campaign.seen.get(tied.account_id)
@@ -241,59 +190,24 @@ def add_finding(
             named += is_first
             repeating += tied.uses >= REPEATS
             recent += is_first and tied.created_at_ms is not None and finding.as_of_ms - tied.created_at_ms < RECENT_MS
-        seen.note(finding, tied, is_wording=is_wording)
+        seen.note(finding, tied)
         belongs = campaign.belongs(seen, repeatable)
-        ours += is_first and belongs
-        if belongs and tied.payment_hash is not None:
+        if not belongs:
+            strangers.add(tied.account_id)
+        if seen.came_back and tied.payment_hash is not None:
             campaign.payments.add(tied.payment_hash)
-        if tied.account_id not in homes and (belongs or campaign.belongs(seen, ALL_LINKS)):
+        if belongs and tied.account_id not in homes:
             newcomers.append(tied.account_id)
     campaign.newest_ms = max(campaign.newest_ms, finding.as_of_ms)
     evidence = campaign.links.get(name)
     if evidence is None:
-        shared = _by_home(finding, homes)
-        shared.pop(campaign.campaign_id, None)
-        evidence = campaign.links[name] = LinkEvidence(finding.as_of_ms, finding.reasons, 0, shared)
+        evidence = campaign.links[name] = LinkEvidence(finding.as_of_ms, finding.reasons)
     if finding.as_of_ms >= evidence.as_of_ms:
         evidence.as_of_ms, evidence.reasons = finding.as_of_ms, finding.reasons
         evidence.capability = finding.capability
     evidence.members += named
     evidence.repeating += repeating
     evidence.recent += recent
-    evidence.ours += ours
-    for member in newcomers:
-        campaign.members[member] = finding.as_of_ms
-        campaign.undecided.append(member)
+    evidence.strangers |= strangers
+    campaign.add_members(newcomers, finding.as_of_ms)
     return newcomers
-
-
-def _by_home(finding: Finding, homes: Mapping[str, str]) -> dict[str, set[str]]:
-    """The members of a finding that belong to a campaign, by campaign."""
-    shared: dict[str, set[str]] = {}
-    for member in (tied.account_id for tied in finding.members):
-        if member in homes:
-            shared.setdefault(homes[member], set()).add(member)
-    return shared
-
-
-def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
-    """Move all that `younger` holds to `older`; its members are decided about anew under the older's id.
-
-    A link and an account belong to one campaign, so the two have none in common.
-    `limited`: the younger is limited now, so those it was decided about must be limited on without a gap.
-    """
-    older.links |= younger.links
-    older.members |= younger.members
-    older.payments |= younger.payments
-    waiting = {*younger.undecided} if limited else younger.members.keys()
-    older.inherited.extend(member for member in younger.members if member not in waiting)
-    older.undecided.extend(member for member in younger.members if member in waiting)
-    for name, seen in younger.seen.items():
-        if name in older.seen:
-            older.seen[name].absorb(seen)
-        else:
-            older.seen[name] = seen
-    older.newest_ms = max(older.newest_ms, younger.newest_ms)
-    older.found_ms = min(older.found_ms, younger.found_ms)
-    younger.merged_into = older.campaign_id
-    younger.links, younger.members, younger.undecided, younger.inherited, younger.seen = {}, {}, [], [], {}

@@ -1,6 +1,6 @@
 """What links say about a campaign and about each account that was seen with it, and the view that signals judge."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import sqrt
 from typing import NamedTuple
 
@@ -14,10 +14,10 @@ from streams.findings import Finding, Tied, link_name
 from streams.members import REPEATS
 from streams.windows import DAY_MS
 
-MOST, NEARLY_ALL = 0.5, 0.8
+MOST, NEARLY_ALL, ALL = 0.5, 0.8, 0.95
 FEWEST_REPEATING = 8
 FEWEST_NAMED = 3
-RECENT_MS = 60 * DAY_MS
+RECENT_MS, HALF_YEAR_MS = 60 * DAY_MS, 180 * DAY_MS
 RETURNING_SHARE = 1 / 3
 """Members among those seen; with fewer, most of them came upon the templates by chance."""
 
@@ -30,30 +30,28 @@ ALL_LINKS = (1 << _LINK_BITS) - 1
 
 
 class LinkEvidence(Struct, array_like=True):
-    """What one link contributes to a campaign. `shared` maps another campaign to those of its members the link named.
+    """What one link contributes to a campaign. `has_sibling`: it is a template of which the campaign has a rewording.
 
-    By name, because a finding may be said again: who was counted is not to be counted again. `has_sibling`: it is a
-    template of which the campaign has a rewording. `members` counts those that it named, `repeating` and `recent` those
-    of them that used it at least `REPEATS` times, and whose account was younger than 60 days, `ours` those that were
-    members when it named them. `enforcement` is what was decided about the link itself.
+    `members` counts those that it named, `repeating` and `recent` those of them that used it at least `REPEATS` times,
+    and whose account was younger than 60 days, `strangers` are those that were no members when the link was looked at
+    last. `enforcement` is what was decided about the link itself.
     """
 
     as_of_ms: int
     reasons: tuple[Reason, ...]
     members: int = 0
-    shared: dict[str, set[str]] = field(default_factory=dict)
     capability: Capability = "other"
     has_sibling: bool = False
     repeating: int = 0
     recent: int = 0
-    ours: int = 0
+    strangers: set[str] = field(default_factory=set)
     enforcement: Enforcement = field(default_factory=Enforcement)
 
     @property
     def is_theirs(self) -> bool:
         """Whether the template is the campaign's: a wording of its own, and most of those who use it are members."""
         wording = self.has_sibling or self.is_repeated
-        return wording and self.members >= FEWEST_NAMED and self.ours >= MOST * self.members
+        return wording and self.members >= FEWEST_NAMED and len(self.strangers) <= MOST * self.members
 
     @property
     def is_repeated(self) -> bool:
@@ -63,7 +61,7 @@ class LinkEvidence(Struct, array_like=True):
         """
         return (
             self.members >= FEWEST_REPEATING
-            and self.repeating >= MOST * (self.members - self.ours)
+            and self.repeating >= MOST * len(self.strangers)
             and self.recent >= NEARLY_ALL * self.members
         )
 
@@ -72,31 +70,32 @@ class Seen(Struct, array_like=True):
     """What links said about one account since `since_ms`.
 
     `templates` is a bitmap of the campaign's templates it used, by hash, of 64 bits: how many there are is at least the
-    number of bits, however often it is said. `wordings` is the same of those that the campaign had another wording of,
-    `repeated` of those it used at least `REPEATS` times; `paid`: a payment link named it. The rest is what is known of
-    the account.
+    number of bits, however often it is said. `repeated` is the same of those it used at least `REPEATS` times; `paid`:
+    a payment link named it. The rest is what is known of the account.
     """
 
     since_ms: int
     templates: int = 0
-    wordings: int = 0
     repeated: int = 0
     paid: bool = False
     org_id: str | None = None
     payment_hash: str | None = None
     created_at_ms: int | None = None
 
-    def note(self, finding: Finding, tied: Tied, *, is_wording: bool) -> None:
+    @property
+    def came_back(self) -> bool:
+        """Whether it used two templates of the campaign, or came back to a payment of it."""
+        return self.paid or self.templates.bit_count() > 1
+
+    def note(self, finding: Finding, tied: Tied) -> None:
         """Take what a finding says, of a template or of one with a sibling; to say it again changes nothing."""
-        came_upon_one = not self.paid and self.templates.bit_count() <= 1
-        if came_upon_one and finding.as_of_ms - self.since_ms > SEEN_FOR_MS:
-            self.since_ms, self.templates, self.wordings, self.repeated = finding.as_of_ms, 0, 0, 0
+        if not self.came_back and finding.as_of_ms - self.since_ms > SEEN_FOR_MS:
+            self.since_ms, self.templates, self.repeated = finding.as_of_ms, 0, 0
         if finding.kind == "payment":
             self.paid = True
         else:
             bit = bit_of(link_name(finding))
             self.templates |= bit
-            self.wordings |= bit if is_wording else 0
             self.repeated |= bit if tied.uses >= REPEATS else 0
         self.org_id = tied.org_id or self.org_id
         self.payment_hash = tied.payment_hash or self.payment_hash
@@ -112,19 +111,23 @@ class Seen(Struct, array_like=True):
         """Take what another campaign knew of the same account."""
         self.since_ms = min(self.since_ms, other.since_ms)
         self.templates |= other.templates
-        self.wordings |= other.wordings
         self.repeated |= other.repeated
         self.paid = self.paid or other.paid
 
 
 def sharing(members: Mapping[str, Seen]) -> float:
-    """The share of members that pay with an instrument that another party has too; 0 without members."""
+    """Surely the share of members that pay with an instrument that another party has too; 0 without members."""
+    shared = shared_payments(members)
+    return surely(sum(it.paid or it.payment_hash in shared for it in members.values()), len(members))
+
+
+def shared_payments(members: Mapping[str, Seen]) -> set[str]:
+    """The instruments that more than one party of the members pays with."""
     payers: dict[str, set[str]] = {}
     for name, it in members.items():
         if it.payment_hash is not None:
             payers.setdefault(it.payment_hash, set()).add(it.org_id or name)
-    shared = {payment for payment, parties in payers.items() if len(parties) > 1}
-    return sum(it.paid or it.payment_hash in shared for it in members.values()) / max(1, len(members))
+    return {payment for payment, parties in payers.items() if len(parties) > 1}
 
 
 def surely(count: int, of: int) -> float:
@@ -143,13 +146,19 @@ def surely(count: int, of: int) -> float:
     return (middle - _ONE_SIDED_95 * sqrt(share * (1 - share) / of + spread / (4 * of))) / (1 + spread)
 
 
+def younger(groups: Iterable[Iterable[Seen]], within_ms: int, at_ms: int) -> float:
+    """Surely the share of accounts opened within so many milliseconds, of those whose age is known: the greatest."""
+    ages = [[at_ms - it.created_at_ms for it in group if it.created_at_ms is not None] for group in groups]
+    return max(surely(sum(age < within_ms for age in group), len(group)) for group in ages)
+
+
 class CampaignView(NamedTuple):
     """What signals judge of a campaign. `accounts` are its members, `parties` the same with organisations once.
 
     `returning` is the share of members among those seen (until it is found, those first seen within a week), `sharing`
-    that of members whose payment instrument another party of the campaign has, `recent` surely that of those younger
-    than 60 days, of members whose age is known, and `capability_share` that of its templates that ask for a capability
-    that campaigns extract.
+    surely that of members whose payment instrument another party of the campaign has, `recent` and `half_year` surely
+    that of members, or of those seen if it is more, that were opened within 60 and 180 days, of all whose age is known,
+    and `capability_share` that of its templates that ask for a capability that campaigns extract.
     """
 
     accounts: int
@@ -159,12 +168,13 @@ class CampaignView(NamedTuple):
     rewordings: int
     sharing: float
     recent: float
+    half_year: float
     capability_share: float
 
     @property
     def came_by_chance(self) -> bool:
-        """Whether most of those seen came upon the templates by chance."""
-        return self.returning < RETURNING_SHARE
+        """Whether most of those seen came upon the templates by chance: few returned, and some are long-standing."""
+        return self.returning < RETURNING_SHARE and self.recent < NEARLY_ALL and self.half_year < ALL
 
 
 def bit_of(name: str) -> int:
@@ -180,6 +190,7 @@ TYPICAL = CampaignView(
     rewordings=0,
     sharing=0.0,
     recent=0.2,
+    half_year=0.4,
     capability_share=0.5,
 )
 """What customers share who come upon the same words, the ground that samples of signals vary."""

@@ -32,9 +32,10 @@ SIGNALS: Mapping[str, SignalPolicy] = MappingProxyType(
         "synchrony": SignalPolicy(enabled=True, threshold=0.6, weight=1.5),
         "young_accounts": SignalPolicy(enabled=True, threshold=0.5, weight=1.0),
         "network_anomaly": SignalPolicy(enabled=True, threshold=200, weight=0.6),
-        "rewordings": SignalPolicy(enabled=True, threshold=8, weight=4.0),
+        "rewordings": SignalPolicy(enabled=True, threshold=8, weight=3.0),
         "shared_payments": SignalPolicy(enabled=True, threshold=0.3, weight=3.0),
         "recent_accounts": SignalPolicy(enabled=True, threshold=0.8, weight=2.0),
+        "no_old_accounts": SignalPolicy(enabled=True, threshold=0.95, weight=2.0),
         "extracted_capabilities": SignalPolicy(enabled=True, threshold=0.8, weight=1.0),
     }
 )
@@ -55,6 +56,7 @@ THRESHOLD_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "rewordings": (2, 1_000_000),
         "shared_payments": (0.01, 1),
         "recent_accounts": (0.01, 1),
+        "no_old_accounts": (0.01, 1),
         "extracted_capabilities": (0.01, 1),
         "network_anomaly": (2, 257),
     }

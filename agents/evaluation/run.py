@@ -15,6 +15,7 @@ from streams.fingerprint import Fingerprinter
 from streams.policy import Policy
 from streams.scenarios import Stage, play
 
+SPAN_MS = 60_000
 _decision = msgspec.json.Decoder(Decision)
 
 
@@ -33,7 +34,7 @@ class StillwatchDetector:
 
     def __init__(self, policy: Policy) -> None:
         """Decide by `policy`."""
-        self._replay = Replay(policy)
+        self._replay = Replay(policy, span_ms=SPAN_MS)
 
     async def feed(self, event: RequestEvent) -> Sequence[Decision] | None:
         """Decisions of the rounds that are over."""

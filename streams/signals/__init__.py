@@ -27,6 +27,7 @@ from streams.signals import (
     many_addresses,
     network_anomaly,
     new_account_at_maximum,
+    no_old_accounts,
     recent_accounts,
     rewordings,
     round_the_clock,
@@ -86,7 +87,8 @@ NETWORK_SIGNALS: tuple[Signal, ...] = tuple(
 """The signals that judge a `NetworkView`."""
 
 CAMPAIGN_SIGNALS: tuple[Signal, ...] = tuple(
-    _signal(module) for module in (rewordings, shared_payments, recent_accounts, extracted_capabilities)
+    _signal(module)
+    for module in (rewordings, shared_payments, recent_accounts, no_old_accounts, extracted_capabilities)
 )
 """The signals that judge a `CampaignView`."""
 

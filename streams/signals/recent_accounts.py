@@ -12,12 +12,12 @@ FAMILY: Family = "lifecycle"
 
 
 def value(view: CampaignView) -> float | None:
-    """The share of members younger than 60 days, of campaigns that came to be by no chance."""
+    """The share of accounts younger than 60 days, of campaigns that came to be by no chance."""
     return None if view.came_by_chance else view.recent
 
 
 FIRES = (TYPICAL._replace(parties=40, returning=0.6, recent=0.95),)
 QUIET = (
     TYPICAL._replace(parties=40, returning=0.6, recent=0.3),
-    TYPICAL._replace(parties=40, returning=0.1, recent=1.0),
+    TYPICAL._replace(parties=40, returning=0.1, recent=0.7),
 )

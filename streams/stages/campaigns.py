@@ -9,11 +9,13 @@ from msgspec import Struct, field
 
 from streams.accounts import Enforcement
 from streams.anomaly import MODEL_VERSION
-from streams.campaigns import Campaign, Pointer, add_finding, found, homes_of, take_in
+from streams.campaigns import Campaign, Pointer, add_finding
 from streams.decide import Budget, Verdict, decide, harder, is_due, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Decision, SubjectKind
 from streams.findings import Finding, Findings, link_name
+from streams.joining import found, homes_of, take_in
 from streams.links import Source
+from streams.membership import limited_alone
 from streams.policy import Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 from streams.sketches import Sketches
@@ -149,7 +151,7 @@ class CampaignsStage:
             take_in(campaign, younger, limited=is_limited(younger.enforcement, at_ms))
             self._release(younger, at_ms, cause)
         others = siblings & campaign.links.keys()
-        for name in add_finding(campaign, finding, homes, is_wording=bool(others)):
+        for name in add_finding(campaign, finding, homes):
             states.change(member_key(name), Pointer).campaign_id = campaign.campaign_id
         for name in others:
             campaign.links[name].has_sibling = campaign.links[link_name(finding)].has_sibling = True
@@ -169,7 +171,9 @@ class CampaignsStage:
         if verdict.action is None or view.accounts < ladder.minimum_accounts:
             return
         action = harder(campaign.enforcement, verdict.action, at_ms)
-        members = self._within_budget(campaign, belonging, action, states, cause.output)
+        deserving = limited_alone(belonging, verdict.reasons, ladder) if action in LIMITING else frozenset[str]()
+        campaign.add_members(sorted(deserving), at_ms)
+        members = self._within_budget(campaign, deserving, action, states, cause.output)
         if members or is_due(campaign.enforcement, action, at_ms, ladder):
             about: Subject = ("campaign", campaign.campaign_id)
             campaign.enforcement, decision = self._say(
@@ -218,8 +222,10 @@ class CampaignsStage:
         """
         ladder, at_ms = self._policy.campaign, campaign.newest_ms
         for name, evidence in sorted(campaign.links.items()):
-            is_in_use = at_ms - evidence.as_of_ms <= HOUR_MS
-            if is_in_use and evidence.is_theirs and is_due(evidence.enforcement, action, at_ms, ladder):
+            if evidence.enforcement.sequence and at_ms - evidence.as_of_ms > HOUR_MS:
+                continue
+            evidence.strangers = {name for name in evidence.strangers if name not in campaign.members}
+            if evidence.is_theirs and is_due(evidence.enforcement, action, at_ms, ladder):
                 evidence.enforcement, _ = self._say(
                     evidence.enforcement,
                     ("network", name),

@@ -3,10 +3,11 @@
 import msgspec
 
 from streams.accounts import Enforcement
-from streams.campaigns import Campaign, add_finding, found, homes_of, take_in
+from streams.campaigns import Campaign, add_finding
 from streams.decisions import Reason
 from streams.evidence import LinkEvidence
 from streams.findings import Finding, Tied, link_name
+from streams.joining import found, homes_of, take_in
 from streams.links import LinkKind
 from streams.windows import HOUR_MS
 
@@ -121,7 +122,7 @@ def test_an_older_finding_takes_no_newer_evidence_away() -> None:
     one = found(finding("ab", hours=2))
     add_finding(one, finding("ab", hours=2, observed=12), {})
     add_finding(one, finding("c", hours=1, observed=7), homes(one))
-    assert one.links["payment:p"] == LinkEvidence(NOON_MS + 2 * HOUR_MS, (reason(observed=12),), 3, ours=3)
+    assert one.links["payment:p"] == LinkEvidence(NOON_MS + 2 * HOUR_MS, (reason(observed=12),), 3)
 
 
 def test_of_two_findings_of_one_minute_the_one_said_last_counts() -> None:
@@ -137,7 +138,7 @@ def test_a_finding_adds_its_evidence_and_those_who_belong_nowhere_yet() -> None:
     assert one.members == {"a": NOON_MS, "b": NOON_MS, "c": NOON_MS + 2 * HOUR_MS}
     assert one.undecided == ["a", "b", "c"]
     assert one.newest_ms == NOON_MS + 2 * HOUR_MS
-    assert one.links["payment:q"] == LinkEvidence(NOON_MS + 2 * HOUR_MS, (reason(),), 4, {"c-2": {"d"}}, ours=4)
+    assert one.links["payment:q"] == LinkEvidence(NOON_MS + 2 * HOUR_MS, (reason(),), 4)
 
 
 def test_a_late_finding_does_not_turn_the_time_back() -> None:

@@ -19,7 +19,7 @@ from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench, bench
 SKETCHER = Sketcher(Keys(b"a key for tests!"))
 WORDS = "solve problem below write every step reasoning before final answer check once more".split()
 SPARE = ("anew", "aloud", "briefly", "calmly", "deeply", "exactly", "fully", "gently", "honestly", "instantly")
-OLD_MS = NOON_MS - 900 * DAY_MS
+OLD_MS, YOUNG_MS = NOON_MS - 900 * DAY_MS, NOON_MS - 20 * DAY_MS
 
 
 def wording(number: int) -> str | None:
@@ -47,7 +47,7 @@ def said(
     )
 
 
-def relay(accounts: int = 12, wordings: int = 10, *, opened_ms: int = OLD_MS) -> Iterator[Finding]:
+def relay(accounts: int = 12, wordings: int = 10, *, opened_ms: int = YOUNG_MS) -> Iterator[Finding]:
     """Each account sends every second wording."""
     for number in range(wordings):
         names = [f"m{account}" for account in range(accounts) if account % 2 == number % 2]
@@ -70,7 +70,8 @@ def of(campaigns: Bench, kind: str) -> list[Decision]:
 
 
 def view(campaigns: Bench) -> CampaignView:
-    (campaign,) = campaigns.campaigns().values()
+    """The campaign with the most templates."""
+    campaign = max(campaigns.campaigns().values(), key=lambda campaign: len(campaign.templates))
     return campaign.view(campaign.belonging())
 
 
@@ -78,12 +79,25 @@ def test_accounts_that_share_nothing_but_wordings_of_one_instruction_are_one_cam
     campaigns = taken(*relay())
     assert limited(campaigns) == {f"m{account}" for account in range(12)}
     assert view(campaigns).rewordings == view(campaigns).templates == 10
-    assert of(campaigns, "campaign")[-1].action == "throttle"
+    assert of(campaigns, "campaign")[-1].action == "challenge"
     assert {reason.signal for reason in of(campaigns, "campaign")[-1].reasons} == {
         "rewordings",
         "accounts_per_template",
+        "recent_accounts",
         "extracted_capabilities",
     }
+
+
+def test_old_accounts_that_share_nothing_but_wordings_of_one_instruction_are_only_watched() -> None:
+    """A class that does one exercise over and over asks so too."""
+    campaigns = taken(*relay(60, opened_ms=OLD_MS))
+    assert {decision.action for decision in of(campaigns, "campaign")} == {"observe"}
+
+
+def test_accounts_none_of_which_is_older_than_half_a_year_need_no_other_sign_if_they_are_many() -> None:
+    few, many = (taken(*relay(accounts, opened_ms=NOON_MS - 150 * DAY_MS)) for accounts in (40, 60))
+    assert limited(few) == set()
+    assert limited(many) == {f"m{account}" for account in range(60)}
 
 
 def test_new_accounts_that_pay_together_are_suspended() -> None:
@@ -95,7 +109,7 @@ def test_new_accounts_that_pay_together_are_suspended() -> None:
 
 
 def test_who_used_one_of_the_wordings_once_is_no_member() -> None:
-    campaigns = taken(*relay(), said(3, ["passer-by"], minutes=30))
+    campaigns = taken(*relay(60), said(3, ["passer-by"], minutes=30))
     assert "passer-by" not in limited(campaigns)
     campaigns.take(said(4, ["passer-by"], minutes=40))
     assert "passer-by" in limited(campaigns)
@@ -110,7 +124,7 @@ def test_one_wording_is_enough_of_an_account_that_walks_in_the_tracks_of_a_campa
     opened_ms: int, payment: str | None, is_member: bool
 ) -> None:
     late = said(3, ["late"], minutes=120, opened_ms=opened_ms, payment=payment)
-    assert ("late" in limited(taken(*relay(), late))) is is_member
+    assert ("late" in limited(taken(*relay(60), late))) is is_member
 
 
 def test_a_wording_that_a_crowd_comes_upon_each_once_ties_nobody() -> None:
@@ -140,11 +154,12 @@ def test_a_campaign_that_was_found_stays_found_though_a_crowd_comes_upon_its_wor
 
 
 def test_what_lent_accounts_share_with_ordinary_customers_makes_nobody_a_member() -> None:
-    """Two templates that are no wordings belong to the campaign, because most who were seen with them are members."""
+    """Though most who were seen with these templates are members: no wordings of the campaign's, they stay apart."""
     campaigns = taken(*relay())
     for number, words in ((50, "weather three cities tomorrow"), (51, "recipe lentil soup garlic")):
         campaigns.take(said(number, ["m1", "m2", "m3", "customer"], minutes=20, sketch=SKETCHER.sketch(words.split())))
-    assert view(campaigns).templates == 12
+    assert view(campaigns).templates == 10
+    assert len(campaigns.campaigns()) == 3
     assert "customer" not in limited(campaigns)
 
 
@@ -206,8 +221,9 @@ def test_the_wordings_of_a_campaign_are_limited_themselves_whoever_sends_them() 
     assert links
     (campaign_id,) = {decision.campaign_id for decision in links}
     assert campaign_id in campaigns.campaigns()
-    assert {decision.action for decision in links} == {"throttle"}
-    assert all(decision.limits is not None and decision.expires_at_ms > decision.decided_at_ms for decision in links)
+    assert {decision.action for decision in links} <= {"throttle", "challenge"}
+    assert all((decision.limits is not None) is (decision.action == "throttle") for decision in links)
+    assert all(decision.expires_at_ms > decision.decided_at_ms for decision in links)
     assert all(decision.members == () for decision in links)
 
 
@@ -216,6 +232,42 @@ def test_a_wording_that_mostly_others_use_is_not_limited() -> None:
     campaigns.take(said(3, ["m61", "m63"], minutes=40))
     assert of(campaigns, "network")
     assert "template:t3" not in {decision.subject_id for decision in of(campaigns, "network")}
+
+
+@pytest.mark.parametrize("lent", [True, False], ids=["lent accounts pay", "customers pay"])
+def test_what_a_payment_says_of_some_is_not_said_of_a_crowd_that_asks_what_they_ask(*, lent: bool) -> None:
+    """Ordinary customers ask near-duplicates out of one list; so do the accounts that a reseller lends them."""
+    questions = [
+        SKETCHER.sketch([*"book cheapest car weekend airport".split(), f"city{number}"]) for number in range(12)
+    ]
+    customers = [f"customer {number}" for number in range(40)]
+    payers = {f"m{account}": f"shared {account // 4}" for account in range(24)}
+    campaigns = taken()
+    for number in range(12):
+        for account, payment in payers.items():
+            campaigns.take(said(number, [account], minutes=number, opened_ms=NOON_MS - DAY_MS, payment=payment))
+    for number, sketch in enumerate(questions):
+        asked = customers[number : number + 20]
+        campaigns.take(said(100 + number, asked, minutes=30, sketch=sketch, capability="coding"))
+        for account, payment in list(payers.items())[:8] if lent else ():
+            one = said(100 + number, [account], minutes=31, opened_ms=NOON_MS - DAY_MS, payment=payment, sketch=sketch)
+            campaigns.take(one)
+    assert len(campaigns.campaigns()) == 2
+    assert limited(campaigns) == {*payers}
+
+
+def test_of_two_limited_campaigns_that_share_a_tenth_of_their_accounts_the_older_takes_the_other_in() -> None:
+    other = [SKETCHER.sketch([*"grade answer strict rubric points".split(), f"way{number}"]) for number in range(8)]
+    fresh_ms, others = NOON_MS - DAY_MS, [f"n{number}" for number in range(20)]
+    campaigns = taken(*relay(20, opened_ms=fresh_ms))
+    for number, sketch in enumerate(other):
+        campaigns.take(said(100 + number, others, minutes=20 + number, sketch=sketch, opened_ms=fresh_ms))
+    assert len(campaigns.campaigns()) == 2
+    campaigns.take(said(100, ["m0"], minutes=40, sketch=other[0], opened_ms=fresh_ms))
+    assert len(campaigns.campaigns()) == 2
+    campaigns.take(said(101, ["m1"], minutes=41, sketch=other[1], opened_ms=fresh_ms))
+    assert len(campaigns.campaigns()) == 1
+    assert limited(campaigns) >= {*others, *(f"m{account}" for account in range(20))}
 
 
 def test_an_account_has_one_campaign_though_two_have_seen_it() -> None:

@@ -1,0 +1,93 @@
+"""Which campaigns belong together: by the wording of what they send, and by the accounts and payments they share.
+
+The first finding of a link founds a campaign, or joins one with a template of which its own is a rewording, or one that
+shares enough accounts with it. When two campaigns turn out to belong together, the older takes the younger in and keeps
+its id. One shared account never joins two campaigns: an innocent caught in one must not fuse it with another.
+
+Accounts say little of campaigns that were not limited. Those that a reseller lends out ask what its ordinary customers
+ask, whom they must not be mistaken for; so templates that a crowd comes upon stay apart from those of the campaign,
+though the same accounts use both, and what a payment says of some is not said of the crowd.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+
+from streams.campaigns import Campaign
+from streams.evidence import surely
+from streams.findings import Finding, link_name
+
+FEWEST_SHARED = 2
+SHARED_SHARE = 0.1
+HELD_SHARE = 0.9
+
+
+def found(finding: Finding) -> Campaign:
+    """A campaign founded on one finding; its id follows from the link and the minute."""
+    text = f"{link_name(finding)}\x1f{finding.as_of_ms}"
+    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, person=b"sw-campaign").hexdigest()
+    return Campaign(campaign_id=f"c-{digest}", created_ms=finding.as_of_ms)
+
+
+def homes_of(
+    finding: Finding, homes: Mapping[str, str], campaigns: Mapping[str, Campaign], siblings: Collection[str] = ()
+) -> list[str]:
+    """The campaigns a finding belongs to, oldest first: those with its link or a sibling of it, those with its members.
+
+    `homes` maps account ids to campaign ids, `siblings` are the links of which it is a rewording.
+    """
+    related = {link_name(finding), *siblings}
+    own = [campaign_id for campaign_id, campaign in campaigns.items() if not related.isdisjoint(campaign.links)]
+    others = [campaign_id for campaign_id in dict.fromkeys(homes.values()) if campaign_id not in own]
+    joined = _joined(finding, [campaigns[it] for it in own], [campaigns[it] for it in others if it in campaigns])
+    return sorted({*own, *joined}, key=lambda campaign_id: (campaigns[campaign_id].created_ms, campaign_id))
+
+
+def _joined(finding: Finding, own: list[Campaign], others: list[Campaign]) -> list[str]:
+    """Those of `others` that share enough accounts with the link of the finding and its `own` campaigns.
+
+    A payment that belongs nowhere else belongs to the campaign of its accounts, whatever that is.
+    """
+    if not others:
+        return []
+    named = {tied.account_id for tied in finding.members}.union(*(campaign.seen for campaign in own))
+    if finding.kind == "template" and not any(campaign.ties for campaign in own):
+        return [campaign.campaign_id for campaign in others if campaign.is_found and _holds(campaign, named)]
+    sharing = [campaign for campaign in others if _shares(campaign, named)]
+    tying = [campaign.campaign_id for campaign in sharing if campaign.ties]
+    return tying or [campaign.campaign_id for campaign in sharing[: 0 if own else 1]]
+
+
+def _shares(campaign: Campaign, named: set[str]) -> bool:
+    """Whether so many of those `named` are the campaign's that both belong together."""
+    common = len(campaign.members.keys() & named)
+    return common >= max(FEWEST_SHARED, SHARED_SHARE * min(len(named), len(campaign.members)))
+
+
+def _holds(campaign: Campaign, named: set[str]) -> bool:
+    """Whether surely nearly all of those `named` are the campaign's: more than it could have lent to a crowd."""
+    return surely(len(campaign.members.keys() & named), len(named)) >= HELD_SHARE
+
+
+def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
+    """Move all that `younger` holds to `older`; its members are decided about anew under the older's id.
+
+    `limited`: the younger is limited now, so those it was decided about must be limited on without a gap.
+    """
+    waiting = {*younger.undecided} if limited else younger.members.keys()
+    unnamed = {*older.undecided}.union(younger.members.keys() - older.members.keys())
+    inherited = [member for member in younger.members if member in unnamed and member not in waiting]
+    older.add_members(younger.members, younger.newest_ms)
+    older.members |= younger.members
+    older.undecided = [member for member in older.undecided if member not in {*inherited}]
+    older.inherited.extend(inherited)
+    older.links |= younger.links
+    older.payments |= younger.payments
+    for name, seen in younger.seen.items():
+        if name in older.seen:
+            older.seen[name].absorb(seen)
+        else:
+            older.seen[name] = seen
+    older.newest_ms = max(older.newest_ms, younger.newest_ms)
+    older.found_ms = min(older.found_ms, younger.found_ms)
+    younger.merged_into = older.campaign_id
+    younger.links, younger.members, younger.undecided, younger.inherited, younger.seen = {}, {}, [], [], {}

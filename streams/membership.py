@@ -1,0 +1,22 @@
+"""Who of a campaign is limited with it: an account for which what speaks for it alone would be enough."""
+
+from collections.abc import Mapping, Sequence
+
+from streams.decide import verdict_of
+from streams.decisions import LIMITING, Reason
+from streams.evidence import Seen, shared_payments
+from streams.policy import Ladder
+
+
+def limited_alone(members: Mapping[str, Seen], reasons: Sequence[Reason], ladder: Ladder) -> frozenset[str]:
+    """The members that the ladder would limit for those `reasons` about their campaign that speak of them too.
+
+    What is said of payments speaks of the members that share one. The rest is said of nearly all members, or of what
+    all of them send.
+    """
+    speaking = {
+        True: verdict_of(reasons, ladder).action in LIMITING,
+        False: verdict_of([it for it in reasons if it.family != "identity"], ladder).action in LIMITING,
+    }
+    shared = shared_payments(members)
+    return frozenset(name for name, it in members.items() if speaking[it.paid or it.payment_hash in shared])
