@@ -76,11 +76,11 @@ def is_limited(current: Enforcement, at_ms: int) -> bool:
     return at_ms < current.expires_at_ms and _action(current) in LIMITING
 
 
-def limits_of(rung: Rung) -> Limits | None:
-    """The limits of a throttle; None for every other rung."""
+def limits_of(rung: Rung, among: int = 1) -> Limits | None:
+    """The limits of a throttle, shared out `among` so many subjects; None for every other rung."""
     if rung.requests is None or rung.tokens is None or rung.window_minutes is None:
         return None
-    return Limits(rung.requests, rung.tokens, rung.window_minutes * MINUTE_MS)
+    return Limits(-(-rung.requests // among), -(-rung.tokens // among), rung.window_minutes * MINUTE_MS)
 
 
 def decide(  # noqa: PLR0913  a decision has this many independent facts
@@ -97,10 +97,12 @@ def decide(  # noqa: PLR0913  a decision has this many independent facts
     model_version: str,
     members: tuple[str, ...] = (),
     campaign_id: str | None = None,
+    among: int = 1,
 ) -> tuple[Enforcement, Decision]:
     """Make the next decision about a subject, and what is in force from then on.
 
     `source` names the input that caused it (stage, partition and offset): the same input gives the same id.
+    `among`: of so many subjects that share the limits of a throttle this is one.
     `campaign_id` is the campaign to look at from then on, a campaign's own unless another is named.
     """
     own = subject_id if subject_kind == "campaign" else None
@@ -114,7 +116,7 @@ def decide(  # noqa: PLR0913  a decision has this many independent facts
         campaign_id=own if campaign_id is None else campaign_id,
         members=members,
         action=action,
-        limits=limits_of(rung) if action == "throttle" else None,
+        limits=limits_of(rung, among) if action == "throttle" else None,
         reasons=verdict.reasons,
         score=verdict.score,
         decided_at_ms=at_ms,

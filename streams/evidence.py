@@ -55,13 +55,13 @@ class LinkEvidence(Struct, array_like=True):
 
     @property
     def is_repeated(self) -> bool:
-        """Whether most of those who were no members do so again and again, and nearly all are new.
+        """Whether most of those who are no members use it again and again, and nearly all are new.
 
         Such a template makes members by itself.
         """
         return (
             self.members >= FEWEST_REPEATING
-            and self.repeating >= MOST * len(self.strangers)
+            and self.repeating >= max(1, MOST * len(self.strangers))
             and self.recent >= NEARLY_ALL * self.members
         )
 

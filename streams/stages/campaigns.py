@@ -184,7 +184,7 @@ class CampaignsStage:
             campaign.found_ms = min(campaign.found_ms, at_ms)
             self._limit_templates(campaign, action, verdict, cause)
 
-    def _say(
+    def _say(  # noqa: PLR0913  as of `decide`
         self,
         current: Enforcement,
         about: Subject,
@@ -195,6 +195,7 @@ class CampaignsStage:
         *,
         members: tuple[str, ...] = (),
         campaign_id: str | None = None,
+        among: int = 1,
     ) -> tuple[Enforcement, Decision]:
         """Decide by the ladder of campaigns, and say so; what is in force from then on."""
         enforcement, decision = decide(
@@ -210,6 +211,7 @@ class CampaignsStage:
             model_version=MODEL_VERSION,
             members=members,
             campaign_id=campaign_id,
+            among=among,
         )
         record = Outgoing("enforcement", decision, cause.appended_at_ms, key=decision.subject_id)
         cause.output.records.append(record)
@@ -219,9 +221,11 @@ class CampaignsStage:
         """Limit the campaign's own templates as hard as the campaign, whoever sends them: the cheapest way to stop it.
 
         A new account is stopped at its first request so; and a wording that its members alone use is missed by nobody.
+        The templates of a campaign share what a throttle leaves.
         """
         ladder, at_ms = self._policy.campaign, campaign.newest_ms
-        for name, evidence in sorted(campaign.links.items()):
+        templates = campaign.templates
+        for name, evidence in sorted(templates.items()):
             if evidence.enforcement.sequence and at_ms - evidence.as_of_ms > HOUR_MS:
                 continue
             evidence.strangers = {name for name in evidence.strangers if name not in campaign.members}
@@ -234,6 +238,7 @@ class CampaignsStage:
                     at_ms,
                     cause,
                     campaign_id=campaign.campaign_id,
+                    among=len(templates),
                 )
 
     def _within_budget(

@@ -1,6 +1,6 @@
 """deploy/evaluation.md: what the suite found, written so that a person can check it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from statistics import fmean, median
 
 from msgspec import Struct
@@ -27,6 +27,8 @@ def written(
     reacting: Sequence[Evaluation],
     fixed: Sequence[Compared] | None,
     corpora: Sequence[Evaluation],
+    alone: Mapping[str, Evaluation],
+    ablated: Mapping[tuple[str, ...], Evaluation],
     bar: Bar,
     ran: str,
     seconds: Callable[[], float],
@@ -44,6 +46,10 @@ def written(
         "## Below the bars\n",
         "\n".join(_shortfalls(reacting, bar)),
     ]
+    if alone:
+        parts += ["## Each campaign alone\n", ALONE, "\n".join(_alone(alone))]
+    if ablated:
+        parts += ["## Without some of the signals\n", ABLATED, "\n".join(_ablated(ablated))]
     if fixed is not None:
         parts += ["## Beside baselines\n", COMPARISON, "\n".join(_comparison(fixed)), "\n".join(_leakage_by(fixed))]
     if corpora:
@@ -67,6 +73,13 @@ sent or meant to send; passed is what a gateway lets through, also within a thro
 Times count from the campaign's 50th exchange. Tied back: accounts that came after the first limit and were named as
 members of a campaign found before. Shares are means over the worlds, with the lowest and the highest; times are
 medians."""
+
+ALONE = """The campaigns of one world help to find one another, because their templates are made from the same phrases:
+what is learnt of one holds for the next. Here each is alone with the innocents, the thin ones at the size of their
+disclosure. Two days are short: most of what leaks of a thin campaign leaks before it is found."""
+
+ABLATED = """The hydra alone, with each family of signals switched off, and each two. What ties accounts is a signal
+too: without content no template ties, without identity no payment."""
 
 COMPARISON = """One world, in which nobody reacts, so that every detector sees the same events. Each baseline suspends
 at the best threshold in hindsight: the lowest that keeps wrongly limited accounts within the bar of 200 per million,
@@ -110,6 +123,30 @@ def _campaigns(worlds: Sequence[Evaluation]) -> Iterator[str]:
         )
     yield ""
     yield from (f"- **{name}**: {describe(name)}" for name in CAMPAIGNS if _of_scenario(worlds, name))
+
+
+def _alone(worlds: Mapping[str, Evaluation]) -> Iterator[str]:
+    yield "| campaign | accounts | exchanges | leaked | passed | accounts found | first limit | innocents limited |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for name, world in worlds.items():
+        found, harmed = _of_scenario([world], name), world.innocents[-1]
+        yield (
+            f"| {name} | {sum(it.accounts for it in found):,} | {sum(it.exchanges for it in found):,} "
+            f"| {_range([it.leakage for it in found])} | {_range([it.passed_share for it in found])} "
+            f"| {_range([it.recall for it in found])} | {_median([it.minutes_from_evidence for it in found])} "
+            f"| {harmed.limited.count:,} of {harmed.accounts:,} |"
+        )
+
+
+def _ablated(worlds: Mapping[tuple[str, ...], Evaluation]) -> Iterator[str]:
+    yield "| switched off | leaked | accounts found | first limit | innocents limited |"
+    yield "|---|---|---|---|---|"
+    for off, world in worlds.items():
+        (campaign,), harmed = world.campaigns, world.innocents[-1]
+        yield (
+            f"| {' and '.join(off) or 'nothing'} | {campaign.leakage:.1%} | {campaign.recall:.1%} "
+            f"| {_median([campaign.minutes_from_evidence])} | {harmed.limited.count:,} of {harmed.accounts:,} |"
+        )
 
 
 def _innocents(worlds: Sequence[Evaluation]) -> Iterator[str]:

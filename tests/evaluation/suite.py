@@ -3,7 +3,9 @@
     python -m tests.evaluation.suite [--scale small|medium|full] [--out FILE] [--processes 2]
 
 Each world holds ordinary customers, every look-alike and every campaign. In the first table campaigns see who is
-limited and react; in the comparison with baselines nobody reacts, so that all detectors are given the same events.
+limited and react; in the comparison with baselines nobody reacts, so that all detectors are given the same events. Then
+each campaign is alone with the innocents, for the campaigns of one world help to find one another: their templates are
+made from the same phrases.
 """
 
 import argparse
@@ -15,19 +17,23 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from itertools import combinations
 from multiprocessing import get_context
 from pathlib import Path
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agents.evaluation.run import StillwatchDetector, judged
+from streams.decisions import Family
 from streams.evaluation import Evaluation, Judge
 from streams.evaluation.bars import Bar
 from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
-from streams.policy import DEFAULT_POLICY
+from streams.policy import DEFAULT_POLICY, Policy
 from streams.scenarios import CAMPAIGNS, LOOK_ALIKES, MONDAY_MS, Stage, Truth, play
 from streams.scenarios.stage import Sources
+from streams.signals import ACCOUNT_SIGNALS, CAMPAIGN_SIGNALS, NETWORK_SIGNALS
 from tests.evaluation.baselines import BASELINES
 from tests.evaluation.corpora import sources
 from tests.evaluation.hindsight import Hindsight
@@ -91,6 +97,21 @@ MEDIUM = World(days=1, ordinary=20.0, look_alikes=1.0, campaigns=dict.fromkeys(C
 FULL = World(days=1, ordinary=200.0, look_alikes=4.0, campaigns=dict.fromkeys(CAMPAIGNS, 1.0))
 """A million ordinary accounts, and every campaign at the size of its disclosure."""
 
+ALONE: Mapping[str, float] = {
+    **SMALL.campaigns,
+    "hydra": 0.02,
+    "quiet_relay": 1.0,
+    "near_maximum": 0.2,
+    "thin": 1.0,
+    "four_requests": 1.0,
+    "adaptive": 0.3,
+}
+"""The size of each campaign when it is alone with the innocents: its own, where that is not too much for minutes."""
+
+ABLATED = "hydra"
+FAMILIES: tuple[Family, ...] = ("content", "identity", "lifecycle", "capability", "rhythm")
+"""The families of signals that campaigns are judged by; those for accounts alone take no part in finding the hydra."""
+
 WORLDS = {"small": SMALL, "medium": MEDIUM, "full": FULL}
 
 
@@ -111,10 +132,17 @@ def main() -> None:
         corpora = [
             pool.submit(on_corpora, world, seeds[0], swapped) for swapped in (False, True) if _has_corpora(asked)
         ]
+        alone, ablated = {}, {}
+        if asked.scale == "small":
+            alone = {name: pool.submit(reacted, alone_with(name, size), seeds[0]) for name, size in ALONE.items()}
+            hydra = alone_with(ABLATED, SMALL.campaigns[ABLATED])
+            ablated = {off: pool.submit(reacted, hydra, seeds[0], off) for off in switched_off()}
         page = written(
             [it.result() for it in reacting],
             None if fixed is None else fixed.result(),
             [it.result() for it in corpora],
+            {name: it.result() for name, it in alone.items()},
+            {off: it.result() for off, it in ablated.items()},
             Bar(),
             f"`make evaluate SCALE={asked.scale}` on {machine()}, {datetime.now(UTC):%Y-%m-%d}; {{minutes}} in all.",
             lambda: time.monotonic() - begun,
@@ -123,9 +151,24 @@ def main() -> None:
     (asked.out or PAGES / f"{name}.md").write_text(page)
 
 
-def reacted(world: World, seed: int) -> Evaluation:
-    """Stillwatch in a world whose campaigns see who is limited."""
-    return _stillwatch(world.stages(seed))
+def alone_with(name: str, size: float) -> World:
+    """The innocents of the small world, and one campaign."""
+    return replace(SMALL, campaigns={name: size})
+
+
+def switched_off() -> Iterator[tuple[Family, ...]]:
+    """No family of signals, each, and each two."""
+    for count in range(3):
+        yield from combinations(FAMILIES, count)
+
+
+def reacted(world: World, seed: int, off: Sequence[Family] = ()) -> Evaluation:
+    """Stillwatch, less some families of signals, in a world whose campaigns see who is limited."""
+    family = {it.name: it.family for it in (*ACCOUNT_SIGNALS, *NETWORK_SIGNALS, *CAMPAIGN_SIGNALS)}
+    signals = {
+        name: replace(it, enabled=it.enabled and family[name] not in off) for name, it in DEFAULT_POLICY.signals.items()
+    }
+    return _stillwatch(world.stages(seed), replace(DEFAULT_POLICY, signals=signals))
 
 
 def on_corpora(world: World, seed: int, swapped: bool) -> Evaluation:
@@ -133,8 +176,8 @@ def on_corpora(world: World, seed: int, swapped: bool) -> Evaluation:
     return _stillwatch(world.stages(seed, sources(swapped=swapped)))
 
 
-def _stillwatch(stages: Sequence[Stage]) -> Evaluation:
-    return asyncio.run(judged(stages, StillwatchDetector(DEFAULT_POLICY), Fingerprinter(KEY))).result()
+def _stillwatch(stages: Sequence[Stage], policy: Policy = DEFAULT_POLICY) -> Evaluation:
+    return asyncio.run(judged(stages, StillwatchDetector(policy), Fingerprinter(KEY))).result()
 
 
 def compared(world: World, seed: int) -> list[Compared]:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from streams.decisions import Family
+from streams.evaluation import Evaluation
 from streams.evaluation.bars import Bar
 from tests.evaluation import suite
 from tests.evaluation.pages import written
@@ -27,9 +29,13 @@ def test_nothing_but_the_suite_reads_the_unseen_seeds() -> None:
 @pytest.mark.slow
 def test_the_page_names_every_campaign_baseline_and_class() -> None:
     reacting = [suite.reacted(TINY, 5), suite.reacted(TINY, 6)]
-    page = written(reacting, suite.compared(TINY, 5), [], Bar(), "now; {minutes}", lambda: 60.0)
+    alone = {"thin": suite.reacted(replace(TINY, campaigns={"thin": 0.02}), 5)}
+    off: tuple[Family, ...] = ("content", "rhythm")
+    ablated: dict[tuple[str, ...], Evaluation] = {off: suite.reacted(replace(TINY, campaigns={"relay": 0.05}), 5, off)}
+    page = written(reacting, suite.compared(TINY, 5), [], alone, ablated, Bar(), "now; {minutes}", lambda: 60.0)
     for name in ("relay", "diluted_25", "thin", "shared framework", "Stillwatch", "PRADA", "MMD", "half-space trees"):
         assert f"| {name} |" in page
     assert "now; 1 minutes" in page
+    assert "| content and rhythm | " in page
     assert "On real prompts" not in page
     assert all(len(line) < 400 for line in page.splitlines())

@@ -205,6 +205,17 @@ def test_a_rung_without_limits_has_none() -> None:
     assert limits_of(replace(STEPS.throttle, tokens=None)) is None
 
 
+def test_what_a_throttle_leaves_is_shared_out_and_never_nothing() -> None:
+    whole = limits_of(STEPS.throttle)
+    assert whole is not None
+    for among in (1, 2, 7, 10**6):
+        shared = limits_of(STEPS.throttle, among)
+        assert shared is not None
+        assert (shared.requests - 1) * among < whole.requests <= shared.requests * among
+        assert (shared.tokens - 1) * among < whole.tokens <= shared.tokens * among
+        assert shared.window_ms == whole.window_ms
+
+
 def test_a_decision_keeps_to_its_published_form() -> None:
     _, decision = made(Enforcement(), "throttle")
     assert msgspec.json.decode(msgspec.json.encode(decision), type=Decision) == decision
