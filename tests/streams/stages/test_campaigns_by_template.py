@@ -227,6 +227,16 @@ def test_the_wordings_of_a_campaign_are_limited_themselves_whoever_sends_them() 
     assert all(decision.members == () for decision in links)
 
 
+def test_a_payment_instrument_is_not_limited_itself_though_all_who_pay_with_it_are_new() -> None:
+    """No gateway could tell: only a template is seen in a request."""
+    findings = [said(number, "abcdefghijkl", payment="p", opened_ms=YOUNG_MS) for number in range(8)]
+    payers = tuple(Tied(name, 9, None, "p", YOUNG_MS) for name in "abcdefghijkl")
+    office = Reason("accounts_per_payment", "identity", "Pay together.", 12.0, 5.0, 3.5)
+    campaigns = taken(*findings, Finding("payment", "p", NOON_MS, (office,), payers))
+    assert of(campaigns, "campaign")[-1].action == "suspend"
+    assert all(decision.subject_id.startswith("template:") for decision in of(campaigns, "network"))
+
+
 def test_a_wording_that_mostly_others_use_is_not_limited() -> None:
     campaigns = taken(said(3, [f"user {number}" for number in range(80)]), *relay(60))
     campaigns.take(said(3, ["m61", "m63"], minutes=40))
