@@ -19,7 +19,7 @@ def test_a_usable_policy_is_ok_in_one_line_on_stdout(tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('version = "autumn"\n[signals.anomaly]\nenabled = false\n')
     result = check("--policy", str(policy))
-    assert result.stdout == f"{policy}: ok, version autumn, 15 signals on\n"
+    assert result.stdout == f"{policy}: ok, version autumn, 16 signals on\n"
     assert (result.exit_code, result.stderr) == (0, "")
 
 
