@@ -88,7 +88,7 @@ class Seen(Struct, array_like=True):
         return self.paid or self.templates.bit_count() > 1
 
     def note(self, finding: Finding, tied: Tied) -> None:
-        """Take what a finding says, of a template or of one with a sibling; to say it again changes nothing."""
+        """Take what a finding says; to say it again changes nothing."""
         if not self.came_back and finding.as_of_ms - self.since_ms > SEEN_FOR_MS:
             self.since_ms, self.templates, self.repeated = finding.as_of_ms, 0, 0
         if finding.kind == "payment":
@@ -117,17 +117,17 @@ class Seen(Struct, array_like=True):
 
 def sharing(members: Mapping[str, Seen]) -> float:
     """Surely the share of members that pay with an instrument that another party has too; 0 without members."""
-    shared = shared_payments(members)
-    return surely(sum(it.paid or it.payment_hash in shared for it in members.values()), len(members))
+    return surely(len(sharers(members)), len(members))
 
 
-def shared_payments(members: Mapping[str, Seen]) -> set[str]:
-    """The instruments that more than one party of the members pays with."""
+def sharers(members: Mapping[str, Seen]) -> set[str]:
+    """The members that pay with an instrument that another party has too."""
     payers: dict[str, set[str]] = {}
     for name, it in members.items():
         if it.payment_hash is not None:
             payers.setdefault(it.payment_hash, set()).add(it.org_id or name)
-    return {payment for payment, parties in payers.items() if len(parties) > 1}
+    shared = {payment for payment, parties in payers.items() if len(parties) > 1}
+    return {name for name, it in members.items() if it.paid or it.payment_hash in shared}
 
 
 def surely(count: int, of: int) -> float:

@@ -73,13 +73,12 @@ def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
 
     `limited`: the younger is limited now, so those it was decided about must be limited on without a gap.
     """
-    waiting = {*younger.undecided} if limited else younger.members.keys()
-    unnamed = {*older.undecided}.union(younger.members.keys() - older.members.keys())
-    inherited = [member for member in younger.members if member in unnamed and member not in waiting]
-    older.add_members(younger.members, younger.newest_ms)
+    decided = younger.members.keys() - younger.undecided if limited else set[str]()
+    unnamed = {*older.undecided, *(younger.members.keys() - older.members.keys())}
+    older.inherited.extend(member for member in younger.members if member in unnamed and member in decided)
+    candidates = dict.fromkeys((*older.undecided, *younger.members))
+    older.undecided = [member for member in candidates if member in unnamed and member not in decided]
     older.members |= younger.members
-    older.undecided = [member for member in older.undecided if member not in {*inherited}]
-    older.inherited.extend(inherited)
     older.links |= younger.links
     older.payments |= younger.payments
     for name, seen in younger.seen.items():

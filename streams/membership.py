@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from streams.decide import verdict_of
 from streams.decisions import LIMITING, Reason
-from streams.evidence import Seen, shared_payments
+from streams.evidence import Seen, sharers
 from streams.policy import Ladder
 
 
@@ -18,5 +18,5 @@ def limited_alone(members: Mapping[str, Seen], reasons: Sequence[Reason], ladder
         True: verdict_of(reasons, ladder).action in LIMITING,
         False: verdict_of([it for it in reasons if it.family != "identity"], ladder).action in LIMITING,
     }
-    shared = shared_payments(members)
-    return frozenset(name for name, it in members.items() if speaking[it.paid or it.payment_hash in shared])
+    sharing = sharers(members)
+    return frozenset(name for name in members if speaking[name in sharing])

@@ -14,8 +14,8 @@ from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.policy import Policy
 from streams.scenarios import Stage, play
+from streams.windows import MINUTE_MS
 
-SPAN_MS = 60_000
 _decision = msgspec.json.Decoder(Decision)
 
 
@@ -34,7 +34,8 @@ class StillwatchDetector:
 
     def __init__(self, policy: Policy) -> None:
         """Decide by `policy`."""
-        self._replay = Replay(policy, span_ms=SPAN_MS)
+        # A round of more minutes would tell a campaign as late as its newest finding of the round.
+        self._replay = Replay(policy, span_ms=MINUTE_MS)
 
     async def feed(self, event: RequestEvent) -> Sequence[Decision] | None:
         """Decisions of the rounds that are over."""

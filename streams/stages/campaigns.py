@@ -242,7 +242,7 @@ class CampaignsStage:
                 )
 
     def _within_budget(
-        self, campaign: Campaign, belonging: Container[str], action: Action, states: States, output: Output
+        self, campaign: Campaign, deserving: Container[str], action: Action, states: States, output: Output
     ) -> tuple[str, ...]:
         """The members this decision adds: as many as the blast radius leaves; the rest wait for the next finding.
 
@@ -255,7 +255,7 @@ class CampaignsStage:
         radius = self._policy.blast_radius
         cap = radius.suspended_per_hour if action == "suspend" else radius.accounts_per_hour
         left = budget.left(campaign.newest_ms, cap)
-        ready = [name for name in campaign.undecided if name in belonging]
+        ready = [name for name in campaign.undecided if name in deserving]
         members = ready[:left]
         named = {*members}
         campaign.undecided = [name for name in campaign.undecided if name not in named]
