@@ -25,7 +25,8 @@ from streams.evidence import (
     LinkEvidence,
     Seen,
     bit_of,
-    sharing,
+    sharers,
+    surely,
     younger,
 )
 from streams.findings import Finding, link_name
@@ -127,7 +128,7 @@ class Campaign(Struct, array_like=True):
             returning=sum(name in members for name in counted) / max(1, len(counted)),
             templates=len(templates),
             rewordings=self.rewordings,
-            sharing=sharing(members),
+            sharing=surely(len(sharers(members)), len(members)),
             recent=younger(groups, RECENT_MS, self.newest_ms),
             half_year=younger(groups, HALF_YEAR_MS, self.newest_ms),
             capability_share=sum(link.capability != "other" for link in templates) / max(1, len(templates)),

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from streams.accounts import Enforcement
-from streams.decisions import LADDER, LIMITING, Action, Decision, Limits, Reason, SubjectKind
+from streams.decisions import LADDER, LIMITING, Action, Decision, Limits, Reason, SubjectKind, Wording
 from streams.policy import Ladder, Policy, Rung
 from streams.windows import HOUR_MS, MINUTE_MS
 
@@ -98,6 +98,7 @@ def decide(  # noqa: PLR0913  a decision has this many independent facts
     members: tuple[str, ...] = (),
     campaign_id: str | None = None,
     among: int = 1,
+    wording: Wording | None = None,
 ) -> tuple[Enforcement, Decision]:
     """Make the next decision about a subject, and what is in force from then on.
 
@@ -117,6 +118,7 @@ def decide(  # noqa: PLR0913  a decision has this many independent facts
         members=members,
         action=action,
         limits=limits_of(rung, among) if action == "throttle" else None,
+        wording=wording,
         reasons=verdict.reasons,
         score=verdict.score,
         decided_at_ms=at_ms,

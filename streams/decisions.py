@@ -40,6 +40,16 @@ class Limits(Struct, frozen=True, gc=False):
     window_ms: Annotated[int, Meta(ge=1)]
 
 
+class Wording(Struct, frozen=True, gc=False):
+    """The words of a template, for requests that say the same in other words: those with a `sketch` as `similar`.
+
+    Two sketches are as similar as the share of their hashes that both have, of those that either has (Jaccard).
+    """
+
+    sketch: Annotated[str, Meta(max_length=128)]
+    similar: Annotated[float, Meta(gt=0, le=1)]
+
+
 class Decision(Struct, frozen=True, kw_only=True, gc=False):
     """One decision on `stillwatch.enforcement` (key = subject_id).
 
@@ -58,8 +68,9 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
        and names its limited members again. Subjects are not ordered among each other, so hold the release until a
        decision about the heir names them, but no longer than 60 seconds.
     8. `subject_id` of a network is a link, `template:` and the `template_hash` of the request event: the decision is
-       about every request that has it, whoever sends it. A gateway that cannot tell may leave it out, and stops a new
-       account of a campaign a request or two later.
+       about every request that has it, whoever sends it. With a `wording` it is also about every request whose sketch
+       is at least as similar; only the wording of the decision that counts does. A gateway that cannot tell may leave
+       either out, and stops a new account, or a new wording, of a campaign some requests later.
     9. A new gateway reads the topic from its beginning, where all `members` are; it is kept for 90 days, not compacted.
     """
 
@@ -78,3 +89,4 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
     campaign_id: str | None = None
     members: tuple[str, ...] = ()
     limits: Limits | None = None
+    wording: Wording | None = None

@@ -34,7 +34,8 @@ class LinkEvidence(Struct, array_like=True):
 
     `members` counts those that it named, `repeating` and `recent` those of them that used it at least `REPEATS` times,
     and whose account was younger than 60 days, `strangers` are those that were no members when the link was looked at
-    last. `enforcement` is what was decided about the link itself.
+    last. `enforcement` is what was decided about the link itself, `is_worded` whether with it about other wordings too,
+    None if never.
     """
 
     as_of_ms: int
@@ -46,12 +47,18 @@ class LinkEvidence(Struct, array_like=True):
     recent: int = 0
     strangers: set[str] = field(default_factory=set)
     enforcement: Enforcement = field(default_factory=Enforcement)
+    is_worded: bool | None = None
 
     @property
     def is_theirs(self) -> bool:
         """Whether the template is the campaign's: a wording of its own, and most of those who use it are members."""
         wording = self.has_sibling or self.is_repeated
         return wording and self.members >= FEWEST_NAMED and len(self.strangers) <= MOST * self.members
+
+    @property
+    def is_crowds(self) -> bool:
+        """Whether most of those who use the template are no members, and not just because it is new."""
+        return len(self.strangers) > max(MOST * self.members, FEWEST_REPEATING)
 
     @property
     def is_repeated(self) -> bool:
@@ -113,11 +120,6 @@ class Seen(Struct, array_like=True):
         self.templates |= other.templates
         self.repeated |= other.repeated
         self.paid = self.paid or other.paid
-
-
-def sharing(members: Mapping[str, Seen]) -> float:
-    """Surely the share of members that pay with an instrument that another party has too; 0 without members."""
-    return surely(len(sharers(members)), len(members))
 
 
 def sharers(members: Mapping[str, Seen]) -> set[str]:

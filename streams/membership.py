@@ -1,6 +1,7 @@
 """Who of a campaign is limited with it: an account for which what speaks for it alone would be enough."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from streams.decide import verdict_of
 from streams.decisions import LIMITING, Reason
@@ -8,15 +9,12 @@ from streams.evidence import Seen, sharers
 from streams.policy import Ladder
 
 
-def limited_alone(members: Mapping[str, Seen], reasons: Sequence[Reason], ladder: Ladder) -> frozenset[str]:
+def limited_alone(members: Mapping[str, Seen], reasons: Sequence[Reason], ladder: Ladder) -> AbstractSet[str]:
     """The members that the ladder would limit for those `reasons` about their campaign that speak of them too.
 
     What is said of payments speaks of the members that share one. The rest is said of nearly all members, or of what
     all of them send.
     """
-    speaking = {
-        True: verdict_of(reasons, ladder).action in LIMITING,
-        False: verdict_of([it for it in reasons if it.family != "identity"], ladder).action in LIMITING,
-    }
-    sharing = sharers(members)
-    return frozenset(name for name in members if speaking[name in sharing])
+    if verdict_of([it for it in reasons if it.family != "identity"], ladder).action in LIMITING:
+        return members.keys()
+    return sharers(members) if verdict_of(reasons, ladder).action in LIMITING else frozenset()

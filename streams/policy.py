@@ -34,6 +34,7 @@ Quota = Annotated[int, Meta(ge=0, le=10**9)]
 WindowMinutes = Annotated[int, Meta(ge=1, le=24 * 60)]
 Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
 AccountCap = Annotated[int, Meta(ge=0, le=10**7)]
+Similarity = Annotated[float, Meta(ge=0.3, le=1)]
 
 
 class Rung(Struct, frozen=True):
@@ -51,7 +52,11 @@ class Rung(Struct, frozen=True):
 
 
 class Ladder(Struct, frozen=True):
-    """What follows from a score. `prior`: log-odds before any reason. The rest is for campaigns, in accounts."""
+    """What follows from a score. `prior`: log-odds before any reason. What follows the rungs is for campaigns.
+
+    `minimum_accounts` and `alert_accounts` are accounts; `similar` is from which similarity on a request in other words
+    is limited with a template of the campaign, 1 for the same words only.
+    """
 
     prior: LogOdds
     observe: Rung
@@ -60,6 +65,7 @@ class Ladder(Struct, frozen=True):
     suspend: Rung
     minimum_accounts: Positive = 1
     alert_accounts: Positive = 1
+    similar: Similarity = 1.0
 
     @property
     def rungs(self) -> tuple[tuple[Action, Rung], ...]:
@@ -109,6 +115,7 @@ CAMPAIGN_LADDER = Ladder(
     prior=-4.0,
     minimum_accounts=5,
     alert_accounts=20,
+    similar=0.5,
     observe=Rung(score=0.30, families=1, expires_hours=24),
     throttle=Rung(score=0.60, families=2, expires_hours=6, requests=30, tokens=60_000, window_minutes=60),
     challenge=Rung(score=0.85, families=3, expires_hours=12),
@@ -119,7 +126,7 @@ CAMPAIGN_LADDER = Ladder(
 class Policy(Struct, frozen=True):
     """The whole policy; `signals` has every known name. With `shadow` decisions are marked and nobody enforces them."""
 
-    version: Id64 = "2026-11-23"
+    version: Id64 = "2026-11-28"
     shadow: bool = False
     allowlist: Allowlist = Allowlist()
     blast_radius: BlastRadius = BlastRadius()
@@ -227,7 +234,7 @@ def _broken_rules(draft: _Draft) -> Iterator[Misfit]:
 
 
 def _broken_sizes(policy: Policy, draft: _Draft) -> Iterator[Misfit]:
-    for key in ("minimum_accounts", "alert_accounts"):
+    for key in ("minimum_accounts", "alert_accounts", "similar"):
         if ("account", key) in draft.given:
             yield Misfit(("account", key), f"account.{key} means nothing: only campaigns have it.")
     if policy.campaign.minimum_accounts < FEWEST_ACCOUNTS_IN_A_CAMPAIGN:

@@ -31,18 +31,20 @@ class Sketches:
 
     def like(self, finding: Finding) -> frozenset[str]:
         """The links of which the finding's template is a rewording; none if it has no sketch."""
-        if finding.sketch is None:
-            return frozenset()
-        alike = self._found.get(finding.sketch)
+        return frozenset() if finding.sketch is None else self.alike(finding.sketch) - {link_name(finding)}
+
+    def alike(self, sketch: str) -> frozenset[str]:
+        """The links whose template has a sketch like this one."""
+        alike = self._found.get(sketch)
         if alike is None:
-            words = _bits(finding.sketch)
+            words = _bits(sketch)
             size = words.bit_count()
-            alike = self._found[finding.sketch] = frozenset(
+            alike = self._found[sketch] = frozenset(
                 name
                 for name, other in self._words.items()
                 if (common := (words & other).bit_count()) and common >= ALIKE * (size + other.bit_count() - common)
             )
-        return alike - {link_name(finding)}
+        return alike
 
     def note(self, finding: Finding) -> bool:
         """Remember the template of a finding; False if it was known or has no sketch."""

@@ -38,11 +38,12 @@ def judged_recording(
     for record in records:
         account_id = record.account_id
         truth = truths.get(account_id) or Truth(account_id, UNLABELLED)
-        template_hash = fingerprinter.event(record).template_hash if tells_templates else None
+        event = fingerprinter.event(record) if tells_templates else None
+        said = (None, None) if event is None else (event.template_hash, event.sketch)
         tokens = record.input_tokens + record.output_tokens
         for judge in judges:
             judge.meet(truth)
-            judge.exchange(account_id, record.occurred_at_ms, tokens, template_hash)
+            judge.exchange(account_id, record.occurred_at_ms, tokens, *said)
     return judges
 
 

@@ -53,7 +53,7 @@ async def judged(stages: Sequence[Stage], detector: Detector, fingerprinter: Fin
     Their scenarios see who is limited, with a delay of at most one round of the replay.
     """
     judge = Judge()
-    held: deque[tuple[str, int, int, str | None]] = deque()
+    held: deque[tuple[str, int, int, str | None, str | None]] = deque()
 
     def settle(decisions: Sequence[Decision]) -> None:
         for decision in decisions:
@@ -68,7 +68,7 @@ async def judged(stages: Sequence[Stage], detector: Detector, fingerprinter: Fin
         if decisions is not None:
             settle(decisions)
         tokens = event.input_tokens + event.output_tokens
-        held.append((event.account_id, event.occurred_at_ms, tokens, event.template_hash))
+        held.append((event.account_id, event.occurred_at_ms, tokens, event.template_hash, event.sketch))
     settle(await detector.finish())
     return judge
 

@@ -14,7 +14,7 @@ class _Held:
         self.offset = NOTHING
         self.log = ""
         self.outbox = b""
-        self.values: dict[str, bytes] = {}
+        self.values: dict[str, bytes | bytearray] = {}
 
 
 class MemoryStore:
@@ -32,7 +32,8 @@ class MemoryStore:
     async def load(self, place: Place, keys: Sequence[str]) -> Loaded:
         """The offset and the states of `keys`."""
         held = self._places.get(place) or _Held()
-        return Loaded(held.offset, tuple(held.values.get(key) for key in keys))
+        values = map(held.values.get, keys)
+        return Loaded(held.offset, tuple(bytes(it) if isinstance(it, bytearray) else it for it in values))
 
     async def commit(
         self,
@@ -54,7 +55,10 @@ class MemoryStore:
             return Answer("duplicate" if held.offset > expected else "gap", held.offset)
         held.offset, held.log, held.outbox = offset, log, outbox
         held.values.update(values)
-        held.values.update({key: held.values.get(key, b"") + more for key, more in appends.items()})
+        for key, more in appends.items():  # what grows step by step is not to be copied at each
+            before = held.values.get(key, b"")
+            grown = held.values[key] = before if isinstance(before, bytearray) else bytearray(before)
+            grown += more
         return Answer("applied", offset)
 
     async def close(self) -> None:

@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from streams.decisions import LADDER, Decision, Limits
+from streams.wordings import Wordings
 
 Answer = Literal["pass", "throttle", "challenge", "suspend"]
 """What becomes of a request: it passes, or it is refused because of that action."""
@@ -21,6 +22,7 @@ class Enforcing:
         self._standing: dict[str, _Standing] = {}
         self._campaigns: dict[str, list[str]] = {}
         self._used: dict[str, _Used] = {}
+        self._wordings = Wordings()
 
     def take(self, decision: Decision) -> None:
         """Put a decision into force. Repeats, older ones and shadows change nothing, but that members are kept."""
@@ -38,6 +40,7 @@ class Enforcing:
         elif not decision.shadow and decision.action in {"throttle", "challenge", "suspend"}:
             standing.action, standing.limits = decision.action, decision.limits
         self._standing[decision.subject_id] = standing
+        self._wordings.put(decision.subject_id, None if standing.action == "pass" else decision.wording)
 
     def standing(self, account_id: str, at_ms: int) -> tuple[Answer, Limits | None]:
         """The hardest action that is in force for the account, or `pass`; and the limits of a throttle."""
@@ -53,6 +56,17 @@ class Enforcing:
     def limited(self, account_id: str, at_ms: int) -> bool:
         """Whether an action other than `pass` is in force for the account."""
         return self.standing(account_id, at_ms)[0] != "pass"
+
+    def over(self, template_hash: str | None, sketch: str | None, at_ms: int) -> str | None:
+        """The limited template that a request has or says in other words: the one it is limited hardest with, or None.
+
+        Of those that are limited alike the request's own comes first, then the most similar.
+        """
+        names = [] if template_hash is None else [f"template:{template_hash}"]
+        if sketch is not None:
+            names += self._wordings.like(sketch)
+        limited = [name for name in names if self.link(name, at_ms) != "pass"]
+        return max(limited, key=lambda name: LADDER.index(self._standing[name].action), default=None)
 
     def link(self, name: str | None, at_ms: int) -> Answer:
         """The action that is in force for a link, whoever uses it, or `pass`."""

@@ -1,7 +1,7 @@
 """The judge: takes exchanges in order of time and decisions, and says what they were worth."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from heapq import heappop, heappush
 from statistics import median
 
@@ -38,7 +38,7 @@ class Judge:
         self._campaigns: dict[str, _Campaign] = {}
         self._decided: dict[str, _Decided] = {}
         self._pending: list[tuple[int, int, Decision]] = []
-        self._named: dict[str, set[str]] = {}
+        self._named: dict[str, _Named] = {}
         self._records = 0
         self._order = 0
 
@@ -56,18 +56,20 @@ class Judge:
         self._order += 1
         heappush(self._pending, (decision.decided_at_ms + self._delay_ms, self._order, decision))
 
-    def exchange(self, account_id: str, at_ms: int, tokens: int, template_hash: str | None = None) -> None:
+    def exchange(
+        self, account_id: str, at_ms: int, tokens: int, template_hash: str | None = None, sketch: str | None = None
+    ) -> None:
         """Judge one exchange. Decisions whose time has come by `at_ms` are in force.
 
-        One of a limited template has not leaked, though its account may not be limited; and an innocent account that
-        sends such a template has been wronged as hard as the template is limited.
+        One of a limited template, or one that says the same, has not leaked, though its account may not be limited; and
+        an innocent account that sends such a thing has been wronged as hard as the template is limited.
         """
         while self._pending and self._pending[0][0] <= at_ms:
             in_force_ms, _, decision = heappop(self._pending)
             self._apply(decision, in_force_ms)
         self._records += 1
         suspect = self._suspects.get(account_id)
-        link = None if template_hash is None else f"template:{template_hash}"
+        link = self._enforcing.over(template_hash, sketch, at_ms)
         answer = self._enforcing.link(link, at_ms)
         if suspect is None:
             if answer != "pass":
@@ -119,15 +121,12 @@ class Judge:
 
     def _apply(self, decision: Decision, in_force_ms: int) -> None:
         self._enforcing.take(decision)
-        accounts: tuple[str, ...]
-        if decision.subject_kind == "campaign":
-            named = self._named.setdefault(decision.subject_id, set())
-            self._note_links(decision, named, in_force_ms)
-            named.update(decision.members)
-            accounts = tuple(named)
-        else:
-            accounts = (decision.subject_id,) if decision.subject_kind == "account" else ()
+        accounts: Collection[str] = (decision.subject_id,) if decision.subject_kind == "account" else ()
         limits = decision.action in LIMITING and not decision.shadow
+        if decision.subject_kind == "campaign":
+            named = self._named.setdefault(decision.subject_id, _Named())
+            self._note_links(decision, named, in_force_ms)
+            accounts = named.told(decision, limits=limits)
         for account_id in accounts:
             decided = self._decided.setdefault(account_id, _Decided())
             decided.score = max(decided.score, decision.score)
@@ -143,9 +142,9 @@ class Judge:
         if suspect is not None and suspect.campaign.limited_ms is None:
             suspect.campaign.limited_ms = at_ms
 
-    def _note_links(self, decision: Decision, named: set[str], at_ms: int) -> None:
+    def _note_links(self, decision: Decision, named: "_Named", at_ms: int) -> None:
         """Note which campaigns the decision is an alert about, and whom it ties to accounts named before."""
-        known = {id(self._suspects[name].campaign) for name in named if name in self._suspects}
+        known = frozenset(named.campaigns)
         for account_id in decision.members:
             suspect = self._suspects.get(account_id)
             if suspect is None:
@@ -154,6 +153,7 @@ class Judge:
                 suspect.campaign.alerted_ms = at_ms
             if suspect.linked_ms is None and id(suspect.campaign) in known:
                 suspect.linked_ms = at_ms
+            named.campaigns.add(id(suspect.campaign))
 
     def _scored(self) -> Iterator[tuple[float, bool]]:
         for account_id in self._labels:
@@ -237,6 +237,23 @@ class _Suspect(Struct):
     first_ms: int | None = None
     replaces: bool = False
     linked_ms: int | None = None
+
+
+class _Named(Struct):
+    """Whom decisions about one campaign named so far, the campaigns these really belong to, and what befell all."""
+
+    accounts: set[str] = field(default_factory=set)
+    campaigns: set[int] = field(default_factory=set)
+    score: float = 0.0
+    hardest: int = 0
+
+    def told(self, decision: Decision, *, limits: bool) -> Collection[str]:
+        """Those to whom the decision does anything new: all if it is harder or surer than any before, else members."""
+        hardness = LADDER.index(decision.action) if limits else 0
+        is_news = hardness > self.hardest or decision.score > self.score
+        self.accounts.update(decision.members)
+        self.hardest, self.score = max(self.hardest, hardness), max(self.score, decision.score)
+        return self.accounts if is_news else decision.members
 
 
 class _Decided(Struct):

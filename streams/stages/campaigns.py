@@ -11,12 +11,13 @@ from streams.accounts import Enforcement
 from streams.anomaly import MODEL_VERSION
 from streams.campaigns import Campaign, Pointer, add_finding
 from streams.decide import Budget, Verdict, decide, harder, is_due, is_limited, verdict_of
-from streams.decisions import LIMITING, Action, Decision, SubjectKind
+from streams.decisions import LIMITING, Action, Decision, SubjectKind, Wording
+from streams.events import SKETCH_HASH_CHARACTERS
 from streams.findings import Finding, Findings, link_name
 from streams.joining import found, homes_of, take_in
 from streams.links import Source
 from streams.membership import limited_alone
-from streams.policy import Policy
+from streams.policy import Ladder, Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 from streams.sketches import Sketches
 from streams.stages.campaign_states import (
@@ -33,6 +34,9 @@ from streams.windows import HOUR_MS
 
 SHARD = "shard"
 SKETCHES = "sketches"
+
+FEWEST_HASHES = 8
+"""Of fewer words it is not to be said what is a rewording."""
 
 Subject = tuple[SubjectKind, str]
 """Whom a decision is about: kind and id."""
@@ -172,7 +176,7 @@ class CampaignsStage:
             return
         action = harder(campaign.enforcement, verdict.action, at_ms)
         deserving = limited_alone(belonging, verdict.reasons, ladder) if action in LIMITING else frozenset[str]()
-        campaign.add_members(sorted(deserving), at_ms)
+        campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
         members = self._within_budget(campaign, deserving, action, states, cause.output)
         if members or is_due(campaign.enforcement, action, at_ms, ladder):
             about: Subject = ("campaign", campaign.campaign_id)
@@ -182,7 +186,7 @@ class CampaignsStage:
             self._alert(campaign, decision, cause)
         if action in LIMITING:
             campaign.found_ms = min(campaign.found_ms, at_ms)
-            self._limit_templates(campaign, action, verdict, cause)
+            self._limit_templates(campaign, action, verdict, cause, states.read(SKETCHES, Sketches))
 
     def _say(  # noqa: PLR0913  as of `decide`
         self,
@@ -196,6 +200,7 @@ class CampaignsStage:
         members: tuple[str, ...] = (),
         campaign_id: str | None = None,
         among: int = 1,
+        wording: Wording | None = None,
     ) -> tuple[Enforcement, Decision]:
         """Decide by the ladder of campaigns, and say so; what is in force from then on."""
         enforcement, decision = decide(
@@ -212,16 +217,19 @@ class CampaignsStage:
             members=members,
             campaign_id=campaign_id,
             among=among,
+            wording=wording,
         )
         record = Outgoing("enforcement", decision, cause.appended_at_ms, key=decision.subject_id)
         cause.output.records.append(record)
         return enforcement, decision
 
-    def _limit_templates(self, campaign: Campaign, action: Action, verdict: Verdict, cause: _Cause) -> None:
+    def _limit_templates(
+        self, campaign: Campaign, action: Action, verdict: Verdict, cause: _Cause, sketches: Sketches
+    ) -> None:
         """Limit the campaign's own templates as hard as the campaign, whoever sends them: the cheapest way to stop it.
 
         A new account is stopped at its first request so; and a wording that its members alone use is missed by nobody.
-        The templates of a campaign share what a throttle leaves.
+        The templates of a campaign share what a throttle leaves. What says the same in other words is limited too.
         """
         ladder, at_ms = self._policy.campaign, campaign.newest_ms
         templates = campaign.templates
@@ -229,7 +237,12 @@ class CampaignsStage:
             if evidence.enforcement.sequence and at_ms - evidence.as_of_ms > HOUR_MS:
                 continue
             evidence.strangers = {name for name in evidence.strangers if name not in campaign.members}
-            if evidence.is_theirs and is_due(evidence.enforcement, action, at_ms, ladder):
+            if not evidence.is_theirs:
+                continue
+            wording = _wording(name, campaign, sketches, ladder)
+            is_news = evidence.is_worded if wording is None else evidence.is_worded is None
+            if is_news or is_due(evidence.enforcement, action, at_ms, ladder):
+                evidence.is_worded = wording is not None
                 evidence.enforcement, _ = self._say(
                     evidence.enforcement,
                     ("network", name),
@@ -239,6 +252,7 @@ class CampaignsStage:
                     cause,
                     campaign_id=campaign.campaign_id,
                     among=len(templates),
+                    wording=wording,
                 )
 
     def _within_budget(
@@ -292,3 +306,13 @@ class CampaignsStage:
                 cause,
                 campaign_id=campaign.merged_into,
             )
+
+
+def _wording(name: str, campaign: Campaign, sketches: Sketches, ladder: Ladder) -> Wording | None:
+    """The words of a template, if it has enough of them and nothing similar is a crowd's."""
+    sketch = sketches.held.get(name, "")
+    if len(sketch) < FEWEST_HASHES * SKETCH_HASH_CHARACTERS:
+        return None
+    if any(other not in campaign.links or campaign.links[other].is_crowds for other in sketches.alike(sketch)):
+        return None
+    return Wording(sketch, ladder.similar)

@@ -36,7 +36,10 @@ class Hindsight:
         return nextafter(highest[allowed], inf) if allowed < len(highest) else -inf
 
     def judged(
-        self, exchanges: Iterable[tuple[str, int, int, str | None]], truths: Mapping[str, Truth], threshold: float
+        self,
+        exchanges: Iterable[tuple[str, int, int, str | None, str | None]],
+        truths: Mapping[str, Truth],
+        threshold: float,
     ) -> Evaluation:
         """What suspending at the threshold would have come to."""
         judge = Judge()

@@ -218,8 +218,8 @@ class Recorded:
         self._names: list[str] = []
         self._places: dict[str, int] = {}
         self._who, self._when, self._tokens = array("l"), array("q"), array("l")
-        self._templates: list[str | None] = []
-        self._known: dict[str | None, str | None] = {}
+        self._templates: list[tuple[str | None, str | None]] = []
+        self._said: dict[tuple[str | None, str | None], tuple[str | None, str | None]] = {}
 
     def note(self, event: RequestEvent, truth: Truth) -> None:
         """Record one exchange."""
@@ -230,12 +230,13 @@ class Recorded:
         self._who.append(place)
         self._when.append(event.occurred_at_ms)
         self._tokens.append(event.input_tokens + event.output_tokens)
-        self._templates.append(self._known.setdefault(event.template_hash, event.template_hash))
+        said = event.template_hash, event.sketch
+        self._templates.append(self._said.setdefault(said, said))
 
-    def __iter__(self) -> Iterator[tuple[str, int, int, str | None]]:
+    def __iter__(self) -> Iterator[tuple[str, int, int, str | None, str | None]]:
         names = self._names
-        for who, at_ms, tokens, template in zip(self._who, self._when, self._tokens, self._templates, strict=True):
-            yield names[who], at_ms, tokens, template
+        for who, at_ms, tokens, said in zip(self._who, self._when, self._tokens, self._templates, strict=True):
+            yield names[who], at_ms, tokens, *said
 
 
 def machine() -> str:

@@ -96,7 +96,7 @@ def states_in(store: MemoryStore) -> States:
     stages = stages_of(PARTITIONS)
     return {
         (place.stage, place.partition): {
-            key: decoded(stages[place.stage], key, value) for key, value in held.values.items()
+            key: decoded(stages[place.stage], key, bytes(value)) for key, value in held.values.items()
         }
         for place, held in store._places.items()  # noqa: SLF001  there is no other reader of everything
         if held.values

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streams.decisions import Action, Limits
+from streams.decisions import Action, Limits, Wording
 from streams.evaluation import Enforcing
 from tests.streams.evaluation.deciding import MINUTE, decision
 
@@ -79,6 +79,34 @@ def test_a_suspended_template_is_refused_until_its_decision_expires() -> None:
     assert (gateway.link("template:t", MINUTE - 1), gateway.link("template:t", MINUTE)) == ("suspend", "pass")
     assert [gateway.admits("a", at_ms, 10, "template:t") for at_ms in (1, MINUTE)] == [False, True]
     assert gateway.link(None, 1) == "pass"
+
+
+def test_a_request_in_other_words_is_limited_with_the_template_that_it_resembles() -> None:
+    gateway = Enforcing()
+    link, worded = "template:t", Wording("0a0b0c0d", 0.6)
+    gateway.take(decision("suspend", link, 0, subject_kind="network", wording=worded, expires_at_ms=MINUTE))
+    alike, other = "0a0b0c0x", "0a0b0x0y"
+    assert [gateway.over("u", sketch, 1) for sketch in ("0a0b0c0d", alike, other, None)] == [link, link, None, None]
+    assert (gateway.over("t", other, 1), gateway.over("t", alike, MINUTE)) == (link, None)
+
+
+def test_of_several_templates_a_request_resembles_the_hardest_limited_counts_then_its_own() -> None:
+    gateway = Enforcing()
+    actions: tuple[Action, ...] = ("throttle", "throttle", "challenge")
+    for number, action in enumerate(actions):
+        worded = Wording(f"0a0b0c{number}d", 0.5)
+        gateway.take(decision(action, f"template:{number}", 0, subject_kind="network", wording=worded))
+    assert gateway.over("1", "0a0b0c0d", 1) == "template:2"
+    gateway.take(decision("release", "template:2", 1, 2, subject_kind="network"))
+    assert gateway.over("1", "0a0b0c0d", 1) == "template:1"
+
+
+def test_the_wording_of_the_decision_that_counts_is_the_one_that_counts() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("suspend", "template:t", 0, subject_kind="network", wording=Wording("0a0b", 0.5)))
+    gateway.take(decision("suspend", "template:t", 1, 2, subject_kind="network"))
+    assert gateway.over("u", "0a0b", 1) is None
+    assert gateway.over("t", "0a0b", 1) == "template:t"
 
 
 def test_a_campaign_that_was_taken_in_counts_for_a_minute_more() -> None:

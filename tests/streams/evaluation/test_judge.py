@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from streams.decisions import Decision, Limits
+from streams.decisions import Decision, Limits, Wording
 from streams.evaluation import CampaignResult, Evaluation, Judge
 from streams.scenarios import Truth
 from tests.streams.evaluation.deciding import MINUTE, decision, guilty, innocent
@@ -172,7 +172,22 @@ def test_what_is_sent_by_a_limited_template_has_not_leaked_and_its_account_is_no
         judge.exchange("a", minute * MINUTE, 10, "t")
         judge.exchange("a", minute * MINUTE, 10, "u")
     judge.exchange("i", 5 * MINUTE, 10, "t")
-    judge.exchange("j", 5 * MINUTE, 10, "u")
+    judge.exchange("j", 5 * MINUTE, 10, "u", "0a0b")
     found = judge.result()
     assert (found.campaigns[0].leaked, found.campaigns[0].passed, found.campaigns[0].limited) == (6, 6, 0)
     assert [(it.accounts, it.challenged.count) for it in found.innocents] == [(2, 1), (2, 1)]
+
+
+def test_what_says_the_same_as_a_limited_template_counts_as_if_it_had_it() -> None:
+    judge = Judge(delay_ms=0)
+    for truth in (*guilty("a"), *innocent("i", "j")):
+        judge.meet(truth)
+    limit = decision("suspend", "template:t", 0, subject_kind="network", wording=Wording("0a0b0c", 0.5))
+    judge.decide(limit)
+    for sketch in ("0a0b0x", "0a0x0y"):
+        judge.exchange("a", MINUTE, 10, "u", sketch)
+    judge.exchange("i", MINUTE, 10, None, "0b0c")
+    judge.exchange("j", MINUTE, 10, "u", "0c0x")
+    found = judge.result()
+    assert (found.campaigns[0].exchanges, found.campaigns[0].leaked, found.campaigns[0].passed) == (2, 1, 1)
+    assert [it.suspended.count for it in found.innocents] == [1, 1]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 import pytest
 
 from streams.campaigns import Campaign
-from streams.decisions import Decision, Reason
+from streams.decisions import Decision, Reason, Wording
 from streams.events import Capability
 from streams.evidence import CampaignView
 from streams.findings import Finding, Tied
@@ -242,6 +242,38 @@ def test_a_wording_that_mostly_others_use_is_not_limited() -> None:
     campaigns.take(said(3, ["m61", "m63"], minutes=40))
     assert of(campaigns, "network")
     assert "template:t3" not in {decision.subject_id for decision in of(campaigns, "network")}
+
+
+def test_what_says_the_same_as_a_limited_template_is_limited_with_it() -> None:
+    campaigns = taken(*relay(60))
+    worded = {decision.subject_id: decision.wording for decision in of(campaigns, "network")}
+    assert worded
+    for number in range(10):
+        assert worded.get(f"template:t{number}", Wording(wording(number) or "", 0.5)) == Wording(
+            wording(number) or "", 0.5
+        )
+
+
+def test_of_few_words_it_is_not_said_what_else_is_limited() -> None:
+    few = [SKETCHER.sketch([*"grade this answer strictly please now".split(), f"w{number}"]) for number in range(10)]
+    campaigns = taken()
+    for number, sketch in enumerate(few):
+        for again in (1, 2):
+            names = [f"m{account}" for account in range(40)]
+            campaigns.take(said(number, names, minutes=number * again, opened_ms=YOUNG_MS, sketch=sketch))
+    assert {decision.wording for decision in of(campaigns, "network")} == {None}
+
+
+def test_what_a_crowd_says_in_similar_words_is_not_limited_with_a_campaigns_templates() -> None:
+    """And where the crowd comes later, what was said before is taken back at once."""
+    campaigns = taken(*relay(60))
+    last = {decision.subject_id: decision for decision in of(campaigns, "network")}
+    assert all(decision.wording for decision in last.values())
+    crowd = said(77, [f"user {number}" for number in range(80)], minutes=30)
+    campaigns.take(crowd)
+    last = {decision.subject_id: decision for decision in of(campaigns, "network")}
+    assert {decision.wording for decision in last.values()} == {None}
+    assert {decision.action for decision in last.values()} <= {"throttle", "challenge"}
 
 
 @pytest.mark.parametrize("lent", [True, False], ids=["lent accounts pay", "customers pay"])
