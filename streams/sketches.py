@@ -1,7 +1,12 @@
 """Templates of findings by their sketches: which of them are rewordings of which."""
 
+from streams.campaigns import Campaign
+from streams.decisions import Wording
 from streams.events import SKETCH_HASH_CHARACTERS
 from streams.findings import Finding, link_name
+
+FEWEST_HASHES = 8
+"""Of a template with fewer words it is not to be said what else says the same."""
 
 KEPT = 4096
 """Templates remembered; of more, those that came last."""
@@ -57,6 +62,16 @@ class Sketches:
             del self.held[oldest], self._words[oldest]
         self._found.clear()
         return True
+
+
+def wording_of(name: str, campaign: Campaign, sketches: Sketches, similar: float) -> Wording | None:
+    """The words of a campaign's template, if it has enough of them and nothing that resembles it is a crowd's."""
+    sketch = sketches.held.get(name, "")
+    if len(sketch) < FEWEST_HASHES * SKETCH_HASH_CHARACTERS:
+        return None
+    if any(other not in campaign.links or campaign.links[other].is_crowds for other in sketches.alike(sketch)):
+        return None
+    return Wording(sketch, similar)
 
 
 def _bits(sketch: str) -> int:

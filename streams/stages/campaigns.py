@@ -12,14 +12,13 @@ from streams.anomaly import MODEL_VERSION
 from streams.campaigns import Campaign, Pointer, add_finding
 from streams.decide import Budget, Verdict, decide, harder, is_due, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Decision, SubjectKind, Wording
-from streams.events import SKETCH_HASH_CHARACTERS
 from streams.findings import Finding, Findings, link_name
 from streams.joining import found, homes_of, take_in
 from streams.links import Source
 from streams.membership import limited_alone
-from streams.policy import Ladder, Policy
+from streams.policy import Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
-from streams.sketches import Sketches
+from streams.sketches import Sketches, wording_of
 from streams.stages.campaign_states import (
     campaign_key,
     chain,
@@ -34,9 +33,6 @@ from streams.windows import HOUR_MS
 
 SHARD = "shard"
 SKETCHES = "sketches"
-
-FEWEST_HASHES = 8
-"""Of fewer words it is not to be said what is a rewording."""
 
 Subject = tuple[SubjectKind, str]
 """Whom a decision is about: kind and id."""
@@ -219,8 +215,7 @@ class CampaignsStage:
             among=among,
             wording=wording,
         )
-        record = Outgoing("enforcement", decision, cause.appended_at_ms, key=decision.subject_id)
-        cause.output.records.append(record)
+        cause.output.records.append(Outgoing("enforcement", decision, cause.appended_at_ms, key=decision.subject_id))
         return enforcement, decision
 
     def _limit_templates(
@@ -239,7 +234,7 @@ class CampaignsStage:
             evidence.strangers = {name for name in evidence.strangers if name not in campaign.members}
             if not evidence.is_theirs:
                 continue
-            wording = _wording(name, campaign, sketches, ladder)
+            wording = wording_of(name, campaign, sketches, ladder.similar)
             is_news = evidence.is_worded if wording is None else evidence.is_worded is None
             if is_news or is_due(evidence.enforcement, action, at_ms, ladder):
                 evidence.is_worded = wording is not None
@@ -280,16 +275,13 @@ class CampaignsStage:
 
     def _alert(self, campaign: Campaign, decision: Decision, cause: _Cause) -> None:
         """Tell on-call of a limited campaign: once it is large or challenged, at a harder action, at each doubling."""
-        size = len(campaign.members)
-        if decision.action not in LIMITING:
-            return
-        if decision.action == "throttle" and size < self._policy.campaign.alert_accounts:
-            return
-        if campaign.alerted_action == decision.action and size < 2 * campaign.alerted_members:
+        size, action = len(campaign.members), decision.action
+        is_small = action == "throttle" and size < self._policy.campaign.alert_accounts
+        is_told = action == campaign.alerted_action and size < 2 * campaign.alerted_members
+        if action not in LIMITING or is_small or is_told:
             return
         campaign.alerted_members, campaign.alerted_action = size, decision.action
-        record = Outgoing("alerts", decision, cause.appended_at_ms, key=decision.subject_id)
-        cause.output.records.append(record)
+        cause.output.records.append(Outgoing("alerts", decision, cause.appended_at_ms, key=decision.subject_id))
 
     def _release(self, campaign: Campaign, at_ms: int, cause: _Cause) -> None:
         """Let go of a campaign that another took in; its members are decided about under the other's id.
@@ -306,13 +298,3 @@ class CampaignsStage:
                 cause,
                 campaign_id=campaign.merged_into,
             )
-
-
-def _wording(name: str, campaign: Campaign, sketches: Sketches, ladder: Ladder) -> Wording | None:
-    """The words of a template, if it has enough of them and nothing similar is a crowd's."""
-    sketch = sketches.held.get(name, "")
-    if len(sketch) < FEWEST_HASHES * SKETCH_HASH_CHARACTERS:
-        return None
-    if any(other not in campaign.links or campaign.links[other].is_crowds for other in sketches.alike(sketch)):
-        return None
-    return Wording(sketch, ladder.similar)
