@@ -1,0 +1,65 @@
+"""What stands in Kafka and Redis about a subject: its decisions, and what its windows say now."""
+
+import asyncio
+
+from msgspec import Struct
+
+from agents.explaining.topic import decided
+from agents.known import campaign_named, campaign_of, stored_account
+from agents.settings import Settings
+from agents.store import StoreError
+from agents.store.redis import RedisStore
+from agents.topics import TopicNames, partitions_of
+from streams.accounts import account_of
+from streams.explaining import History
+from streams.explaining.now import Membership, Now, account_now, campaign_now, membership_of
+from streams.policy import Policy
+
+
+class Stored(Struct, frozen=True):
+    """What Redis holds of a subject. `sequence` is of the last decision about it, 0 if there was none."""
+
+    sequence: int
+    now: Now
+    membership: Membership | None = None
+
+
+def live(subject_id: str, settings: Settings, policy: Policy) -> tuple[History, Stored | None]:
+    """The decisions that concern the subject, and what Redis holds of it; None of what nobody knows there.
+
+    Reads the enforcement topic once from its beginning. Raises `TopicError` and `StoreError`.
+    """
+    names = TopicNames.under(settings.prefix)
+    partitions = partitions_of(settings.bootstrap_servers, names)
+    stored, sends = asyncio.run(_stored(subject_id, settings, partitions, policy))
+    history = History(subject_id, sends)
+    history.take_all(decided(settings.bootstrap_servers, names.enforcement))
+    return history, stored
+
+
+async def _stored(
+    subject_id: str, settings: Settings, partitions: int, policy: Policy
+) -> tuple[Stored | None, frozenset[int]]:
+    """What Redis holds, and of an account the templates it uses most, by their `hash32`."""
+    store = RedisStore(settings.redis_url, prefix=settings.prefix)
+    try:
+        campaign = await campaign_named(store, subject_id)
+        if campaign is not None:
+            now = (
+                None if campaign.merged_into else Stored(campaign.enforcement.sequence, campaign_now(campaign, policy))
+            )
+            return now, frozenset()
+        found = await stored_account(store, subject_id, partitions)
+        home = await campaign_of(store, subject_id)
+    finally:
+        await store.close()
+    if found is None:
+        return None, frozenset()
+    try:
+        account = account_of(found)
+    except ValueError as error:
+        message = f"Redis cannot be understood: {error}; `--decisions FILE` explains without it."
+        raise StoreError(message) from error
+    membership = None if home is None else membership_of(home, subject_id, policy)
+    stored = Stored(account.enforcement.sequence, account_now(found, policy), membership)
+    return stored, frozenset(account.top_templates)
