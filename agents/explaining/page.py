@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from agents.explaining.evidence import ACTIONS, evidence, name_of, wrapped
 from agents.explaining.live import Stored
-from streams.decisions import Limits, SubjectKind
+from streams.decisions import Limits
 from streams.explaining import Explanation, Force
 from streams.explaining.explanation import Case
 from streams.explaining.now import Membership, Now
@@ -39,8 +39,8 @@ class Report(Struct, frozen=True):
 def page(report: Report) -> str:
     """The whole page."""
     found = report.explanation
-    title = report.subject_id if found is None else _named(found.subject_kind, found.subject_id)
-    blocks = [wrapped(f"{title[0].upper()}{title[1:]}, as of {moment(report.at_ms)}")]
+    title = report.subject_id if found is None else _named(found.subject_kind.capitalize(), found)
+    blocks = [wrapped(f"{title}, as of {moment(report.at_ms)}")]
     if found is None:
         blocks.append(["No decision is about it: nothing is or was limited."])
     else:
@@ -61,9 +61,9 @@ def page(report: Report) -> str:
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def _named(kind: SubjectKind, name: str) -> str:
+def _named(kind: str, it: Explanation | Case) -> str:
     """A subject in a sentence; the name of a link says itself what it is."""
-    return name if kind == "network" else f"{kind} {name}"
+    return it.subject_id if it.subject_kind == "network" else f"{kind} {it.subject_id}"
 
 
 def moment(at_ms: int) -> str:
@@ -149,12 +149,13 @@ def _is_by_membership(found: Explanation) -> bool:
 
 
 def _over(found: Explanation, force: Force) -> str:
-    of = "" if force.subject_id == found.subject_id else f"Campaign {force.subject_id}: "
+    own = force.subject_id == found.subject_id
+    of = "" if own else f"Campaign {force.subject_id}: "
     if force.state == "taken_in":
         return f"{of}Part of campaign {force.heir} now, which decides for it."
     if force.state == "released":
         return f"{of}Released; nothing of it stands."
-    return f"{of}{force.action} since {moment(force.since_ms)} expired at {moment(force.until_ms)}."
+    return f"{'Its ' if own else of}{force.action} since {moment(force.since_ms)} expired at {moment(force.until_ms)}."
 
 
 def _membership(it: Membership) -> Iterator[str]:
@@ -176,7 +177,7 @@ def _membership(it: Membership) -> Iterator[str]:
 
 
 def _why(found: Explanation, case: Case) -> Iterator[str]:
-    about = _named(case.subject_kind, case.subject_id)
+    about = _named(case.subject_kind, case)
     yield from wrapped(f"{'WHY' if case.stands else 'WHY IT WAS'}: decision {case.sequence} about {about}")
     yield from wrapped(
         f"{case.action}, decided at {moment(case.decided_at_ms)} by policy {case.policy_version}. Score "

@@ -33,7 +33,7 @@ def ladders(draw: st.DrawFn) -> Ladder:
     """Any ladder: scores that rise, families as they come."""
     scores = sorted(draw(st.lists(st.floats(0.02, 0.99), min_size=4, max_size=4, unique=True)))
     rungs = [Rung(score, draw(st.integers(1, 4)), 1) for score in scores]
-    return Ladder(draw(st.floats(-6, 1)), *rungs)
+    return Ladder(draw(st.floats(-6, 1)), rungs[0], rungs[1], rungs[2], rungs[3])
 
 
 def rank(action: Action | None) -> int:
