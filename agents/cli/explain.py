@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import click
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
 from agents.evaluation.recorded import each_decision
-from agents.explaining.live import Stored, live
+from agents.explaining.live import Known, live
 from agents.explaining.page import Report, page
 from agents.records import UnreadableError
 from agents.settings import SettingsError, read_settings
@@ -38,7 +39,8 @@ def explain_command(
     """
     _, policy = read_policy(policy_path)
     asked_ms = None if at is None else _milliseconds(at)
-    history, stored = _known(subject, decisions, policy)
+    known = _known(subject, decisions, policy)
+    history, stored = known.history, known.stored
     at_ms = asked_ms
     if at_ms is None:
         at_ms = time.time_ns() // 1_000_000 if decisions is None else history.newest_ms or 0
@@ -46,26 +48,27 @@ def explain_command(
         found = explain(history, policy, at_ms)
     except OverflowError as error:
         raise UnusableError(f"The weights of a decision about {subject} are out of all range") from error
+    if known.unreadable:
+        click.echo(f"{known.unreadable} records on the topic are no decisions and were left out.", err=True)
     if found is None and stored is None:
         click.echo(f"Nothing is known or decided about {subject}{'' if at is None else f' up to {at}'}.", err=True)
         raise click.exceptions.Exit(1)
+    source: Literal["live", "decisions"] = "live" if decisions is None else "decisions"
     pending = stored is not None and stored.sequence > history.sequence
-    report = Report(
-        subject, at_ms, policy.version, "live" if decisions is None else "decisions", found, stored, pending=pending
-    )
+    report = Report(subject, at_ms, policy.version, source, found, stored, pending=pending)
     click.echo(msgspec.json.format(msgspec.json.encode(report)) if as_json else page(report))
 
 
-def _known(subject: str, decisions: str | None, policy: Policy) -> tuple[History, Stored | None]:
-    """The decisions that concern the subject, from the file or from Kafka, and what Redis holds."""
+def _known(subject: str, decisions: str | None, policy: Policy) -> Known:
+    """What concerns the subject, from the file or from Kafka and Redis."""
     try:
         if decisions is None:
             return live(subject, read_settings(), policy)
-        history = History(subject)
-        history.take_all(each_decision(decisions))
+        known = Known(History(subject))
+        known.history.take_all(each_decision(decisions))
     except (UnreadableError, SettingsError, TopicError, StoreError) as error:
         raise UnusableError(str(error)) from error
-    return history, None
+    return known
 
 
 def _milliseconds(at: str) -> int:

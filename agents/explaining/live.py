@@ -24,17 +24,29 @@ class Stored(Struct, frozen=True):
     membership: Membership | None = None
 
 
-def live(subject_id: str, settings: Settings, policy: Policy) -> tuple[History, Stored | None]:
-    """The decisions that concern the subject, and what Redis holds of it; None of what nobody knows there.
+class Known(Struct):
+    """All that concerns a subject: decisions, what Redis holds of it, and how many records were no decisions."""
+
+    history: History
+    stored: Stored | None = None
+    unreadable: int = 0
+
+
+def live(subject_id: str, settings: Settings, policy: Policy) -> Known:
+    """What the enforcement topic and Redis have about the subject.
 
     Reads the enforcement topic once from its beginning. Raises `TopicError` and `StoreError`.
     """
     names = TopicNames.under(settings.prefix)
     partitions = partitions_of(settings.bootstrap_servers, names)
     stored, sends = asyncio.run(_stored(subject_id, settings, partitions, policy))
-    history = History(subject_id, sends)
-    history.take_all(decided(settings.bootstrap_servers, names.enforcement))
-    return history, stored
+    known = Known(History(subject_id, sends), stored)
+    for decision in decided(settings.bootstrap_servers, names.enforcement):
+        if decision is None:
+            known.unreadable += 1
+        else:
+            known.history.take(decision)
+    return known
 
 
 async def _stored(

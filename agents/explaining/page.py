@@ -39,12 +39,13 @@ class Report(Struct, frozen=True):
 def page(report: Report) -> str:
     """The whole page."""
     found = report.explanation
-    title = report.subject_id if found is None else _named(found.subject_kind.capitalize(), found)
-    blocks = [wrapped(f"{title}, as of {moment(report.at_ms)}")]
     if found is None:
-        blocks.append(["No decision is about it: nothing is or was limited."])
+        kind = "Account" if report.stored is None or report.stored.now.accounts is None else "Campaign"
+        blocks = [wrapped(f"{kind} {report.subject_id}, as of {moment(report.at_ms)}")]
+        blocks.append(["No decision is about it up to then: nothing is or was limited."])
     else:
-        blocks.append(list(_in_force(found)))
+        title = _named(found.subject_kind.capitalize(), found)
+        blocks = [wrapped(f"{title}, as of {moment(report.at_ms)}"), list(_in_force(found))]
     if report.pending:
         blocks.append(wrapped("A newer decision is made and on its way to the topic: look again in a moment."))
     if report.stored is not None and report.stored.membership is not None:
@@ -55,7 +56,7 @@ def page(report: Report) -> str:
         if report.source == "decisions" and _is_by_membership(found):
             blocks.append(wrapped(TIES))
     if report.stored is not None:
-        blocks += _now(report.stored)
+        blocks.append(_now(report.stored))
     if found is not None and found.history:
         blocks.append(list(_history(found)))
     return "\n\n".join("\n".join(block) for block in blocks if block)
@@ -76,12 +77,12 @@ def _in_force(found: Explanation) -> Iterator[str]:
     yield "IN FORCE NOW"
     live = [it for it in found.forces if it.state in {"enforced", "observed", "shadow"}]
     if not live:
-        yield "Nothing under this name."
+        yield "Nothing."
     for force in live:
         yield from wrapped(_what(force))
         yield from wrapped(f"by {_about(found, force)} (decision {force.sequence})", "  ")
         yield f"  since {moment(force.since_ms)}"
-        yield f"  until {moment(force.until_ms)}; it ends then by itself"
+        yield f"  until {moment(force.until_ms)}, unless it is decided again"
         if force.heir is not None:
             yield from wrapped(f"campaign {force.heir} takes it over and speaks next", "  ")
     yield from _aside(found)
@@ -215,7 +216,7 @@ def _stays(found: Explanation, case: Case) -> Iterator[str]:
             )
     if not case.stands:
         return
-    stays = f"Whatever changes, {case.action} stays until {moment(case.expires_at_ms)}."
+    stays = f"Even if the evidence softens, {case.action} stays until {moment(case.expires_at_ms)}."
     if case.subject_kind == "account":
         again = "After half of its time it is decided again if the evidence is still there; if not, it ends then."
     else:
@@ -226,20 +227,18 @@ def _stays(found: Explanation, case: Case) -> Iterator[str]:
     yield from wrapped(f"{stays} {again}")
 
 
-def _now(stored: Stored) -> list[list[str]]:
+def _now(stored: Stored) -> list[str]:
     """How the subject would be judged now, by its windows as Redis has them."""
     now: Now = stored.now
-    size = "" if now.accounts is None else f" It has {now.accounts:,} {_plural('member', now.accounts)}."
-    opening = [
-        f"JUDGED AGAIN, as of its newest event at {moment(now.as_of_ms)}",
-        *wrapped(
-            f"By itself it would be given {now.judgement.score:.1%}: {name_of(now.judgement.action)}.{size}"
-            + ("" if now.judgement.reasons else " Nothing speaks against it.")
-        ),
-    ]
+    judged = f"{now.judgement.score:.1%}, {name_of(now.judgement.action)}"
+    if now.accounts is not None:
+        verdict = f"With the {now.accounts:,} {_plural('member', now.accounts)} it has: {judged}."
+    else:
+        verdict = f"By its own requests alone, whatever campaign it is counted to: {judged}."
+    lines = [f"JUDGED AGAIN, as of its newest event at {moment(now.as_of_ms)}", *wrapped(verdict)]
     for it in now.judgement.reasons:
-        opening += wrapped(it.sentence, "- ", "  ")
-    return [opening]
+        lines += wrapped(it.sentence, "- ", "  ")
+    return lines
 
 
 def _history(found: Explanation) -> Iterator[str]:

@@ -15,16 +15,19 @@ from streams.decisions import Decision
 PATIENCE_S = 30.0
 """How long a broker may have nothing to give before its end is reached."""
 
+FETCH_BYTES = MAX_STAGE_RECORD_BYTES + FRAME_BYTES
+"""What one answer of a broker may hold: the largest record there can be."""
+
 _POLL_MS = 500
 _TIMEOUT_MS = 10_000
 
 _decode = msgspec.json.Decoder(Decision).decode
 
 
-def decided(bootstrap_servers: str, topic: str) -> Iterator[Decision]:
-    """Every decision on `topic` up to its ends as they are now; those of one subject are in order.
+def decided(bootstrap_servers: str, topic: str) -> Iterator[Decision | None]:
+    """Every decision on `topic` up to its ends as they are now, and None for a record that is none.
 
-    Joins no group, commits nothing, holds one fetch at a time; what is no decision is left out. Raises `TopicError`
+    Those of one subject are in order. Joins no group, commits nothing, holds one fetch at a time. Raises `TopicError`
     when no Kafka answers, when the topic is missing, and when the broker falls silent before the end.
     """
     with _consumer(bootstrap_servers) as consumer:
@@ -44,9 +47,7 @@ def decided(bootstrap_servers: str, topic: str) -> Iterator[Decision]:
                 message = f"Kafka at {bootstrap_servers} gave nothing of {topic} for {PATIENCE_S:.0f} seconds."
                 raise TopicError(message)
             for place, records in batches.items():
-                for record in records:
-                    if record.offset < ends[place] and (decision := _decision(record.value)) is not None:
-                        yield decision
+                yield from (_decision(record.value) for record in records if record.offset < ends[place])
 
 
 def _decision(value: bytes | None) -> Decision | None:
@@ -67,7 +68,8 @@ def _consumer(bootstrap_servers: str) -> Iterator[Any]:  # kafka-python has no t
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             bootstrap_timeout_ms=_TIMEOUT_MS,
-            max_partition_fetch_bytes=MAX_STAGE_RECORD_BYTES + FRAME_BYTES,
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=FETCH_BYTES,
         ) as consumer:
             yield consumer
     except (KafkaError, OSError, ValueError) as error:

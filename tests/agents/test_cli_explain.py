@@ -47,7 +47,7 @@ IN FORCE NOW
 Suspended: every request is refused.
   by campaign c-1, which it is counted a member of (decision 2)
   since 2026-10-05 12:00:00 UTC
-  until 2026-10-08 12:00:00 UTC; it ends then by itself
+  until 2026-10-08 12:00:00 UTC, unless it is decided again
 Its throttle since 2026-10-05 10:00:00 UTC expired at 2026-10-05 12:30:00 UTC.
 
 WHY: decision 2 about campaign c-1
@@ -93,10 +93,10 @@ What would have had to be otherwise: any one line is enough
 Of a campaign with fewer than 5 accounts nothing would have been decided.
 Who pays speaks only of members that share a payment. Of one that shares none
 the other evidence speaks, and by itself means throttle.
-Whatever changes, suspend stays until 2026-10-08 12:00:00 UTC. Each new member,
-and after half of its time any news of the campaign, brings the same decision
-again, as hard as it stands, while the evidence means any action at all; if none
-comes, it ends then.
+Even if the evidence softens, suspend stays until 2026-10-08 12:00:00 UTC. Each
+new member, and after half of its time any news of the campaign, brings the same
+decision again, as hard as it stands, while the evidence means any action at
+all; if none comes, it ends then.
 
 What ties this very account to the campaign stands in Redis and not in
 decisions: without --decisions this command tells it too.
@@ -257,6 +257,41 @@ def test_a_file_that_is_none_is_one_sentence(
     assert words in err
 
 
+def test_campaigns_that_are_over_are_one_sentence_each(explain: Callable[..., Outcome], file: str) -> None:
+    decisions = [
+        decision("suspend", "c-1", AT, members=("a-1",)),
+        decision("release", "c-1", AT + 1, 2, members=(), campaign_id="c-2"),
+        decision("suspend", "c-2", AT + 1, members=("a-1",)),
+        decision("release", "c-2", AT + 2, 2, members=(), campaign_id="c-3"),
+        decision("suspend", "c-4", AT, members=("a-1",), expires_at_ms=AT + HOUR),
+        decision("suspend", "a-1", AT),
+        decision("release", "a-1", AT + 1, 2),
+    ]
+    Path(file).write_bytes(msgspec.json.Encoder().encode_lines(decisions))
+    assert section(explain("a-1", "--decisions", file, "--at", "2026-10-05T14:00:00")[1], "IN FORCE NOW") == [
+        "Nothing.",
+        "Released; nothing of it stands.",
+        "Campaign c-4: suspend since 2026-10-05 12:00:00 UTC expired at 2026-10-05",
+        "13:00:00 UTC.",
+        "Named before by c-1, c-2, which others have taken in.",
+    ]
+    _, out, _ = explain("c-2", "--decisions", file)
+    assert "campaign c-3 takes it over and speaks next" in out
+    assert "It took in c-1." in out
+    assert "Part of campaign c-3 now" in explain("c-2", "--decisions", file, "--at", "2026-10-05T14:00:00")[1]
+
+
+def test_evidence_that_the_policy_at_hand_does_not_mind_is_told_all_the_same(
+    explain: Callable[..., Outcome], file: str
+) -> None:
+    decided = decision("observe", "c-1", AT, members=("a-1",), reasons=FOUR[3:], score=0.4, policy_version="q")
+    Path(file).write_bytes(msgspec.json.encode(decided))
+    _, out, _ = explain("c-1", "--decisions", file)
+    assert "  observe               30%                   1   lacks 1.2 points\n" in out
+    assert "  suspend               97%                   3   lacks 5.5 points and 2 kinds\n" in out
+    assert "  Nothing: this evidence leads to no action.\n" in out
+
+
 # What Redis adds.
 
 
@@ -317,7 +352,7 @@ def test_redis_says_why_an_account_is_counted_to_its_campaign(
         "- Judged now, what speaks of it alone would not be enough to limit it.",
     ]
     assert section(out, "JUDGED AGAIN, as of its newest event at 2026-10-05 14:00:00 UTC") == [
-        "By itself it would be given 0.2%: no action. Nothing speaks against it.",
+        "By its own requests alone, whatever campaign it is counted to: 0.2%, no action.",
     ]
     assert "without --decisions" not in out
     assert max(map(len, out.splitlines())) <= 80
@@ -330,7 +365,7 @@ def test_an_account_that_no_decision_names_is_told_as_redis_has_it(
     put_account(store, "a-7", sequence=0)
     put(store, CAMPAIGNS, {"campaign:c-1": campaign(undecided=["a-1"]), "member:a-7": Pointer("c-1")})
     code, out, _ = explain("a-7")
-    assert (code, "No decision is about it: nothing is or was limited." in out) == (0, True)
+    assert (code, "No decision is about it up to then: nothing is or was limited." in out) == (0, True)
     assert "JUDGED AGAIN" in out
     monkeypatch.setattr("agents.explaining.live.decided", lambda _servers, _topic: iter([template]))
     code, out, _ = explain("a-7", "--at", "2026-10-05T12:00:00Z")
@@ -349,7 +384,7 @@ def test_a_campaign_is_judged_again(store: MemoryStore, explain: Callable[..., O
     put(store, CAMPAIGNS, {"campaign:c-1": campaign()})
     _, out, _ = explain("c-1", "--at", "2026-10-05T12:30:00")
     assert section(out, "JUDGED AGAIN, as of its newest event at 2026-10-05 12:00:00 UTC")[:2] == [
-        "By itself it would be given 37.8%: observe. It has 5 members.",
+        "With the 5 members it has: 37.8%, observe.",
         "- accounts_per_payment is 13 (suspicious from 5).",
     ]
 
@@ -366,6 +401,16 @@ def test_an_account_of_another_version_is_one_sentence(store: MemoryStore, expla
     code, out, err = explain("a-1")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "`--decisions FILE` explains without it" in err
+
+
+@pytest.mark.usefixtures("store")
+def test_records_that_are_no_decisions_are_counted(
+    explain: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.explaining.live.decided", lambda _servers, _topic: iter([None, *DECISIONS, None]))
+    code, out, err = explain("c-1", "--at", "2026-10-05T13:00:00")
+    assert (code, err) == (0, "2 records on the topic are no decisions and were left out.\n")
+    assert out.startswith("Campaign c-1, as of 2026-10-05 13:00:00 UTC\n")
 
 
 def test_what_neither_has_is_unknown(store: MemoryStore, explain: Callable[..., Outcome]) -> None:  # noqa: ARG001

@@ -187,19 +187,22 @@ def test_explain_says_of_a_member_what_topic_and_redis_hold(
 ) -> None:
     for name, value in shared.addresses().items():
         monkeypatch.setenv(name, value)
+    campaigns = of_kind(shared.states(), "campaigns", "campaign:").values()
+    campaign = max((it for it in campaigns if isinstance(it, Campaign)), key=lambda it: len(it.members)).campaign_id
     decisions = [msgspec.json.decode(it.value, type=Decision) for it in shared.read(shared.topics.enforcement)]
-    last = max((it for it in decisions if it.members), key=lambda it: it.decided_at_ms)
+    ours = [it for it in decisions if it.subject_id == campaign]
+    last, member = max(ours, key=lambda it: it.sequence), next(it.members[0] for it in ours if it.members)
     moment = datetime.fromtimestamp(last.decided_at_ms / 1000, UTC).isoformat()
     with pytest.raises(SystemExit) as ended:
-        main(["explain", last.members[0], "--at", moment, "--json"])
+        main(["explain", member, "--at", moment, "--json"])
     out, err = capfd.readouterr()
     assert (ended.value.code, err) == (0, "")
     report = msgspec.json.decode(out, type=Report)
     assert report.explanation is not None
     assert report.stored is not None
     assert report.stored.membership is not None
-    assert report.stored.membership.campaign_id == last.subject_id
-    (case,) = (it for it in report.explanation.cases if it.subject_id == last.subject_id)
+    assert report.stored.membership.campaign_id == campaign
+    (case,) = (it for it in report.explanation.cases if it.subject_id == campaign)
     assert (case.sequence, case.action, case.score) == (last.sequence, last.action, last.score)
     assert {(it.signal, it.observed, it.baseline) for it in case.judgement.reasons} == {
         (it.signal, it.observed, it.baseline) for it in last.reasons
