@@ -55,7 +55,8 @@ def explain_command(
         raise click.exceptions.Exit(1)
     source: Literal["live", "decisions"] = "live" if decisions is None else "decisions"
     pending = stored is not None and stored.sequence > history.sequence
-    report = Report(subject, at_ms, policy.version, source, found, stored, pending=pending)
+    spared = subject in policy.allowlist.accounts or (stored is not None and stored.spared)
+    report = Report(subject, at_ms, policy.version, source, found, stored, pending=pending, spared=spared)
     click.echo(msgspec.json.format(msgspec.json.encode(report)) if as_json else page(report))
 
 

@@ -52,7 +52,9 @@ def name_of(action: Action | None) -> str:
 def wrapped(text: str, first: str = "", then: str | None = None) -> list[str]:
     """The text in lines of 80 columns, the first indented by `first`, the others by `then` or else the same."""
     later = first if then is None else then
-    return wrap(text, WIDTH, initial_indent=first, subsequent_indent=later, break_on_hyphens=False) or [first]
+    return wrap(
+        text, WIDTH, initial_indent=first, subsequent_indent=later, break_on_hyphens=False, break_long_words=False
+    ) or [first]
 
 
 def _reasons(judgement: Judgement) -> Iterator[str]:

@@ -13,15 +13,20 @@ from agents.topics import TopicNames, partitions_of
 from streams.accounts import account_of
 from streams.explaining import History
 from streams.explaining.now import Membership, Now, account_now, campaign_now, membership_of
+from streams.folding import is_allowed
 from streams.policy import Policy
 
 
 class Stored(Struct, frozen=True):
-    """What Redis holds of a subject. `sequence` is of the last decision about it, 0 if there was none."""
+    """What Redis holds of a subject. `sequence` is of the last decision about it, 0 if there was none.
+
+    `spared`: the policy's allowlist names the account, its organisation or its payment.
+    """
 
     sequence: int
     now: Now
     membership: Membership | None = None
+    spared: bool = False
 
 
 class Known(Struct):
@@ -73,5 +78,6 @@ async def _stored(
         message = f"Redis cannot be understood: {error}; `--decisions FILE` explains without it."
         raise StoreError(message) from error
     membership = None if home is None else membership_of(home, subject_id, policy)
-    stored = Stored(account.enforcement.sequence, account_now(found, policy), membership)
+    spared = is_allowed(subject_id, account.profile, policy.allowlist)
+    stored = Stored(account.enforcement.sequence, account_now(found, policy), membership, spared)
     return stored, frozenset(account.top_templates)

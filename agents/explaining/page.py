@@ -24,7 +24,8 @@ TEMPLATES_SHOWN = 5
 class Report(Struct, frozen=True):
     """All that is known: by decisions, and by Redis where it was asked (`live`).
 
-    `pending`: Redis has made a decision about the subject that is not on the topic yet.
+    `pending`: Redis has made a decision about the subject that is not on the topic yet. `spared`: the allowlist of the
+    policy at hand names the account, its organisation or its payment.
     """
 
     subject_id: str
@@ -34,6 +35,7 @@ class Report(Struct, frozen=True):
     explanation: Explanation | None
     stored: Stored | None = None
     pending: bool = False
+    spared: bool = False
 
 
 def page(report: Report) -> str:
@@ -48,6 +50,13 @@ def page(report: Report) -> str:
         blocks = [wrapped(f"{title}, as of {moment(report.at_ms)}"), list(_in_force(found))]
     if report.pending:
         blocks.append(wrapped("A newer decision is made and on its way to the topic: look again in a moment."))
+    if report.spared:
+        blocks.append(
+            wrapped(
+                "The allowlist of the policy at hand spares it, by its account, organisation or payment: nothing new "
+                "is decided against it."
+            )
+        )
     if report.stored is not None and report.stored.membership is not None:
         blocks.append(list(_membership(report.stored.membership)))
     if found is not None:

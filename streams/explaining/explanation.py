@@ -21,12 +21,11 @@ _SAME = 1e-5
 class Case(Struct, frozen=True):
     """One decision and its evidence. `judgement` is what the policy at hand says to the decision's reasons.
 
-    `stands`: it has neither expired nor been overtaken.
-    `stands_harder`: the action is harder than the reasons alone deserve, because it stood already; `withheld`: it is
-    milder, because the hour's cap on accounts was used up. `same_policy`: the policy at hand made the decision, by
-    its version; `same_score`: its ladder gives these reasons the score that was decided. `without_identity` is what the
-    ladder says to an account of the campaign that shares no payment; with fewer than `minimum_accounts` accounts there
-    is no decision about a campaign.
+    `stands`: it has neither expired nor been overtaken. `stands_harder`: the action is harder than the reasons alone
+    deserve, because it stood already; `withheld`: it is milder, because the hour's cap on accounts was used up.
+    `same_policy`: the policy at hand made the decision, by its version; `same_score`: its ladder gives these reasons
+    the score that was decided. `without_identity` is what the ladder says to an account of the campaign that shares no
+    payment; with fewer than `minimum_accounts` accounts there is no decision about a campaign.
     """
 
     subject_kind: SubjectKind
@@ -66,7 +65,8 @@ class Explanation(Struct, frozen=True):
     """One subject as of `at_ms`. `forces` begins with what is hardest; what is over comes last.
 
     `members` and `templates` are of a campaign: how many accounts decisions have named, and how many of its templates
-    are under which action. `took_in` are the campaigns that it took in. `history` has the last of `decisions` in all.
+    are under which action. `took_in` are the campaigns that it took in. `sent` are the limited templates that an
+    account uses, as far as that is known. `history` has the last of `decisions` in all.
     """
 
     subject_kind: SubjectKind

@@ -257,6 +257,16 @@ def test_a_file_that_is_none_is_one_sentence(
     assert words in err
 
 
+def test_an_account_of_the_allowlist_is_said_to_be_spared(
+    explain: Callable[..., Outcome], file: str, tmp_path: Path
+) -> None:
+    allowing = tmp_path / "allowing.toml"
+    allowing.write_text(POLICY + '[allowlist]\naccounts = ["a-1"]\n')
+    words = "The allowlist of the policy at hand spares it"
+    assert words in explain("a-1", "--decisions", file, "--policy", str(allowing))[1]
+    assert words not in explain("a-2", "--decisions", file, "--policy", str(allowing))[1]
+
+
 def test_campaigns_that_are_over_are_one_sentence_each(explain: Callable[..., Outcome], file: str) -> None:
     decisions = [
         decision("suspend", "c-1", AT, members=("a-1",)),
