@@ -19,6 +19,7 @@ COMMANDS = {
     "dev": "agents.cli.dev:dev",
     "doctor": "agents.cli.doctor:doctor",
     "evaluate": "agents.cli.evaluate:evaluate",
+    "explain": "agents.cli.explain:explain_command",
     "ingest": "agents.cli.ingest:ingest",
     "replay": "agents.cli.replay:replay",
     "run": "agents.cli.run:run",

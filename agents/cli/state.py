@@ -8,19 +8,18 @@ import click
 
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
-from agents.routing import key_partition
+from agents.known import campaign_named, campaign_of, stored_account, stored_state
 from agents.settings import Settings, SettingsError, read_settings
 from agents.store import Place, Store, StoreError
 from agents.store.redis import RedisStore
 from agents.topics import TopicError, TopicNames, partitions_of
 from streams.accounts import Enforcement, account_of, current_view
-from streams.batch import account_key
-from streams.campaigns import Campaign, Pointer
+from streams.campaigns import Campaign
 from streams.events import CAPABILITIES
 from streams.links import LINK_KINDS, LinkKind, link_partition
 from streams.networks import NetworkState
 from streams.networks import view_of as network_view
-from streams.stages import CampaignsStage, NetworksStage
+from streams.stages import NetworksStage
 from streams.windows import Windows
 
 Rows = list[tuple[str, str]]
@@ -70,7 +69,7 @@ async def _rows(subject: str, settings: Settings, partitions: int, *, everything
         if link_kind is not None and value:
             return await _link(store, link_kind, value, partitions)
         if subject.startswith("c-"):
-            campaign = await _campaign(store, subject)
+            campaign = await campaign_named(store, subject)
             if campaign is not None:
                 return _campaign_rows(campaign, members_shown=len(campaign.members) if everything else MEMBERS_SHOWN)
         return await _account(store, subject, partitions)
@@ -79,11 +78,11 @@ async def _rows(subject: str, settings: Settings, partitions: int, *, everything
 
 
 async def _account(store: Store, account_id: str, partitions: int) -> Rows | None:
-    found = await _read(store, Place("observe", key_partition(account_id, partitions)), account_key(account_id))
+    found = await stored_account(store, account_id, partitions)
     if found is None:
         return None
     account, view = account_of(found), current_view(found)
-    campaign = await _campaign_of(store, account_id)
+    campaign = await campaign_of(store, account_id)
     return [
         ("account", account_id),
         ("plan", f"{account.profile.plan or 'unknown'}, {account.profile.plan_daily_tokens or 'unknown'} tokens a day"),
@@ -107,7 +106,7 @@ async def _link(store: Store, kind: LinkKind, value: str, partitions: int) -> Ro
     _, policy = read_policy(None)
     stage = NetworksStage(policy)
     place = Place(stage.name, link_partition(kind, value, partitions))
-    found = await _read(store, place, f"link:{kind}:{value}")
+    found = await stored_state(store, place, f"link:{kind}:{value}")
     if found is None:
         return None
     link = stage.decode("link:", found)
@@ -128,32 +127,6 @@ async def _link(store: Store, kind: LinkKind, value: str, partitions: int) -> Ro
     ]
 
 
-async def _campaign_of(store: Store, account_id: str) -> Campaign | None:
-    """The campaign that an account is a member of today: the last of those that took in the one it joined."""
-    _, policy = read_policy(None)
-    stage = CampaignsStage(policy)
-    found = await _read(store, Place(stage.name, 0), f"member:{account_id}")
-    pointer = Pointer() if found is None else stage.decode("member:", found)
-    if not isinstance(pointer, Pointer):
-        raise TypeError(pointer)
-    campaign_id, campaign = pointer.campaign_id, None
-    while campaign_id is not None and (campaign := await _campaign(store, campaign_id)) is not None:
-        campaign_id = campaign.merged_into
-    return campaign
-
-
-async def _campaign(store: Store, campaign_id: str) -> Campaign | None:
-    _, policy = read_policy(None)
-    stage = CampaignsStage(policy)
-    found = await _read(store, Place(stage.name, 0), f"campaign:{campaign_id}")
-    if found is None:
-        return None
-    campaign = stage.decode("campaign:", found)
-    if not isinstance(campaign, Campaign):
-        raise TypeError(campaign)
-    return campaign
-
-
 def _campaign_rows(campaign: Campaign, *, members_shown: int) -> Rows:
     """What to print of a campaign, with so many of its members, those first that came first."""
     if campaign.merged_into is not None:
@@ -171,10 +144,6 @@ def _campaign_rows(campaign: Campaign, *, members_shown: int) -> Rows:
         *(("member", member) for member in members[:members_shown]),
         *([("", f"and {left} more; --all lists them")] if left > 0 else []),
     ]
-
-
-async def _read(store: Store, place: Place, key: str) -> bytes | None:
-    return (await store.load(place, (key,))).values[0]
 
 
 def _window_rows(windows: Windows) -> Rows:

@@ -54,7 +54,12 @@ def read_truths(name: str) -> dict[str, Truth]:
 
 def read_decisions(name: str) -> list[Decision]:
     """The decisions of a file. Raises `UnreadableError`."""
-    return list(_lines(name, Decision))
+    return list(each_decision(name))
+
+
+def each_decision(name: str) -> Iterator[Decision]:
+    """The decisions of a file one by one. Raises `UnreadableError`."""
+    return _lines(name, Decision)
 
 
 def _lines(name: str, kind: type[T]) -> Iterator[T]:

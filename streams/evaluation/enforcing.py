@@ -19,7 +19,7 @@ class Enforcing:
 
     def __init__(self) -> None:
         """Nobody is limited."""
-        self._standing: dict[str, _Standing] = {}
+        self._standing: dict[str, Standing] = {}
         self._campaigns: dict[str, list[str]] = {}
         self._used: dict[str, _Used] = {}
         self._wordings = Wordings()
@@ -33,9 +33,9 @@ class Enforcing:
         before = self._standing.get(decision.subject_id)
         if before is not None and before.sequence >= decision.sequence:
             return
-        standing = _Standing(decision.sequence, "pass", decision.expires_at_ms)
+        standing = Standing(decision.subject_id, decision.sequence, decision.sequence, "pass", decision.expires_at_ms)
         if decision.action == "release" and decision.campaign_id not in {None, decision.subject_id} and before:
-            standing.action, standing.limits = before.action, before.limits
+            standing.action, standing.limits, standing.decided = before.action, before.limits, before.decided
             standing.until_ms = min(before.until_ms, decision.decided_at_ms + HEIR_MS)
         elif not decision.shadow and decision.action in {"throttle", "challenge", "suspend"}:
             standing.action, standing.limits = decision.action, decision.limits
@@ -44,14 +44,19 @@ class Enforcing:
 
     def standing(self, account_id: str, at_ms: int) -> tuple[Answer, Limits | None]:
         """The hardest action that is in force for the account, or `pass`; and the limits of a throttle."""
-        hardest: _Standing | None = None
+        hardest: Standing | None = None
         for subject in (account_id, *self._campaigns.get(account_id, ())):
-            standing = self._standing.get(subject)
-            if standing is None or at_ms >= standing.until_ms or standing.action == "pass":
+            standing = self.of(subject, at_ms)
+            if standing is None:
                 continue
             if hardest is None or LADDER.index(standing.action) > LADDER.index(hardest.action):
                 hardest = standing
         return ("pass", None) if hardest is None else (hardest.action, hardest.limits)
+
+    def of(self, subject_id: str, at_ms: int) -> "Standing | None":
+        """What is in force about one subject by itself; None if nothing is that a gateway enforces."""
+        standing = self._standing.get(subject_id)
+        return None if standing is None or at_ms >= standing.until_ms or standing.action == "pass" else standing
 
     def limited(self, account_id: str, at_ms: int) -> bool:
         """Whether an action other than `pass` is in force for the account."""
@@ -70,8 +75,8 @@ class Enforcing:
 
     def link(self, name: str | None, at_ms: int) -> Answer:
         """The action that is in force for a link, whoever uses it, or `pass`."""
-        standing = None if name is None else self._standing.get(name)
-        return "pass" if standing is None or at_ms >= standing.until_ms else standing.action
+        standing = None if name is None else self.of(name, at_ms)
+        return "pass" if standing is None else standing.action
 
     def admits(self, account_id: str, at_ms: int, tokens: int, link: str | None = None) -> bool:
         """Whether a request over `link` passes. One of a throttled subject does while its window has room.
@@ -99,10 +104,15 @@ class Enforcing:
         return True
 
 
-class _Standing(Struct):
-    """The decision about a subject that counts."""
+class Standing(Struct):
+    """The decision about a subject that counts, by its `sequence`.
 
+    `decided` is the sequence of the decision that `action` is from: an older one while a heir has not spoken (rule 7).
+    """
+
+    subject_id: str
     sequence: int
+    decided: int
     action: Answer
     until_ms: int
     limits: Limits | None = None

@@ -55,6 +55,7 @@ def started(*arguments: str) -> subprocess.Popen[bytes]:
         (("run", "--agents", "observe,guess"), "not guess"),
         (("run",), "KAFKA_BOOTSTRAP_SERVERS is not set"),
         (("state", "acct-1"), "KAFKA_BOOTSTRAP_SERVERS is not set"),
+        (("explain", "acct-1"), "KAFKA_BOOTSTRAP_SERVERS is not set"),
         (("ingest", "rows.jsonl"), "STILLWATCH_FINGERPRINT_KEY is not set"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

@@ -5,6 +5,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,11 @@ import msgspec
 import pytest
 
 from agents.cli import main
+from agents.explaining.page import Report
 from agents.routing import key_partition
 from streams.accounts import AccountState
 from streams.campaigns import Campaign
+from streams.decisions import Decision
 from streams.events import MAX_EVENT_BYTES, RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.scenarios import simulate
@@ -176,6 +179,38 @@ def test_state_prints_what_is_known_of_each_kind_of_subject(
         assert answer.returncode == 0, answer.stderr
         missing = [word for word in words if word not in " ".join(answer.stdout.split())]
         assert not missing, answer.stdout
+
+
+@pytest.mark.usefixtures("live")
+def test_explain_says_of_a_member_what_topic_and_redis_hold(
+    shared: Deployment, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in shared.addresses().items():
+        monkeypatch.setenv(name, value)
+    campaigns = of_kind(shared.states(), "campaigns", "campaign:").values()
+    campaign = max((it for it in campaigns if isinstance(it, Campaign)), key=lambda it: len(it.members)).campaign_id
+    decisions = [msgspec.json.decode(it.value, type=Decision) for it in shared.read(shared.topics.enforcement)]
+    ours = [it for it in decisions if it.subject_id == campaign]
+    last, member = max(ours, key=lambda it: it.sequence), next(it.members[0] for it in ours if it.members)
+    moment = datetime.fromtimestamp(last.decided_at_ms / 1000, UTC).isoformat()
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", member, "--at", moment, "--json"])
+    out, err = capfd.readouterr()
+    assert (ended.value.code, err) == (0, "")
+    report = msgspec.json.decode(out, type=Report)
+    assert report.explanation is not None
+    assert report.stored is not None
+    assert report.stored.membership is not None
+    assert report.stored.membership.campaign_id == campaign
+    (case,) = (it for it in report.explanation.cases if it.subject_id == campaign)
+    assert (case.sequence, case.action, case.score) == (last.sequence, last.action, last.score)
+    assert {(it.signal, it.observed, it.baseline) for it in case.judgement.reasons} == {
+        (it.signal, it.observed, it.baseline) for it in last.reasons
+    }
+    with pytest.raises(SystemExit) as ended:
+        main(["explain", "nobody"])
+    assert ended.value.code == 1
+    assert capfd.readouterr() == ("", "Nothing is known or decided about nobody.\n")
 
 
 @pytest.mark.usefixtures("live")

@@ -1,0 +1,80 @@
+"""`stillwatch explain`: why something is decided about a subject, and what would have to change."""
+
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import click
+import msgspec
+
+from agents.cli.config import read_policy
+from agents.cli.failing import UnusableError
+from agents.evaluation.recorded import each_decision
+from agents.explaining.live import Known, live
+from agents.explaining.page import Report, page
+from agents.records import UnreadableError
+from agents.settings import SettingsError, read_settings
+from agents.store import StoreError
+from agents.topics import TopicError
+from streams.explaining import History, explain
+from streams.policy import Policy
+
+
+@click.command("explain", short_help="Say why a decision was made.")
+@click.argument("subject")
+@click.option("--decisions", metavar="FILE", help="Decisions as `replay` writes them, - for stdin; without any server.")
+@click.option(
+    "--policy", "policy_path", type=click.Path(path_type=Path), help="Another policy than deploy/policy.toml."
+)
+@click.option("--at", "at", metavar="TIME", help="As it stood then, ISO 8601, UTC unless it says otherwise.")
+@click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
+def explain_command(
+    subject: str, *, decisions: str | None, policy_path: Path | None, at: str | None, as_json: bool
+) -> None:
+    """Explain what is decided about SUBJECT: an account id, a campaign c-..., or a link template:...
+
+    Evidence against what is ordinary, the sum, and what would have to change for it to be milder. Reads Kafka and Redis
+    (KAFKA_BOOTSTRAP_SERVERS, REDIS_URL) unless --decisions names a file. Exit code 1 if nothing is decided or known.
+    """
+    _, policy = read_policy(policy_path)
+    asked_ms = None if at is None else _milliseconds(at)
+    known = _known(subject, decisions, policy)
+    history, stored = known.history, known.stored
+    at_ms = asked_ms
+    if at_ms is None:
+        at_ms = time.time_ns() // 1_000_000 if decisions is None else history.newest_ms or 0
+    try:
+        found = explain(history, policy, at_ms)
+    except OverflowError as error:
+        raise UnusableError(f"The weights of a decision about {subject} are out of all range") from error
+    if known.unreadable:
+        click.echo(f"{known.unreadable} records on the topic are no decisions and were left out.", err=True)
+    if found is None and stored is None:
+        click.echo(f"Nothing is known or decided about {subject}{'' if at is None else f' up to {at}'}.", err=True)
+        raise click.exceptions.Exit(1)
+    source: Literal["live", "decisions"] = "live" if decisions is None else "decisions"
+    pending = stored is not None and stored.sequence > history.sequence
+    spared = subject in policy.allowlist.accounts or (stored is not None and stored.spared)
+    report = Report(subject, at_ms, policy.version, source, found, stored, pending=pending, spared=spared)
+    click.echo(msgspec.json.format(msgspec.json.encode(report)) if as_json else page(report))
+
+
+def _known(subject: str, decisions: str | None, policy: Policy) -> Known:
+    """What concerns the subject, from the file or from Kafka and Redis."""
+    try:
+        if decisions is None:
+            return live(subject, read_settings(), policy)
+        known = Known(History(subject))
+        known.history.take_all(each_decision(decisions))
+    except (UnreadableError, SettingsError, TopicError, StoreError) as error:
+        raise UnusableError(str(error)) from error
+    return known
+
+
+def _milliseconds(at: str) -> int:
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise UnusableError(f"--at {at} is no time; write one as 2026-10-05T12:00:00") from error
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -1,0 +1,264 @@
+"""An explanation as a page for a terminal of 80 columns: plain words, for whoever answers a customer."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Literal
+
+from msgspec import Struct
+
+from agents.explaining.evidence import ACTIONS, evidence, name_of, wrapped
+from agents.explaining.live import Stored
+from streams.decisions import Limits
+from streams.explaining import Explanation, Force
+from streams.explaining.explanation import Case
+from streams.explaining.now import Membership, Now
+
+TIES = (
+    "What ties this very account to the campaign stands in Redis and not in decisions: without --decisions this "
+    "command tells it too."
+)
+MINUTE_MS = 60_000
+TEMPLATES_SHOWN = 5
+
+
+class Report(Struct, frozen=True):
+    """All that is known: by decisions, and by Redis where it was asked (`live`).
+
+    `pending`: Redis has made a decision about the subject that is not on the topic yet. `spared`: the allowlist of the
+    policy at hand names the account, its organisation or its payment.
+    """
+
+    subject_id: str
+    at_ms: int
+    policy_version: str
+    source: Literal["decisions", "live"]
+    explanation: Explanation | None
+    stored: Stored | None = None
+    pending: bool = False
+    spared: bool = False
+
+
+def page(report: Report) -> str:
+    """The whole page."""
+    found = report.explanation
+    if found is None:
+        kind = "Account" if report.stored is None or report.stored.now.accounts is None else "Campaign"
+        blocks = [wrapped(f"{kind} {report.subject_id}, as of {moment(report.at_ms)}")]
+        blocks.append(["No decision is about it up to then: nothing is or was limited."])
+    else:
+        title = _named(found.subject_kind.capitalize(), found)
+        blocks = [wrapped(f"{title}, as of {moment(report.at_ms)}"), list(_in_force(found))]
+    if report.pending:
+        blocks.append(wrapped("A newer decision is made and on its way to the topic: look again in a moment."))
+    if report.spared:
+        blocks.append(
+            wrapped(
+                "The allowlist of the policy at hand spares it, by its account, organisation or payment: nothing new "
+                "is decided against it."
+            )
+        )
+    if report.stored is not None and report.stored.membership is not None:
+        blocks.append(list(_membership(report.stored.membership)))
+    if found is not None:
+        for case in found.cases:
+            blocks += [list(block) for block in (_why(found, case), *evidence(case.judgement), _stays(found, case))]
+        if report.source == "decisions" and _is_by_membership(found):
+            blocks.append(wrapped(TIES))
+    if report.stored is not None:
+        blocks.append(_now(report.stored))
+    if found is not None and found.history:
+        blocks.append(list(_history(found)))
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _named(kind: str, it: Explanation | Case) -> str:
+    """A subject in a sentence; the name of a link says itself what it is."""
+    return it.subject_id if it.subject_kind == "network" else f"{kind} {it.subject_id}"
+
+
+def moment(at_ms: int) -> str:
+    """A moment as people write it."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _in_force(found: Explanation) -> Iterator[str]:
+    """What is in force, the hardest first; what is over in one line each."""
+    yield "IN FORCE NOW"
+    live = [it for it in found.forces if it.state in {"enforced", "observed", "shadow"}]
+    if not live:
+        yield "Nothing."
+    for force in live:
+        yield from wrapped(_what(force))
+        yield from wrapped(f"by {_about(found, force)} (decision {force.sequence})", "  ")
+        yield f"  since {moment(force.since_ms)}"
+        yield f"  until {moment(force.until_ms)}, unless it is decided again"
+        if force.heir is not None:
+            yield from wrapped(f"campaign {force.heir} takes it over and speaks next", "  ")
+    yield from _aside(found)
+    yield from _of_campaign(found)
+
+
+def _aside(found: Explanation) -> Iterator[str]:
+    """What is over, and the limited templates that an account uses."""
+    for force in found.forces:
+        if force.state in {"expired", "released", "taken_in"} and (
+            force.state != "taken_in" or force.subject_id == found.subject_id
+        ):
+            yield from wrapped(_over(found, force))
+    before = [it.subject_id for it in found.forces if it.state == "taken_in" and it.subject_id != found.subject_id]
+    if before:
+        yield from wrapped(f"Named before by {', '.join(before)}, which others have taken in.")
+    if found.sent:
+        yield from wrapped(
+            f"{len(found.sent)} of the templates it uses most are limited too, whoever sends them: a template is one "
+            "request with other words in its slots."
+        )
+        yield from (
+            f"  {it.subject_id}: {it.action} until {moment(it.until_ms)}" for it in found.sent[:TEMPLATES_SHOWN]
+        )
+        if len(found.sent) > TEMPLATES_SHOWN:
+            yield f"  and {len(found.sent) - TEMPLATES_SHOWN} more"
+
+
+def _of_campaign(found: Explanation) -> Iterator[str]:
+    """How many accounts and templates a campaign has, and the campaigns it took in."""
+    if found.subject_kind == "campaign":
+        yield from wrapped(f"Decisions have named {found.members:,} {_plural('account', found.members)} as its own.")
+    if found.templates:
+        counts = " and ".join(f"{count:,} under {action}" for action, count in found.templates.items())
+        yield from wrapped(f"Its templates, whoever sends them: {counts}.")
+    if found.took_in:
+        yield from wrapped(f"It took in {', '.join(found.took_in)}.")
+
+
+def _what(force: Force) -> str:
+    if force.action == "throttle" and force.limits is not None:
+        what = _limited(force.limits, "of all who send it together" if force.subject_kind == "network" else "")
+    else:
+        what = ACTIONS[force.action]
+    if force.state == "shadow":
+        return f"Decided in shadow mode, so nobody enforces it: {what[0].lower()}{what[1:]}"
+    return what
+
+
+def _limited(limits: Limits, whose: str) -> str:
+    what = " ".join(filter(None, (f"{limits.requests:,} requests and {limits.tokens:,} tokens", whose)))
+    return f"Throttled: {what} pass in each {limits.window_ms / MINUTE_MS:g} minutes."
+
+
+def _about(found: Explanation, force: Force) -> str:
+    if found.subject_kind == "account" and force.subject_kind == "campaign":
+        return f"campaign {force.subject_id}, which it is counted a member of"
+    if force.subject_kind == "network":
+        return f"campaign {force.campaign_id}, whose template it is"
+    return f"a decision about the {force.subject_kind} itself"
+
+
+def _is_by_membership(found: Explanation) -> bool:
+    return found.subject_kind == "account" and any(it.subject_kind == "campaign" for it in found.cases)
+
+
+def _over(found: Explanation, force: Force) -> str:
+    own = force.subject_id == found.subject_id
+    of = "" if own else f"Campaign {force.subject_id}: "
+    if force.state == "taken_in":
+        return f"{of}Part of campaign {force.heir} now, which decides for it."
+    if force.state == "released":
+        return f"{of}Released; nothing of it stands."
+    return f"{'Its ' if own else of}{force.action} since {moment(force.since_ms)} expired at {moment(force.until_ms)}."
+
+
+def _membership(it: Membership) -> Iterator[str]:
+    """Why Redis counts an account to a campaign."""
+    yield f"WHY IT IS COUNTED TO {it.campaign_id}"
+    if it.templates:
+        again = f", {it.repeated} of them again and again" if it.repeated else ""
+        yield from wrapped(f"It used at least {it.templates} of the campaign's templates{again}.", "- ", "  ")
+    if it.paid:
+        yield from wrapped("It came back to a payment instrument that ties the campaign.", "- ", "  ")
+    if it.shares_payment:
+        yield from wrapped("Another member pays with the same instrument.", "- ", "  ")
+    if it.opened_later:
+        yield from wrapped("It was opened after the campaign had been found.", "- ", "  ")
+    if not it.named:
+        yield from wrapped("No decision has named it yet.", "- ", "  ")
+    elif not it.limited:
+        yield from wrapped("Judged now, what speaks of it alone would not be enough to limit it.", "- ", "  ")
+
+
+def _why(found: Explanation, case: Case) -> Iterator[str]:
+    about = _named(case.subject_kind, case)
+    yield from wrapped(f"{'WHY' if case.stands else 'WHY IT WAS'}: decision {case.sequence} about {about}")
+    yield from wrapped(
+        f"{case.action}, decided at {moment(case.decided_at_ms)} by policy {case.policy_version}. Score "
+        f"{case.score:.1%}: how likely this is extraction, by the evidence below."
+    )
+    if not case.same_policy:
+        same = "gives it the same score" if case.same_score else f"gives it {case.judgement.score:.1%}"
+        yield from wrapped(
+            f"What follows is said by policy {found.policy_version}, not by the one that decided; it {same}."
+        )
+    elif not case.same_score:
+        yield from wrapped(f"The policy at hand has the same version and gives {case.judgement.score:.1%}: it changed.")
+    if case.stands_harder:
+        yield from wrapped(
+            f"This evidence alone would mean {name_of(case.judgement.action)}; {case.action} stands because news about "
+            "a campaign never softens what is in force."
+        )
+    if case.withheld:
+        yield from wrapped(
+            f"This evidence would mean {name_of(case.judgement.action)}; it is only observed because the policy's cap "
+            "on newly limited accounts was used up in that hour."
+        )
+
+
+def _stays(found: Explanation, case: Case) -> Iterator[str]:
+    """What a change of the evidence does to what stands, and whom the evidence of a campaign speaks of."""
+    if case.subject_kind != "account" and case.judgement.reasons:
+        yield from wrapped(
+            f"Of a campaign with fewer than {case.minimum_accounts} accounts nothing would have been decided."
+        )
+        if found.subject_kind == "account" and any(it.family == "identity" for it in case.judgement.reasons):
+            yield from wrapped(
+                "Who pays speaks only of members that share a payment. Of one that shares none the other evidence "
+                f"speaks, and by itself means {name_of(case.without_identity)}."
+            )
+    if not case.stands:
+        return
+    stays = f"Even if the evidence softens, {case.action} stays until {moment(case.expires_at_ms)}."
+    if case.subject_kind == "account":
+        again = "After half of its time it is decided again if the evidence is still there; if not, it ends then."
+    else:
+        again = (
+            "Each new member, and after half of its time any news of the campaign, brings the same decision again, as "
+            "hard as it stands, while the evidence means any action at all; if none comes, it ends then."
+        )
+    yield from wrapped(f"{stays} {again}")
+
+
+def _now(stored: Stored) -> list[str]:
+    """How the subject would be judged now, by its windows as Redis has them."""
+    now: Now = stored.now
+    judged = f"{now.judgement.score:.1%}, {name_of(now.judgement.action)}"
+    if now.accounts is not None:
+        verdict = f"With the {now.accounts:,} {_plural('member', now.accounts)} it has: {judged}."
+    else:
+        verdict = f"By its own requests alone, whatever campaign it is counted to: {judged}."
+    lines = [f"JUDGED AGAIN, as of its newest event at {moment(now.as_of_ms)}", *wrapped(verdict)]
+    for it in now.judgement.reasons:
+        lines += wrapped(it.sentence, "- ", "  ")
+    return lines
+
+
+def _history(found: Explanation) -> Iterator[str]:
+    shown = len(found.history)
+    yield "HISTORY" if shown == found.decisions else f"HISTORY, the last {shown} of {found.decisions} decisions"
+    yield f"{'decided (UTC)':21}{'action':11}{'score':>6}  {'decision':>8}  about"
+    for it in found.history:
+        shadow = ", shadow" if it.shadow else ""
+        about = "itself" if it.subject_id == found.subject_id else it.subject_id
+        yield f"{moment(it.decided_at_ms)[:-4]:21}{it.action:11}{it.score:>6.1%}  {it.sequence:>8}  {about}{shadow}"
+
+
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"

@@ -1,0 +1,77 @@
+"""The decisions on the enforcement topic, once, from its beginning to where it ends when one asks."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from agents.topics import FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicError
+from streams.decisions import Decision
+
+PATIENCE_S = 30.0
+"""How long a broker may have nothing to give before its end is reached."""
+
+FETCH_BYTES = MAX_STAGE_RECORD_BYTES + FRAME_BYTES
+"""What one answer of a broker may hold: the largest record there can be."""
+
+_POLL_MS = 500
+_TIMEOUT_MS = 10_000
+
+_decode = msgspec.json.Decoder(Decision).decode
+
+
+def decided(bootstrap_servers: str, topic: str) -> Iterator[Decision | None]:
+    """Every decision on `topic` up to its ends as they are now, and None for a record that is none.
+
+    Those of one subject are in order. Joins no group, commits nothing, holds one fetch at a time. Raises `TopicError`
+    when no Kafka answers, when the topic is missing, and when the broker falls silent before the end.
+    """
+    with _consumer(bootstrap_servers) as consumer:
+        numbers = consumer.partitions_for_topic(topic)
+        if not numbers:
+            message = f"Kafka at {bootstrap_servers} has no topic {topic}: `stillwatch dev up` creates the topics."
+            raise TopicError(message)
+        ends = consumer.end_offsets([TopicPartition(topic, number) for number in sorted(numbers)])
+        consumer.assign(list(ends))
+        consumer.seek_to_beginning()
+        heard = time.monotonic()
+        while any(consumer.position(place) < end for place, end in ends.items()):
+            batches = consumer.poll(timeout_ms=_POLL_MS)
+            if batches:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > PATIENCE_S:
+                message = f"Kafka at {bootstrap_servers} gave nothing of {topic} for {PATIENCE_S:.0f} seconds."
+                raise TopicError(message)
+            for place, records in batches.items():
+                yield from (_decision(record.value) for record in records if record.offset < ends[place])
+
+
+def _decision(value: bytes | None) -> Decision | None:
+    if value is None:
+        return None
+    try:
+        return _decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+@contextmanager
+def _consumer(bootstrap_servers: str) -> Iterator[Any]:  # kafka-python has no types
+    try:
+        with KafkaConsumer(
+            bootstrap_servers=bootstrap_servers.split(","),
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            bootstrap_timeout_ms=_TIMEOUT_MS,
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=FETCH_BYTES,
+        ) as consumer:
+            yield consumer
+    except (KafkaError, OSError, ValueError) as error:
+        message = f"No Kafka answers at {bootstrap_servers}: {error}"
+        raise TopicError(message) from error

@@ -1,0 +1,434 @@
+"""`stillwatch explain`: the page, the same as JSON, what Redis adds, and one sentence for a mistake."""
+
+import asyncio
+import gzip
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from agents.cli import main
+from agents.explaining.page import Report
+from agents.routing import key_partition
+from agents.store import NOTHING, Place
+from agents.store.memory import MemoryStore
+from streams.accounts import Enforcement, Head, with_head
+from streams.campaigns import Campaign, Pointer
+from streams.decisions import Limits
+from streams.evidence import LinkEvidence, Seen
+from tests.streams.account_bench import event, folded
+from tests.streams.explaining.deciding import FOUR, decision
+
+AT = 1_791_201_600_000
+HOUR = 3_600_000
+PARTITIONS = 8
+CAMPAIGNS = Place("campaigns", 0)
+Outcome = tuple[int, str, str]
+
+POLICY = """
+version = "p"
+[campaign]
+prior = -4.0
+minimum_accounts = 5
+observe = { score = 0.30, families = 1, expires_hours = 24 }
+throttle = { score = 0.60, families = 2, expires_hours = 6, requests = 30, tokens = 60000, window_minutes = 60 }
+challenge = { score = 0.85, families = 3, expires_hours = 12 }
+suspend = { score = 0.97, families = 3, expires_hours = 72 }
+"""
+
+PAGE = """\
+Account a-1, as of 2026-10-05 13:00:00 UTC
+
+IN FORCE NOW
+Suspended: every request is refused.
+  by campaign c-1, which it is counted a member of (decision 2)
+  since 2026-10-05 12:00:00 UTC
+  until 2026-10-08 12:00:00 UTC, unless it is decided again
+Its throttle since 2026-10-05 10:00:00 UTC expired at 2026-10-05 12:30:00 UTC.
+
+WHY: decision 2 about campaign c-1
+suspend, decided at 2026-10-05 12:00:00 UTC by policy p. Score 98.9%: how likely
+this is extraction, by the evidence below.
+
+Evidence, by kind; of each kind only the strongest counts
+  identity: who is behind it
+   1. accounts_per_payment is 13 (suspicious from 5).
+      13 against 5, 2.60 times; +3.5 points
+  content: what is sent
+   2. rewordings is 119 (suspicious from 8).
+      119 against 8, 15 times; +3.0 points
+   3. accounts_per_template is 15 (suspicious from 3).
+      15 against 3, 5.00 times; 2.5 points, not added (2 counts)
+  lifecycle: how old the accounts are
+   4. recent_accounts is 0.95 (suspicious from 0.8).
+      95% against 80%, 1.19 times; +2.0 points
+
+The sum, in points (log-odds: a point more makes the odds 2.7 times as high)
+    -4.0  to begin with, before any evidence
+    +3.5  identity (1)
+    +3.0  content (2)
+    +2.0  lifecycle (4)
+    +4.5  in all, which is a score of 98.9%
+
+The steps        from score   kinds of evidence
+  observe               30%                   1   reached
+  throttle              60%                   2   reached
+  challenge             85%                   3   reached
+  suspend               97%                   3   reached
+It would fall below suspend if it lost more than 1.0 points, or 1 of its 3 kinds
+of evidence.
+
+What would have had to be otherwise: any one line is enough
+  for throttle or milder:
+  - (1) accounts per payment below 5: throttle (73.1%)
+  - (4) recent accounts below 80%: throttle (92.4%)
+  for no action at all:
+  - (1) accounts per payment below 5, (4) recent accounts below 80%: no action
+    (26.9%)
+
+Of a campaign with fewer than 5 accounts nothing would have been decided.
+Who pays speaks only of members that share a payment. Of one that shares none
+the other evidence speaks, and by itself means throttle.
+Even if the evidence softens, suspend stays until 2026-10-08 12:00:00 UTC. Each
+new member, and after half of its time any news of the campaign, brings the same
+decision again, as hard as it stands, while the evidence means any action at
+all; if none comes, it ends then.
+
+What ties this very account to the campaign stands in Redis and not in
+decisions: without --decisions this command tells it too.
+
+HISTORY
+decided (UTC)        action      score  decision  about
+2026-10-05 10:00:00  throttle    70.0%         1  itself
+2026-10-05 11:00:00  throttle    70.0%         1  c-1
+2026-10-05 12:00:00  suspend     98.9%         2  c-1
+"""
+
+DECISIONS = (
+    decision("throttle", "a-1", AT - 2 * HOUR, score=0.7, expires_at_ms=AT + HOUR // 2),
+    decision("throttle", "c-1", AT - HOUR, score=0.7, members=("a-0", "a-1"), expires_at_ms=AT + 5 * HOUR),
+    decision("suspend", "c-1", AT, 2, members=("a-2",), reasons=FOUR, score=0.989013, expires_at_ms=AT + 72 * HOUR),
+    decision("observe", "a-9", AT + HOUR, score=0.4),
+)
+
+
+@pytest.fixture
+def explain(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run the command under a policy of this test's own: (exit code, stdout, stderr)."""
+    (tmp_path / "policy.toml").write_text(POLICY)
+
+    def run(*arguments: str) -> Outcome:
+        with pytest.raises(SystemExit) as ended:
+            main(["explain", "--policy", str(tmp_path / "policy.toml"), *arguments])
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, *capfd.readouterr()
+
+    return run
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> str:
+    path = tmp_path / "decisions.jsonl"
+    path.write_bytes(msgspec.json.Encoder().encode_lines(DECISIONS))
+    return str(path)
+
+
+def test_the_page_of_an_account_in_a_campaign(explain: Callable[..., Outcome], file: str) -> None:
+    assert explain("a-1", "--decisions", file) == (0, PAGE, "")
+    assert max(map(len, PAGE.splitlines())) <= 80
+
+
+def test_standard_input_and_gzip_say_the_same(explain: Callable[..., Outcome], file: str, tmp_path: Path) -> None:
+    packed = gzip.compress(Path(file).read_bytes())
+    Path(file).write_bytes(packed)
+    assert explain("a-1", "--decisions", file) == (0, PAGE, "")
+    arguments = ["explain", "a-1", "--decisions", "-", "--policy", str(tmp_path / "policy.toml")]
+    program = f"from agents.cli import main; main({arguments!r})"
+    done = subprocess.run([sys.executable, "-c", program], input=packed, capture_output=True, check=False)  # noqa: S603
+    assert (done.returncode, done.stdout.decode(), done.stderr) == (0, PAGE, b"")
+
+
+def test_the_json_holds_what_the_page_says(explain: Callable[..., Outcome], file: str) -> None:
+    code, out, _ = explain("a-1", "--decisions", file, "--json")
+    report = msgspec.json.decode(out, type=Report)
+    assert code == 0
+    assert report.explanation is not None
+    assert (report.subject_id, report.source, report.at_ms) == ("a-1", "decisions", AT + HOUR)
+    assert [(it.subject_id, it.state) for it in report.explanation.forces] == [("c-1", "enforced"), ("a-1", "expired")]
+    (case,) = report.explanation.cases
+    assert [(it.action, [way.without for way in it.ways]) for it in case.judgement.changes] == [
+        ("throttle", [(0,), (3,)]),
+        (None, [(0, 3)]),
+    ]
+
+
+def test_an_earlier_moment_is_told_as_it_stood(explain: Callable[..., Outcome], file: str) -> None:
+    _, out, _ = explain("c-1", "--decisions", file, "--at", "2026-10-05T11:30:00")
+    assert "Campaign c-1, as of 2026-10-05 11:30:00 UTC" in out
+    assert "Decisions have named 2 accounts as its own." in out
+    assert "suspend, decided" not in out
+    assert explain("c-1", "--decisions", file, "--at", "2026-10-05T13:30:00+02:00")[1] == out
+    assert explain("c-1", "--decisions", file, "--at", "2026-10-05T10:59:59Z") == (
+        1,
+        "",
+        "Nothing is known or decided about c-1 up to 2026-10-05T10:59:59Z.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (
+            {"policy_version": "q"},
+            "policy p, not by the one that decided; it gives it the same score.",
+        ),
+        ({"policy_version": "q", "score": 0.5}, "not by the one that decided; it gives it 98.9%."),
+        ({"score": 0.5}, "The policy at hand has the same version and gives 98.9%: it changed."),
+        ({"shadow": True}, "Decided in shadow mode, so nobody enforces it: suspended: every request is refused."),
+        (
+            {"reasons": FOUR[1:], "score": 0.731059},
+            "This evidence alone would mean throttle; suspend stands",
+        ),
+        ({"action": "observe"}, "This evidence would mean suspend; it is only observed because the policy's cap"),
+        (
+            {"action": "throttle", "limits": Limits(30, 60_000, HOUR)},
+            "Throttled: 30 requests and 60,000 tokens pass in",
+        ),
+        ({"expires_at_ms": AT + 1}, "WHY IT WAS: decision 2 about campaign c-1"),
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else "",
+)
+def test_what_is_particular_is_one_sentence(
+    explain: Callable[..., Outcome], file: str, more: dict[str, object], words: str
+) -> None:
+    changed = msgspec.structs.replace(DECISIONS[2], **more)
+    Path(file).write_bytes(msgspec.json.Encoder().encode_lines([DECISIONS[1], changed, DECISIONS[3]]))
+    code, out, _ = explain("c-1", "--decisions", file)
+    assert code == 0
+    assert words in " ".join(out.split())
+
+
+def test_a_template_is_told_as_one(explain: Callable[..., Outcome], file: str) -> None:
+    limits = Limits(3, 600, HOUR)
+    decided = decision(
+        "throttle", "template:t", AT, subject_kind="network", campaign_id="c-1", limits=limits, reasons=FOUR[:2]
+    )
+    Path(file).write_bytes(msgspec.json.encode(decided))
+    _, out, _ = explain("template:t", "--decisions", file)
+    assert out.startswith("template:t, as of 2026-10-05 12:00:00 UTC\n")
+    assert "Throttled: 3 requests and 600 tokens of all who send it together pass in each 60\nminutes." in out
+    assert "by campaign c-1, whose template it is (decision 1)" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("nobody",), 1, "Nothing is known or decided about nobody."),
+        (("a-1", "--at", "soon"), 2, "--at soon is no time"),
+    ],
+)
+def test_what_cannot_be_told_is_one_sentence(
+    explain: Callable[..., Outcome], file: str, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    ended, out, err = explain(*arguments, "--decisions", file)
+    assert (ended, out, err.count("\n")) == (code, "", 1)
+    assert words in err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (None, "o such file"),
+        (b"{}\n", "line 1 is no decision"),
+        (msgspec.json.encode(DECISIONS[2]).replace(b'"weight":3.5', b'"weight":-1e9'), "out of all range"),
+    ],
+    ids=["missing", "other rows", "weights"],
+)
+def test_a_file_that_is_none_is_one_sentence(
+    explain: Callable[..., Outcome], file: str, content: bytes | None, words: str
+) -> None:
+    Path(file).unlink() if content is None else Path(file).write_bytes(content)
+    code, out, err = explain("c-1", "--decisions", file)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert words in err
+
+
+def test_an_account_of_the_allowlist_is_said_to_be_spared(
+    explain: Callable[..., Outcome], file: str, tmp_path: Path
+) -> None:
+    allowing = tmp_path / "allowing.toml"
+    allowing.write_text(POLICY + '[allowlist]\naccounts = ["a-1"]\n')
+    words = "The allowlist of the policy at hand spares it"
+    assert words in explain("a-1", "--decisions", file, "--policy", str(allowing))[1]
+    assert words not in explain("a-2", "--decisions", file, "--policy", str(allowing))[1]
+
+
+def test_campaigns_that_are_over_are_one_sentence_each(explain: Callable[..., Outcome], file: str) -> None:
+    decisions = [
+        decision("suspend", "c-1", AT, members=("a-1",)),
+        decision("release", "c-1", AT + 1, 2, members=(), campaign_id="c-2"),
+        decision("suspend", "c-2", AT + 1, members=("a-1",)),
+        decision("release", "c-2", AT + 2, 2, members=(), campaign_id="c-3"),
+        decision("suspend", "c-4", AT, members=("a-1",), expires_at_ms=AT + HOUR),
+        decision("suspend", "a-1", AT),
+        decision("release", "a-1", AT + 1, 2),
+    ]
+    Path(file).write_bytes(msgspec.json.Encoder().encode_lines(decisions))
+    assert section(explain("a-1", "--decisions", file, "--at", "2026-10-05T14:00:00")[1], "IN FORCE NOW") == [
+        "Nothing.",
+        "Released; nothing of it stands.",
+        "Campaign c-4: suspend since 2026-10-05 12:00:00 UTC expired at 2026-10-05",
+        "13:00:00 UTC.",
+        "Named before by c-1, c-2, which others have taken in.",
+    ]
+    _, out, _ = explain("c-2", "--decisions", file)
+    assert "campaign c-3 takes it over and speaks next" in out
+    assert "It took in c-1." in out
+    assert "Part of campaign c-3 now" in explain("c-2", "--decisions", file, "--at", "2026-10-05T14:00:00")[1]
+
+
+def test_evidence_that_the_policy_at_hand_does_not_mind_is_told_all_the_same(
+    explain: Callable[..., Outcome], file: str
+) -> None:
+    decided = decision("observe", "c-1", AT, members=("a-1",), reasons=FOUR[3:], score=0.4, policy_version="q")
+    Path(file).write_bytes(msgspec.json.encode(decided))
+    _, out, _ = explain("c-1", "--decisions", file)
+    assert "  observe               30%                   1   lacks 1.2 points\n" in out
+    assert "  suspend               97%                   3   lacks 5.5 points and 2 kinds\n" in out
+    assert "  Nothing: this evidence leads to no action.\n" in out
+
+
+# What Redis adds.
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> MemoryStore:
+    """The store that the command reads, empty; the topic has `DECISIONS`."""
+    held = MemoryStore()
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1/0")
+    monkeypatch.setattr("agents.explaining.live.RedisStore", lambda _url, prefix: held)  # noqa: ARG005  its signature
+    monkeypatch.setattr("agents.explaining.live.partitions_of", lambda _servers, _names: PARTITIONS)
+    monkeypatch.setattr("agents.explaining.live.decided", lambda _servers, _topic: iter(DECISIONS))
+    return held
+
+
+def put(store: MemoryStore, place: Place, states: Mapping[str, msgspec.Struct | bytes]) -> None:
+    values = {key: it if isinstance(it, bytes) else msgspec.msgpack.encode(it) for key, it in states.items()}
+
+    async def commit() -> None:
+        owner = (await store.open(place)).owner
+        await store.commit(place, owner=owner, expected=NOTHING, offset=1, values=values, outbox=b"")
+
+    asyncio.run(commit())
+
+
+def put_account(store: MemoryStore, account_id: str, sequence: int = 1) -> None:
+    """An account that sent three requests of template `t`, one an hour."""
+    events = [event(AT + hour * HOUR, template_hash="t") for hour in range(3)]
+    stored = with_head(folded(events).stored()["a"], Head(Enforcement("throttle", AT, sequence)))
+    put(store, Place("observe", key_partition(account_id, PARTITIONS)), {f"account:{account_id}": stored})
+
+
+def campaign(**more: Any) -> Campaign:  # noqa: ANN401
+    """Five accounts that share two payments; `a-1` also used three templates, one again and again."""
+    seen = {f"a-{number}": Seen(AT, paid=True, payment_hash=f"p{number % 2}") for number in range(5)}
+    seen["a-1"] = Seen(AT, templates=0b111, repeated=0b1, payment_hash="p1")
+    fields: dict[str, Any] = {
+        "campaign_id": "c-1",
+        "newest_ms": AT,
+        "links": {"payment:p0": LinkEvidence(AT, FOUR[:1], members=5)},
+        "members": dict.fromkeys(seen, AT),
+        "seen": seen,
+        "enforcement": Enforcement("suspend", AT, 2),
+    }
+    return Campaign(**fields | more)
+
+
+def test_redis_says_why_an_account_is_counted_to_its_campaign(
+    store: MemoryStore, explain: Callable[..., Outcome]
+) -> None:
+    put_account(store, "a-1")
+    put(store, CAMPAIGNS, {"campaign:c-1": campaign(), "member:a-1": Pointer("c-1")})
+    code, out, _ = explain("a-1", "--at", "2026-10-05T12:30:00")
+    assert code == 0
+    assert section(out, "WHY IT IS COUNTED TO c-1") == [
+        "- It used at least 3 of the campaign's templates, 1 of them again and again.",
+        "- Another member pays with the same instrument.",
+        "- Judged now, what speaks of it alone would not be enough to limit it.",
+    ]
+    assert section(out, "JUDGED AGAIN, as of its newest event at 2026-10-05 14:00:00 UTC") == [
+        "By its own requests alone, whatever campaign it is counted to: 0.2%, no action.",
+    ]
+    assert "without --decisions" not in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_an_account_that_no_decision_names_is_told_as_redis_has_it(
+    store: MemoryStore, explain: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    template = decision("suspend", "template:t", AT, subject_kind="network", campaign_id="c-1")
+    put_account(store, "a-7", sequence=0)
+    put(store, CAMPAIGNS, {"campaign:c-1": campaign(undecided=["a-1"]), "member:a-7": Pointer("c-1")})
+    code, out, _ = explain("a-7")
+    assert (code, "No decision is about it up to then: nothing is or was limited." in out) == (0, True)
+    assert "JUDGED AGAIN" in out
+    monkeypatch.setattr("agents.explaining.live.decided", lambda _servers, _topic: iter([template]))
+    code, out, _ = explain("a-7", "--at", "2026-10-05T12:00:00Z")
+    assert code == 0
+    assert "1 of the templates it uses most" in out
+    assert "  template:t: suspend until" in out
+
+
+def test_a_member_that_waits_is_said_to_wait(store: MemoryStore, explain: Callable[..., Outcome]) -> None:
+    put_account(store, "a-1")
+    put(store, CAMPAIGNS, {"campaign:c-1": campaign(undecided=["a-1"]), "member:a-1": Pointer("c-1")})
+    assert "- No decision has named it yet." in explain("a-1")[1]
+
+
+def test_a_campaign_is_judged_again(store: MemoryStore, explain: Callable[..., Outcome]) -> None:
+    put(store, CAMPAIGNS, {"campaign:c-1": campaign()})
+    _, out, _ = explain("c-1", "--at", "2026-10-05T12:30:00")
+    assert section(out, "JUDGED AGAIN, as of its newest event at 2026-10-05 12:00:00 UTC")[:2] == [
+        "With the 5 members it has: 37.8%, observe.",
+        "- accounts_per_payment is 13 (suspicious from 5).",
+    ]
+
+
+def test_a_decision_that_the_topic_does_not_have_yet_is_announced(
+    store: MemoryStore, explain: Callable[..., Outcome]
+) -> None:
+    put_account(store, "a-1", sequence=2)
+    assert "A newer decision is made and on its way to the topic" in explain("a-1")[1]
+
+
+def test_an_account_of_another_version_is_one_sentence(store: MemoryStore, explain: Callable[..., Outcome]) -> None:
+    put(store, Place("observe", key_partition("a-1", PARTITIONS)), {"account:a-1": bytes(200)})
+    code, out, err = explain("a-1")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "`--decisions FILE` explains without it" in err
+
+
+@pytest.mark.usefixtures("store")
+def test_records_that_are_no_decisions_are_counted(
+    explain: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.explaining.live.decided", lambda _servers, _topic: iter([None, *DECISIONS, None]))
+    code, out, err = explain("c-1", "--at", "2026-10-05T13:00:00")
+    assert (code, err) == (0, "2 records on the topic are no decisions and were left out.\n")
+    assert out.startswith("Campaign c-1, as of 2026-10-05 13:00:00 UTC\n")
+
+
+def test_what_neither_has_is_unknown(store: MemoryStore, explain: Callable[..., Outcome]) -> None:  # noqa: ARG001
+    assert explain("nobody") == (1, "", "Nothing is known or decided about nobody.\n")
+
+
+def section(page: str, heading: str) -> list[str]:
+    """The lines below a heading."""
+    lines = page.splitlines()
+    start = lines.index(heading) + 1
+    return lines[start : lines.index("", start)]

@@ -1,0 +1,175 @@
+"""Which decisions count about a subject, and what is told of them."""
+
+import random
+from typing import Any
+
+import pytest
+
+from streams.decisions import Decision
+from streams.distinct import hash32
+from streams.explaining import Explanation, History, explain
+from tests.streams.explaining.deciding import FOUR, POLICY, decision, reason
+
+HOUR = 3_600_000
+
+
+def explained(decisions: list[Decision], subject: str, at_ms: int = 10, **more: Any) -> Explanation:  # noqa: ANN401
+    history = History(subject, **more)
+    history.take_all(decisions)
+    found = explain(history, POLICY, at_ms)
+    assert found is not None
+    return found
+
+
+def states(found: Explanation) -> list[tuple[str, str, str]]:
+    return [(it.subject_id, it.state, it.action) for it in found.forces]
+
+
+def test_who_no_decision_names_is_not_explained() -> None:
+    history = History("b")
+    history.take_all([decision("suspend", "a", 0), decision("suspend", "c-1", 0, members=("a",))])
+    assert explain(history, POLICY, 10) is None
+    assert history.newest_ms == 0
+
+
+@pytest.mark.parametrize("order", range(5))
+def test_an_account_is_told_of_its_own_and_of_its_campaigns_the_hardest_first(order: int) -> None:
+    decisions = [
+        decision("throttle", "a", 0),
+        decision("challenge", "c-1", 1, members=("b", "a")),
+        decision("suspend", "c-1", 2, 2, members=("d",)),
+        decision("suspend", "c-2", 2, members=("b",)),
+        decision("suspend", "b", 2),
+        decision("observe", "c-3", 3, members=("a",)),
+    ]
+    by_subject = random.Random(order)  # subjects are in any order, each by itself in its own
+    decisions.sort(key=lambda it: by_subject.random() if it.subject_id != "c-1" else 0.5)
+    found = explained(decisions, "a")
+    assert found.subject_kind == "account"
+    assert states(found) == [
+        ("c-1", "enforced", "suspend"),
+        ("a", "enforced", "throttle"),
+        ("c-3", "observed", "observe"),
+    ]
+    assert [(it.subject_id, it.sequence) for it in found.cases] == [("c-1", 2), ("a", 1), ("c-3", 1)]
+
+
+def test_the_highest_sequence_counts_and_repeats_change_nothing() -> None:
+    newer, older = decision("suspend", "a", 5, 2), decision("throttle", "a", 1, 1)
+    found = explained([newer, older, newer, older], "a")
+    assert states(found) == [("a", "enforced", "suspend")]
+    assert [it.sequence for it in found.history] == [1, 2]
+
+
+def test_since_is_when_the_action_began_without_a_break() -> None:
+    decisions = [
+        decision("suspend", "a", 0, 1, expires_at_ms=10),
+        decision("suspend", "a", 20, 2, expires_at_ms=60),
+        decision("suspend", "a", 50, 3, expires_at_ms=90),
+        decision("suspend", "a", 90, 4, expires_at_ms=130),
+    ]
+    (force,) = explained(decisions, "a", 100).forces
+    assert (force.since_ms, force.until_ms, force.sequence) == (20, 130, 4)
+
+
+def test_a_harder_action_begins_anew() -> None:
+    decisions = [decision("throttle", "a", 0, 1), decision("suspend", "a", 5, 2)]
+    (force,) = explained(decisions, "a").forces
+    assert (force.action, force.since_ms) == ("suspend", 5)
+
+
+def test_what_has_expired_is_told_as_that_with_its_evidence() -> None:
+    found = explained([decision("suspend", "a", 0, expires_at_ms=10, reasons=FOUR)], "a", 10)
+    assert states(found) == [("a", "expired", "suspend")]
+    assert [(it.sequence, it.stands) for it in found.cases] == [(1, False)]
+
+
+def test_a_shadow_is_told_as_one() -> None:
+    assert states(explained([decision("suspend", "a", 0, shadow=True)], "a")) == [("a", "shadow", "suspend")]
+
+
+def test_the_past_is_told_as_it_stood() -> None:
+    decisions = [decision("throttle", "a", 0, 1), decision("suspend", "a", 20, 2)]
+    assert states(explained(decisions, "a", 19)) == [("a", "enforced", "throttle")]
+
+
+def test_a_campaign_that_was_taken_in_counts_until_its_heir_may_speak() -> None:
+    decisions = [
+        decision("suspend", "c-1", 0, 1, members=("a",), reasons=FOUR),
+        decision("release", "c-1", 1_000, 2, members=(), campaign_id="c-2"),
+    ]
+    (waiting,) = explained(decisions, "a", 60_999).forces
+    assert (waiting.state, waiting.action, waiting.sequence, waiting.heir) == ("enforced", "suspend", 1, "c-2")
+    (over,) = explained(decisions, "a", 61_000).forces
+    assert (over.state, over.heir) == ("taken_in", "c-2")
+
+
+def test_a_campaign_has_members_templates_and_those_it_took_in() -> None:
+    template: dict[str, Any] = {"subject_kind": "network", "campaign_id": "c-1"}
+    decisions = [
+        decision("suspend", "template:t", 0, **template),
+        decision("throttle", "template:u", 0, **template),
+        decision("suspend", "template:v", 0, expires_at_ms=5, **template),
+        decision("suspend", "template:w", 0, subject_kind="network", campaign_id="c-9"),
+        decision("throttle", "c-1", 1, 1, members=("a", "b"), campaign_id="c-1"),
+        decision("suspend", "c-1", 2, 2, members=("b", "c"), campaign_id="c-1"),
+        decision("suspend", "c-1", 20, 3, members=("d",), campaign_id="c-1"),
+        decision("throttle", "c-0", 1, 1, members=("b",), campaign_id="c-0"),
+        decision("release", "c-0", 2, 2, members=(), campaign_id="c-1"),
+    ]
+    found = explained(decisions, "c-1")
+    assert states(found) == [("c-1", "enforced", "suspend")]
+    assert (found.members, found.templates, found.took_in) == (3, {"suspend": 1, "throttle": 1}, ("c-0",))
+    assert [it.subject_id for it in found.history] == ["c-1", "c-1"]
+    assert explained(decisions, "c-1", 0).subject_kind == "campaign"
+
+
+def test_a_template_is_told_with_its_campaign() -> None:
+    decided = decision("suspend", "template:t", 0, subject_kind="network", campaign_id="c-1")
+    (force,) = explained([decided], "template:t").forces
+    assert (force.subject_kind, force.campaign_id) == ("network", "c-1")
+
+
+def test_an_account_hears_of_limited_templates_that_it_uses() -> None:
+    template: dict[str, Any] = {"subject_kind": "network", "campaign_id": "c-1"}
+    decisions = [decision("suspend", f"template:{it}", 0, **template) for it in "tuv"]
+    found = explained(decisions, "a", sends={hash32("u"), hash32("x")})
+    assert (found.subject_kind, found.forces, [it.subject_id for it in found.sent]) == ("account", (), ["template:u"])
+
+
+def test_only_the_last_ten_decisions_are_told() -> None:
+    found = explained([decision("observe", "a", at, at + 1) for at in range(12)], "a", 12)
+    assert (found.decisions, [it.sequence for it in found.history]) == (12, list(range(3, 13)))
+
+
+def test_a_campaign_may_stand_harder_than_its_evidence() -> None:
+    (case,) = explained([decision("suspend", "c-1", 0, members=("a",), reasons=FOUR[:2], score=0.924142)], "a").cases
+    assert (case.same_policy, case.same_score, case.judgement.action, case.stands_harder) == (
+        True,
+        True,
+        "throttle",
+        True,
+    )
+
+
+def test_a_decision_that_the_cap_made_milder_says_so() -> None:
+    (case,) = explained([decision("observe", "a", 0, reasons=FOUR, score=0.989013)], "a").cases
+    assert (case.withheld, case.stands_harder) == (True, False)
+
+
+def test_another_policy_is_no_reason_to_say_that_a_decision_stands_harder() -> None:
+    decided = decision("suspend", "a", 0, reasons=FOUR[:2], score=0.99, policy_version="q")
+    (case,) = explained([decided], "a").cases
+    assert (case.same_policy, case.same_score, case.stands_harder) == (False, False, False)
+
+
+@pytest.mark.parametrize(("identity", "left"), [(FOUR, "throttle"), (FOUR[:2], None)])
+def test_what_is_said_of_who_pays_may_not_speak_of_a_member(identity: Any, left: str | None) -> None:  # noqa: ANN401
+    (case,) = explained([decision("suspend", "c-1", 0, members=("a",), reasons=identity)], "a").cases
+    assert case.without_identity == left
+
+
+def test_a_reason_alone_is_kept_in_its_own_words() -> None:
+    odd = reason("x", "anomaly", 0.8)
+    (case,) = explained([decision("observe", "a", 0, reasons=(odd,))], "a").cases
+    assert case.judgement.reasons[0].sentence == odd.sentence
