@@ -14,7 +14,7 @@ from operator import or_
 from msgspec import Struct, field
 
 from streams.accounts import Enforcement
-from streams.decisions import Reason
+from streams.decisions import LIMITING, Action, Reason
 from streams.events import LATEST_MS
 from streams.evidence import (
     ALL_LINKS,
@@ -116,6 +116,11 @@ class Campaign(Struct, array_like=True):
         fresh = [name for name in names if name not in self.members]
         self.members.update(dict.fromkeys(fresh, at_ms))
         self.undecided.extend(fresh)
+
+    def is_to_be_told(self, action: Action, size: int) -> bool:
+        """Whether on-call must know: of a harder action and of each doubling; of a throttle from `size` accounts on."""
+        has_grown = action != self.alerted_action or len(self.members) >= 2 * self.alerted_members
+        return action in LIMITING and has_grown and (action != "throttle" or len(self.members) >= size)
 
     def view(self, members: Mapping[str, Seen]) -> CampaignView:
         """The campaign as signals see it, with those `members`."""

@@ -51,9 +51,10 @@ class LinkEvidence(Struct, array_like=True):
 
     @property
     def is_theirs(self) -> bool:
-        """Whether the template is the campaign's: a wording of its own, and most of those who use it are members."""
+        """Whether the template is the campaign's: a wording of its own, which mostly members use, or new accounts."""
         wording = self.has_sibling or self.is_repeated
-        return wording and self.members >= FEWEST_NAMED and len(self.strangers) <= MOST * self.members
+        are_new = self.recent >= NEARLY_ALL * self.members
+        return wording and self.members >= FEWEST_NAMED and (are_new or len(self.strangers) <= MOST * self.members)
 
     @property
     def is_crowds(self) -> bool:

@@ -12,10 +12,11 @@ from streams.anomaly import MODEL_VERSION
 from streams.campaigns import Campaign, Pointer, add_finding
 from streams.decide import Budget, Verdict, decide, harder, is_due, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Decision, SubjectKind, Wording
+from streams.evidence import CampaignView
 from streams.findings import Finding, Findings, link_name
 from streams.joining import found, homes_of, take_in
 from streams.links import Source
-from streams.membership import limited_alone
+from streams.membership import limited_alone, of_everybody
 from streams.policy import Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 from streams.sketches import Sketches, wording_of
@@ -165,10 +166,10 @@ class CampaignsStage:
         campaign.forget()
         belonging = campaign.belonging()
         view = campaign.view(belonging)
-        verdict = verdict_of(
-            (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, self._policy.signals)), ladder
-        )
-        if verdict.action is None or view.accounts < ladder.minimum_accounts:
+        verdict = self._verdict(campaign, view)
+        if view.accounts < ladder.minimum_accounts:
+            verdict = of_everybody(self._verdict(campaign, campaign.view(campaign.seen)))
+        if verdict.action is None:
             return
         action = harder(campaign.enforcement, verdict.action, at_ms)
         deserving = limited_alone(belonging, verdict.reasons, ladder) if action in LIMITING else frozenset[str]()
@@ -183,6 +184,10 @@ class CampaignsStage:
         if action in LIMITING:
             campaign.found_ms = min(campaign.found_ms, at_ms)
             self._limit_templates(campaign, action, verdict, cause, states.read(SKETCHES, Sketches))
+
+    def _verdict(self, campaign: Campaign, view: CampaignView) -> Verdict:
+        signals = reasons_of(view, CAMPAIGN_SIGNALS, self._policy.signals)
+        return verdict_of((*campaign.reasons(view), *signals), self._policy.campaign)
 
     def _say(  # noqa: PLR0913  as of `decide`
         self,
@@ -263,9 +268,8 @@ class CampaignsStage:
         budget = states.change(SHARD, CampaignsShard).budget
         radius = self._policy.blast_radius
         cap = radius.suspended_per_hour if action == "suspend" else radius.accounts_per_hour
-        left = budget.left(campaign.newest_ms, cap)
         ready = [name for name in campaign.undecided if name in deserving]
-        members = ready[:left]
+        members = ready[: budget.left(campaign.newest_ms, cap)]
         named = {*members}
         campaign.undecided = [name for name in campaign.undecided if name not in named]
         budget.used += len(members)
@@ -275,13 +279,9 @@ class CampaignsStage:
 
     def _alert(self, campaign: Campaign, decision: Decision, cause: _Cause) -> None:
         """Tell on-call of a limited campaign: once it is large or challenged, at a harder action, at each doubling."""
-        size, action = len(campaign.members), decision.action
-        is_small = action == "throttle" and size < self._policy.campaign.alert_accounts
-        is_told = action == campaign.alerted_action and size < 2 * campaign.alerted_members
-        if action not in LIMITING or is_small or is_told:
-            return
-        campaign.alerted_members, campaign.alerted_action = size, decision.action
-        cause.output.records.append(Outgoing("alerts", decision, cause.appended_at_ms, key=decision.subject_id))
+        if campaign.is_to_be_told(decision.action, self._policy.campaign.alert_accounts):
+            campaign.alerted_members, campaign.alerted_action = len(campaign.members), decision.action
+            cause.output.records.append(Outgoing("alerts", decision, cause.appended_at_ms, key=decision.subject_id))
 
     def _release(self, campaign: Campaign, at_ms: int, cause: _Cause) -> None:
         """Let go of a campaign that another took in; its members are decided about under the other's id.

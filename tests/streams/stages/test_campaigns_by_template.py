@@ -254,6 +254,31 @@ def test_what_says_the_same_as_a_limited_template_is_limited_with_it() -> None:
         )
 
 
+def once_each(opened_ms: int = YOUNG_MS, capability: Capability = "reasoning") -> Iterator[Finding]:
+    """Ten wordings, each from eight accounts of its own."""
+    for number in range(10):
+        names = [f"{number} {name}" for name in "abcdefgh"]
+        yield said(number, names, minutes=number, opened_ms=opened_ms, capability=capability)
+
+
+def test_wordings_that_new_accounts_alone_send_are_limited_though_none_of_them_returned_and_nobody_is_named() -> None:
+    campaigns = taken(*once_each())
+    assert view(campaigns).accounts == 0
+    assert limited(campaigns) == set()
+    assert {decision.action for decision in of(campaigns, "campaign")} == {"throttle"}
+    assert {decision.subject_id for decision in of(campaigns, "network")} == {f"template:t{n}" for n in range(10)}
+    assert all(decision.wording for decision in of(campaigns, "network"))
+
+
+@pytest.mark.parametrize(
+    ("opened_ms", "capability"), [(OLD_MS, "reasoning"), (YOUNG_MS, "other")], ids=["old accounts", "a recipe"]
+)
+def test_a_prompt_that_spreads_among_many_who_send_it_once_is_not_limited(
+    opened_ms: int, capability: Capability
+) -> None:
+    assert of(taken(*once_each(opened_ms, capability)), "network") == []
+
+
 def test_of_few_words_it_is_not_said_what_else_is_limited() -> None:
     few = [SKETCHER.sketch([*"grade this answer strictly please now".split(), f"w{number}"]) for number in range(10)]
     campaigns = taken()
