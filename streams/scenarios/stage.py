@@ -84,14 +84,14 @@ class Stage(Struct, frozen=True):
     seed: int
     scale: float
     start_ms: int
-    days: int = 1
+    days: float = 1
     sources: Sources = Sources()
     limits: Limits = Nobody()
 
     @property
     def end_ms(self) -> int:
         """The end of the last simulated day (exclusive)."""
-        return self.start_ms + self.days * DAY_MS
+        return self.start_ms + round(self.days * DAY_MS)
 
     @property
     def window(self) -> tuple[int, int]:
@@ -101,7 +101,7 @@ class Stage(Struct, frozen=True):
     @property
     def release_ms(self) -> int:
         """When the provider releases a new model: in the middle of the time that is simulated."""
-        return self.start_ms + self.days * DAY_MS // 2
+        return (self.start_ms + self.end_ms) // 2
 
     def size(self, at_scale_one: float) -> int:
         """How many of something there are at this scale: in proportion, and never fewer than one."""
