@@ -8,6 +8,7 @@ from statistics import median
 from msgspec import Struct, field
 
 from streams.decisions import LADDER, LIMITING, Action, Decision
+from streams.evaluation.calibration import calibration
 from streams.evaluation.enforcing import Enforcing
 from streams.evaluation.intervals import average_precision, interval, precision_recall
 from streams.evaluation.results import CampaignResult, ClassResult, Evaluation, Point
@@ -101,7 +102,8 @@ class Judge:
             self._apply(decision, in_force_ms)
         limited = self.limited_accounts()
         guilty = sum(name in self._suspects for name in limited)
-        curve = precision_recall(self._scored())
+        scored = list(self._scored())
+        curve = precision_recall(scored)
         return Evaluation(
             records=self._records,
             campaigns=tuple(self._campaign(name) for name in sorted(self._campaigns)),
@@ -111,6 +113,7 @@ class Judge:
             average_precision=average_precision(curve) if self._suspects else None,
             precision_recall=curve,
             detection={name: self._detection(name) for name in sorted(self._campaigns)},
+            calibration=calibration(it for it in scored if it[0] > 0) if self._suspects else None,
         )
 
     def limited_accounts(self) -> set[str]:
@@ -156,6 +159,7 @@ class Judge:
                 suspect.linked_ms = at_ms
 
     def _scored(self) -> Iterator[tuple[float, bool]]:
+        """Of each account the highest score of a decision about it, 0 if there was none, and whether it is guilty."""
         for account_id in self._labels:
             decided = self._decided.get(account_id)
             yield (0.0 if decided is None else decided.score), account_id in self._suspects

@@ -8,6 +8,7 @@ from msgspec import Struct
 from agents.evaluation.summary import class_name
 from streams.evaluation import Evaluation
 from streams.evaluation.bars import MILLION, Bar
+from streams.evaluation.calibration import pooled
 from streams.evaluation.intervals import interval
 from streams.scenarios import CAMPAIGNS, describe
 from tests.evaluation.tables import middle, of_scenario, spread
@@ -43,6 +44,9 @@ def written(found: Found, bar: Bar, ran: str) -> str:
         "\n".join(_campaigns(found.reacting)),
         "## Everybody else\n",
         "\n".join(_innocents(found.reacting)),
+        "## What a score is worth\n",
+        CALIBRATION,
+        "\n".join(_calibration(found.reacting)),
         "## Below the bars\n",
         "\n".join(_shortfalls(found.reacting, bar)),
     ]
@@ -72,6 +76,13 @@ sent or meant to send; passed is what a gateway lets through, also within a thro
 Times count from the campaign's 50th exchange. Tied back: accounts that came after the first limit and were named as
 members of a campaign found before. Shares are means over the worlds, with the lowest and the highest; times are
 medians."""
+
+CALIBRATION = """Of the accounts that any decision is about, observations included, by the highest score of a decision
+about each: the share that is guilty, which should be the mean score. The expected calibration error (Naeini, Cooper and
+Hauskrecht, AAAI 2015) is their distance, weighted by accounts; the Brier score is the mean squared distance of each
+score from the truth. A campaign names its accounts once it is limited, so that low scores are few. The share of guilty
+accounts in a simulated world is not the real one: among real customers, where it is far smaller, the same score is
+worth less, by how much nobody can say from a simulation."""
 
 COMPARISON = """One world, in which nobody reacts, so that every detector sees the same events. Each baseline suspends
 at the best threshold in hindsight: the lowest that keeps wrongly limited accounts within the bar of 200 per million,
@@ -128,6 +139,27 @@ def _innocents(worlds: Sequence[Evaluation]) -> Iterator[str]:
             f"| {class_name(label)} | {limited.of:,} | {' | '.join(f'{count:,}' for count in harmed)} "
             f"| {limited.share * MILLION:,.0f} | {limited.low * MILLION:,.0f} to {limited.high * MILLION:,.0f} |"
         )
+
+
+def _calibration(worlds: Sequence[Evaluation]) -> Iterator[str]:
+    found = pooled([it.calibration for it in worlds if it.calibration is not None])
+    if found is None:
+        yield "No decision was about an account."
+        return
+    yield "| score | accounts | mean score | guilty | 95 % interval |"
+    yield "|---|---|---|---|---|"
+    for it in found.bins:
+        yield (
+            f"| {it.low:.1f} to {it.high:.1f} | {it.guilty.of:,} | {it.mean_score:.3f} | {it.guilty.share:.1%} "
+            f"| {it.guilty.low:.1%} to {it.guilty.high:.1%} |"
+        )
+    yield ""
+    guilty = sum(it.accounts for world in worlds for it in world.campaigns)
+    share = guilty / (guilty + sum(it.innocents[-1].accounts for it in worlds))
+    yield (
+        f"Expected calibration error {found.error:.3f}, Brier score {found.brier:.4f}, over {found.accounts:,} "
+        f"accounts. Of all accounts in these worlds {share:.0%} are guilty."
+    )
 
 
 def _shortfalls(worlds: Sequence[Evaluation], bar: Bar) -> Iterator[str]:

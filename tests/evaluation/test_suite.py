@@ -32,6 +32,8 @@ def test_the_page_names_every_campaign_baseline_and_class() -> None:
     for name in ("relay", "diluted_25", "thin", "shared framework", "Stillwatch", "PRADA", "MMD", "half-space trees"):
         assert f"| {name} |" in page
     assert "\nnow\n" in page
+    assert "\n| 0.9 to 1.0 | " in page
+    assert "\nExpected calibration error 0.0" in page
     assert "On real prompts" not in page
     assert all(len(line) < 400 for line in page.splitlines())
 

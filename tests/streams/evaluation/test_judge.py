@@ -176,3 +176,27 @@ def test_what_is_sent_by_a_limited_template_has_not_leaked_and_its_account_is_no
     found = judge.result()
     assert (found.campaigns[0].leaked, found.campaigns[0].passed, found.campaigns[0].limited) == (6, 6, 0)
     assert [(it.accounts, it.challenged.count) for it in found.innocents] == [(2, 1), (2, 1)]
+
+
+def test_calibration_is_over_accounts_that_decisions_are_about_by_their_highest_score() -> None:
+    decisions = [
+        decision("observe", "a", 0, score=0.35),
+        decision("throttle", "a", MINUTE, 2, score=0.75),
+        decision("observe", "a", 2 * MINUTE, 3, score=0.35),
+        decision("observe", "c", 0, score=0.35),
+        decision("suspend", "template:t", 0, subject_kind="network", score=0.99),
+    ]
+    judge = Judge(delay_ms=0)
+    for truth in TRUTHS:
+        judge.meet(truth)
+    for it in decisions:
+        judge.decide(it)
+    judge.exchange("d", MINUTE, 10, "t")  # wronged by its template; no decision is about it
+    found = judge.result().calibration
+    assert found is not None
+    assert [(it.mean_score, it.guilty.count, it.guilty.of) for it in found.bins] == [(0.35, 0, 1), (0.75, 1, 1)]
+    assert found.error == pytest.approx((0.35 + 0.25) / 2)
+
+
+def test_without_a_truth_nothing_is_said_about_calibration() -> None:
+    assert judged(innocent("c"), [], [decision("suspend", "c", 0)]).calibration is None
