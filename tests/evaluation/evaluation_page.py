@@ -63,12 +63,13 @@ INTRODUCTION = """# Evaluation
     make evaluate                  # a small world three times over, in minutes
     make evaluate SCALE=medium     # a hundred thousand ordinary accounts
     make evaluate SCALE=full       # a million ordinary accounts, campaigns of the size of their disclosures, in hours
-    make evaluate SCALE=robustness # each campaign alone, signals switched off, ...: robustness.md
+    make evaluate SCALE=robustness # what is harder than that, in an hour: robustness.md
 
 Everything here is **simulated** (`stillwatch simulate --list` describes each scenario, its file which figures are a
 disclosure's and which our own). The seeds stand in `tests/evaluation/unseen_seeds.txt`; nothing else reads them, and
 no threshold was chosen by looking at these worlds. This page is written by the command.
-[Robustness](robustness.md) has what is harder than these worlds: each campaign alone, signals switched off."""
+[Robustness](robustness.md) has what is harder than these worlds: each campaign alone, signals switched off, an
+attacker's best reply, traffic that doubles, a schema that drifts, a release, an outage, a cold start."""
 
 REACTING = """Campaigns look who is limited and go on with the accounts that are not; some replace those they lose.
 Leaked is the share of exchanges that came before their account or their template was limited, of all that the campaign
@@ -84,10 +85,10 @@ score from the truth. A campaign names its accounts once it is limited, so that 
 accounts in a simulated world is not the real one: among real customers, where it is far smaller, the same score is
 worth less, by how much nobody can say from a simulation."""
 
-COMPARISON = """One world, in which nobody reacts, so that every detector sees the same events. Each baseline suspends
-at the best threshold in hindsight: the lowest that keeps wrongly limited accounts within the bar of 200 per million,
-which in practice nobody knows beforehand. Stillwatch has the thresholds it ships with. A campaign is found when 95 % of
-its accounts are limited. Sources: `tests/evaluation/baselines/`."""
+COMPARISON = """One day of one world, in which nobody reacts, so that every detector sees the same events. Each
+baseline suspends at the best threshold in hindsight: the lowest that keeps wrongly limited accounts within the bar of
+200 per million, which in practice nobody knows beforehand. Stillwatch has the thresholds it ships with. A campaign is
+found when 95 % of its accounts are limited. Sources: `tests/evaluation/baselines/`."""
 
 CORPORA = """Prompts from public corpora in place of the grammar, lengths matched, with the arrival times and answer
 sizes of a real chat service. Once extractors ask from distillation corpora and innocents from the others; then the

@@ -19,6 +19,8 @@ from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from agents.evaluation.run import StillwatchDetector
 from streams.evaluation import Evaluation, Judge
 from streams.evaluation.bars import Bar
@@ -72,7 +74,7 @@ def found(pool: Executor, scale: str, seeds: Sequence[int]) -> Found:
     world = WORLDS[scale]
     if scale != "small":
         return Found([pool.submit(reacted, world, seeds[0]).result()])
-    fixed = pool.submit(compared, world, seeds[0])
+    fixed = pool.submit(compared, replace(world, days=1), seeds[0])
     reacting = [pool.submit(reacted, world, seed) for seed in seeds]
     sides = (False, True) if DIRECTORY.is_dir() else ()
     corpora = [pool.submit(on_corpora, world, seeds[0], swapped) for swapped in sides]
