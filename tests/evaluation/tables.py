@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from statistics import fmean, median
 
-from agents.evaluation.summary import minutes
+from agents.evaluation.summary import class_name, minutes
 from streams.evaluation import CampaignResult, Evaluation
+from streams.evaluation.bars import MILLION
+from streams.evaluation.results import Interval
 
 
 def of_scenario(worlds: Sequence[Evaluation], name: str) -> list[CampaignResult]:
@@ -22,3 +24,13 @@ def middle(values: Sequence[float | None]) -> str:
     """The median time span, where `never` is later than anything."""
     ordered = median(float("inf") if value is None else value for value in values)
     return minutes(None if ordered == float("inf") else ordered)
+
+
+def harm(found: Interval) -> str:
+    """How many were harmed, with the exact interval per million."""
+    return f"{found.count:,} of {found.of:,} ({found.low * MILLION:,.0f} to {found.high * MILLION:,.0f} per million)"
+
+
+def whom(found: Evaluation) -> str:
+    """Which classes of innocents were harmed, and how many of each."""
+    return ", ".join(f"{it.limited.count:,} {class_name(it.label)}" for it in found.innocents[:-1] if it.limited.count)

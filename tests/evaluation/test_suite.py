@@ -6,10 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from streams.evaluation.bars import Bar
-from tests.evaluation import evaluation_page, robustness_page, suite
+from tests.evaluation import evaluation_page, suite
 from tests.evaluation.evaluation_page import Found
-from tests.evaluation.robustness import Tried
-from tests.evaluation.worlds import SMALL, reacted, without
+from tests.evaluation.worlds import SMALL, reacted
 
 ROOT = Path(__file__).parents[2]
 TINY = replace(
@@ -36,11 +35,3 @@ def test_the_page_names_every_campaign_baseline_and_class() -> None:
     assert "\nExpected calibration error 0.0" in page
     assert "On real prompts" not in page
     assert all(len(line) < 400 for line in page.splitlines())
-
-
-def test_the_page_of_robustness_names_every_campaign_and_what_was_switched_off() -> None:
-    one = without(replace(TINY, look_alikes=0.01, campaigns={"thin": 0.02}), 5, ("content", "rhythm"))
-    page = robustness_page.written(Tried({"thin": one}, {(): one, ("content", "rhythm"): one}), "now")
-    assert "\nnow\n" in page
-    for name in ("thin", "nothing", "content and rhythm"):
-        assert f"\n| {name} | " in page

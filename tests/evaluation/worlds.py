@@ -11,7 +11,7 @@ from streams.decisions import Family
 from streams.evaluation import Evaluation
 from streams.fingerprint import Fingerprinter
 from streams.policy import DEFAULT_POLICY, Policy
-from streams.scenarios import CAMPAIGNS, LOOK_ALIKES, MONDAY_MS, Stage
+from streams.scenarios import CAMPAIGNS, LOOK_ALIKES, MONDAY_MS, SCENARIOS, Scenario, Stage
 from streams.scenarios.stage import Sources
 from streams.signals import ACCOUNT_SIGNALS, CAMPAIGN_SIGNALS, NETWORK_SIGNALS
 
@@ -27,6 +27,7 @@ class World(Struct, frozen=True):
     ordinary: float
     look_alikes: float
     campaigns: Mapping[str, float]
+    pace: float = 1.0
 
     def stages(self, seed: int, drawn_from: Sources = SIMULATED) -> list[Stage]:
         """The stages of one world."""
@@ -36,7 +37,7 @@ class World(Struct, frozen=True):
             **self.campaigns,
         }
         return [
-            Stage(name, seed, scale, MONDAY_MS, self.days, sources=drawn_from)
+            Stage(name, seed, scale, MONDAY_MS, self.days, sources=drawn_from, pace=self.pace)
             for name, scale in scales.items()
             if scale
         ]
@@ -84,6 +85,8 @@ def without(world: World, seed: int, off: Sequence[Family]) -> Evaluation:
     return stillwatch(world.stages(seed), replace(DEFAULT_POLICY, signals=signals))
 
 
-def stillwatch(stages: Sequence[Stage], policy: Policy = DEFAULT_POLICY) -> Evaluation:
+def stillwatch(
+    stages: Sequence[Stage], policy: Policy = DEFAULT_POLICY, scenarios: Mapping[str, Scenario] = SCENARIOS
+) -> Evaluation:
     """Stillwatch among these stages."""
-    return asyncio.run(judged(stages, StillwatchDetector(policy), Fingerprinter(KEY))).result()
+    return asyncio.run(judged(stages, StillwatchDetector(policy), Fingerprinter(KEY), scenarios)).result()
