@@ -1,6 +1,6 @@
 """The judge: takes exchanges in order of time and decisions, and says what they were worth."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from heapq import heappop, heappush
 from statistics import median
@@ -40,6 +40,7 @@ class Judge:
         self._decided: dict[str, _Decided] = {}
         self._pending: list[tuple[int, int, Decision]] = []
         self._named: dict[str, set[str]] = {}
+        self._turned_away: defaultdict[str, float] = defaultdict(float)
         self._records = 0
         self._order = 0
 
@@ -93,7 +94,7 @@ class Judge:
 
     def turned_away(self, campaign_id: str, exchanges: float) -> None:
         """Count exchanges that a campaign meant to send and could not, for want of an account that is not limited."""
-        self._campaigns[campaign_id].turned_away += exchanges
+        self._turned_away[campaign_id] += exchanges
 
     def result(self) -> Evaluation:
         """What it all comes to. Decisions that are still held are put into force first."""
@@ -171,7 +172,7 @@ class Judge:
         replacements = [it for it in members.values() if it.replaces]
         relinked = [it for it in replacements if it.linked_ms is not None]
         limited = sum(it.limited_ms is not None for it in decided)
-        exchanges = campaign.exchanges + round(campaign.turned_away)
+        exchanges = campaign.exchanges + round(self._turned_away[campaign_id])
         waits = [((it.linked_ms or 0) - (it.first_ms or 0)) / MINUTE_MS for it in relinked]
         return CampaignResult(
             campaign_id=campaign_id,
@@ -221,7 +222,6 @@ class _Campaign(Struct):
     label: str
     members: dict[str, "_Suspect"] = field(default_factory=dict)
     exchanges: int = 0
-    turned_away: float = 0.0
     leaked: int = 0
     passed: int = 0
     first_ms: int | None = None

@@ -116,13 +116,13 @@ def _attacks(attacks: Mapping[str, Attack]) -> Iterator[str]:
             f"| {campaign.passed:,} of {it.unwatched:,} | {campaign.limited:,} | {campaign.recall:.0%} "
             f"| {harm(it.found.innocents[-1].limited)} |"
         )
-    best = max(attacks, key=lambda name: attacks[name].found.campaigns[0].passed / attacks[name].unwatched)
+    best = max(attacks, key=lambda name: attacks[name].found.campaigns[0].passed)
     most = attacks[best].found.campaigns[0]
     yield ""
+    lost = 1_000 * most.limited / max(1, most.passed)
     yield (
-        f"Its best reply of these: {best}. Of what it would have without us "
-        f"{most.passed / attacks[best].unwatched:.0%} "
-        f"is left to it, for {1_000 * most.limited / max(1, most.passed):,.0f} accounts lost per thousand exchanges."
+        f"Its best reply of these, by what passes: {best}. That is {most.passed / attacks[best].unwatched:.0%} of what "
+        f"it sends while nobody watches, for {lost:,.0f} accounts lost per thousand exchanges."
     )
 
 

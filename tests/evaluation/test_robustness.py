@@ -165,16 +165,18 @@ def test_the_page_tells_each_try() -> None:
         f"| 25 to 48 | 7 of 200 | 7 of 200 | 7 of 200 | 7 of 200 | {one} |",
     ):
         assert row in page
-    assert "Its best reply of these: careful. Of what it would have without us" in " ".join(page)
+    assert any(
+        line.startswith("Its best reply of these, by what passes: careful. That is 40% of what") for line in page
+    )
     for week, changes in WEEKS.items():
         if changes:
             assert any(line.startswith(f"- **{week}**") and changes[-1].what in line for line in page)
 
 
 def test_the_tries_play_their_worlds() -> None:
-    attack = attacked(NOBODY, 5, BLUNT, 0.01)
+    attack = attacked(NOBODY, 5, CAREFUL, 0.01)
     assert attack.accounts == 3
-    assert attack.found.campaigns[0].exchanges == pytest.approx(attack.unwatched, rel=0.2)
+    assert 0 < attack.found.campaigns[0].sent <= attack.unwatched
     assert drifted(replace(NOBODY, days=2), 5, "fields vanish").innocents[-1].limited.count == 0
     assert released(NOBODY, 5).campaigns == ()
     assert outage(NOBODY, 5).campaigns == ()

@@ -159,6 +159,16 @@ def test_the_curve_of_detection_is_the_share_of_accounts_by_minutes_from_their_f
     assert [(point.x, point.y) for point in found.detection["c"]] == [(15.0, 0.5), (20.0, 1.0)]
 
 
+def test_exchanges_that_a_campaign_could_not_send_count_also_before_its_first_account_is_known() -> None:
+    judge = Judge(delay_ms=0)
+    judge.turned_away("c", 2.5)
+    judge.turned_away("c", 3.5)
+    judge.meet(guilty("a")[0])
+    judge.exchange("a", 0, 10)
+    (found,) = judge.result().campaigns
+    assert (found.sent, found.exchanges, found.leaked) == (1, 7, 1)
+
+
 def test_an_account_that_never_spoke_is_no_account_of_its_campaign() -> None:
     assert campaign(guilty("a", "b"), every_minute("a", 3)).accounts == 1
 
