@@ -57,6 +57,9 @@ def _mapped(record: RequestRecord) -> RequestRecord:
     return replace(record, client_address=f"::ffff:{address}") if "." in address else record
 
 
+OPENED_NOW = Change(1, "every account is opened now", lambda it: replace(it, account_created_at_ms=it.occurred_at_ms))
+UNKNOWN_PAYMENT = Change(1, "payment `unknown`", lambda it: replace(it, payment_hash="unknown"))
+
 WEEKS: Mapping[str, tuple[Change, ...]] = {
     "nothing drifts": (),
     "fields vanish": (
@@ -72,13 +75,15 @@ WEEKS: Mapping[str, tuple[Change, ...]] = {
         ),
     ),
     "placeholders in their place": (
-        Change(1, "every account is opened now", lambda it: replace(it, account_created_at_ms=it.occurred_at_ms)),
-        Change(2, "payment `unknown`", lambda it: replace(it, payment_hash="unknown")),
+        OPENED_NOW,
+        replace(UNKNOWN_PAYMENT, day=2),
         Change(3, "a plan of 0 tokens", lambda it: replace(it, plan_daily_tokens=0)),
         Change(4, "client and TLS fingerprint `-`", lambda it: replace(it, user_agent="-", tls_fingerprint="-")),
         Change(5, "conversation `0`", lambda it: replace(it, conversation_id="0")),
         Change(6, "address 0.0.0.0, network 0", lambda it: replace(it, client_address="0.0.0.0", asn=0)),  # noqa: S104
     ),
+    "a placeholder for the age alone": (OPENED_NOW,),
+    "a placeholder for the payment alone": (UNKNOWN_PAYMENT,),
     "other units and formats": (
         Change(
             1,
