@@ -6,7 +6,7 @@ from io import BytesIO
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from streams.evaluation import Evaluation
+from streams.evaluation import Calibration, Evaluation
 
 DOTS_PER_INCH = 140
 INK, GRID = "#22303c", "#dde3e8"
@@ -17,7 +17,10 @@ TICKS = {"1 min": 1, "10 min": 10, "1 h": 60, "6 h": 360, "1 day": 1_440, "7 day
 
 
 def charts(found: Evaluation) -> Mapping[str, bytes]:
-    """PNG images by name: `precision_recall`, and `detection` (how soon accounts of each campaign are limited)."""
+    """PNG images by name: `precision_recall`, `reliability`, and `detection` (how soon accounts are limited).
+
+    One of which there is nothing to draw is left out.
+    """
     drawn = {}
     if found.precision_recall:
         figure, axes = _figure("Precision and recall over accounts, by score", "recall", "precision")
@@ -30,6 +33,8 @@ def charts(found: Evaluation) -> Mapping[str, bytes]:
         )
         axes.set(xlim=(0, 1.02), ylim=(0, 1.04))
         drawn["precision_recall"] = _png(figure)
+    if found.calibration is not None:
+        drawn["reliability"] = _reliability(found.calibration)
     curves = {name: points for name, points in found.detection.items() if points}
     if curves:
         figure, axes = _figure("Accounts limited, by time from their first exchange", "", "share of accounts")
@@ -52,6 +57,23 @@ def charts(found: Evaluation) -> Mapping[str, bytes]:
         axes.legend(frameon=False, fontsize=8, loc="upper left")
         drawn["detection"] = _png(figure)
     return drawn
+
+
+def _reliability(found: Calibration) -> bytes:
+    """Mean score and share guilty of each bin, with exact intervals, against the diagonal where scores are true."""
+    figure, axes = _figure("Reliability: share of accounts that are guilty, by score", "score", "share guilty")
+    shares = [it.guilty.share for it in found.bins]
+    below = [it.guilty.share - it.guilty.low for it in found.bins]
+    above = [it.guilty.high - it.guilty.share for it in found.bins]
+    axes.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle="--")
+    means = [it.mean_score for it in found.bins]
+    axes.errorbar(means, shares, (below, above), color=COLOURS[0], marker="o", markersize=4, linewidth=1.5, capsize=3)
+    for it in found.bins:
+        axes.annotate(
+            f"{it.guilty.of:,}", (it.mean_score, it.guilty.share), (5, -10), textcoords="offset points", size=7
+        )
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.04))
+    return _png(figure)
 
 
 def _figure(title: str, x: str, y: str) -> tuple[Figure, Axes]:

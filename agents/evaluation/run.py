@@ -1,7 +1,7 @@
 """A detector among simulated campaigns that watch who is limited, under the judge's eyes."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -13,7 +13,7 @@ from streams.evaluation import Judge
 from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.policy import Policy
-from streams.scenarios import Stage, play
+from streams.scenarios import SCENARIOS, Scenario, Stage, play
 from streams.windows import MINUTE_MS
 
 _decision = msgspec.json.Decoder(Decision)
@@ -47,10 +47,15 @@ class StillwatchDetector:
         return _decisions(await self._replay.finish())
 
 
-async def judged(stages: Sequence[Stage], detector: Detector, fingerprinter: Fingerprinter) -> Judge:
+async def judged(
+    stages: Sequence[Stage],
+    detector: Detector,
+    fingerprinter: Fingerprinter,
+    scenarios: Mapping[str, Scenario] = SCENARIOS,
+) -> Judge:
     """Play the stages against the detector; the judge has seen all of it.
 
-    Their scenarios see who is limited, with a delay of at most one round of the replay.
+    Their `scenarios` see who is limited, with a delay of at most one round of the replay.
     """
     judge = Judge()
     held: deque[tuple[str, int, int, str | None, str | None]] = deque()
@@ -61,7 +66,7 @@ async def judged(stages: Sequence[Stage], detector: Detector, fingerprinter: Fin
         while held:
             judge.exchange(*held.popleft())
 
-    for record, truth in play(replace(stage, limits=judge) for stage in stages):
+    for record, truth in play((replace(stage, limits=judge) for stage in stages), scenarios):
         event = fingerprinter.event(record)
         judge.meet(truth)
         decisions = await detector.feed(event)

@@ -20,6 +20,8 @@ def summary(found: Evaluation) -> str:
     precision = "nobody was limited" if found.precision is None else f"{found.precision:.1%} of {found.limited:,}"
     if found.campaigns:
         lines.append(f"Precision: {precision}. Average precision by score: {found.average_precision or 0:.3f}.")
+        if (scores := found.calibration) is not None:
+            lines.append(f"Calibration error of scores: {scores.error:.3f}. Brier score: {scores.brier:.3f}.")
     else:
         lines.append(f"No campaign is known. Limited: {found.limited:,} accounts.")
     return "\n".join(lines)

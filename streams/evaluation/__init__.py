@@ -2,6 +2,6 @@
 
 from streams.evaluation.enforcing import Enforcing
 from streams.evaluation.judge import Judge
-from streams.evaluation.results import CampaignResult, ClassResult, Evaluation
+from streams.evaluation.results import Calibration, CampaignResult, ClassResult, Evaluation
 
-__all__ = ["CampaignResult", "ClassResult", "Enforcing", "Evaluation", "Judge"]
+__all__ = ["Calibration", "CampaignResult", "ClassResult", "Enforcing", "Evaluation", "Judge"]

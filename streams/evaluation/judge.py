@@ -1,6 +1,6 @@
 """The judge: takes exchanges in order of time and decisions, and says what they were worth."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from heapq import heappop, heappush
 from statistics import median
@@ -8,6 +8,7 @@ from statistics import median
 from msgspec import Struct, field
 
 from streams.decisions import LADDER, LIMITING, Action, Decision
+from streams.evaluation.calibration import calibration
 from streams.evaluation.enforcing import Enforcing
 from streams.evaluation.intervals import average_precision, interval, precision_recall
 from streams.evaluation.results import CampaignResult, ClassResult, Evaluation, Point
@@ -39,6 +40,7 @@ class Judge:
         self._decided: dict[str, _Decided] = {}
         self._pending: list[tuple[int, int, Decision]] = []
         self._named: dict[str, _Named] = {}
+        self._turned_away: defaultdict[str, float] = defaultdict(float)
         self._records = 0
         self._order = 0
 
@@ -94,7 +96,7 @@ class Judge:
 
     def turned_away(self, campaign_id: str, exchanges: float) -> None:
         """Count exchanges that a campaign meant to send and could not, for want of an account that is not limited."""
-        self._campaigns[campaign_id].turned_away += exchanges
+        self._turned_away[campaign_id] += exchanges
 
     def result(self) -> Evaluation:
         """What it all comes to. Decisions that are still held are put into force first."""
@@ -103,7 +105,8 @@ class Judge:
             self._apply(decision, in_force_ms)
         limited = self.limited_accounts()
         guilty = sum(name in self._suspects for name in limited)
-        curve = precision_recall(self._scored())
+        scored = list(self._scored())
+        curve = precision_recall(scored)
         return Evaluation(
             records=self._records,
             campaigns=tuple(self._campaign(name) for name in sorted(self._campaigns)),
@@ -113,6 +116,7 @@ class Judge:
             average_precision=average_precision(curve) if self._suspects else None,
             precision_recall=curve,
             detection={name: self._detection(name) for name in sorted(self._campaigns)},
+            calibration=calibration(it for it in scored if it[0] > 0) if self._suspects else None,
         )
 
     def limited_accounts(self) -> set[str]:
@@ -156,6 +160,7 @@ class Judge:
             named.campaigns.add(id(suspect.campaign))
 
     def _scored(self) -> Iterator[tuple[float, bool]]:
+        """Of each account the highest score of a decision about it, 0 if there was none, and whether it is guilty."""
         for account_id in self._labels:
             decided = self._decided.get(account_id)
             yield (0.0 if decided is None else decided.score), account_id in self._suspects
@@ -167,7 +172,7 @@ class Judge:
         replacements = [it for it in members.values() if it.replaces]
         relinked = [it for it in replacements if it.linked_ms is not None]
         limited = sum(it.limited_ms is not None for it in decided)
-        exchanges = campaign.exchanges + round(campaign.turned_away)
+        exchanges = campaign.exchanges + round(self._turned_away[campaign_id])
         waits = [((it.linked_ms or 0) - (it.first_ms or 0)) / MINUTE_MS for it in relinked]
         return CampaignResult(
             campaign_id=campaign_id,
@@ -217,7 +222,6 @@ class _Campaign(Struct):
     label: str
     members: dict[str, "_Suspect"] = field(default_factory=dict)
     exchanges: int = 0
-    turned_away: float = 0.0
     leaked: int = 0
     passed: int = 0
     first_ms: int | None = None

@@ -70,6 +70,29 @@ class Point(Struct, frozen=True):
     y: float
 
 
+class ReliabilityBin(Struct, frozen=True):
+    """The accounts with a score from `low` to `high` (exclusive, but for 1): their mean score, and who is guilty."""
+
+    low: float
+    high: float
+    mean_score: float
+    guilty: Interval
+
+
+class Calibration(Struct, frozen=True):
+    """Scores beside the truth, over the accounts about which there was a decision. Bins without accounts are left out.
+
+    It holds for the share of guilty accounts there was in the run, which in simulations is not the real one.
+    """
+
+    accounts: int
+    bins: tuple[ReliabilityBin, ...]
+    error: float
+    """The expected calibration error, 0..1."""
+    brier: float
+    """The Brier score, 0..1: the lower, the better."""
+
+
 class Evaluation(Struct, frozen=True, kw_only=True):
     """Everything the judge says about one run."""
 
@@ -86,3 +109,5 @@ class Evaluation(Struct, frozen=True, kw_only=True):
     precision_recall: tuple[Point, ...]
     detection: dict[str, tuple[Point, ...]]
     """Of each campaign: minutes from an account's first exchange, and the share of accounts limited by then."""
+    calibration: Calibration | None
+    """Of the highest score of a decision about each account, whatever the action; None without a truth or decisions."""

@@ -42,6 +42,8 @@ __all__ = [
     "LOOK_ALIKES",
     "MONDAY_MS",
     "SCENARIOS",
+    "Scenario",
+    "Script",
     "Stage",
     "Truth",
     "describe",
@@ -54,6 +56,7 @@ MONDAY_MS = 1_791_158_400_000
 """2026-10-05T00:00:00Z, a Monday: when a simulation starts unless told otherwise."""
 
 Scenario = Callable[[Stage], Script]
+"""What plays on a stage."""
 
 
 def _named(*scenarios: Scenario) -> Mapping[str, Scenario]:
@@ -121,12 +124,12 @@ def simulate_labelled(
     return play(Stage(name, seed, scale, start_ms, days) for name in dict.fromkeys(names))
 
 
-def play(stages: Iterable[Stage]) -> Script:
+def play(stages: Iterable[Stage], scenarios: Mapping[str, Scenario] = SCENARIOS) -> Script:
     """The scenarios of the stages beside one another. `KeyError` if the name of one is unknown.
 
     A stage's `limits` are asked as its scenario goes on: whoever takes the records one by one can keep them up to date.
     """
-    return merge(*[SCENARIOS[stage.scenario](stage) for stage in stages], key=_time)
+    return merge(*[scenarios[stage.scenario](stage) for stage in stages], key=_time)
 
 
 def _time(line: tuple[RequestRecord, Truth]) -> int:

@@ -73,7 +73,10 @@ def poisson(random: Random, count: float, shape: Shape, ahead: float, window: Wi
 def crowd_arrivals(
     stage: Stage, crowd: Crowd, each: float, window: Window, shape: Shape = WEEK_SHAPE
 ) -> Iterator[Arrival]:
-    """Who of the crowd starts a conversation when: everybody once, and `each` times in the window on average."""
+    """Who of the crowd starts a conversation when: everybody once, and `each` times in the window on average.
+
+    That is at the stage's pace of 1; at another it is in proportion.
+    """
     zones: dict[int, list[int]] = {}
     for index, place in enumerate(crowd.places):
         zones.setdefault(place, []).append(index)
@@ -82,7 +85,7 @@ def crowd_arrivals(
         random, ahead = stage.random("first arrivals", place), HOURS_AHEAD[place]
         arrivals.append(iter(sorted((_once(random, shape, ahead, window), index) for index in members)))
         volumes = array("d", accumulate(crowd.volumes[index] for index in members))
-        times = poisson(stage.random("arrivals", place), (each - 1) * volumes[-1], shape, ahead, window)
+        times = poisson(stage.random("arrivals", place), (each * stage.pace - 1) * volumes[-1], shape, ahead, window)
         arrivals.append(_by_volume(stage.random("who", place), map(stage.sources.moved, times), members, volumes))
     return merge(*arrivals)
 

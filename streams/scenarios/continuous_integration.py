@@ -62,7 +62,7 @@ def _runs(stage: Stage, number: int) -> Iterator[Arrival]:
     random = stage.random("runs", number)
     ahead = HOURS_AHEAD[place_of(stage.random("team", number))]
     free_ms = stage.start_ms
-    for commit_ms in poisson(random, RUNS_A_DAY * stage.days, DAY_SHAPE, ahead, stage.window):
+    for commit_ms in poisson(random, RUNS_A_DAY * stage.days * stage.pace, DAY_SHAPE, ahead, stage.window):
         begun_ms = max(commit_ms, free_ms)
         free_ms = begun_ms + RUN_MS
         times = sorted(begun_ms + int(random.random() * RUN_MS) for _ in range(TESTS))

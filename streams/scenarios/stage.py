@@ -77,7 +77,8 @@ class Sources(Struct, frozen=True):
 class Stage(Struct, frozen=True):
     """One scenario's name, seed, scale (1.0 is the size its docstring states), first millisecond and days.
 
-    `limits` is who is limited while the scenario plays; campaigns that react look there before they send.
+    `limits` is who is limited while the scenario plays; campaigns that react look there before they send. At another
+    `pace` than 1.0 innocents come that many times as often as their docstrings state; campaigns do not.
     """
 
     scenario: str
@@ -87,6 +88,7 @@ class Stage(Struct, frozen=True):
     days: float = 1
     sources: Sources = Sources()
     limits: Limits = Nobody()
+    pace: float = 1.0
 
     @property
     def end_ms(self) -> int:

@@ -85,6 +85,8 @@ def test_the_json_holds_everything(files: dict[str, Path], tmp_path: Path) -> No
     assert found.campaigns[0].leakage == 0.3
     assert found.precision == 0.5
     assert found.detection["c"][0].y == 1.0
+    assert found.calibration is not None
+    assert found.calibration.error == pytest.approx(0.4)
 
 
 def test_the_report_is_one_page_and_its_curves(files: dict[str, Path], tmp_path: Path) -> None:
@@ -92,8 +94,10 @@ def test_the_report_is_one_page_and_its_curves(files: dict[str, Path], tmp_path:
     page = (tmp_path / "report" / "index.html").read_text()
     assert (tmp_path / "report" / "detection.png").read_bytes().startswith(PNG)
     assert (tmp_path / "report" / "precision_recall.png").read_bytes().startswith(PNG)
+    assert (tmp_path / "report" / "reliability.png").read_bytes().startswith(PNG)
     assert "c leaked 30.0% of its exchanges" in page
-    assert page.count("data:image/png;base64,") == 2
+    assert "the score is off by\n0.400 on average" in page
+    assert page.count("data:image/png;base64,") == 3
     assert "http" not in page.replace("http-equiv", "")
 
 

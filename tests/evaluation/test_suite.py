@@ -5,12 +5,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from streams.decisions import Family
-from streams.evaluation import Evaluation
 from streams.evaluation.bars import Bar
-from tests.evaluation import suite
-from tests.evaluation.pages import written
-from tests.evaluation.suite import SMALL
+from tests.evaluation import evaluation_page, suite
+from tests.evaluation.evaluation_page import Found
+from tests.evaluation.worlds import SMALL, reacted
 
 ROOT = Path(__file__).parents[2]
 TINY = replace(
@@ -21,21 +19,19 @@ TINY = replace(
 def test_nothing_but_the_suite_reads_the_unseen_seeds() -> None:
     files = [path for folder in ("streams", "agents", "tests") for path in (ROOT / folder).rglob("*.py")]
     naming = {path.name for path in files if "unseen_seeds" in path.read_text()}
-    assert naming == {"suite.py", "pages.py", "test_suite.py"}
+    assert naming == {"suite.py", "evaluation_page.py", "test_suite.py"}
     seeds = suite.SEEDS.read_text().split()
     assert [path.name for path in files if any(seed in path.read_text() for seed in seeds)] == []
 
 
 @pytest.mark.slow
 def test_the_page_names_every_campaign_baseline_and_class() -> None:
-    off: tuple[Family, ...] = ("content", "rhythm")
-    one = suite.reacted(replace(TINY, look_alikes=0.01, campaigns={"thin": 0.02}), 5, off)
-    reacting, alone = [suite.reacted(TINY, 5), one], {"thin": one}
-    ablated: dict[tuple[str, ...], Evaluation] = {off: one}
-    page = written(reacting, suite.compared(TINY, 5), [], alone, ablated, Bar(), "now; {minutes}", lambda: 60.0)
+    found = Found([reacted(TINY, 5)], suite.compared(TINY, 5))
+    page = evaluation_page.written(found, Bar(), "now")
     for name in ("relay", "diluted_25", "thin", "shared framework", "Stillwatch", "PRADA", "MMD", "half-space trees"):
         assert f"| {name} |" in page
-    assert "now; 1 minutes" in page
-    assert "| content and rhythm | " in page
+    assert "\nnow\n" in page
+    assert "\n| 0.9 to 1.0 | " in page
+    assert "\nExpected calibration error 0.0" in page
     assert "On real prompts" not in page
     assert all(len(line) < 400 for line in page.splitlines())

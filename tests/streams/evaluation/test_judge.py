@@ -159,6 +159,16 @@ def test_the_curve_of_detection_is_the_share_of_accounts_by_minutes_from_their_f
     assert [(point.x, point.y) for point in found.detection["c"]] == [(15.0, 0.5), (20.0, 1.0)]
 
 
+def test_exchanges_that_a_campaign_could_not_send_count_also_before_its_first_account_is_known() -> None:
+    judge = Judge(delay_ms=0)
+    judge.turned_away("c", 2.5)
+    judge.turned_away("c", 3.5)
+    judge.meet(guilty("a")[0])
+    judge.exchange("a", 0, 10)
+    (found,) = judge.result().campaigns
+    assert (found.sent, found.exchanges, found.leaked) == (1, 7, 1)
+
+
 def test_an_account_that_never_spoke_is_no_account_of_its_campaign() -> None:
     assert campaign(guilty("a", "b"), every_minute("a", 3)).accounts == 1
 
@@ -191,3 +201,27 @@ def test_what_says_the_same_as_a_limited_template_counts_as_if_it_had_it() -> No
     found = judge.result()
     assert (found.campaigns[0].exchanges, found.campaigns[0].leaked, found.campaigns[0].passed) == (2, 1, 1)
     assert [it.suspended.count for it in found.innocents] == [1, 1]
+
+
+def test_calibration_is_over_accounts_that_decisions_are_about_by_their_highest_score() -> None:
+    decisions = [
+        decision("observe", "a", 0, score=0.35),
+        decision("throttle", "a", MINUTE, 2, score=0.75),
+        decision("observe", "a", 2 * MINUTE, 3, score=0.35),
+        decision("observe", "c", 0, score=0.35),
+        decision("suspend", "template:t", 0, subject_kind="network", score=0.99),
+    ]
+    judge = Judge(delay_ms=0)
+    for truth in TRUTHS:
+        judge.meet(truth)
+    for it in decisions:
+        judge.decide(it)
+    judge.exchange("d", MINUTE, 10, "t")  # wronged by its template; no decision is about it
+    found = judge.result().calibration
+    assert found is not None
+    assert [(it.mean_score, it.guilty.count, it.guilty.of) for it in found.bins] == [(0.35, 0, 1), (0.75, 1, 1)]
+    assert found.error == pytest.approx((0.35 + 0.25) / 2)
+
+
+def test_without_a_truth_nothing_is_said_about_calibration() -> None:
+    assert judged(innocent("c"), [], [decision("suspend", "c", 0)]).calibration is None

@@ -1,15 +1,17 @@
 """deploy/evaluation.md: what the suite found, written so that a person can check it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from statistics import fmean, median
+from collections.abc import Iterator, Sequence
+from statistics import fmean
 
 from msgspec import Struct
 
-from agents.evaluation.summary import class_name, minutes
-from streams.evaluation import CampaignResult, Evaluation
+from agents.evaluation.summary import class_name
+from streams.evaluation import Evaluation
 from streams.evaluation.bars import MILLION, Bar
+from streams.evaluation.calibration import pooled
 from streams.evaluation.intervals import interval
 from streams.scenarios import CAMPAIGNS, describe
+from tests.evaluation.tables import middle, of_scenario, spread
 
 FOUND = 0.95
 """A campaign counts as found if so many of its accounts were limited."""
@@ -23,37 +25,36 @@ class Compared(Struct, frozen=True):
     threshold: float | None
 
 
-def written(
-    reacting: Sequence[Evaluation],
-    fixed: Sequence[Compared] | None,
-    corpora: Sequence[Evaluation],
-    alone: Mapping[str, Evaluation],
-    ablated: Mapping[tuple[str, ...], Evaluation],
-    bar: Bar,
-    ran: str,
-    seconds: Callable[[], float],
-) -> str:
-    """The page. `ran` says how and where, with `{minutes}` for how long."""
+class Found(Struct, frozen=True):
+    """What the suite found: worlds whose campaigns react, detectors beside one another, and the worlds on corpora."""
+
+    reacting: Sequence[Evaluation]
+    fixed: Sequence[Compared] = ()
+    corpora: Sequence[Evaluation] = ()
+
+
+def written(found: Found, bar: Bar, ran: str) -> str:
+    """The page. `ran` says how, where and how long."""
     parts = [
         INTRODUCTION,
-        ran.replace("{minutes}", f"{seconds() / 60:.0f} minutes"),
-        "\n".join(_totals(reacting)),
+        ran,
+        "\n".join(_totals(found.reacting)),
         "## Campaigns that react\n",
         REACTING,
-        "\n".join(_campaigns(reacting)),
+        "\n".join(_campaigns(found.reacting)),
         "## Everybody else\n",
-        "\n".join(_innocents(reacting)),
+        "\n".join(_innocents(found.reacting)),
+        "## What a score is worth\n",
+        CALIBRATION,
+        "\n".join(_calibration(found.reacting)),
         "## Below the bars\n",
-        "\n".join(_shortfalls(reacting, bar)),
+        "\n".join(_shortfalls(found.reacting, bar)),
     ]
-    if alone:
-        parts += ["## Each campaign alone\n", ALONE, "\n".join(_alone(alone))]
-    if ablated:
-        parts += ["## Without some of the signals\n", ABLATED, "\n".join(_ablated(ablated))]
-    if fixed is not None:
-        parts += ["## Beside baselines\n", COMPARISON, "\n".join(_comparison(fixed)), "\n".join(_leakage_by(fixed))]
-    if corpora:
-        parts += ["## On real prompts\n", CORPORA, "\n".join(_corpora(reacting[0], corpora))]
+    if found.fixed:
+        comparison, leakage = _comparison(found.fixed), _leakage_by(found.fixed)
+        parts += ["## Beside baselines\n", COMPARISON, "\n".join(comparison), "\n".join(leakage)]
+    if found.corpora:
+        parts += ["## On real prompts\n", CORPORA, "\n".join(_corpora(found.reacting[0], found.corpora))]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
@@ -62,10 +63,13 @@ INTRODUCTION = """# Evaluation
     make evaluate                  # a small world three times over, in minutes
     make evaluate SCALE=medium     # a hundred thousand ordinary accounts
     make evaluate SCALE=full       # a million ordinary accounts, campaigns of the size of their disclosures, in hours
+    make evaluate SCALE=robustness # what is harder than that, in an hour: robustness.md
 
 Everything here is **simulated** (`stillwatch simulate --list` describes each scenario, its file which figures are a
 disclosure's and which our own). The seeds stand in `tests/evaluation/unseen_seeds.txt`; nothing else reads them, and
-no threshold was chosen by looking at these worlds. This page is written by the command."""
+no threshold was chosen by looking at these worlds. This page is written by the command.
+[Robustness](robustness.md) has what is harder than these worlds: each campaign alone, signals switched off, an
+attacker's best reply, traffic that doubles, a schema that drifts, a release, an outage, a cold start."""
 
 REACTING = """Campaigns look who is limited and go on with the accounts that are not; some replace those they lose.
 Leaked is the share of exchanges that came before their account or their template was limited, of all that the campaign
@@ -74,17 +78,17 @@ Times count from the campaign's 50th exchange. Tied back: accounts that came aft
 members of a campaign found before. Shares are means over the worlds, with the lowest and the highest; times are
 medians."""
 
-ALONE = """The campaigns of one world help to find one another, because their templates are made from the same phrases:
-what is learnt of one holds for the next. Here each is alone with the innocents, the thin ones at the size of their
-disclosure. Two days are short: most of what leaks of a thin campaign leaks before it is found."""
+CALIBRATION = """Of the accounts that any decision is about, observations included, by the highest score of a decision
+about each: the share that is guilty, which should be the mean score. The expected calibration error (Naeini, Cooper and
+Hauskrecht, AAAI 2015) is their distance, weighted by accounts; the Brier score is the mean squared distance of each
+score from the truth. A campaign names its accounts once it is limited, so that low scores are few. The share of guilty
+accounts in a simulated world is not the real one: among real customers, where it is far smaller, the same score is
+worth less, by how much nobody can say from a simulation."""
 
-ABLATED = """The hydra alone, with each family of signals switched off, and each two. What ties accounts is a signal
-too: without content no template ties, without identity no payment."""
-
-COMPARISON = """One world, in which nobody reacts, so that every detector sees the same events. Each baseline suspends
-at the best threshold in hindsight: the lowest that keeps wrongly limited accounts within the bar of 200 per million,
-which in practice nobody knows beforehand. Stillwatch has the thresholds it ships with. A campaign is found when 95 % of
-its accounts are limited. Sources: `tests/evaluation/baselines/`."""
+COMPARISON = """One day of one world, in which nobody reacts, so that every detector sees the same events. Each
+baseline suspends at the best threshold in hindsight: the lowest that keeps wrongly limited accounts within the bar of
+200 per million, which in practice nobody knows beforehand. Stillwatch has the thresholds it ships with. A campaign is
+found when 95 % of its accounts are limited. Sources: `tests/evaluation/baselines/`."""
 
 CORPORA = """Prompts from public corpora in place of the grammar, lengths matched, with the arrival times and answer
 sizes of a real chat service. Once extractors ask from distillation corpora and innocents from the others; then the
@@ -110,43 +114,19 @@ def _campaigns(worlds: Sequence[Evaluation]) -> Iterator[str]:
     yield f"| campaign | {heads} |"
     yield "|---|---|---|---|---|---|---|---|---|"
     for name in CAMPAIGNS:
-        found = _of_scenario(worlds, name)
+        found = of_scenario(worlds, name)
         if not found:
             continue
         replaced = sum(it.replacements for it in found)
         tied = f"{sum(it.relinked for it in found) / replaced:.0%} of {replaced:,}" if replaced else ""
         yield (
             f"| {name} | {sum(it.accounts for it in found):,} | {sum(it.exchanges for it in found):,} "
-            f"| {_range([it.leakage for it in found])} | {_range([it.passed_share for it in found])} "
-            f"| {_range([it.recall for it in found])} | {_median([it.minutes_from_evidence for it in found])} "
-            f"| {_median([it.minutes_to_alert for it in found])} | {tied} |"
+            f"| {spread([it.leakage for it in found])} | {spread([it.passed_share for it in found])} "
+            f"| {spread([it.recall for it in found])} | {middle([it.minutes_from_evidence for it in found])} "
+            f"| {middle([it.minutes_to_alert for it in found])} | {tied} |"
         )
     yield ""
-    yield from (f"- **{name}**: {describe(name)}" for name in CAMPAIGNS if _of_scenario(worlds, name))
-
-
-def _alone(worlds: Mapping[str, Evaluation]) -> Iterator[str]:
-    yield "| campaign | accounts | exchanges | leaked | passed | accounts found | first limit | innocents limited |"
-    yield "|---|---|---|---|---|---|---|---|"
-    for name, world in worlds.items():
-        found, harmed = _of_scenario([world], name), world.innocents[-1]
-        yield (
-            f"| {name} | {sum(it.accounts for it in found):,} | {sum(it.exchanges for it in found):,} "
-            f"| {_range([it.leakage for it in found])} | {_range([it.passed_share for it in found])} "
-            f"| {_range([it.recall for it in found])} | {_median([it.minutes_from_evidence for it in found])} "
-            f"| {harmed.limited.count:,} of {harmed.accounts:,} |"
-        )
-
-
-def _ablated(worlds: Mapping[tuple[str, ...], Evaluation]) -> Iterator[str]:
-    yield "| switched off | leaked | accounts found | first limit | innocents limited |"
-    yield "|---|---|---|---|---|"
-    for off, world in worlds.items():
-        (campaign,), harmed = world.campaigns, world.innocents[-1]
-        yield (
-            f"| {' and '.join(off) or 'nothing'} | {campaign.leakage:.1%} | {campaign.recall:.1%} "
-            f"| {_median([campaign.minutes_from_evidence])} | {harmed.limited.count:,} of {harmed.accounts:,} |"
-        )
+    yield from (f"- **{name}**: {describe(name)}" for name in CAMPAIGNS if of_scenario(worlds, name))
 
 
 def _innocents(worlds: Sequence[Evaluation]) -> Iterator[str]:
@@ -162,15 +142,36 @@ def _innocents(worlds: Sequence[Evaluation]) -> Iterator[str]:
         )
 
 
+def _calibration(worlds: Sequence[Evaluation]) -> Iterator[str]:
+    found = pooled([it.calibration for it in worlds if it.calibration is not None])
+    if found is None:
+        yield "No decision was about an account."
+        return
+    yield "| score | accounts | mean score | guilty | 95 % interval |"
+    yield "|---|---|---|---|---|"
+    for it in found.bins:
+        yield (
+            f"| {it.low:.1f} to {it.high:.1f} | {it.guilty.of:,} | {it.mean_score:.3f} | {it.guilty.share:.1%} "
+            f"| {it.guilty.low:.1%} to {it.guilty.high:.1%} |"
+        )
+    yield ""
+    guilty = sum(it.accounts for world in worlds for it in world.campaigns)
+    share = guilty / (guilty + sum(it.innocents[-1].accounts for it in worlds))
+    yield (
+        f"Expected calibration error {found.error:.3f}, Brier score {found.brier:.4f}, over {found.accounts:,} "
+        f"accounts. Of all accounts in these worlds {share:.0%} are guilty."
+    )
+
+
 def _shortfalls(worlds: Sequence[Evaluation], bar: Bar) -> Iterator[str]:
     """Each scenario and harm that misses its bar in any world."""
     missed = 0
     for name in CAMPAIGNS:
-        found = _of_scenario(worlds, name)
+        found = of_scenario(worlds, name)
         wanted = max((bar.leakage_for(it) for it in found), default=bar.leakage)
         if found and max(it.leakage for it in found) > wanted:
             missed += 1
-            yield f"- {name}: {_range([it.leakage for it in found])} leaked; the bar is {wanted:.0%}."
+            yield f"- {name}: {spread([it.leakage for it in found])} leaked; the bar is {wanted:.0%}."
     for what, wanted in (("suspended", bar.suspended), ("limited", bar.limited)):
         found_harm = [getattr(world.innocents[-1], what) for world in worlds]
         share = sum(it.count for it in found_harm) / max(1, sum(it.of for it in found_harm)) * MILLION
@@ -200,7 +201,7 @@ def _leakage_by(fixed: Sequence[Compared]) -> Iterator[str]:
     yield f"| leaked | {' | '.join(it.name for it in fixed)} |"
     yield "|---|" + "---|" * len(fixed)
     for name in CAMPAIGNS:
-        of = [_of_scenario([it.found], name) for it in fixed]
+        of = [of_scenario([it.found], name) for it in fixed]
         if of[0]:
             yield f"| {name} | {' | '.join(f'{fmean(c.leakage for c in found):.0%}' for found in of)} |"
 
@@ -210,23 +211,7 @@ def _corpora(grammar: Evaluation, corpora: Sequence[Evaluation]) -> Iterator[str
     yield "|---|---|---|---|"
     worlds = (grammar, *corpora)
     for name in CAMPAIGNS:
-        of = [_of_scenario([world], name) for world in worlds]
+        of = [of_scenario([world], name) for world in worlds]
         yield f"| {name} | {' | '.join(f'{fmean(c.leakage for c in found):.0%}' for found in of)} |"
     harmed = [world.innocents[-1].limited for world in worlds]
     yield f"| innocents limited | {' | '.join(f'{it.count:,} of {it.of:,}' for it in harmed)} |"
-
-
-def _of_scenario(worlds: Sequence[Evaluation], name: str) -> list[CampaignResult]:
-    """The scenario's campaigns in all worlds: usually one a world, but each diluted account is one of its own."""
-    return [it for world in worlds for it in world.campaigns if it.label == f"campaign:{name}"]
-
-
-def _range(shares: Sequence[float]) -> str:
-    low, high = min(shares), max(shares)
-    return f"{fmean(shares):.1%}" if high - low < 0.0005 else f"{fmean(shares):.1%} ({low:.0%} to {high:.0%})"
-
-
-def _median(values: Sequence[float | None]) -> str:
-    """The median, where `never` is later than anything."""
-    ordered = median(float("inf") if value is None else value for value in values)
-    return minutes(None if ordered == float("inf") else ordered)
