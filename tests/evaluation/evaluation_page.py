@@ -62,7 +62,7 @@ INTRODUCTION = """# Evaluation
 
     make evaluate                  # a small world three times over, in minutes
     make evaluate SCALE=medium     # a hundred thousand ordinary accounts
-    make evaluate SCALE=full       # a million ordinary accounts, campaigns of the size of their disclosures, in hours
+    make evaluate SCALE=full       # a million for half a day, campaigns of the size of their disclosures, in an hour
     make evaluate SCALE=robustness # what is harder than that, in an hour: robustness.md
 
 Everything here is **simulated** (`stillwatch simulate --list` describes each scenario, its file which figures are a

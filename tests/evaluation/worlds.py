@@ -23,7 +23,7 @@ SIMULATED = Sources()
 class World(Struct, frozen=True):
     """How much of everything there is, and for how long."""
 
-    days: int
+    days: float
     ordinary: float
     look_alikes: float
     campaigns: Mapping[str, float]
@@ -67,8 +67,8 @@ SMALL = World(
 MEDIUM = World(days=1, ordinary=20.0, look_alikes=1.0, campaigns=dict.fromkeys(CAMPAIGNS, 0.05))
 """A hundred thousand ordinary accounts: enough to count harm in a few per hundred thousand."""
 
-FULL = World(days=1, ordinary=200.0, look_alikes=4.0, campaigns=dict.fromkeys(CAMPAIGNS, 1.0))
-"""A million ordinary accounts, and every campaign at the size of its disclosure."""
+FULL = World(days=0.5, ordinary=200.0, look_alikes=4.0, campaigns=dict.fromkeys(CAMPAIGNS, 1.0))
+"""A million ordinary accounts for half a day, and every campaign at the size of its disclosure, from six on."""
 
 
 def reacted(world: World, seed: int, drawn_from: Sources = SIMULATED) -> Evaluation:
