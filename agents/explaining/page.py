@@ -92,6 +92,12 @@ def _in_force(found: Explanation) -> Iterator[str]:
         yield from wrapped(f"by {_about(found, force)} (decision {force.sequence})", "  ")
         yield f"  since {moment(force.since_ms)}"
         yield f"  until {moment(force.until_ms)}, unless it is decided again"
+        if force.wording is not None:
+            yield from wrapped(
+                "and so is a request that says the same in other words: with at least "
+                f"{force.wording.similar:.0%} of the words that either has in common",
+                "  ",
+            )
         if force.heir is not None:
             yield from wrapped(f"campaign {force.heir} takes it over and speaks next", "  ")
     yield from _aside(found)

@@ -5,7 +5,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from streams.decisions import Action, Decision, Limits, SubjectKind
+from streams.decisions import Action, Decision, Limits, SubjectKind, Wording
 from streams.evaluation.enforcing import Enforcing
 
 State = Literal["enforced", "observed", "shadow", "expired", "released", "taken_in"]
@@ -27,6 +27,7 @@ class Force(Struct, frozen=True):
     sequence: int
     score: float
     limits: Limits | None = None
+    wording: Wording | None = None
     campaign_id: str | None = None
     heir: str | None = None
 
@@ -50,6 +51,7 @@ def force_of(decisions: Sequence[Decision], at_ms: int) -> Force:
         sequence=spoken.sequence,
         score=spoken.score,
         limits=spoken.limits,
+        wording=spoken.wording,
         campaign_id=spoken.campaign_id,
         heir=heir,
     )

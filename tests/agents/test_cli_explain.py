@@ -18,7 +18,7 @@ from agents.store import NOTHING, Place
 from agents.store.memory import MemoryStore
 from streams.accounts import Enforcement, Head, with_head
 from streams.campaigns import Campaign, Pointer
-from streams.decisions import Limits
+from streams.decisions import Limits, Wording
 from streams.evidence import LinkEvidence, Seen
 from tests.streams.account_bench import event, folded
 from tests.streams.explaining.deciding import FOUR, decision
@@ -215,13 +215,21 @@ def test_what_is_particular_is_one_sentence(
 def test_a_template_is_told_as_one(explain: Callable[..., Outcome], file: str) -> None:
     limits = Limits(3, 600, HOUR)
     decided = decision(
-        "throttle", "template:t", AT, subject_kind="network", campaign_id="c-1", limits=limits, reasons=FOUR[:2]
+        "throttle",
+        "template:t",
+        AT,
+        subject_kind="network",
+        campaign_id="c-1",
+        limits=limits,
+        reasons=FOUR[:2],
+        wording=Wording("0a0b", 0.5),
     )
     Path(file).write_bytes(msgspec.json.encode(decided))
     _, out, _ = explain("template:t", "--decisions", file)
     assert out.startswith("template:t, as of 2026-10-05 12:00:00 UTC\n")
     assert "Throttled: 3 requests and 600 tokens of all who send it together pass in each 60\nminutes." in out
     assert "by campaign c-1, whose template it is (decision 1)" in out
+    assert "says the same in other words: with at least 50% of" in out
 
 
 @pytest.mark.parametrize(
