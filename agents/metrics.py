@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from agents.deadletters import Reason
 from agents.store import AnswerKind
 from streams.decisions import Action, SubjectKind
+from streams.feedback import ReviewedKind, Word
 from streams.stages.shape import StageName
 
 WindowStage = Literal["observe", "networks"]
@@ -55,6 +56,7 @@ class Metrics:
         "redis_fence_answers",
         "redis_seconds",
         "removed_records",
+        "verdicts",
         "windows_held",
         "withheld_decisions",
     )
@@ -152,6 +154,12 @@ class Metrics:
         self.duplicates: Final = Counter(
             "stillwatch_duplicates", "Records that a stage had taken before, by stage.", ["stage"], registry=registry
         )
+        self.verdicts: Final = Counter(
+            "stillwatch_verdicts",
+            "Verdicts of reviewers that were taken, by what they say and of what.",
+            ["verdict", "subject_kind"],
+            registry=registry,
+        )
         self.build: Final = Info("stillwatch_build", "The version that runs.", registry=registry)
         self.build.info({"version": _installed_version(), "python": platform.python_version()})
         self._tallied: Final = self._by_tally()
@@ -198,6 +206,9 @@ class Metrics:
             self.batch_seconds.labels(stage=stage)
         for stage in get_args(WindowStage):
             self.windows_held.labels(stage=stage)
+        for word in get_args(Word):
+            for reviewed in get_args(ReviewedKind):
+                self.verdicts.labels(verdict=word, subject_kind=reviewed)
         for reason in Reason:
             self.dead_letters.labels(reason=reason.value)
         for answer in get_args(AnswerKind):

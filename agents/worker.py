@@ -14,22 +14,21 @@ import faust
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
+from agents.compiling import compile_all
 from agents.faust_app import declare, faust_app
+from agents.feedback import FeedbackLane
 from agents.health import HealthServer
 from agents.inputs import one_by_one, read_events, read_findings, read_links
 from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress, Watchdog
-from agents.replay import Replay
 from agents.settings import AGENTS, Settings
 from agents.store import NOTHING
 from agents.store.redis import RedisStore
 from agents.topics import TopicError, TopicNames, log_ids
 from agents.transport import OutsideLog, read_again, resume_with
-from streams.events import EARLIEST_MS, RequestEvent
-from streams.networks import NetworkState
-from streams.policy import DEFAULT_POLICY, Policy
+from streams.policy import Policy
 from streams.stages import CampaignsStage, NetworksStage, ObserveStage
 
 logger = logging.getLogger(__name__)
@@ -40,6 +39,8 @@ SLOW_REDIS_S: Final = 0.2
 SLOW_KAFKA_S: Final = 2.0
 PROBE_S: Final = 3.0
 """From when on a server counts as slow, and how often Kafka is asked: a fetch that hangs says nothing by itself."""
+
+HEAR_S: Final = 0.2
 
 BUG_EXIT_CODE: Final = 70
 UNDRAINED_EXIT_CODE: Final = 1
@@ -62,7 +63,7 @@ class Worker:
         )
         self._post = Post(settings.bootstrap_servers, self._names, self.metrics)
         self._app = faust_app(settings)
-        self._lanes: dict[str, Lane[Any]] = {}
+        self._lanes: dict[str, Lane[Any] | FeedbackLane] = {}
         stages: dict[str, tuple[Any, str, Any]] = {
             "observe": (ObserveStage(policy, partitions, partitions), self._names.requests, read_events),
             "networks": (NetworksStage(policy), self._names.links, one_by_one(read_links)),
@@ -83,9 +84,24 @@ class Worker:
             )
             self._lanes[topic] = lane
             declare(self._app, name, lane, self._report)
+            if name == "observe":
+                self._hear(lane, partitions)
         resume_with(self._app, offsets=self._resume, outside_log=self._outside)
         self._app.on_partitions_assigned.connect(self._assigned)  # type: ignore[arg-type]  # mode's types
         self._app.on_partitions_revoked.connect(self._revoked)  # type: ignore[arg-type]
+
+    def _hear(self, observe: Lane[Any], partitions: int) -> None:
+        """Have reviewers heard by whoever reads the requests."""
+        lane = self._lanes[self._names.feedback] = FeedbackLane(
+            observe,
+            self._names.feedback,
+            partitions=partitions,
+            metrics=self.metrics,
+            read_again=partial(read_again, self._app),
+            end_of=self._end_of_requests,
+            fail=_fail,
+        )
+        declare(self._app, "feedback", lane, self._report)
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then finish the batches in hand. Raises StoreError, KafkaError at the start."""
@@ -106,7 +122,9 @@ class Worker:
             self._app.finalize()
             await _start(self._app, stop)
             self.progress.ready()
-            beside = [asyncio.create_task(work) for work in (self._watch(), self._settle(), self._probe())]
+            beside = [
+                asyncio.create_task(work) for work in (self._watch(), self._settle(), self._hear_on(), self._probe())
+            ]
             for task in beside:
                 task.add_done_callback(_must_not_end)
             await self._app.wait_for_stopped(stop)  # type: ignore[arg-type]  # mode waits for asyncio's events as well
@@ -127,7 +145,7 @@ class Worker:
         logs = await self._log_ids({tp.topic for tp in starts})
         for tp, committed in starts.items():
             offset = await self._lanes[tp.topic].resume(tp.partition, logs.get(tp.topic, ""))
-            if offset < committed:
+            if offset < committed and tp.topic != self._names.feedback:
                 # The group's offset is committed after Redis, so Redis has lost data since.
                 logger.warning(
                     "Redis holds %s of %s/%d: building it again from offset %d of the log.",
@@ -185,7 +203,7 @@ class Worker:
                 else:
                     self._report(tp.topic, tp.partition)
             for topic, lane in self._lanes.items():
-                if topic != self._names.findings:
+                if isinstance(lane, Lane) and topic != self._names.findings:
                     self.metrics.windows_held.labels(stage=lane.stage.name).set(lane.subjects_held)
             await asyncio.sleep(1.0)
 
@@ -205,9 +223,21 @@ class Worker:
     async def _settle(self) -> None:
         """Once a second: links whose partition has gone quiet are looked at. Waits for as long as Redis is away."""
         lane = self._lanes.get(self._names.links)
-        while lane is not None:
+        while isinstance(lane, Lane):
             await lane.settle(self._settings.settle_after_s)
             await asyncio.sleep(1.0)
+
+    async def _hear_on(self) -> None:
+        """A few times a second: verdicts that are held are taken once the requests before them were."""
+        lane = self._lanes.get(self._names.feedback)
+        while isinstance(lane, FeedbackLane):
+            await lane.settle()
+            await asyncio.sleep(HEAR_S)
+
+    def _end_of_requests(self, number: int) -> int | None:
+        """Where a partition of the requests ends, None while nobody has said."""
+        tp = TP(self._names.requests, number)
+        return self._app.consumer.highwater(tp) if tp in self._app.consumer.assignment() else None
 
 
 def _end_anyway(seconds: float) -> None:
@@ -235,17 +265,8 @@ async def _start(app: faust.App, stop: asyncio.Event) -> None:
 
 async def _begin(app: faust.App) -> None:
     """Have everything compiled, and start the app."""
-    await asyncio.to_thread(_compile)
+    await asyncio.to_thread(compile_all)
     await app.start()
-
-
-def _compile() -> None:
-    """Take one event through all stages, in memory: what they compile, they compile before anybody waits for it."""
-    event = RequestEvent(
-        event_id="e", occurred_at_ms=EARLIEST_MS, account_id="a", operation="", request_model="", template_hash="t"
-    )
-    asyncio.run(Replay(DEFAULT_POLICY, partitions=1).run([event]))
-    NetworkState().counted()  # no stage asks for it before a link is looked at that no batch brings
 
 
 def _listed(partitions: Iterable[TP], prefix: str) -> str:

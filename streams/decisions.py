@@ -43,7 +43,7 @@ class Limits(Struct, frozen=True, gc=False):
 class Decision(Struct, frozen=True, kw_only=True, gc=False):
     """One decision on `stillwatch.enforcement` (key = subject_id).
 
-    The rules for a gateway:
+    The rules for a gateway; what a reviewer decided has the `model_version` reviewer, and no reasons:
 
     1. Of each subject the decision with the highest `sequence` counts. Drop repeats and older ones: delivery is at
        least once.
@@ -60,7 +60,10 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
     8. `subject_id` of a network is a link, `template:` and the `template_hash` of the request event: the decision is
        about every request that has it, whoever sends it. A gateway that cannot tell may leave it out, and stops a new
        account of a campaign a request or two later.
-    9. A new gateway reads the topic from its beginning, where all `members` are; it is kept for 90 days, not compacted.
+    9. A release of an account is a reviewer's word that it is innocent, whatever its `shadow` says. It is no member by
+       decisions whose `decided_at_ms` is not later. Until the release expires, or another decision about the
+       account replaces it, no decision about a campaign or a network applies to the account.
+    10. A new gateway reads the topic from its beginning, where all `members` are; it is kept for 90 days, uncompacted.
     """
 
     decision_id: str

@@ -33,6 +33,8 @@ LogOdds = Annotated[float, Meta(ge=-20, le=20)]
 Quota = Annotated[int, Meta(ge=0, le=10**9)]
 WindowMinutes = Annotated[int, Meta(ge=1, le=24 * 60)]
 Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
+ExemptDays = Annotated[int, Meta(ge=1, le=LONGEST_EXPIRY_HOURS // 24)]
+Times = Annotated[int, Meta(ge=1, le=100)]
 AccountCap = Annotated[int, Meta(ge=0, le=10**7)]
 
 
@@ -98,6 +100,17 @@ class Evaluation(Struct, frozen=True):
     every: Positive = 64
 
 
+class FeedbackPolicy(Struct, frozen=True):
+    """What follows from a reviewer's verdict.
+
+    Who is innocent is not limited for `exempt_days`; what is in force against somebody confirmed stays for
+    `extend_times` the time of its rung, though never for more than `LONGEST_EXPIRY_HOURS`.
+    """
+
+    exempt_days: ExemptDays = 28
+    extend_times: Times = 4
+
+
 ACCOUNT_LADDER = Ladder(
     prior=-6.0,
     observe=Rung(score=0.30, families=1, expires_hours=24),
@@ -124,6 +137,7 @@ class Policy(Struct, frozen=True):
     allowlist: Allowlist = Allowlist()
     blast_radius: BlastRadius = BlastRadius()
     evaluation: Evaluation = Evaluation()
+    feedback: FeedbackPolicy = FeedbackPolicy()
     signals: Mapping[str, SignalPolicy] = field(default_factory=lambda: SIGNALS)
     account: Ladder = ACCOUNT_LADDER
     campaign: Ladder = CAMPAIGN_LADDER

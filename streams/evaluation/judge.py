@@ -68,7 +68,7 @@ class Judge:
         self._records += 1
         suspect = self._suspects.get(account_id)
         link = None if template_hash is None else f"template:{template_hash}"
-        answer = self._enforcing.link(link, at_ms)
+        answer = self._enforcing.link(link, at_ms, account_id)
         if suspect is None:
             if answer != "pass":
                 self._limit(account_id, self._decided.setdefault(account_id, _Decided()), answer, at_ms)

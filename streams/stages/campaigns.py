@@ -2,16 +2,14 @@
 
 from collections.abc import Container, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
-from streams.accounts import Enforcement
-from streams.anomaly import MODEL_VERSION
 from streams.campaigns import Campaign, Pointer, add_finding
-from streams.decide import Budget, Verdict, decide, harder, is_due, is_limited, verdict_of
-from streams.decisions import LIMITING, Action, Decision, SubjectKind
+from streams.decide import Budget, Verdict, harder, is_due, is_exempt, is_limited, verdict_of
+from streams.decisions import LIMITING, Action
 from streams.findings import Finding, Findings, link_name
 from streams.joining import found, homes_of, take_in
 from streams.links import Source
@@ -19,6 +17,8 @@ from streams.membership import limited_alone
 from streams.policy import Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 from streams.sketches import Sketches
+from streams.stages.campaign_feedback import EXEMPT, Exempt, apart, needed_for, says_nothing, spare, take_verdict
+from streams.stages.campaign_saying import Cause, Subject, alert, release, say
 from streams.stages.campaign_states import (
     campaign_key,
     chain,
@@ -27,15 +27,14 @@ from streams.stages.campaign_states import (
     link_key,
     member_key,
 )
-from streams.stages.shape import Outgoing, Output, StageName
+from streams.stages.shape import NO_REQUEST, Output, StageName
 from streams.states import States
 from streams.windows import HOUR_MS
 
 SHARD = "shard"
 SKETCHES = "sketches"
-
-Subject = tuple[SubjectKind, str]
-"""Whom a decision is about: kind and id."""
+ALWAYS = frozenset({SHARD, SKETCHES, EXEMPT})
+"""The keys that every batch needs."""
 
 
 class CampaignsShard(Struct, array_like=True):
@@ -51,14 +50,6 @@ class PlacedFindings(Struct, frozen=True, gc=False):
     findings: Findings
 
 
-class _Cause(NamedTuple):
-    """What led to a decision, as its id and its delay tell it, and where it is said."""
-
-    source: str
-    appended_at_ms: int
-    output: Output
-
-
 class CampaignsStage:
     """Accounts tied by findings become campaigns; the ladder decides about a campaign when it changed."""
 
@@ -72,6 +63,7 @@ class CampaignsStage:
             "link": msgspec.msgpack.Decoder(Pointer),
             "campaign": msgspec.msgpack.Decoder(Campaign),
             SHARD: msgspec.msgpack.Decoder(CampaignsShard),
+            EXEMPT: msgspec.msgpack.Decoder(Exempt),
             SKETCHES: msgspec.msgpack.Decoder(dict[str, str]),
         }
         self._encode = msgspec.msgpack.Encoder().encode
@@ -82,8 +74,11 @@ class CampaignsStage:
         return ()
 
     def needs(self, items: Sequence[PlacedFindings], states: States) -> set[str]:
-        """Links and members of the batch, then the campaigns they point to, then those that took these in."""
-        keys = {SHARD, SKETCHES}
+        """Links and members of the batch, then the campaigns they point to, then those that took these in.
+
+        What verdicts are about as well.
+        """
+        keys = set(ALWAYS)
         if SKETCHES not in states:
             return keys
         sketches = states.read(SKETCHES, Sketches)
@@ -93,12 +88,15 @@ class CampaignsStage:
                 keys.update(member_key(tied.account_id) for tied in finding.members)
                 keys.update(f"link:{name}" for name in sketches.like(finding))
         for key in list(keys):
-            if key not in {SHARD, SKETCHES} and key in states:
+            if key not in ALWAYS and key in states:
                 keys |= chain(states.read(key, Pointer).campaign_id, states)
+        for item in items:
+            for verdict in item.findings.verdicts:
+                keys |= needed_for(verdict, states)
         return keys
 
     def decode(self, key: str, stored: bytes | None) -> object:
-        """A pointer, a campaign or the shard."""
+        """A pointer, a campaign, the accounts that are exempt, or the shard."""
         kind = key.partition(":")[0]
         if kind == SKETCHES:
             return Sketches({} if stored is None else self._decoders[SKETCHES].decode(stored))
@@ -106,6 +104,8 @@ class CampaignsStage:
             return self._decoders[kind].decode(stored)
         if kind == SHARD:
             return CampaignsShard()
+        if kind == EXEMPT:
+            return Exempt()
         return Campaign() if kind == "campaign" else Pointer()
 
     def encode(self, _key: str, state: object) -> bytes:
@@ -113,32 +113,36 @@ class CampaignsStage:
         return self._encode(state.held if isinstance(state, Sketches) else state)
 
     def fold(self, _source: Source, items: Sequence[PlacedFindings], states: States) -> Output:
-        """Take each finding that says anything new: join or found a campaign.
+        """Take the verdicts, and each finding that says anything new: join or found a campaign.
 
         Decide about a campaign when all was taken that was found as of one minute, which one record has together.
         """
         output = Output()
         for item in items:
             record = item.findings
+            for index, verdict in enumerate(record.verdicts):
+                cause = Cause(f"findings/{item.offset}/verdict/{index}", NO_REQUEST, output)
+                take_verdict(verdict, cause, self._policy, states)
             for _, found_then in groupby(enumerate(record.findings), key=lambda pair: pair[1].as_of_ms):
-                touched: dict[str, _Cause] = {}
-                for index, finding in found_then:
-                    if is_known(finding, states):
+                touched: dict[str, Cause] = {}
+                for index, whole in found_then:
+                    finding, spared = spare(whole, states)
+                    if is_known(finding, states) or says_nothing(finding, states):
                         output.tally["duplicate"] += 1
                         continue
-                    cause = _Cause(f"findings/{item.offset}/{index}", record.appended_at_ms, output)
-                    touched[self._take(finding, cause, states)] = cause
+                    cause = Cause(f"findings/{item.offset}/{index}", record.appended_at_ms, output)
+                    touched[self._take(finding, spared, cause, states)] = cause
                 for campaign_id, cause in touched.items():
                     campaign = states.change(campaign_key(campaign_id), Campaign)
                     if campaign.merged_into is None:
                         self._decide(campaign, cause, states)
         return output
 
-    def _take(self, finding: Finding, cause: _Cause, states: States) -> str:
-        """Take what a finding says; the id of the campaign that it belongs to now."""
+    def _take(self, finding: Finding, spared: frozenset[str], cause: Cause, states: States) -> str:
+        """Take what a finding says, apart from those `spared`; the id of the campaign that it belongs to now."""
         siblings = states.read(SKETCHES, Sketches).like(finding)
         homes, campaigns = home_campaigns(finding, siblings, states)
-        ids = homes_of(finding, homes, campaigns, siblings)
+        ids = apart(homes_of(finding, homes, campaigns, siblings), finding, campaigns, siblings)
         campaign = campaigns[ids[0]] if ids else found(finding)
         key = campaign_key(campaign.campaign_id)
         if not ids:
@@ -149,9 +153,9 @@ class CampaignsStage:
             younger = states.change(campaign_key(other), Campaign)
             at_ms = max(campaign.newest_ms, younger.newest_ms, finding.as_of_ms)
             take_in(campaign, younger, limited=is_limited(younger.enforcement, at_ms))
-            self._release(younger, at_ms, cause)
+            release(self._policy, younger, at_ms, cause)
         others = siblings & campaign.links.keys()
-        for name in add_finding(campaign, finding, homes):
+        for name in add_finding(campaign, finding, homes, spared):
             states.change(member_key(name), Pointer).campaign_id = campaign.campaign_id
         for name in others:
             campaign.links[name].has_sibling = campaign.links[link_name(finding)].has_sibling = True
@@ -159,10 +163,13 @@ class CampaignsStage:
             states.changed.add(SKETCHES)
         return campaign.campaign_id
 
-    def _decide(self, campaign: Campaign, cause: _Cause, states: States) -> None:
+    def _decide(self, campaign: Campaign, cause: Cause, states: States) -> None:
         """Decide if the campaign is big enough and there is something new to say; alert if people must know."""
         ladder, at_ms = self._policy.campaign, campaign.newest_ms
         campaign.forget()
+        campaign.let_go(states.read(EXEMPT, Exempt).among(campaign.seen, at_ms))
+        if is_exempt(campaign.enforcement, at_ms):
+            return
         belonging = campaign.belonging()
         view = campaign.view(belonging)
         verdict = verdict_of(
@@ -176,48 +183,15 @@ class CampaignsStage:
         members = self._within_budget(campaign, deserving, action, states, cause.output)
         if members or is_due(campaign.enforcement, action, at_ms, ladder):
             about: Subject = ("campaign", campaign.campaign_id)
-            campaign.enforcement, decision = self._say(
-                campaign.enforcement, about, action, verdict, at_ms, cause, members=members
+            campaign.enforcement, decision = say(
+                self._policy, campaign.enforcement, about, action, verdict, at_ms, cause, members=members
             )
-            self._alert(campaign, decision, cause)
+            alert(self._policy, campaign, decision, cause)
         if action in LIMITING:
             campaign.found_ms = min(campaign.found_ms, at_ms)
             self._limit_templates(campaign, action, verdict, cause)
 
-    def _say(  # noqa: PLR0913  as of `decide`
-        self,
-        current: Enforcement,
-        about: Subject,
-        action: Action,
-        verdict: Verdict,
-        at_ms: int,
-        cause: _Cause,
-        *,
-        members: tuple[str, ...] = (),
-        campaign_id: str | None = None,
-        among: int = 1,
-    ) -> tuple[Enforcement, Decision]:
-        """Decide by the ladder of campaigns, and say so; what is in force from then on."""
-        enforcement, decision = decide(
-            current,
-            subject_kind=about[0],
-            subject_id=about[1],
-            action=action,
-            verdict=verdict,
-            at_ms=at_ms,
-            source=cause.source,
-            ladder=self._policy.campaign,
-            policy=self._policy,
-            model_version=MODEL_VERSION,
-            members=members,
-            campaign_id=campaign_id,
-            among=among,
-        )
-        record = Outgoing("enforcement", decision, cause.appended_at_ms, key=decision.subject_id)
-        cause.output.records.append(record)
-        return enforcement, decision
-
-    def _limit_templates(self, campaign: Campaign, action: Action, verdict: Verdict, cause: _Cause) -> None:
+    def _limit_templates(self, campaign: Campaign, action: Action, verdict: Verdict, cause: Cause) -> None:
         """Limit the campaign's own templates as hard as the campaign, whoever sends them: the cheapest way to stop it.
 
         A new account is stopped at its first request so; and a wording that its members alone use is missed by nobody.
@@ -230,7 +204,8 @@ class CampaignsStage:
                 continue
             evidence.strangers = {name for name in evidence.strangers if name not in campaign.members}
             if evidence.is_theirs and is_due(evidence.enforcement, action, at_ms, ladder):
-                evidence.enforcement, _ = self._say(
+                evidence.enforcement, _ = say(
+                    self._policy,
                     evidence.enforcement,
                     ("network", name),
                     action,
@@ -263,32 +238,3 @@ class CampaignsStage:
         output.tally["withheld"] += len(ready) - len(members)
         inherited, campaign.inherited = campaign.inherited, []
         return (*inherited, *members)
-
-    def _alert(self, campaign: Campaign, decision: Decision, cause: _Cause) -> None:
-        """Tell on-call of a limited campaign: once it is large or challenged, at a harder action, at each doubling."""
-        size = len(campaign.members)
-        if decision.action not in LIMITING:
-            return
-        if decision.action == "throttle" and size < self._policy.campaign.alert_accounts:
-            return
-        if campaign.alerted_action == decision.action and size < 2 * campaign.alerted_members:
-            return
-        campaign.alerted_members, campaign.alerted_action = size, decision.action
-        record = Outgoing("alerts", decision, cause.appended_at_ms, key=decision.subject_id)
-        cause.output.records.append(record)
-
-    def _release(self, campaign: Campaign, at_ms: int, cause: _Cause) -> None:
-        """Let go of a campaign that another took in; its members are decided about under the other's id.
-
-        The release names its heir as `campaign_id`, so that a gateway can wait for the heir's decision.
-        """
-        if campaign.enforcement.sequence > 0:
-            campaign.enforcement, _ = self._say(
-                campaign.enforcement,
-                ("campaign", campaign.campaign_id),
-                "release",
-                Verdict("release", 0.0, ()),
-                at_ms,
-                cause,
-                campaign_id=campaign.merged_into,
-            )

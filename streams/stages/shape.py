@@ -13,6 +13,9 @@ from streams.states import States
 Topic = Literal["links", "findings", "enforcement", "alerts"]
 StageName = Literal["observe", "networks", "campaigns"]
 
+NO_REQUEST = 0
+"""The `appended_at_ms` of what no request caused: nobody measures from it."""
+
 
 class Outgoing(Struct, frozen=True, gc=False):
     """One record that leaves a stage. `partition` None: by `key`. `appended_at_ms`: of the input that caused it."""

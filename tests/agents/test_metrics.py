@@ -27,6 +27,7 @@ ALLOWED_LABELS = {
     "stage",
     "subject_kind",
     "topic",
+    "verdict",
     "version",
 }
 UNITLESS_GAUGES = {"stillwatch_last_offset", "stillwatch_windows_held"}
