@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import faust
 
-from agents.feedback import FeedbackLane
 from agents.lane import Lane
 from agents.settings import Settings
 from agents.topics import MAX_STAGE_RECORD_BYTES
@@ -51,7 +50,7 @@ def faust_app(settings: Settings) -> faust.App:
     )
 
 
-def declare(app: faust.App, name: str, lane: Lane[Any] | FeedbackLane, report: Callable[[str, int], None]) -> None:
+def declare(app: faust.App, name: str, lane: Lane[Any], report: Callable[[str, int], None]) -> None:
     """Declare the agent of a lane: nothing but data around one step.
 
     A few batches are in hand at once, so that one is folded while another waits for Redis or Kafka; those of one

@@ -22,7 +22,7 @@ from agents.inputs import BatchReader, Origin, parts_of
 from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress
-from agents.store import NOTHING, Answer, Place, Store, StoreError, log_id, next_log
+from agents.store import NOTHING, Answer, Store, StoreError, log_id, next_log
 from agents.transport import Record
 from streams.stages import Stage
 
@@ -46,8 +46,16 @@ class _StaleError(Exception):
     """The store did not take a step: what is at hand does not follow from what the store holds."""
 
 
+class Owned:
+    """A partition of this worker since it was resumed last: the last offset taken, and when the log took that."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        self.newest_ms = 0
+
+
 class Lane(Generic[Items]):
-    """The partitions of one stage that this worker owns."""
+    """The partitions of one stage that this worker has: those in `owned`, whether they are at hand or not."""
 
     def __init__(  # noqa: PLR0913  a lane is where these meet
         self,
@@ -77,7 +85,7 @@ class Lane(Generic[Items]):
         self._moved_at: dict[int, float] = {}
         self._gaps = Gaps()
         self._repeated: dict[int, int] = {}
-        self._owned: dict[int, int] = {}
+        self.owned: dict[int, Owned] = {}
 
     async def resume(self, number: int, log: str = "") -> int:
         """Open partition `number` where the store stands and send what it left to be sent; the offset to read next.
@@ -87,7 +95,7 @@ class Lane(Generic[Items]):
         """
         async with self._lock(number):
             offset = await self._patiently(partial(self._resume, number, log))
-            self._owned[number] = 0
+            self.owned[number] = Owned(offset)
             return offset + 1
 
     async def rebase(self, number: int, offset: int, *, is_cut_short: bool = False) -> None:
@@ -102,7 +110,7 @@ class Lane(Generic[Items]):
         """Forget partitions that another worker has now."""
         for number in numbers:
             self._forget(number)
-            self._owned.pop(number, None)
+            self.owned.pop(number, None)
 
     async def take(self, number: int, records: Sequence[Record]) -> None:
         """Take one partition batch to its end: states committed, records produced. Returns only then."""
@@ -127,23 +135,11 @@ class Lane(Generic[Items]):
     async def insert(self, number: int, items: Items, refused: tuple[Posted, ...]) -> bool:
         """Take items from beside the topic, with their dead letters, at the offset where the partition stands.
 
-        False, and nothing was taken, if another worker has the partition. The stage must know items that it took.
+        False if they cannot be taken now: another worker has the partition, or it is to be read again first. The stage
+        must know items that it took before: nobody else does.
         """
         async with self._lock(number):
             return await self._patiently(partial(self._insert_ours, number, items, refused))
-
-    async def look(self, number: int, key: str) -> object:
-        """One state of a partition as the store has it, whoever owns it."""
-
-        async def load() -> object:
-            loaded = await self._store.load(Place(self.stage.name, number), (key,))
-            return self.stage.decode(key, loaded.values[0])
-
-        return await self._patiently(load)
-
-    def newest(self, number: int) -> int | None:
-        """When the log took the newest record of a partition that was taken, 0 if none was; None if it is not ours."""
-        return self._owned.get(number)
 
     def offset(self, number: int) -> int:
         """The last offset that the states of a partition reflect; NOTHING if it is not open."""
@@ -214,29 +210,38 @@ class Lane(Generic[Items]):
                 self._metrics.dead_letters.labels(reason=fault).inc()
             await self._send(advanced)
             self._moved_at[number] = time.monotonic()
-            if number in self._owned:
-                self._owned[number] = max(self._owned[number], part[-1].timestamp)
+            if (owned := self.owned.get(number)) is not None:
+                owned.offset, owned.newest_ms = partition.offset, part[-1].timestamp
         return partition.offset
 
     async def _settle(self, number: int) -> int:
         """Look at what was left for later, unless another worker has the partition by now."""
         if number not in self._moved_at:
             return NOTHING
+        if number not in self._partitions:
+            await self._open(number)
         await self._insert(number, self.stage.nothing, ())
         self._moved_at.pop(number, None)
         return self.offset(number)
 
     async def _insert_ours(self, number: int, items: Items, refused: tuple[Posted, ...]) -> bool:
-        if number not in self._owned:
+        owned = self.owned.get(number)
+        if owned is None:
+            return False
+        if number not in self._partitions and await self._open(number) < owned.offset:
+            self._read_again()  # the store lost what came before these items
             return False
         await self._insert(number, items, refused)
         return True
 
     async def _insert(self, number: int, items: Items, refused: tuple[Posted, ...]) -> None:
-        if number not in self._partitions:
-            await self._open(number)
+        """One step at the offset where an open partition stands."""
         partition = self._partitions[number]
-        await self._send(await self._advance(partition, items, partition.offset, refused))
+        try:
+            await self._send(await self._advance(partition, items, partition.offset, refused))
+        except asyncio.CancelledError:
+            self._partitions.pop(number, None)  # it may be applied yet, unless somebody opens the partition anew
+            raise
         # Neither offset nor owner changed, so nothing fences this step from another at the same offset but a new owner.
         await partition.open()
 
@@ -287,7 +292,6 @@ class Lane(Generic[Items]):
             wait = min(2 * wait, LONGEST_WAIT_S)
 
     def _forget(self, number: int) -> None:
-        """Let go of what is at hand of a partition."""
         for held in (self._partitions, self._moved_at, self._repeated):
             held.pop(number, None)
         self._gaps.forget(number)

@@ -174,6 +174,16 @@ def feedback_partitions(bootstrap_servers: str, names: TopicNames) -> int:
     return feedback
 
 
+def feedback_log(bootstrap_servers: str, names: TopicNames, partitions: int) -> str:
+    """The id of the log of the feedback. Raises `TopicError` also where it has not so many partitions."""
+    found = feedback_partitions(bootstrap_servers, names)
+    if found != partitions:
+        raise TopicError(
+            f"the topic {names.feedback} has {found} partition(s), not {partitions}: start the worker anew"
+        )
+    return log_ids(bootstrap_servers, [names.feedback])[names.feedback]
+
+
 def _partitions(bootstrap_servers: str, prefix: str, topics: list[str]) -> list[int]:
     with _admin(bootstrap_servers, "No Kafka answers") as admin:
         found = {it["name"]: len(it["partitions"]) for it in admin.describe_topics(topics)}

@@ -11,12 +11,13 @@ from functools import partial
 from typing import Any, Final
 
 import faust
+from aiokafka import AIOKafkaConsumer
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from agents.compiling import compile_all
 from agents.faust_app import declare, faust_app
-from agents.feedback import FeedbackLane
+from agents.feedback import FeedbackReader
 from agents.health import HealthServer
 from agents.inputs import one_by_one, read_events, read_findings, read_links
 from agents.lane import Lane
@@ -26,7 +27,7 @@ from agents.progress import Progress, Watchdog
 from agents.settings import AGENTS, Settings
 from agents.store import NOTHING
 from agents.store.redis import RedisStore
-from agents.topics import TopicError, TopicNames, log_ids
+from agents.topics import TopicError, TopicNames, feedback_log, log_ids
 from agents.transport import OutsideLog, read_again, resume_with
 from streams.policy import Policy
 from streams.stages import CampaignsStage, NetworksStage, ObserveStage
@@ -39,8 +40,6 @@ SLOW_REDIS_S: Final = 0.2
 SLOW_KAFKA_S: Final = 2.0
 PROBE_S: Final = 3.0
 """From when on a server counts as slow, and how often Kafka is asked: a fetch that hangs says nothing by itself."""
-
-HEAR_S: Final = 0.2
 
 BUG_EXIT_CODE: Final = 70
 UNDRAINED_EXIT_CODE: Final = 1
@@ -63,7 +62,8 @@ class Worker:
         )
         self._post = Post(settings.bootstrap_servers, self._names, self.metrics)
         self._app = faust_app(settings)
-        self._lanes: dict[str, Lane[Any] | FeedbackLane] = {}
+        self._lanes: dict[str, Lane[Any]] = {}
+        self._partitions = partitions
         stages: dict[str, tuple[Any, str, Any]] = {
             "observe": (ObserveStage(policy, partitions, partitions), self._names.requests, read_events),
             "networks": (NetworksStage(policy), self._names.links, one_by_one(read_links)),
@@ -84,24 +84,9 @@ class Worker:
             )
             self._lanes[topic] = lane
             declare(self._app, name, lane, self._report)
-            if name == "observe":
-                self._hear(lane, partitions)
         resume_with(self._app, offsets=self._resume, outside_log=self._outside)
         self._app.on_partitions_assigned.connect(self._assigned)  # type: ignore[arg-type]  # mode's types
         self._app.on_partitions_revoked.connect(self._revoked)  # type: ignore[arg-type]
-
-    def _hear(self, observe: Lane[Any], partitions: int) -> None:
-        """Have reviewers heard by whoever reads the requests."""
-        lane = self._lanes[self._names.feedback] = FeedbackLane(
-            observe,
-            self._names.feedback,
-            partitions=partitions,
-            metrics=self.metrics,
-            read_again=partial(read_again, self._app),
-            end_of=self._end_of_requests,
-            fail=_fail,
-        )
-        declare(self._app, "feedback", lane, self._report)
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then finish the batches in hand. Raises StoreError, KafkaError at the start."""
@@ -123,7 +108,7 @@ class Worker:
             await _start(self._app, stop)
             self.progress.ready()
             beside = [
-                asyncio.create_task(work) for work in (self._watch(), self._settle(), self._hear_on(), self._probe())
+                asyncio.create_task(work) for work in (self._watch(), self._settle(), self._hear(), self._probe())
             ]
             for task in beside:
                 task.add_done_callback(_must_not_end)
@@ -145,7 +130,7 @@ class Worker:
         logs = await self._log_ids({tp.topic for tp in starts})
         for tp, committed in starts.items():
             offset = await self._lanes[tp.topic].resume(tp.partition, logs.get(tp.topic, ""))
-            if offset < committed and tp.topic != self._names.feedback:
+            if offset < committed:
                 # The group's offset is committed after Redis, so Redis has lost data since.
                 logger.warning(
                     "Redis holds %s of %s/%d: building it again from offset %d of the log.",
@@ -203,7 +188,7 @@ class Worker:
                 else:
                     self._report(tp.topic, tp.partition)
             for topic, lane in self._lanes.items():
-                if isinstance(lane, Lane) and topic != self._names.findings:
+                if topic != self._names.findings:
                     self.metrics.windows_held.labels(stage=lane.stage.name).set(lane.subjects_held)
             await asyncio.sleep(1.0)
 
@@ -220,24 +205,39 @@ class Worker:
         is_slow = seconds >= SLOW_REDIS_S
         self.progress.slow("redis", f"Redis is slow: it took {seconds:.1f} s to {operation}." if is_slow else None)
 
-    async def _settle(self) -> None:
-        """Once a second: links whose partition has gone quiet are looked at. Waits for as long as Redis is away."""
-        lane = self._lanes.get(self._names.links)
-        while isinstance(lane, Lane):
-            await lane.settle(self._settings.settle_after_s)
-            await asyncio.sleep(1.0)
-
-    async def _hear_on(self) -> None:
-        """A few times a second: verdicts that are held are taken once the requests before them were."""
-        lane = self._lanes.get(self._names.feedback)
-        while isinstance(lane, FeedbackLane):
-            await lane.settle()
-            await asyncio.sleep(HEAR_S)
+    async def _hear(self) -> None:
+        """Read what reviewers say of the accounts whose requests are read here."""
+        observe = self._lanes.get(self._names.requests)
+        if observe is None:
+            return
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.bootstrap_servers,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        reader = FeedbackReader(
+            observe,
+            self._names.feedback,
+            consumer,
+            partitions=self._partitions,
+            store=self._store,
+            metrics=self.metrics,
+            identify=partial(feedback_log, self._settings.bootstrap_servers, self._names, self._partitions),
+            end_of=self._end_of_requests,
+        )
+        await reader.run()
 
     def _end_of_requests(self, number: int) -> int | None:
         """Where a partition of the requests ends, None while nobody has said."""
         tp = TP(self._names.requests, number)
         return self._app.consumer.highwater(tp) if tp in self._app.consumer.assignment() else None
+
+    async def _settle(self) -> None:
+        """Once a second: links whose partition has gone quiet are looked at. Waits for as long as Redis is away."""
+        lane = self._lanes.get(self._names.links)
+        while lane is not None:
+            await lane.settle(self._settings.settle_after_s)
+            await asyncio.sleep(1.0)
 
 
 def _end_anyway(seconds: float) -> None:
