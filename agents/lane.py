@@ -255,7 +255,7 @@ class Lane(Generic[Items]):
             self._partitions.pop(partition.place.partition, None)
             raise
         self._require_applied(partition.place.partition, advanced.answer)
-        self._metrics.count_tally(self.stage.name, advanced.output.tally)
+        self._metrics.count_output(self.stage.name, advanced.output)
         return advanced
 
     def _require_applied(self, number: int, answer: Answer) -> None:

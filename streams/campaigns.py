@@ -50,7 +50,8 @@ class Campaign(Struct, array_like=True):
 
     `seen` are all that its links named, `found_ms` is when it was limited first, `payments` are those of its members.
     `undecided` are the members that no decision named yet, `inherited` those that only one about a campaign taken in
-    has named. `reviewed_ms` is when the verdict about it was given that counts.
+    has named. `reviewed_ms` is when the verdict about it was given that counts, `decided` how it looked when it was
+    decided about last (`streams.learning`), `taught_ms` and `member_taught_ms` are of the verdicts that last taught.
     """
 
     campaign_id: str = ""
@@ -69,6 +70,9 @@ class Campaign(Struct, array_like=True):
     payments: set[str] = field(default_factory=set)
     swept_ms: int = 0
     reviewed_ms: int = 0
+    decided: bytes = b""
+    taught_ms: int = 0
+    member_taught_ms: int = 0
 
     @property
     def templates(self) -> dict[str, LinkEvidence]:

@@ -7,7 +7,7 @@ and signals of one family are not independent). A rung also asks for a number of
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -34,6 +34,7 @@ Quota = Annotated[int, Meta(ge=0, le=10**9)]
 WindowMinutes = Annotated[int, Meta(ge=1, le=24 * 60)]
 Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
 ExemptDays = Annotated[int, Meta(ge=1, le=LONGEST_EXPIRY_HOURS // 24)]
+ModelUse = Literal["off", "shadow", "on"]
 Times = Annotated[int, Meta(ge=1, le=100)]
 AccountCap = Annotated[int, Meta(ge=0, le=10**7)]
 
@@ -104,11 +105,13 @@ class FeedbackPolicy(Struct, frozen=True):
     """What follows from a reviewer's verdict.
 
     Who is innocent is not limited for `exempt_days`; what is in force against somebody confirmed stays for
-    `extend_times` the time of its rung, though never for more than `LONGEST_EXPIRY_HOURS`.
+    `extend_times` the time of its rung, though never for more than `LONGEST_EXPIRY_HOURS`. `model` is what the model
+    that learns from verdicts may do: nothing at all, be measured, or soften what is decided about campaigns.
     """
 
     exempt_days: ExemptDays = 28
     extend_times: Times = 4
+    model: ModelUse = "shadow"
 
 
 ACCOUNT_LADDER = Ladder(

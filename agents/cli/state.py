@@ -17,10 +17,12 @@ from streams.accounts import Enforcement, account_of, current_view
 from streams.batch import account_key
 from streams.campaigns import Campaign, Pointer
 from streams.events import CAPABILITIES
+from streams.learning import Learner
 from streams.links import LINK_KINDS, LinkKind, link_partition
 from streams.networks import NetworkState
 from streams.networks import view_of as network_view
 from streams.stages import CampaignsStage, NetworksStage
+from streams.stages.campaign_feedback import LEARNER
 from streams.windows import Windows
 
 Rows = list[tuple[str, str]]
@@ -72,7 +74,8 @@ async def _rows(subject: str, settings: Settings, partitions: int, *, everything
         if subject.startswith("c-"):
             campaign = await _campaign(store, subject)
             if campaign is not None:
-                return _campaign_rows(campaign, members_shown=len(campaign.members) if everything else MEMBERS_SHOWN)
+                shown = len(campaign.members) if everything else MEMBERS_SHOWN
+                return _campaign_rows(campaign, await _learner(store), members_shown=shown)
         return await _account(store, subject, partitions)
     finally:
         await store.close()
@@ -154,7 +157,17 @@ async def _campaign(store: Store, campaign_id: str) -> Campaign | None:
     return campaign
 
 
-def _campaign_rows(campaign: Campaign, *, members_shown: int) -> Rows:
+async def _learner(store: Store) -> Learner:
+    """The model that learns from reviewers."""
+    _, policy = read_policy(None)
+    stage = CampaignsStage(policy)
+    learner = stage.decode(LEARNER, await _read(store, Place(stage.name, 0), LEARNER))
+    if not isinstance(learner, Learner):
+        raise TypeError(learner)
+    return learner
+
+
+def _campaign_rows(campaign: Campaign, learner: Learner, *, members_shown: int) -> Rows:
     """What to print of a campaign, with so many of its members, those first that came first."""
     if campaign.merged_into is not None:
         return [("campaign", f"{campaign.campaign_id} is part of {campaign.merged_into} now")]
@@ -168,6 +181,7 @@ def _campaign_rows(campaign: Campaign, *, members_shown: int) -> Rows:
         ("links", ", ".join([*(f"{name} ({link.members})" for name, link in links[:LINKS_SHOWN]), *more_links])),
         *(("because", reason.sentence) for reason in campaign.reasons(campaign.view(campaign.belonging()))),
         ("enforcement", _enforcement(campaign.enforcement)),
+        ("reviewers", _reviewers(campaign, learner)),
         *(("member", member) for member in members[:members_shown]),
         *([("", f"and {left} more; --all lists them")] if left > 0 else []),
     ]
@@ -207,6 +221,16 @@ def _membership(account_id: str, campaign: Campaign) -> str:
     """How its campaign stands to an account: what is decided about the campaign is not yet about one that just came."""
     decided = "not yet decided about" if account_id in campaign.undecided else _enforcement(campaign.enforcement)
     return f"{campaign.campaign_id}: {decided}"
+
+
+def _reviewers(campaign: Campaign, learner: Learner) -> str:
+    """What the model that learns from reviewers makes of the campaign as it was decided about."""
+    innocent, confirmed = learner.counts
+    lessons = f"{innocent} lessons of innocent and {confirmed} of confirmed campaigns"
+    probability = learner.probability(campaign.decided)
+    return (
+        f"no forecast by {lessons}" if probability is None else f"would confirm it with {probability:.0%}, by {lessons}"
+    )
 
 
 def _strangeness(p_value: float | None) -> str:

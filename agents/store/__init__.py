@@ -14,7 +14,8 @@ Key layout in Redis, one hash tag a place, so that a place lives in one cluster 
 
 State keys: `account:<account_id>` (see `streams.accounts`), `verdict:<account_id>`, `model`, `shard` (observe);
 `link:<kind>:<value>`, `model`, `everybody`, `holders` (see `streams.holders`; what changes in it is appended), `shard`
-(networks); `campaign:<id>`, `member:<account_id>`, `link:<kind>:<value>`, `exempt`, `sketches`, `shard` (campaigns).
+(networks); `campaign:<id>`, `member:<account_id>`, `link:<kind>:<value>`, `exempt`, `learner`, `sketches`,
+`shard` (campaigns).
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """campaigns takes feedback: who must not be a member for a time, and which campaigns must not be limited."""
 
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -11,6 +11,7 @@ from streams.decide import is_exempt
 from streams.events import LATEST_MS
 from streams.feedback import Verdict
 from streams.findings import Finding, link_name
+from streams.learning import LIKELY, TEACH_EVERY_MS, Learner, Lesson, log_loss
 from streams.policy import LONGEST_EXPIRY_HOURS, Policy
 from streams.reviewing import exempt_until, review
 from streams.stages.campaign_saying import Cause, Subject
@@ -18,6 +19,7 @@ from streams.stages.campaign_states import campaign_key, chain, final, link_key,
 from streams.states import States
 from streams.windows import HOUR_MS
 
+LEARNER = "learner"
 EXEMPT = "exempt"
 """The key of the accounts that reviewers spoke of."""
 
@@ -34,9 +36,10 @@ class Exempt(Struct, array_like=True):
 
     rulings: dict[str, Ruling] = field(default_factory=dict)
 
-    def among(self, names: Container[str], at_ms: int) -> frozenset[str]:
+    def among(self, names: Collection[str], at_ms: int) -> frozenset[str]:
         """Those of `names` that must not be members at `at_ms`."""
-        return frozenset(name for name, it in self.rulings.items() if at_ms < it.until_ms and name in names)
+        fewer, more = (names, self.rulings) if len(names) < len(self.rulings) else (self.rulings, names)
+        return frozenset(name for name in fewer if name in more and at_ms < self.rulings[name].until_ms)
 
     def take(self, verdict: Verdict, policy: Policy) -> bool:
         """Take a verdict about an account; False if a later one was taken before."""
@@ -58,10 +61,10 @@ def needed_for(verdict: Verdict, states: States) -> set[str]:
 
 
 def take_verdict(verdict: Verdict, cause: Cause, policy: Policy, states: States) -> None:
-    """Do what a verdict says, unless a later one about its subject was taken before."""
+    """Do what a verdict says, and learn from it, unless a later one about its subject was taken before."""
     if verdict.subject_kind == "account":
-        if states.change(EXEMPT, Exempt).take(verdict, policy) and verdict.verdict == "innocent":
-            _let_go(verdict.subject_id, states)
+        if states.change(EXEMPT, Exempt).take(verdict, policy):
+            _take_account(verdict, cause, policy, states)
         return
     campaign = states.read(campaign_key(verdict.subject_id), Campaign)
     if not campaign.campaign_id or campaign.merged_into is not None:
@@ -70,6 +73,10 @@ def take_verdict(verdict: Verdict, cause: Cause, policy: Policy, states: States)
         return
     states.changed.add(campaign_key(verdict.subject_id))
     campaign.reviewed_ms = verdict.decided_at_ms
+    if verdict.decided_at_ms - campaign.taught_ms >= TEACH_EVERY_MS and _teach(
+        campaign, verdict, cause, policy, states
+    ):
+        campaign.taught_ms = verdict.decided_at_ms
     if verdict.verdict == "innocent":
         campaign.found_ms = LATEST_MS
     campaign.enforcement = _review(campaign, ("campaign", campaign.campaign_id), verdict, cause, policy)
@@ -80,7 +87,10 @@ def take_verdict(verdict: Verdict, cause: Cause, policy: Policy, states: States)
 
 def spare(finding: Finding, states: States) -> tuple[Finding, frozenset[str]]:
     """A finding without the accounts that are exempt as of then, and those."""
-    spared = states.read(EXEMPT, Exempt).among({tied.account_id for tied in finding.members}, finding.as_of_ms)
+    exempt = states.read(EXEMPT, Exempt)
+    if not exempt.rulings:
+        return finding, frozenset()
+    spared = exempt.among({tied.account_id for tied in finding.members}, finding.as_of_ms)
     if not spared:
         return finding, spared
     return replace(finding, members=tuple(it for it in finding.members if it.account_id not in spared)), spared
@@ -108,14 +118,35 @@ def apart(ids: list[str], finding: Finding, campaigns: Mapping[str, Campaign], s
     return free
 
 
-def _let_go(account_id: str, states: States) -> None:
-    """Take an account out of its campaign; others that saw it let it go when they are decided about."""
-    pointer = states.change(member_key(account_id), Pointer)
-    campaign = final(pointer.campaign_id, states)
-    pointer.campaign_id = None
-    if campaign is not None:
-        states.changed.add(campaign_key(campaign.campaign_id))
-        campaign.let_go({account_id})
+def _take_account(verdict: Verdict, cause: Cause, policy: Policy, states: States) -> None:
+    """Let its campaign learn, and an innocent account go; others that saw it do when they are decided about."""
+    key = member_key(verdict.subject_id)
+    campaign = final(states.read(key, Pointer).campaign_id, states)
+    if campaign is None:
+        return
+    states.changed.add(campaign_key(campaign.campaign_id))
+    if verdict.decided_at_ms - campaign.member_taught_ms >= TEACH_EVERY_MS:
+        share = 1 / max(1, len(campaign.members))
+        if _teach(campaign, verdict, cause, policy, states, weight=share):
+            campaign.member_taught_ms = verdict.decided_at_ms
+    if verdict.verdict == "innocent":
+        states.change(key, Pointer).campaign_id = None
+        campaign.let_go({verdict.subject_id})
+
+
+def _teach(
+    campaign: Campaign, verdict: Verdict, cause: Cause, policy: Policy, states: States, *, weight: float = 1.0
+) -> bool:
+    """Have the model learn how the campaign looked when it was decided about; False if it must not, or cannot."""
+    if policy.feedback.model == "off" or not campaign.decided:
+        return False
+    learner = states.change(LEARNER, Learner)
+    held = learner.learn(Lesson(campaign.decided, verdict.verdict == "confirmed", weight))
+    outcome = "warming" if held is None else "right" if held >= LIKELY else "wrong"
+    cause.output.tally[f"lesson_{verdict.verdict}_{outcome}"] += 1
+    if held is not None:
+        cause.output.measured.append(("lesson_loss", log_loss(held)))
+    return True
 
 
 def _review(campaign: Campaign, about: Subject, verdict: Verdict, cause: Cause, policy: Policy) -> Enforcement:

@@ -9,15 +9,26 @@ from msgspec import Struct, field
 
 from streams.campaigns import Campaign, Pointer, add_finding
 from streams.decide import Budget, Verdict, harder, is_due, is_exempt, is_limited, verdict_of
-from streams.decisions import LIMITING, Action
+from streams.decisions import LIMITING, Action, Reason
+from streams.evidence import CampaignView
 from streams.findings import Finding, Findings, link_name
 from streams.joining import found, homes_of, take_in
+from streams.learning import Learner, LearnerState, softened, vector_of
 from streams.links import Source
 from streams.membership import limited_alone
 from streams.policy import Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 from streams.sketches import Sketches
-from streams.stages.campaign_feedback import EXEMPT, Exempt, apart, needed_for, says_nothing, spare, take_verdict
+from streams.stages.campaign_feedback import (
+    EXEMPT,
+    LEARNER,
+    Exempt,
+    apart,
+    needed_for,
+    says_nothing,
+    spare,
+    take_verdict,
+)
 from streams.stages.campaign_saying import Cause, Subject, alert, release, say
 from streams.stages.campaign_states import (
     campaign_key,
@@ -33,7 +44,7 @@ from streams.windows import HOUR_MS
 
 SHARD = "shard"
 SKETCHES = "sketches"
-ALWAYS = frozenset({SHARD, SKETCHES, EXEMPT})
+ALWAYS = frozenset({SHARD, SKETCHES, EXEMPT, LEARNER})
 """The keys that every batch needs."""
 
 
@@ -64,6 +75,7 @@ class CampaignsStage:
             "campaign": msgspec.msgpack.Decoder(Campaign),
             SHARD: msgspec.msgpack.Decoder(CampaignsShard),
             EXEMPT: msgspec.msgpack.Decoder(Exempt),
+            LEARNER: msgspec.msgpack.Decoder(LearnerState),
             SKETCHES: msgspec.msgpack.Decoder(dict[str, str]),
         }
         self._encode = msgspec.msgpack.Encoder().encode
@@ -96,10 +108,12 @@ class CampaignsStage:
         return keys
 
     def decode(self, key: str, stored: bytes | None) -> object:
-        """A pointer, a campaign, the accounts that are exempt, or the shard."""
+        """A pointer, a campaign, the accounts that are exempt, the model made of its lessons, or the shard."""
         kind = key.partition(":")[0]
         if kind == SKETCHES:
             return Sketches({} if stored is None else self._decoders[SKETCHES].decode(stored))
+        if kind == LEARNER:
+            return Learner(LearnerState() if stored is None else self._decoders[LEARNER].decode(stored))
         if stored is not None:
             return self._decoders[kind].decode(stored)
         if kind == SHARD:
@@ -109,7 +123,9 @@ class CampaignsStage:
         return Campaign() if kind == "campaign" else Pointer()
 
     def encode(self, _key: str, state: object) -> bytes:
-        """MessagePack of the state."""
+        """MessagePack of the state, of a model the lessons it was made of."""
+        if isinstance(state, Learner):
+            return self._encode(state.state)
         return self._encode(state.held if isinstance(state, Sketches) else state)
 
     def fold(self, _source: Source, items: Sequence[PlacedFindings], states: States) -> Output:
@@ -172,12 +188,13 @@ class CampaignsStage:
             return
         belonging = campaign.belonging()
         view = campaign.view(belonging)
-        verdict = verdict_of(
-            (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, self._policy.signals)), ladder
-        )
+        reasons = (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, self._policy.signals))
+        verdict = verdict_of(reasons, ladder)
         if verdict.action is None or view.accounts < ladder.minimum_accounts:
             return
-        action = harder(campaign.enforcement, verdict.action, at_ms)
+        vector, probability = self._ask(view, reasons, at_ms, states)
+        wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
+        action = harder(campaign.enforcement, wanted, at_ms)
         deserving = limited_alone(belonging, verdict.reasons, ladder) if action in LIMITING else frozenset[str]()
         campaign.add_members(sorted(deserving), at_ms)
         members = self._within_budget(campaign, deserving, action, states, cause.output)
@@ -187,9 +204,24 @@ class CampaignsStage:
                 self._policy, campaign.enforcement, about, action, verdict, at_ms, cause, members=members
             )
             alert(self._policy, campaign, decision, cause)
+            campaign.decided = vector
+            if probability is not None:
+                cause.output.measured.append(("campaign_probability", probability))
         if action in LIMITING:
             campaign.found_ms = min(campaign.found_ms, at_ms)
             self._limit_templates(campaign, action, verdict, cause)
+
+    def _ask(
+        self, view: CampaignView, reasons: Sequence[Reason], at_ms: int, states: States
+    ) -> tuple[bytes, float | None]:
+        """How a campaign looks to the model that learns from reviewers, and how likely they would confirm it."""
+        if self._policy.feedback.model == "off":
+            return b"", None
+        learner = states.read(LEARNER, Learner)
+        if learner.is_stale(at_ms):
+            states.changed.add(LEARNER)
+        vector = vector_of(view, reasons, self._policy.signals)
+        return vector, learner.probability(vector)
 
     def _limit_templates(self, campaign: Campaign, action: Action, verdict: Verdict, cause: Cause) -> None:
         """Limit the campaign's own templates as hard as the campaign, whoever sends them: the cheapest way to stop it.

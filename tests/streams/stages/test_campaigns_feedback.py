@@ -10,10 +10,12 @@ from streams.events import LATEST_MS
 from streams.feedback import ReviewedKind, Verdict, Word
 from streams.findings import Findings
 from streams.joining import found
+from streams.learning import FEATURES, Learner, Lesson
 from streams.links import Source
-from streams.policy import FeedbackPolicy
+from streams.policy import FeedbackPolicy, ModelUse
 from streams.reviewing import REVIEWER
-from streams.stages.campaign_feedback import EXEMPT, Exempt
+from streams.stages import Output
+from streams.stages.campaign_feedback import EXEMPT, LEARNER, Exempt
 from streams.stages.campaigns import PlacedFindings
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.streams.stages.test_campaigns_by_template import YOUNG_MS, of, relay, said, taken
@@ -252,3 +254,91 @@ def test_verdicts_are_forgotten_when_they_say_no_more() -> None:
     hear(campaigns, verdict("innocent", "a"), verdict("confirmed", "b", minutes=DAY))
     hear(campaigns, verdict("innocent", "c", minutes=28 * DAY + 6), offset=101)
     assert campaigns.states.read(EXEMPT, Exempt).rulings.keys() == {"b", "c"}
+
+
+def learner_of(campaigns: Bench) -> Learner:
+    return campaigns.states.read(LEARNER, Learner)
+
+
+def campaign_ids(campaigns: Bench, count: int) -> list[str]:
+    """So many campaigns that share nothing, each decided about."""
+    starts = [finding((f"{number}{letter}" for letter in "abc"), f"p{number}") for number in range(count)]
+    campaigns.take(*starts)
+    return [found(it).campaign_id for it in starts]
+
+
+def test_a_verdict_teaches_how_its_campaign_looked_when_it_was_decided_about() -> None:
+    campaigns = limited()
+    decided = campaigns.campaigns()[ID].decided
+    assert len(decided) == len(FEATURES)
+    hear(campaigns, about("confirmed"))
+    assert learner_of(campaigns).state.lessons == [Lesson(decided, confirmed=True, weight=1.0)]
+
+
+def test_a_verdict_about_an_account_counts_as_much_as_it_is_of_its_campaign() -> None:
+    campaigns = limited("abcd")
+    hear(campaigns, verdict("innocent", "a"), verdict("innocent", "stranger"))
+    assert [(it.confirmed, it.weight) for it in learner_of(campaigns).state.lessons] == [(False, 0.25)]
+
+
+def test_a_campaign_teaches_once_a_day_and_so_do_its_members() -> None:
+    campaigns = limited()
+    words: tuple[Word, ...] = ("confirmed", "innocent", "confirmed")
+    hear(campaigns, *(about(word, minutes=5 + number) for number, word in enumerate(words)))
+    hear(campaigns, *(verdict("confirmed", name, minutes=10) for name in "abcd"), offset=101)
+    assert [it.weight for it in learner_of(campaigns).state.lessons] == [1.0, 0.25]
+    hear(campaigns, about("confirmed", minutes=5 + DAY), offset=102)
+    assert [it.weight for it in learner_of(campaigns).state.lessons] == [1.0, 0.25, 1.0]
+
+
+def test_what_comes_again_teaches_nothing_and_neither_does_a_campaign_that_was_never_decided_about() -> None:
+    campaigns = bench()
+    campaigns.take(finding("ab"))
+    hear(campaigns, about("confirmed", found(finding("ab")).campaign_id), verdict("confirmed", "a"))
+    assert learner_of(campaigns).state.lessons == []
+    campaigns = limited()
+    hear(campaigns, about("confirmed"))
+    hear(campaigns, about("confirmed"), about("innocent", minutes=4))
+    assert learner_of(campaigns).counts == (0, 1)
+
+
+def taught_to_release(model: ModelUse) -> tuple[Bench, Output]:
+    """Reviewers called nearly all campaigns innocent; then one like them is found, hard enough to be challenged."""
+    campaigns = bench(replace(POLICY, feedback=FeedbackPolicy(model=model)))
+    names = campaign_ids(campaigns, 60)
+    hear(campaigns, *(about("confirmed", name) for name in names[:10]))
+    hear(campaigns, *(about("innocent", name) for name in names[10:]), offset=101)
+    return campaigns, campaigns.take(finding("xyz", "new", CHALLENGE, minutes=10))
+
+
+def test_in_shadow_the_model_is_measured_and_decides_nothing() -> None:
+    campaigns, output = taught_to_release("shadow")
+    assert campaigns.said("enforcement")[-1].action == "challenge"
+    ((name, probability),) = output.measured
+    assert (name, probability < 0.5) == ("campaign_probability", True)
+
+
+def test_switched_on_it_softens_a_challenge_to_a_throttle() -> None:
+    campaigns, _ = taught_to_release("on")
+    assert campaigns.said("enforcement")[-1].action == "throttle"
+
+
+def test_switched_off_it_neither_learns_nor_speaks() -> None:
+    campaigns, output = taught_to_release("off")
+    assert campaigns.said("enforcement")[-1].action == "challenge"
+    assert (output.measured, learner_of(campaigns).state.lessons) == ([], [])
+
+
+def test_each_lesson_is_a_question_first_and_its_answer_is_measured() -> None:
+    campaigns = bench()
+    names = campaign_ids(campaigns, 22)
+    verdicts = [about("confirmed" if number % 2 else "innocent", name) for number, name in enumerate(names)]
+    items = [PlacedFindings(0, Findings(0, "feedback-1", 0, 0, NOON_MS, [], verdicts))]
+    while missing := campaigns.states.missing(sorted(campaigns.stage.needs(items, campaigns.states))):
+        campaigns.states.held.update({key: campaigns.stage.decode(key, None) for key in missing})
+    output = campaigns.stage.fold(Source(0, "findings-1"), items, campaigns.states)
+    warming = {key: count for key, count in output.tally.items() if key.endswith("_warming")}
+    assert warming == {"lesson_innocent_warming": 10, "lesson_confirmed_warming": 10}
+    answered = {key: count for key, count in output.tally.items() if key.endswith(("_right", "_wrong"))}
+    assert sum(answered.values()) == 2
+    assert [name for name, _ in output.measured] == ["lesson_loss", "lesson_loss"]

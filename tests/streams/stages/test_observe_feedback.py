@@ -205,4 +205,4 @@ def test_the_next_verdict_has_another_id_and_a_repeat_the_same() -> None:
 
 
 def test_the_shipped_policy_exempts_for_as_long_as_a_decision_may_last() -> None:
-    assert DEFAULT_POLICY.feedback == FeedbackPolicy(exempt_days=28, extend_times=4)
+    assert DEFAULT_POLICY.feedback == FeedbackPolicy(exempt_days=28, extend_times=4, model="shadow")
