@@ -66,7 +66,7 @@ def look_at_kafka(settings: Settings) -> tuple[list[Found], int | None]:
             )
         wrong += _settings_of(spec, actual.configs, actual.replication)
     if not wrong:
-        found.append(well(f"The six topics are as they should be, the requests in {partitions} partition(s)."))
+        found.append(well(f"The seven topics are as they should be, the requests in {partitions} partition(s)."))
     return found + wrong, partitions
 
 

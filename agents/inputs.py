@@ -1,27 +1,34 @@
 """From the records of a partition batch to the items of a stage; what cannot be read becomes a dead letter."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from agents.advance import Posted
+from agents.deadletters import MAX_AHEAD_MS, Refusal, classify, dead_letter, decode_event, decode_value, fits
 from agents.deadletters import Reason as Fault
-from agents.deadletters import Refusal, classify, dead_letter, decode_event, decode_value, fits
+from agents.routing import key_partition
 from agents.transport import Record
 from streams.batch import AT_ONCE, EventBatch, Incoming
 from streams.events import RequestEvent
+from streams.feedback import PlacedVerdict, Verdict
 from streams.findings import Findings
 from streams.links import Links
 from streams.stages.campaigns import PlacedFindings
 from streams.used import PlacedLinks
+
+STEP_BYTES = 4 * 1024 * 1024
+"""About how much of a batch one step takes. A step holds the event loop while it folds, and links come in bundles of
+many small things: this is half a second of work at the most, so that the loop gets to its other tasks in between."""
 
 Item = TypeVar("Item")
 Items = TypeVar("Items")
 
 _links = msgspec.json.Decoder(Links)
 _findings = msgspec.json.Decoder(Findings)
+_verdicts = msgspec.json.Decoder(Verdict)
 
 
 class Inputs(Struct, Generic[Items]):
@@ -45,6 +52,18 @@ Reader = Callable[[Record], Item | Refusal]
 
 BatchReader = Callable[[Sequence[Record], Origin], Inputs[Items]]
 """Reads a batch."""
+
+
+def parts_of(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
+    """Cut a batch into parts of about `STEP_BYTES`, at least one record each, in order."""
+    start = size = 0
+    for number, record in enumerate(records, start=1):
+        size += len(record.value or b"")
+        if size >= STEP_BYTES:
+            yield records[start:number]
+            start, size = number, 0
+    if start < len(records):
+        yield records[start:]
 
 
 def read_events(records: Sequence[Record], origin: Origin) -> Inputs[EventBatch]:
@@ -124,6 +143,29 @@ def read_findings(record: Record) -> PlacedFindings | Refusal:
     """A record of findings with its place."""
     found = _decoded(record.value, _findings)
     return found if isinstance(found, Refusal) else PlacedFindings(record.offset, found)
+
+
+def verdict_reader(partition: int, partitions: int) -> Reader[PlacedVerdict]:
+    """Reads the verdicts of one of so many partitions of the feedback, each with its place.
+
+    A verdict about an account must be where the account's requests are; so it is with Kafka's own partitioner.
+    """
+
+    def read_verdict(record: Record) -> PlacedVerdict | Refusal:
+        found = _decoded(record.value, _verdicts)
+        if isinstance(found, Refusal):
+            return found
+        if record.key != found.subject_id.encode():
+            return Refusal(Fault.KEY_MISMATCH, "The record's key is not the verdict's `subject_id`.", "ValueError")
+        if found.subject_kind == "account" and key_partition(found.subject_id, partitions) != partition:
+            sentence = "The record is in another partition than the requests of its account."
+            return Refusal(Fault.KEY_MISMATCH, sentence, "ValueError")
+        if found.decided_at_ms > record.timestamp + MAX_AHEAD_MS:
+            sentence = "`decided_at_ms` is more than a day after the record was appended."
+            return Refusal(Fault.IN_THE_FUTURE, sentence, "ValueError")
+        return PlacedVerdict(record.offset, record.timestamp, found)
+
+    return read_verdict
 
 
 T = TypeVar("T")

@@ -4,8 +4,10 @@ from agents.routing import key_partition
 from agents.store import Place, Store
 from streams.batch import account_key
 from streams.campaigns import Campaign, Pointer
+from streams.learning import Learner
 from streams.policy import DEFAULT_POLICY
 from streams.stages import CampaignsStage
+from streams.stages.campaign_feedback import LEARNER
 
 _CAMPAIGNS = CampaignsStage(DEFAULT_POLICY)  # it decodes; what is stored does not depend on a policy
 
@@ -46,3 +48,11 @@ async def campaign_named(store: Store, campaign_id: str) -> Campaign | None:
     if not isinstance(campaign, Campaign):
         raise TypeError(campaign)
     return campaign
+
+
+async def learner_of(store: Store) -> Learner:
+    """The model that learns from reviewers. Raises StoreError."""
+    learner = _CAMPAIGNS.decode(LEARNER, await stored_state(store, Place(_CAMPAIGNS.name, 0), LEARNER))
+    if not isinstance(learner, Learner):
+        raise TypeError(learner)
+    return learner

@@ -10,14 +10,15 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
 from aiokafka.errors import KafkaError
 
 from agents.advance import Advanced, Partition, Posted
-from agents.inputs import BatchReader, Origin
+from agents.gaps import Gaps
+from agents.inputs import BatchReader, Origin, parts_of
 from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress
@@ -34,10 +35,6 @@ ReadAgain = Callable[[], None]
 FIRST_WAIT_S = 0.1
 LONGEST_WAIT_S = 2.0
 
-STEP_BYTES = 4 * 1024 * 1024
-"""About how much of a batch one step takes. A step holds the event loop while it folds, and links come in bundles of
-many small things: this is half a second of work at the most, so that the loop gets to its other tasks in between."""
-
 _BECAUSE = {
     "duplicate": "the step was taken before.",
     "gap": "Redis lost what came after.",
@@ -49,8 +46,16 @@ class _StaleError(Exception):
     """The store did not take a step: what is at hand does not follow from what the store holds."""
 
 
+class Owned:
+    """A partition of this worker since it was resumed last: the last offset taken, and when the log took that."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        self.newest_ms = 0
+
+
 class Lane(Generic[Items]):
-    """The partitions of one stage that this worker owns."""
+    """The partitions of one stage that this worker has: those in `owned`, whether they are at hand or not."""
 
     def __init__(  # noqa: PLR0913  a lane is where these meet
         self,
@@ -78,8 +83,9 @@ class Lane(Generic[Items]):
         self._partitions: dict[int, Partition[Items]] = {}
         self._locks: dict[int, asyncio.Lock] = {}
         self._moved_at: dict[int, float] = {}
-        self._sought: dict[int, tuple[int, int]] = {}
+        self._gaps = Gaps()
         self._repeated: dict[int, int] = {}
+        self.owned: dict[int, Owned] = {}
 
     async def resume(self, number: int, log: str = "") -> int:
         """Open partition `number` where the store stands and send what it left to be sent; the offset to read next.
@@ -88,7 +94,9 @@ class Lane(Generic[Items]):
         the log as it is now; where the store has counted in another one, that is said, and counting begins anew.
         """
         async with self._lock(number):
-            return await self._patiently(partial(self._resume, number, log)) + 1
+            offset = await self._patiently(partial(self._resume, number, log))
+            self.owned[number] = Owned(offset)
+            return offset + 1
 
     async def rebase(self, number: int, offset: int, *, is_cut_short: bool = False) -> None:
         """Stand at `offset` from now on, states kept: the log no longer has what the store expected next.
@@ -101,10 +109,8 @@ class Lane(Generic[Items]):
     def revoke(self, numbers: Sequence[int]) -> None:
         """Forget partitions that another worker has now."""
         for number in numbers:
-            self._partitions.pop(number, None)
-            self._moved_at.pop(number, None)
-            self._sought.pop(number, None)
-            self._repeated.pop(number, None)
+            self._forget(number)
+            self.owned.pop(number, None)
 
     async def take(self, number: int, records: Sequence[Record]) -> None:
         """Take one partition batch to its end: states committed, records produced. Returns only then."""
@@ -125,6 +131,15 @@ class Lane(Generic[Items]):
             async with self._lock(number):
                 if time.monotonic() - self._moved_at.get(number, math.inf) >= idle_s:
                     await self._patiently(partial(self._settle, number))
+
+    async def insert(self, number: int, items: Items, refused: tuple[Posted, ...]) -> bool:
+        """Take items from beside the topic, with their dead letters, at the offset where the partition stands.
+
+        False if they cannot be taken now: another worker has the partition, or it is to be read again first. The stage
+        must know items that it took before: nobody else does.
+        """
+        async with self._lock(number):
+            return await self._patiently(partial(self._insert_ours, number, items, refused))
 
     def offset(self, number: int) -> int:
         """The last offset that the states of a partition reflect; NOTHING if it is not open."""
@@ -183,10 +198,10 @@ class Lane(Generic[Items]):
                 self._repeated[number] = partition.offset
                 self._read_again()
             return partition.offset
-        if self._is_behind_a_gap(number, partition.offset, fresh[0].offset):
+        if self._gaps.is_before(number, partition.offset, fresh[0].offset):
             self._read_again()
             return partition.offset
-        self._sought.pop(number, None)
+        self._gaps.forget(number)
         for part in parts_of(fresh):
             inputs = self._read(part, Origin(self.stage.name, self.topic, number))
             advanced = await self._advance(partition, inputs.items, part[-1].offset, tuple(inputs.refused))
@@ -195,20 +210,9 @@ class Lane(Generic[Items]):
                 self._metrics.dead_letters.labels(reason=fault).inc()
             await self._send(advanced)
             self._moved_at[number] = time.monotonic()
+            if (owned := self.owned.get(number)) is not None:
+                owned.offset, owned.newest_ms = partition.offset, part[-1].timestamp
         return partition.offset
-
-    def _is_behind_a_gap(self, number: int, offset: int, start: int) -> bool:
-        """Whether records are missing between `offset`, where the partition stands, and a batch that begins at `start`.
-
-        They are to be read first. If the log has none (the markers of a transaction, records that retention removed),
-        reading again brings a batch that begins at the same place, and there is no gap. A batch that begins later is
-        one that was waiting behind the first.
-        """
-        if start == offset + 1 or self._sought.get(number) == (offset, start):
-            return False
-        stood, lowest = self._sought.get(number, (offset, start))
-        self._sought[number] = (offset, min(lowest, start) if stood == offset else start)
-        return True
 
     async def _settle(self, number: int) -> int:
         """Look at what was left for later, unless another worker has the partition by now."""
@@ -216,12 +220,30 @@ class Lane(Generic[Items]):
             return NOTHING
         if number not in self._partitions:
             await self._open(number)
-        partition = self._partitions[number]
-        await self._send(await self._advance(partition, self.stage.nothing, partition.offset, ()))
+        await self._insert(number, self.stage.nothing, ())
         self._moved_at.pop(number, None)
+        return self.offset(number)
+
+    async def _insert_ours(self, number: int, items: Items, refused: tuple[Posted, ...]) -> bool:
+        owned = self.owned.get(number)
+        if owned is None:
+            return False
+        if number not in self._partitions and await self._open(number) < owned.offset:
+            self._read_again()  # the store lost what came before these items
+            return False
+        await self._insert(number, items, refused)
+        return True
+
+    async def _insert(self, number: int, items: Items, refused: tuple[Posted, ...]) -> None:
+        """One step at the offset where an open partition stands."""
+        partition = self._partitions[number]
+        try:
+            await self._send(await self._advance(partition, items, partition.offset, refused))
+        except asyncio.CancelledError:
+            self._partitions.pop(number, None)  # it may be applied yet, unless somebody opens the partition anew
+            raise
         # Neither offset nor owner changed, so nothing fences this step from another at the same offset but a new owner.
         await partition.open()
-        return partition.offset
 
     async def _advance(
         self, partition: Partition[Items], items: Items, offset: int, refused: tuple[Posted, ...]
@@ -233,14 +255,14 @@ class Lane(Generic[Items]):
             self._partitions.pop(partition.place.partition, None)
             raise
         self._require_applied(partition.place.partition, advanced.answer)
-        self._metrics.count_tally(self.stage.name, advanced.output.tally)
+        self._metrics.count_output(self.stage.name, advanced.output)
         return advanced
 
     def _require_applied(self, number: int, answer: Answer) -> None:
         """Drop what is at hand unless the store took the step. Raises _StaleError: then it is to be opened anew."""
         self._metrics.redis_fence_answers.labels(answer=answer.kind).inc()
         if answer.kind != "applied":
-            self.revoke([number])
+            self._forget(number)
             raise _StaleError(f"{self.stage.name}/{number} stands at offset {answer.offset}: {_BECAUSE[answer.kind]}")
 
     async def _send(self, advanced: Advanced) -> None:
@@ -269,17 +291,10 @@ class Lane(Generic[Items]):
             await asyncio.sleep(wait)
             wait = min(2 * wait, LONGEST_WAIT_S)
 
+    def _forget(self, number: int) -> None:
+        for held in (self._partitions, self._moved_at, self._repeated):
+            held.pop(number, None)
+        self._gaps.forget(number)
+
     def _lock(self, number: int) -> asyncio.Lock:
         return self._locks.setdefault(number, asyncio.Lock())
-
-
-def parts_of(records: Sequence[Record]) -> Iterator[Sequence[Record]]:
-    """Cut a batch into parts of about `STEP_BYTES`, at least one record each, in order."""
-    start = size = 0
-    for number, record in enumerate(records, start=1):
-        size += len(record.value or b"")
-        if size >= STEP_BYTES:
-            yield records[start:number]
-            start, size = number, 0
-    if start < len(records):
-        yield records[start:]

@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 from agents.deadletters import Reason
 from agents.store import AnswerKind
 from streams.decisions import Action, SubjectKind
-from streams.stages.shape import StageName
+from streams.feedback import ReviewedKind, Word
+from streams.stages.shape import Measure, Output, StageName
 
 WindowStage = Literal["observe", "networks"]
 """The stages that hold windows: of accounts, and of networks and other shared things."""
@@ -23,8 +24,12 @@ WindowStage = Literal["observe", "networks"]
 GateReason = Literal["limited", "not_finite", "strange", "taught_recently"]
 """Why a window may not teach: its subject is limited, a feature is no number, it is too strange, or it just did."""
 
+LessonOutcome = Literal["right", "wrong", "warming"]
+
 BATCH_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 DECISION_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+LOSSES: Final = (0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1, 2, 4)
+PROBABILITIES: Final = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1)
 REDIS_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
@@ -37,10 +42,12 @@ class Metrics:
     """
 
     __slots__ = (
+        "_measured",
         "_tallied",
         "append_to_decision_seconds",
         "batch_seconds",
         "build",
+        "campaign_probability",
         "clamped_events",
         "dead_letters",
         "decisions",
@@ -51,10 +58,13 @@ class Metrics:
         "late_events",
         "learned_windows",
         "learning_refusals",
+        "lesson_loss",
+        "lessons",
         "rebuilt_partitions",
         "redis_fence_answers",
         "redis_seconds",
         "removed_records",
+        "verdicts",
         "windows_held",
         "withheld_decisions",
     )
@@ -152,6 +162,34 @@ class Metrics:
         self.duplicates: Final = Counter(
             "stillwatch_duplicates", "Records that a stage had taken before, by stage.", ["stage"], registry=registry
         )
+        self.verdicts: Final = Counter(
+            "stillwatch_verdicts",
+            "Verdicts of reviewers that were taken, by what they say and of what.",
+            ["verdict", "subject_kind"],
+            registry=registry,
+        )
+        self.lessons: Final = Counter(
+            "stillwatch_lessons",
+            "Verdicts that taught the model of campaigns, and whether it had said so before; first it warms up.",
+            ["verdict", "outcome"],
+            registry=registry,
+        )
+        self.lesson_loss: Final = Histogram(
+            "stillwatch_lesson_loss",
+            "Log loss of what the model of campaigns said before each lesson, in nats; 0.69 is a coin.",
+            buckets=LOSSES,
+            registry=registry,
+        )
+        self.campaign_probability: Final = Histogram(
+            "stillwatch_campaign_probability",
+            "How likely a reviewer would confirm a campaign, by the model of campaigns, at each decision about one.",
+            buckets=PROBABILITIES,
+            registry=registry,
+        )
+        self._measured: Final[dict[Measure, Histogram]] = {
+            "campaign_probability": self.campaign_probability,
+            "lesson_loss": self.lesson_loss,
+        }
         self.build: Final = Info("stillwatch_build", "The version that runs.", registry=registry)
         self.build.info({"version": _installed_version(), "python": platform.python_version()})
         self._tallied: Final = self._by_tally()
@@ -160,6 +198,12 @@ class Metrics:
     def count_decision(self, action: Action, subject_kind: SubjectKind, *, shadow: bool) -> None:
         """Count one decision."""
         self.decisions.labels(action=action, subject_kind=subject_kind, shadow=_word(shadow)).inc()
+
+    def count_output(self, stage: StageName, output: Output) -> None:
+        """Count and measure what a fold said that it is worth it. Raises KeyError as `count_tally`."""
+        self.count_tally(stage, output.tally)
+        for name, value in output.measured:
+            self._measured[name].observe(value)
 
     def count_tally(self, stage: StageName, tally: Mapping[str, int]) -> None:
         """Count what a fold tallied. Raises KeyError for a name that no metric stands for, which is a bug."""
@@ -190,6 +234,10 @@ class Metrics:
             for reason in get_args(GateReason):
                 counters[stage, f"gate_{reason}"] = self.learning_refusals.labels(stage=stage, reason=reason)
             counters[stage, "clamped"] = self.clamped_events
+        for word in get_args(Word):
+            for outcome in get_args(LessonOutcome):
+                counter = self.lessons.labels(verdict=word, outcome=outcome)
+                counters["campaigns", f"lesson_{word}_{outcome}"] = counter
         return counters
 
     def _start_at_zero(self) -> None:
@@ -198,6 +246,9 @@ class Metrics:
             self.batch_seconds.labels(stage=stage)
         for stage in get_args(WindowStage):
             self.windows_held.labels(stage=stage)
+        for word in get_args(Word):
+            for reviewed in get_args(ReviewedKind):
+                self.verdicts.labels(verdict=word, subject_kind=reviewed)
         for reason in Reason:
             self.dead_letters.labels(reason=reason.value)
         for answer in get_args(AnswerKind):

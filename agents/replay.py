@@ -17,6 +17,7 @@ from agents.routing import key_partition
 from agents.store.memory import MemoryStore
 from streams.batch import EventBatch, Incoming
 from streams.events import RequestEvent
+from streams.feedback import Feedback, PlacedVerdict, Verdict
 from streams.findings import Findings
 from streams.links import Links
 from streams.policy import Policy
@@ -59,20 +60,42 @@ class Replay:
         self._opened = False
         self._waiting = self._until_ms = 0
         self._link_offsets = [0] * partitions
-        self._finding_offset = 0
+        self._finding_offset = self._heard = 0
         observe = ObserveStage(policy, link_partitions=partitions, partitions=partitions)
         networks = NetworksStage(policy)
         self.observe = [Partition(observe, number, self.store) for number in range(partitions)]
         self.networks = [Partition(networks, number, self.store) for number in range(partitions)]
         self.campaigns = Partition(CampaignsStage(policy), 0, self.store)
 
-    async def run(self, events: Iterable[RequestEvent]) -> Iterator[Replayed]:
-        """All that leaves for gateways and on-call, in order; nothing is known before the last event was taken."""
+    async def run(self, events: Iterable[RequestEvent], verdicts: Iterable[Verdict] = ()) -> Iterator[Replayed]:
+        """All that leaves for gateways and on-call, in order; nothing is known before the last event was taken.
+
+        A verdict comes before the first event that is later than it.
+        """
         out: deque[Replayed] = deque()
+        waiting = deque(sorted(verdicts, key=lambda verdict: verdict.decided_at_ms))
         for event in events:
+            while waiting and waiting[0].decided_at_ms < event.occurred_at_ms:
+                out.extend(await self.hear(waiting.popleft()))
             out.extend(await self.feed(event) or ())
+        for verdict in waiting:
+            out.extend(await self.hear(verdict))
         out.extend(await self.finish())
         return iter(out)
+
+    async def hear(self, verdict: Verdict) -> Sequence[Replayed]:
+        """Take what a reviewer says, after all events so far. Return what both led to."""
+        out: deque[Replayed] = deque()
+        if not self._opened:
+            await self._open()
+        await self._advance(out)
+        self._waiting = 0
+        number = key_partition(verdict.subject_id, len(self._pending))
+        placed = PlacedVerdict(self._heard, verdict.decided_at_ms, verdict)
+        batch = EventBatch(feedback=Feedback("", self._heard, (placed,)))
+        self._heard += 1
+        await self._pass_on(await self.observe[number].advance(batch, self.observe[number].offset), out)
+        return out
 
     async def feed(self, event: RequestEvent) -> Sequence[Replayed] | None:
         """Take one event. Return what all before it led to if it begins a round, None if it belongs to one."""

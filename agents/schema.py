@@ -17,6 +17,7 @@ from msgspec import Struct
 from agents.deadletters import Reason, Refusal, dead_letter
 from streams.decisions import Decision
 from streams.events import RequestEvent, RequestRecord
+from streams.feedback import Verdict
 from streams.findings import Findings
 from streams.links import Links
 
@@ -28,7 +29,7 @@ KAFKA_BINDING = "0.5.0"
 
 
 STRUCTS: Mapping[str, type[Struct]] = MappingProxyType(
-    {"request-record": RequestRecord, "request-event": RequestEvent, "decision": Decision}
+    {"request-record": RequestRecord, "request-event": RequestEvent, "decision": Decision, "verdict": Verdict}
 )
 """What others write or read, by the name of its schema file."""
 
@@ -80,7 +81,7 @@ _HEADER_MEANINGS: Mapping[str, str] = MappingProxyType(
 _ENFORCEMENT_RULES = (
     "Delivery is at least once, and in order for each subject only, not among subjects. The topic is kept for 90 days "
     "and is not compacted, because each decision about a campaign holds only the members it adds: a new gateway reads "
-    "it from its beginning. How a gateway applies decisions is in the description of the schema Decision, in 8 rules."
+    "it from its beginning. How a gateway applies decisions is in the description of the schema Decision."
 )
 
 TOPICS: tuple[Topic, ...] = (
@@ -104,6 +105,17 @@ TOPICS: tuple[Topic, ...] = (
         key="None: the topic has one partition, because campaigns are tied over all findings together.",
         value=Findings,
         actions=("send", "receive"),
+    ),
+    Topic(
+        name="stillwatch.feedback",
+        summary="What a reviewer says of an account or a campaign: `stillwatch release` and `stillwatch confirm`.",
+        key="subject_id, as in the value; any other key is a dead letter.",
+        value=Verdict,
+        actions=("receive", "send"),
+        rules=(
+            "It has as many partitions as stillwatch.requests, and a verdict about an account is in the partition of "
+            "the account's requests: Kafka's default partitioner does that. Only who may release somebody may write it."
+        ),
     ),
     Topic(
         name="stillwatch.enforcement",

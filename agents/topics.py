@@ -11,6 +11,7 @@ from msgspec import Struct
 REQUESTS = "stillwatch.requests"
 LINKS = "stillwatch.links"
 FINDINGS = "stillwatch.findings"
+FEEDBACK = "stillwatch.feedback"
 ENFORCEMENT = "stillwatch.enforcement"
 ALERTS = "stillwatch.alerts"
 DLQ = "stillwatch.dlq"
@@ -41,11 +42,12 @@ class TopicError(Exception):
 
 
 class TopicNames(Struct, frozen=True):
-    """The names of the six topics. A test isolates itself with a prefix of its own: `TopicNames.under("test-1")`."""
+    """The names of the seven topics. A test isolates itself with a prefix of its own: `TopicNames.under("test-1")`."""
 
     requests: str = REQUESTS
     links: str = LINKS
     findings: str = FINDINGS
+    feedback: str = FEEDBACK
     enforcement: str = ENFORCEMENT
     alerts: str = ALERTS
     dlq: str = DLQ
@@ -82,12 +84,14 @@ class TopicSpec(Struct, frozen=True):
 def specs(names: TopicNames, *, partitions: int = DEFAULT_PARTITIONS) -> tuple[TopicSpec, ...]:
     """Return the table of topics; `partitions` is how many ways accounts and links are shared out.
 
-    Findings have one partition because campaigns are tied over all of them together.
+    Findings have one partition because campaigns are tied over all of them together. Feedback has as many as the
+    requests, so that who reads an account's requests reads what reviewers say of it.
     """
     return (
         TopicSpec(names.requests, partitions, REPLAY_MS, max_message_bytes=1024 * 1024),
         TopicSpec(names.links, partitions, REPLAY_MS),
         TopicSpec(names.findings, 1, REPLAY_MS),
+        TopicSpec(names.feedback, partitions, REPLAY_MS, max_message_bytes=1024 * 1024),
         TopicSpec(names.enforcement, partitions, OUTCOME_MS),
         TopicSpec(names.alerts, 1, OUTCOME_MS),
         TopicSpec(names.dlq, 1, OUTCOME_MS),
@@ -155,15 +159,41 @@ def _check_partitions(admin: Any, table: tuple[TopicSpec, ...]) -> None:  # noqa
 
 def partitions_of(bootstrap_servers: str, names: TopicNames) -> int:
     """How many partitions the requests have. Raises `TopicError` when no Kafka answers or the topic is missing."""
-    with _admin(bootstrap_servers, "No Kafka answers") as admin:
-        found = {it["name"]: len(it["partitions"]) for it in admin.describe_topics([names.requests])}
-    if not found.get(names.requests):
-        prefix = names.requests.removesuffix(".requests")
+    return _partitions(bootstrap_servers, names.requests.removesuffix(".requests"), [names.requests])[0]
+
+
+def feedback_partitions(bootstrap_servers: str, names: TopicNames) -> int:
+    """How many partitions the feedback has: as many as the requests. Raises `TopicError` as `partitions_of`."""
+    topics = [names.requests, names.feedback]
+    requests, feedback = _partitions(bootstrap_servers, names.requests.removesuffix(".requests"), topics)
+    if feedback != requests:
         raise TopicError(
-            f"Kafka at {bootstrap_servers} has no topic {names.requests}: "
-            f"`stillwatch dev up --prefix {prefix}` creates the topics."
+            f"the topic {names.feedback} has {feedback} partition(s), {names.requests} has {requests}: "
+            f"what is said of an account would not reach it"
         )
-    return found[names.requests]
+    return feedback
+
+
+def feedback_log(bootstrap_servers: str, names: TopicNames, partitions: int) -> str:
+    """The id of the log of the feedback. Raises `TopicError` also where it has not so many partitions."""
+    found = feedback_partitions(bootstrap_servers, names)
+    if found != partitions:
+        raise TopicError(
+            f"the topic {names.feedback} has {found} partition(s), not {partitions}: start the worker anew"
+        )
+    return log_ids(bootstrap_servers, [names.feedback])[names.feedback]
+
+
+def _partitions(bootstrap_servers: str, prefix: str, topics: list[str]) -> list[int]:
+    with _admin(bootstrap_servers, "No Kafka answers") as admin:
+        found = {it["name"]: len(it["partitions"]) for it in admin.describe_topics(topics)}
+    for topic in topics:
+        if not found.get(topic):
+            raise TopicError(
+                f"Kafka at {bootstrap_servers} has no topic {topic}: "
+                f"`stillwatch dev up --prefix {prefix}` creates the topics."
+            )
+    return [found[topic] for topic in topics]
 
 
 def log_ids(bootstrap_servers: str, topics: Iterable[str]) -> dict[str, str]:

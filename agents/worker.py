@@ -11,25 +11,25 @@ from functools import partial
 from typing import Any, Final
 
 import faust
+from aiokafka import AIOKafkaConsumer
 from faust.types import TP
 from prometheus_client import CollectorRegistry
 
+from agents.compiling import compile_all
 from agents.faust_app import declare, faust_app
+from agents.feedback import FeedbackReader
 from agents.health import HealthServer
 from agents.inputs import one_by_one, read_events, read_findings, read_links
 from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress, Watchdog
-from agents.replay import Replay
 from agents.settings import AGENTS, Settings
 from agents.store import NOTHING
 from agents.store.redis import RedisStore
-from agents.topics import TopicError, TopicNames, log_ids
+from agents.topics import TopicError, TopicNames, feedback_log, log_ids
 from agents.transport import OutsideLog, read_again, resume_with
-from streams.events import EARLIEST_MS, RequestEvent
-from streams.networks import NetworkState
-from streams.policy import DEFAULT_POLICY, Policy
+from streams.policy import Policy
 from streams.stages import CampaignsStage, NetworksStage, ObserveStage
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ class Worker:
         self._post = Post(settings.bootstrap_servers, self._names, self.metrics)
         self._app = faust_app(settings)
         self._lanes: dict[str, Lane[Any]] = {}
+        self._partitions = partitions
         stages: dict[str, tuple[Any, str, Any]] = {
             "observe": (ObserveStage(policy, partitions, partitions), self._names.requests, read_events),
             "networks": (NetworksStage(policy), self._names.links, one_by_one(read_links)),
@@ -106,7 +107,9 @@ class Worker:
             self._app.finalize()
             await _start(self._app, stop)
             self.progress.ready()
-            beside = [asyncio.create_task(work) for work in (self._watch(), self._settle(), self._probe())]
+            beside = [
+                asyncio.create_task(work) for work in (self._watch(), self._settle(), self._hear(), self._probe())
+            ]
             for task in beside:
                 task.add_done_callback(_must_not_end)
             await self._app.wait_for_stopped(stop)  # type: ignore[arg-type]  # mode waits for asyncio's events as well
@@ -202,6 +205,33 @@ class Worker:
         is_slow = seconds >= SLOW_REDIS_S
         self.progress.slow("redis", f"Redis is slow: it took {seconds:.1f} s to {operation}." if is_slow else None)
 
+    async def _hear(self) -> None:
+        """Read what reviewers say of the accounts whose requests are read here."""
+        observe = self._lanes.get(self._names.requests)
+        if observe is None:
+            return
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._settings.bootstrap_servers,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+        )
+        reader = FeedbackReader(
+            observe,
+            self._names.feedback,
+            consumer,
+            partitions=self._partitions,
+            store=self._store,
+            metrics=self.metrics,
+            identify=partial(feedback_log, self._settings.bootstrap_servers, self._names, self._partitions),
+            end_of=self._end_of_requests,
+        )
+        await reader.run()
+
+    def _end_of_requests(self, number: int) -> int | None:
+        """Where a partition of the requests ends, None while nobody has said."""
+        tp = TP(self._names.requests, number)
+        return self._app.consumer.highwater(tp) if tp in self._app.consumer.assignment() else None
+
     async def _settle(self) -> None:
         """Once a second: links whose partition has gone quiet are looked at. Waits for as long as Redis is away."""
         lane = self._lanes.get(self._names.links)
@@ -235,17 +265,8 @@ async def _start(app: faust.App, stop: asyncio.Event) -> None:
 
 async def _begin(app: faust.App) -> None:
     """Have everything compiled, and start the app."""
-    await asyncio.to_thread(_compile)
+    await asyncio.to_thread(compile_all)
     await app.start()
-
-
-def _compile() -> None:
-    """Take one event through all stages, in memory: what they compile, they compile before anybody waits for it."""
-    event = RequestEvent(
-        event_id="e", occurred_at_ms=EARLIEST_MS, account_id="a", operation="", request_model="", template_hash="t"
-    )
-    asyncio.run(Replay(DEFAULT_POLICY, partitions=1).run([event]))
-    NetworkState().counted()  # no stage asks for it before a link is looked at that no batch brings
 
 
 def _listed(partitions: Iterable[TP], prefix: str) -> str:

@@ -140,6 +140,21 @@ def profile_of(stored: bytes) -> Profile:
     return _decode_profile(stored[kernel.HEAD_BYTES : kernel.HEAD_BYTES + size]) if size else NOBODY
 
 
+def unseen() -> bytes:
+    """An account of which no request came yet, as it is stored."""
+    nothing = np.zeros(0, np.int64)
+    stored, *_ = kernel.fold_accounts(
+        np.zeros((kernel.EVENT_ROWS, 0), np.int64),
+        nothing,
+        np.zeros(2, np.int64),
+        np.frombuffer(b"", np.uint8),
+        np.zeros(2, np.int64),
+        1,
+        1,
+    )
+    return stored.tobytes()
+
+
 def with_head(stored: bytes, head: Head) -> bytes:
     """The stored account under another head."""
     force = head.enforcement

@@ -14,6 +14,7 @@ from streams.capabilities import POSITION
 from streams.compiled import Ints
 from streams.distinct import hash32
 from streams.events import RequestEvent
+from streams.feedback import Feedback
 from streams.kernel import (
     ADDRESS,
     AGENT,
@@ -87,8 +88,12 @@ class Table(Generic[T]):
 class EventBatch:
     """Events in the order of the log. The events themselves are not kept: taken apart they are a third of the size."""
 
-    def __init__(self, items: Iterable[Incoming] = ()) -> None:
-        """A batch of `items`; more can be added before anything is asked of the batch."""
+    def __init__(self, items: Iterable[Incoming] = (), feedback: Feedback | None = None) -> None:
+        """A batch of `items`; more can be added before anything is asked of the batch.
+
+        `feedback` is what reviewers say meanwhile; it comes without events.
+        """
+        self.feedback = feedback
         self.offsets = array("q")
         self._appended_at_ms = array("q")
         self._numbers = {row: array("q") for row in (AT, *_COPIED)}

@@ -8,6 +8,7 @@ member. So who copies one prompt is no member, and an attacker who copies the pr
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from functools import reduce
 from operator import or_
 
@@ -50,7 +51,8 @@ class Campaign(Struct, array_like=True):
 
     `seen` are all that its links named, `found_ms` is when it was limited first, `payments` are those of its members.
     `undecided` are the members that no decision named yet, `inherited` those that only one about a campaign taken in
-    has named.
+    has named. `reviewed_ms` is when the verdict about it was given that counts, `decided` how it looked when it was
+    decided about last (`streams.learning`), `taught_ms` and `member_taught_ms` are of the verdicts that last taught.
     """
 
     campaign_id: str = ""
@@ -68,6 +70,10 @@ class Campaign(Struct, array_like=True):
     found_ms: int = LATEST_MS
     payments: set[str] = field(default_factory=set)
     swept_ms: int = 0
+    reviewed_ms: int = 0
+    decided: bytes = b""
+    taught_ms: int = 0
+    member_taught_ms: int = 0
 
     @property
     def templates(self) -> dict[str, LinkEvidence]:
@@ -121,6 +127,20 @@ class Campaign(Struct, array_like=True):
         """Whether on-call must know: of a harder action and of each doubling; of a throttle from `size` accounts on."""
         has_grown = action != self.alerted_action or len(self.members) >= 2 * self.alerted_members
         return action in LIMITING and has_grown and (action != "throttle" or len(self.members) >= size)
+
+    def let_go(self, names: AbstractSet[str]) -> None:
+        """Take out accounts that a reviewer called innocent: to its links they are strangers from now on."""
+        for name in sorted(names & self.seen.keys()):
+            seen = self.seen.pop(name)
+            for link, evidence in self.links.items():
+                if seen.templates & bit_of(link):
+                    evidence.strangers.add(name)
+            if not any(it.came_back and it.payment_hash == seen.payment_hash for it in self.seen.values()):
+                self.payments.discard(seen.payment_hash or "")
+        for name in names & self.members.keys():
+            del self.members[name]
+        self.undecided = [name for name in self.undecided if name not in names]
+        self.inherited = [name for name in self.inherited if name not in names]
 
     def view(self, members: Mapping[str, Seen]) -> CampaignView:
         """The campaign as signals see it, with those `members`."""
@@ -180,12 +200,17 @@ class Campaign(Struct, array_like=True):
         return self.newest_ms - seen.since_ms > SEEN_FOR_MS
 
 
-def add_finding(campaign: Campaign, finding: Finding, homes: Mapping[str, str]) -> list[str]:
-    """Add a finding's evidence, and those who are members by it and belong to no campaign yet: those are returned."""
+def add_finding(
+    campaign: Campaign, finding: Finding, homes: Mapping[str, str], spared: Iterable[str] = ()
+) -> list[str]:
+    """Add a finding's evidence, and those who are members by it and belong to no campaign yet: those are returned.
+
+    `spared` use the link too, and are no members, because a reviewer called them innocent.
+    """
     name = link_name(finding)
     newcomers = []
     named = repeating = recent = 0
-    strangers = set()
+    strangers = set(spared)
     repeatable = campaign.repeatable
     for tied in finding.members:
         seen = campaign.seen.get(tied.account_id)

@@ -76,6 +76,11 @@ def is_limited(current: Enforcement, at_ms: int) -> bool:
     return at_ms < current.expires_at_ms and _action(current) in LIMITING
 
 
+def is_exempt(current: Enforcement, at_ms: int) -> bool:
+    """True while a reviewer's word keeps the subject from being limited: a release that has not expired."""
+    return at_ms < current.expires_at_ms and _action(current) == "release"
+
+
 def limits_of(rung: Rung, among: int = 1) -> Limits | None:
     """The limits of a throttle, shared out `among` so many subjects; None for every other rung."""
     if rung.requests is None or rung.tokens is None or rung.window_minutes is None:
@@ -99,17 +104,19 @@ def decide(  # noqa: PLR0913  a decision has this many independent facts
     campaign_id: str | None = None,
     among: int = 1,
     wording: Wording | None = None,
+    until_ms: int | None = None,
 ) -> tuple[Enforcement, Decision]:
     """Make the next decision about a subject, and what is in force from then on.
 
     `source` names the input that caused it (stage, partition and offset): the same input gives the same id.
     `among`: of so many subjects that share the limits of a throttle this is one.
     `campaign_id` is the campaign to look at from then on, a campaign's own unless another is named.
+    `until_ms` is when the decision expires, if not after the time of its rung.
     """
     own = subject_id if subject_kind == "campaign" else None
     rung = rung_of(ladder, action)
     sequence = current.sequence + 1
-    expires_at_ms = at_ms + rung.expires_hours * HOUR_MS
+    expires_at_ms = at_ms + rung.expires_hours * HOUR_MS if until_ms is None else until_ms
     decision = Decision(
         decision_id=decision_id(subject_kind, subject_id, policy.version, source, sequence),
         subject_kind=subject_kind,

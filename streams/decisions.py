@@ -53,7 +53,7 @@ class Wording(Struct, frozen=True, gc=False):
 class Decision(Struct, frozen=True, kw_only=True, gc=False):
     """One decision on `stillwatch.enforcement` (key = subject_id).
 
-    The rules for a gateway:
+    The rules for a gateway; what a reviewer decided has the `model_version` reviewer, and no reasons:
 
     1. Of each subject the decision with the highest `sequence` counts. Drop repeats and older ones: delivery is at
        least once.
@@ -71,7 +71,10 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
        about every request that has it, whoever sends it. With a `wording` it is also about every request whose sketch
        is at least as similar; only the wording of the decision that counts does. A gateway that cannot tell may leave
        either out, and stops a new account, or a new wording, of a campaign some requests later.
-    9. A new gateway reads the topic from its beginning, where all `members` are; it is kept for 90 days, not compacted.
+    9. A release of an account is a reviewer's word that it is innocent, whatever its `shadow` says. It is no member by
+       decisions whose `decided_at_ms` is not later. Until the release expires, or another decision about the
+       account replaces it, no decision about a campaign or a network applies to the account.
+    10. A new gateway reads the topic from its beginning, where all `members` are; it is kept for 90 days, uncompacted.
     """
 
     decision_id: str

@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from streams.decisions import Reason
 from streams.events import Capability, TimeMs
+from streams.feedback import Verdict
 from streams.links import LinkKind
 
 NonNegative = Annotated[int, Meta(ge=0)]
@@ -46,10 +47,10 @@ def link_name(finding: Finding) -> str:
 
 
 class Findings(Struct, frozen=True):
-    """A record on `stillwatch.findings`: what one batch of `networks` found.
+    """A record on `stillwatch.findings`: what one batch of `networks` found, or verdicts that `observe` passes on.
 
-    Sources are as in `streams.links.Links`, of the links. `part` tells apart what was found at one offset: 0 by the
-    batch that ended there, 1 and on by looking again when nothing more came.
+    Sources are as in `streams.links.Links`, of the links; where there are verdicts, of the feedback. `part` tells apart
+    what was found at one offset: 0 by the batch that ended there, 1 and on by looking again when nothing more came.
     """
 
     source_partition: NonNegative
@@ -58,6 +59,7 @@ class Findings(Struct, frozen=True):
     part: NonNegative
     appended_at_ms: int
     findings: list[Finding]
+    verdicts: list[Verdict] = []
 
 
 def ties(kind: LinkKind, reasons: Collection[Reason]) -> bool:

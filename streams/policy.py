@@ -7,7 +7,7 @@ and signals of one family are not independent). A rung also asks for a number of
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -33,6 +33,9 @@ LogOdds = Annotated[float, Meta(ge=-20, le=20)]
 Quota = Annotated[int, Meta(ge=0, le=10**9)]
 WindowMinutes = Annotated[int, Meta(ge=1, le=24 * 60)]
 Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
+ExemptDays = Annotated[int, Meta(ge=1, le=LONGEST_EXPIRY_HOURS // 24)]
+ModelUse = Literal["off", "shadow", "on"]
+Times = Annotated[int, Meta(ge=1, le=100)]
 AccountCap = Annotated[int, Meta(ge=0, le=10**7)]
 Similarity = Annotated[float, Meta(ge=0.3, le=1)]
 
@@ -104,6 +107,19 @@ class Evaluation(Struct, frozen=True):
     every: Positive = 64
 
 
+class FeedbackPolicy(Struct, frozen=True):
+    """What follows from a reviewer's verdict.
+
+    Who is innocent is not limited for `exempt_days`; what is in force against somebody confirmed stays for
+    `extend_times` the time of its rung, though never for more than `LONGEST_EXPIRY_HOURS`. `model` is what the model
+    that learns from verdicts may do: nothing at all, be measured, or soften what is decided about campaigns.
+    """
+
+    exempt_days: ExemptDays = 28
+    extend_times: Times = 4
+    model: ModelUse = "shadow"
+
+
 ACCOUNT_LADDER = Ladder(
     prior=-6.0,
     observe=Rung(score=0.30, families=1, expires_hours=24),
@@ -131,6 +147,7 @@ class Policy(Struct, frozen=True):
     allowlist: Allowlist = Allowlist()
     blast_radius: BlastRadius = BlastRadius()
     evaluation: Evaluation = Evaluation()
+    feedback: FeedbackPolicy = FeedbackPolicy()
     signals: Mapping[str, SignalPolicy] = field(default_factory=lambda: SIGNALS)
     account: Ladder = ACCOUNT_LADDER
     campaign: Ladder = CAMPAIGN_LADDER

@@ -79,6 +79,8 @@ def _expected(wanted: types.Type) -> str:
         return _expected(wanted.types[0])
     if isinstance(wanted, types.BoolType):
         return "true or false"
+    if isinstance(wanted, types.LiteralType):
+        return f"one of {', '.join(map(str, wanted.values))}"
     if isinstance(wanted, types.StrType):
         return f"text of {wanted.min_length} to {wanted.max_length} characters"
     if isinstance(wanted, types.IntType | types.FloatType):

@@ -61,7 +61,7 @@ def topic_prefix() -> str:
 
 @pytest.fixture
 def topics(kafka_bootstrap: str, topic_prefix: str) -> TopicNames:
-    """The six topics under a prefix of their own, with 4 partitions where the number is free to choose."""
+    """The seven topics under a prefix of their own, with 4 partitions where the number is free to choose."""
     return create_topics(kafka_bootstrap, partitions=4, prefix=topic_prefix)
 
 

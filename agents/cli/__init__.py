@@ -15,12 +15,14 @@ PIPE_CLOSED = 141
 
 COMMANDS = {
     "config": "agents.cli.config:config",
+    "confirm": "agents.cli.review:confirm",
     "demo": "agents.cli.demo:demo",
     "dev": "agents.cli.dev:dev",
     "doctor": "agents.cli.doctor:doctor",
     "evaluate": "agents.cli.evaluate:evaluate",
     "explain": "agents.cli.explain:explain_command",
     "ingest": "agents.cli.ingest:ingest",
+    "release": "agents.cli.review:release",
     "replay": "agents.cli.replay:replay",
     "run": "agents.cli.run:run",
     "schema": "agents.cli.schema:schema",

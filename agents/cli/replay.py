@@ -13,7 +13,7 @@ import click
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
 from agents.cli.placing import placed
-from agents.cli.rows import events_of, reading, report_bad
+from agents.cli.rows import events_of, read_verdicts, reading, report_bad
 from agents.records import UnreadableError
 from agents.replay import Replay
 from agents.settings import SettingsError, replay_key
@@ -31,8 +31,15 @@ from streams.fingerprint import Fingerprinter
 @click.option(
     "--policy", "policy_path", type=click.Path(path_type=Path), help="Another policy than deploy/policy.toml."
 )
+@click.option(
+    "--feedback",
+    type=click.Path(path_type=Path),
+    help="Verdicts of reviewers, as JSON Lines; each comes when the events are as late as it.",
+)
 @click.option("--rejects", type=click.Path(path_type=Path), help="Where rows that are no records go, as they were.")
-def replay(records: str, decisions: Path, policy_path: Path | None, rejects: Path | None) -> None:
+def replay(
+    records: str, decisions: Path, policy_path: Path | None, feedback: Path | None, rejects: Path | None
+) -> None:
     """Run RECORDS (JSON Lines, .gz or - for standard input) through the stages in this process.
 
     Event time only: the same input gives the same bytes. Files appear whole or not at all. Exit code 1 if a row was
@@ -43,10 +50,12 @@ def replay(records: str, decisions: Path, policy_path: Path | None, rejects: Pat
         key = replay_key()
     except SettingsError as error:
         raise UnusableError(str(error)) from error
+    verdicts = () if feedback is None else read_verdicts(feedback)
     count = 0
-    with reading(records, rejects, decisions) as reader, placed(decisions) as out, _interruptible():
+    others = (decisions,) if feedback is None else (decisions, feedback)
+    with reading(records, rejects, *others) as reader, placed(decisions) as out, _interruptible():
         try:
-            emitted = asyncio.run(Replay(policy).run(events_of(reader, records, Fingerprinter(key))))
+            emitted = asyncio.run(Replay(policy).run(events_of(reader, records, Fingerprinter(key)), verdicts))
         except UnreadableError as error:
             raise UnusableError(str(error)) from error
         for record in emitted:

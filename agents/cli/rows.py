@@ -6,11 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
+import msgspec
 
 from agents.cli.failing import UnusableError
 from agents.cli.placing import STDOUT, placed
-from agents.records import STDIN, RecordReader, opened
+from agents.deadletters import classify
+from agents.records import STDIN, RecordReader, UnreadableError, opened
 from streams.events import RequestEvent
+from streams.feedback import Verdict
 from streams.fingerprint import Fingerprinter
 
 
@@ -33,6 +36,23 @@ def events_of(reader: RecordReader, records: str, fingerprinter: Fingerprinter) 
     """The events of the good rows of `records`. Raises `UnreadableError`."""
     with opened(records) as lines:
         yield from map(fingerprinter.event, reader.read(lines, records))
+
+
+def read_verdicts(path: Path) -> tuple[Verdict, ...]:
+    """The verdicts of a file, one a line. Raises `UnusableError`, for a line that is none as well: they are few."""
+    try:
+        with opened(str(path)) as lines:
+            rows = [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
+    except (UnreadableError, OSError, EOFError) as error:
+        raise UnusableError(str(error)) from error
+    return tuple(_verdict(path, number, line) for number, line in rows)
+
+
+def _verdict(path: Path, number: int, line: bytes) -> Verdict:
+    try:
+        return msgspec.json.decode(line, type=Verdict)
+    except ValueError as error:
+        raise UnusableError(f"line {number} of {path} is no verdict: {classify(error, line).sentence}") from error
 
 
 def report_bad(reader: RecordReader, rejects: Path | None) -> None:

@@ -8,7 +8,7 @@ import click
 
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
-from agents.known import campaign_named, campaign_of, stored_account, stored_state
+from agents.known import campaign_named, campaign_of, learner_of, stored_account, stored_state
 from agents.settings import Settings, SettingsError, read_settings
 from agents.store import Place, Store, StoreError
 from agents.store.redis import RedisStore
@@ -16,6 +16,7 @@ from agents.topics import TopicError, TopicNames, partitions_of
 from streams.accounts import Enforcement, account_of, current_view
 from streams.campaigns import Campaign
 from streams.events import CAPABILITIES
+from streams.learning import Learner
 from streams.links import LINK_KINDS, LinkKind, link_partition
 from streams.networks import NetworkState
 from streams.networks import view_of as network_view
@@ -71,7 +72,8 @@ async def _rows(subject: str, settings: Settings, partitions: int, *, everything
         if subject.startswith("c-"):
             campaign = await campaign_named(store, subject)
             if campaign is not None:
-                return _campaign_rows(campaign, members_shown=len(campaign.members) if everything else MEMBERS_SHOWN)
+                shown = len(campaign.members) if everything else MEMBERS_SHOWN
+                return _campaign_rows(campaign, await learner_of(store), members_shown=shown)
         return await _account(store, subject, partitions)
     finally:
         await store.close()
@@ -127,7 +129,7 @@ async def _link(store: Store, kind: LinkKind, value: str, partitions: int) -> Ro
     ]
 
 
-def _campaign_rows(campaign: Campaign, *, members_shown: int) -> Rows:
+def _campaign_rows(campaign: Campaign, learner: Learner, *, members_shown: int) -> Rows:
     """What to print of a campaign, with so many of its members, those first that came first."""
     if campaign.merged_into is not None:
         return [("campaign", f"{campaign.campaign_id} is part of {campaign.merged_into} now")]
@@ -141,6 +143,7 @@ def _campaign_rows(campaign: Campaign, *, members_shown: int) -> Rows:
         ("links", ", ".join([*(f"{name} ({link.members})" for name, link in links[:LINKS_SHOWN]), *more_links])),
         *(("because", reason.sentence) for reason in campaign.reasons(campaign.view(campaign.belonging()))),
         ("enforcement", _enforcement(campaign.enforcement)),
+        ("reviewers", _reviewers(campaign, learner)),
         *(("member", member) for member in members[:members_shown]),
         *([("", f"and {left} more; --all lists them")] if left > 0 else []),
     ]
@@ -176,6 +179,16 @@ def _membership(account_id: str, campaign: Campaign) -> str:
     """How its campaign stands to an account: what is decided about the campaign is not yet about one that just came."""
     decided = "not yet decided about" if account_id in campaign.undecided else _enforcement(campaign.enforcement)
     return f"{campaign.campaign_id}: {decided}"
+
+
+def _reviewers(campaign: Campaign, learner: Learner) -> str:
+    """What the model that learns from reviewers makes of the campaign as it was decided about."""
+    innocent, confirmed = learner.counts
+    lessons = f"{innocent} lessons of innocent and {confirmed} of confirmed campaigns"
+    probability = learner.probability(campaign.decided)
+    return (
+        f"no forecast by {lessons}" if probability is None else f"would confirm it with {probability:.0%}, by {lessons}"
+    )
 
 
 def _strangeness(p_value: float | None) -> str:

@@ -20,20 +20,23 @@ class Enforcing:
     def __init__(self) -> None:
         """Nobody is limited."""
         self._standing: dict[str, Standing] = {}
-        self._campaigns: dict[str, list[str]] = {}
+        self._campaigns: dict[str, dict[str, int]] = {}
+        self._released: dict[str, int] = {}
         self._used: dict[str, _Used] = {}
         self._wordings = Wordings()
 
     def take(self, decision: Decision) -> None:
         """Put a decision into force. Repeats, older ones and shadows change nothing, but that members are kept."""
         for member in decision.members:
-            campaigns = self._campaigns.setdefault(member, [])
-            if decision.subject_id not in campaigns:
-                campaigns.append(decision.subject_id)
+            named = self._campaigns.setdefault(member, {})
+            named[decision.subject_id] = max(decision.decided_at_ms, named.get(decision.subject_id, 0))
         before = self._standing.get(decision.subject_id)
         if before is not None and before.sequence >= decision.sequence:
             return
         standing = Standing(decision.subject_id, decision.sequence, decision.sequence, "pass", decision.expires_at_ms)
+        if decision.action == "release" and decision.subject_kind == "account":
+            standing.is_exempt = True
+            self._released[decision.subject_id] = decision.decided_at_ms
         if decision.action == "release" and decision.campaign_id not in {None, decision.subject_id} and before:
             standing.action, standing.limits, standing.decided = before.action, before.limits, before.decided
             standing.until_ms = min(before.until_ms, decision.decided_at_ms + HEIR_MS)
@@ -45,7 +48,11 @@ class Enforcing:
     def standing(self, account_id: str, at_ms: int) -> tuple[Answer, Limits | None]:
         """The hardest action that is in force for the account, or `pass`; and the limits of a throttle."""
         hardest: Standing | None = None
-        for subject in (account_id, *self._campaigns.get(account_id, ())):
+        if self._is_exempt(account_id, at_ms):
+            return "pass", None
+        released_ms = self._released.get(account_id, -1)
+        named = self._campaigns.get(account_id, {})
+        for subject in (account_id, *(it for it, named_ms in named.items() if named_ms > released_ms)):
             standing = self.of(subject, at_ms)
             if standing is None:
                 continue
@@ -73,8 +80,10 @@ class Enforcing:
         limited = [name for name in names if self.link(name, at_ms) != "pass"]
         return max(limited, key=lambda name: LADDER.index(self._standing[name].action), default=None)
 
-    def link(self, name: str | None, at_ms: int) -> Answer:
-        """The action that is in force for a link, whoever uses it, or `pass`."""
+    def link(self, name: str | None, at_ms: int, account_id: str | None = None) -> Answer:
+        """The action that is in force for a link, whoever uses it, or `pass`; so too for an account it does not hit."""
+        if account_id is not None and self._is_exempt(account_id, at_ms):
+            return "pass"
         standing = None if name is None else self.of(name, at_ms)
         return "pass" if standing is None else standing.action
 
@@ -85,9 +94,14 @@ class Enforcing:
         """
         if not self._has_room(account_id, *self.standing(account_id, at_ms), at_ms, tokens):
             return False
-        if link is None or self.link(link, at_ms) == "pass":
+        if link is None or self.link(link, at_ms, account_id) == "pass":
             return True
         return self._has_room(link, self._standing[link].action, self._standing[link].limits, at_ms, tokens)
+
+    def _is_exempt(self, account_id: str, at_ms: int) -> bool:
+        """Whether a release of the account keeps every decision from it (rule 9)."""
+        standing = self._standing.get(account_id)
+        return standing is not None and standing.is_exempt and at_ms < standing.until_ms
 
     def _has_room(self, subject: str, action: Answer, limits: Limits | None, at_ms: int, tokens: int) -> bool:
         """Whether a subject under this action has room for a request; what it then has used."""
@@ -116,6 +130,7 @@ class Standing(Struct):
     action: Answer
     until_ms: int
     limits: Limits | None = None
+    is_exempt: bool = False
 
 
 class _Used(Struct):

@@ -72,7 +72,7 @@ class Judge:
         self._records += 1
         suspect = self._suspects.get(account_id)
         link = self._enforcing.over(template_hash, sketch, at_ms)
-        answer = self._enforcing.link(link, at_ms)
+        answer = self._enforcing.link(link, at_ms, account_id)
         if suspect is None:
             if answer != "pass":
                 self._limit(account_id, self._decided.setdefault(account_id, _Decided()), answer, at_ms)

@@ -1,6 +1,8 @@
 """The stages, and the order an event passes them in.
 
     requests -> observe -> links -> networks -> findings -> campaigns -> enforcement, alerts
+                   |                                      ^
+    feedback ------+--------------- verdicts -------------+
                    |
                    +-> enforcement (decisions about one account)
 

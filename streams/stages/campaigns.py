@@ -2,24 +2,34 @@
 
 from collections.abc import Container, Sequence
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
-from streams.accounts import Enforcement
-from streams.anomaly import MODEL_VERSION
 from streams.campaigns import Campaign, Pointer, add_finding
-from streams.decide import Budget, Verdict, decide, harder, is_due, is_limited, verdict_of
-from streams.decisions import LIMITING, Action, Decision, SubjectKind, Wording
+from streams.decide import Budget, Verdict, harder, is_due, is_exempt, is_limited, verdict_of
+from streams.decisions import LIMITING, Action, Reason
 from streams.evidence import CampaignView
 from streams.findings import Finding, Findings, link_name
 from streams.joining import found, homes_of, take_in
+from streams.learning import Learner, LearnerState, softened, vector_of
 from streams.links import Source
 from streams.membership import limited_alone, of_everybody
 from streams.policy import Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 from streams.sketches import Sketches, wording_of
+from streams.stages.campaign_feedback import (
+    EXEMPT,
+    LEARNER,
+    Exempt,
+    apart,
+    needed_for,
+    says_nothing,
+    spare,
+    take_verdict,
+)
+from streams.stages.campaign_saying import Cause, Subject, alert, release, say
 from streams.stages.campaign_states import (
     campaign_key,
     chain,
@@ -28,15 +38,14 @@ from streams.stages.campaign_states import (
     link_key,
     member_key,
 )
-from streams.stages.shape import Outgoing, Output, StageName
+from streams.stages.shape import NO_REQUEST, Output, StageName
 from streams.states import States
 from streams.windows import HOUR_MS
 
 SHARD = "shard"
 SKETCHES = "sketches"
-
-Subject = tuple[SubjectKind, str]
-"""Whom a decision is about: kind and id."""
+ALWAYS = frozenset({SHARD, SKETCHES, EXEMPT, LEARNER})
+"""The keys that every batch needs."""
 
 
 class CampaignsShard(Struct, array_like=True):
@@ -52,14 +61,6 @@ class PlacedFindings(Struct, frozen=True, gc=False):
     findings: Findings
 
 
-class _Cause(NamedTuple):
-    """What led to a decision, as its id and its delay tell it, and where it is said."""
-
-    source: str
-    appended_at_ms: int
-    output: Output
-
-
 class CampaignsStage:
     """Accounts tied by findings become campaigns; the ladder decides about a campaign when it changed."""
 
@@ -73,6 +74,8 @@ class CampaignsStage:
             "link": msgspec.msgpack.Decoder(Pointer),
             "campaign": msgspec.msgpack.Decoder(Campaign),
             SHARD: msgspec.msgpack.Decoder(CampaignsShard),
+            EXEMPT: msgspec.msgpack.Decoder(Exempt),
+            LEARNER: msgspec.msgpack.Decoder(LearnerState),
             SKETCHES: msgspec.msgpack.Decoder(dict[str, str]),
         }
         self._encode = msgspec.msgpack.Encoder().encode
@@ -83,8 +86,11 @@ class CampaignsStage:
         return ()
 
     def needs(self, items: Sequence[PlacedFindings], states: States) -> set[str]:
-        """Links and members of the batch, then the campaigns they point to, then those that took these in."""
-        keys = {SHARD, SKETCHES}
+        """Links and members of the batch, then the campaigns they point to, then those that took these in.
+
+        What verdicts are about as well.
+        """
+        keys = set(ALWAYS)
         if SKETCHES not in states:
             return keys
         sketches = states.read(SKETCHES, Sketches)
@@ -94,52 +100,65 @@ class CampaignsStage:
                 keys.update(member_key(tied.account_id) for tied in finding.members)
                 keys.update(f"link:{name}" for name in sketches.like(finding))
         for key in list(keys):
-            if key not in {SHARD, SKETCHES} and key in states:
+            if key not in ALWAYS and key in states:
                 keys |= chain(states.read(key, Pointer).campaign_id, states)
+        for item in items:
+            for verdict in item.findings.verdicts:
+                keys |= needed_for(verdict, states)
         return keys
 
     def decode(self, key: str, stored: bytes | None) -> object:
-        """A pointer, a campaign or the shard."""
+        """A pointer, a campaign, the accounts that are exempt, the model made of its lessons, or the shard."""
         kind = key.partition(":")[0]
         if kind == SKETCHES:
             return Sketches({} if stored is None else self._decoders[SKETCHES].decode(stored))
+        if kind == LEARNER:
+            return Learner(LearnerState() if stored is None else self._decoders[LEARNER].decode(stored))
         if stored is not None:
             return self._decoders[kind].decode(stored)
         if kind == SHARD:
             return CampaignsShard()
+        if kind == EXEMPT:
+            return Exempt()
         return Campaign() if kind == "campaign" else Pointer()
 
     def encode(self, _key: str, state: object) -> bytes:
-        """MessagePack of the state."""
+        """MessagePack of the state, of a model the lessons it was made of."""
+        if isinstance(state, Learner):
+            return self._encode(state.state)
         return self._encode(state.held if isinstance(state, Sketches) else state)
 
     def fold(self, _source: Source, items: Sequence[PlacedFindings], states: States) -> Output:
-        """Take each finding that says anything new: join or found a campaign.
+        """Take the verdicts, and each finding that says anything new: join or found a campaign.
 
         Decide about a campaign when all was taken that was found as of one minute, which one record has together.
         """
         output = Output()
         for item in items:
             record = item.findings
+            for index, verdict in enumerate(record.verdicts):
+                cause = Cause(f"findings/{item.offset}/verdict/{index}", NO_REQUEST, output)
+                take_verdict(verdict, cause, self._policy, states)
             for _, found_then in groupby(enumerate(record.findings), key=lambda pair: pair[1].as_of_ms):
-                touched: dict[str, _Cause] = {}
-                for index, finding in found_then:
-                    if is_known(finding, states):
+                touched: dict[str, Cause] = {}
+                for index, whole in found_then:
+                    finding, spared = spare(whole, states)
+                    if is_known(finding, states) or says_nothing(finding, states):
                         output.tally["duplicate"] += 1
                         continue
-                    cause = _Cause(f"findings/{item.offset}/{index}", record.appended_at_ms, output)
-                    touched[self._take(finding, cause, states)] = cause
+                    cause = Cause(f"findings/{item.offset}/{index}", record.appended_at_ms, output)
+                    touched[self._take(finding, spared, cause, states)] = cause
                 for campaign_id, cause in touched.items():
                     campaign = states.change(campaign_key(campaign_id), Campaign)
                     if campaign.merged_into is None:
                         self._decide(campaign, cause, states)
         return output
 
-    def _take(self, finding: Finding, cause: _Cause, states: States) -> str:
-        """Take what a finding says; the id of the campaign that it belongs to now."""
+    def _take(self, finding: Finding, spared: frozenset[str], cause: Cause, states: States) -> str:
+        """Take what a finding says, apart from those `spared`; the id of the campaign that it belongs to now."""
         siblings = states.read(SKETCHES, Sketches).like(finding)
         homes, campaigns = home_campaigns(finding, siblings, states)
-        ids = homes_of(finding, homes, campaigns, siblings)
+        ids = apart(homes_of(finding, homes, campaigns, siblings), finding, campaigns, siblings)
         campaign = campaigns[ids[0]] if ids else found(finding)
         key = campaign_key(campaign.campaign_id)
         if not ids:
@@ -150,9 +169,9 @@ class CampaignsStage:
             younger = states.change(campaign_key(other), Campaign)
             at_ms = max(campaign.newest_ms, younger.newest_ms, finding.as_of_ms)
             take_in(campaign, younger, limited=is_limited(younger.enforcement, at_ms))
-            self._release(younger, at_ms, cause)
+            release(self._policy, younger, at_ms, cause)
         others = siblings & campaign.links.keys()
-        for name in add_finding(campaign, finding, homes):
+        for name in add_finding(campaign, finding, homes, spared):
             states.change(member_key(name), Pointer).campaign_id = campaign.campaign_id
         for name in others:
             campaign.links[name].has_sibling = campaign.links[link_name(finding)].has_sibling = True
@@ -160,10 +179,13 @@ class CampaignsStage:
             states.changed.add(SKETCHES)
         return campaign.campaign_id
 
-    def _decide(self, campaign: Campaign, cause: _Cause, states: States) -> None:
+    def _decide(self, campaign: Campaign, cause: Cause, states: States) -> None:
         """Decide if the campaign is big enough and there is something new to say; alert if people must know."""
         ladder, at_ms = self._policy.campaign, campaign.newest_ms
         campaign.forget()
+        campaign.let_go(states.read(EXEMPT, Exempt).among(campaign.seen, at_ms))
+        if is_exempt(campaign.enforcement, at_ms):
+            return
         belonging = campaign.belonging()
         view = campaign.view(belonging)
         verdict = self._verdict(campaign, view)
@@ -171,16 +193,21 @@ class CampaignsStage:
             verdict = of_everybody(self._verdict(campaign, campaign.view(campaign.seen)))
         if verdict.action is None:
             return
-        action = harder(campaign.enforcement, verdict.action, at_ms)
+        vector, probability = self._ask(view, verdict.reasons, at_ms, states)
+        wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
+        action = harder(campaign.enforcement, wanted, at_ms)
         deserving = limited_alone(belonging, verdict.reasons, ladder) if action in LIMITING else frozenset[str]()
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
         members = self._within_budget(campaign, deserving, action, states, cause.output)
         if members or is_due(campaign.enforcement, action, at_ms, ladder):
             about: Subject = ("campaign", campaign.campaign_id)
-            campaign.enforcement, decision = self._say(
-                campaign.enforcement, about, action, verdict, at_ms, cause, members=members
+            campaign.enforcement, decision = say(
+                self._policy, campaign.enforcement, about, action, verdict, at_ms, cause, members=members
             )
-            self._alert(campaign, decision, cause)
+            alert(self._policy, campaign, decision, cause)
+            campaign.decided = vector
+            if probability is not None:
+                cause.output.measured.append(("campaign_probability", probability))
         if action in LIMITING:
             campaign.found_ms = min(campaign.found_ms, at_ms)
             self._limit_templates(campaign, action, verdict, cause, states.read(SKETCHES, Sketches))
@@ -189,42 +216,20 @@ class CampaignsStage:
         signals = reasons_of(view, CAMPAIGN_SIGNALS, self._policy.signals)
         return verdict_of((*campaign.reasons(view), *signals), self._policy.campaign)
 
-    def _say(  # noqa: PLR0913  as of `decide`
-        self,
-        current: Enforcement,
-        about: Subject,
-        action: Action,
-        verdict: Verdict,
-        at_ms: int,
-        cause: _Cause,
-        *,
-        members: tuple[str, ...] = (),
-        campaign_id: str | None = None,
-        among: int = 1,
-        wording: Wording | None = None,
-    ) -> tuple[Enforcement, Decision]:
-        """Decide by the ladder of campaigns, and say so; what is in force from then on."""
-        enforcement, decision = decide(
-            current,
-            subject_kind=about[0],
-            subject_id=about[1],
-            action=action,
-            verdict=verdict,
-            at_ms=at_ms,
-            source=cause.source,
-            ladder=self._policy.campaign,
-            policy=self._policy,
-            model_version=MODEL_VERSION,
-            members=members,
-            campaign_id=campaign_id,
-            among=among,
-            wording=wording,
-        )
-        cause.output.records.append(Outgoing("enforcement", decision, cause.appended_at_ms, key=decision.subject_id))
-        return enforcement, decision
+    def _ask(
+        self, view: CampaignView, reasons: Sequence[Reason], at_ms: int, states: States
+    ) -> tuple[bytes, float | None]:
+        """How a campaign looks to the model that learns from reviewers, and how likely they would confirm it."""
+        if self._policy.feedback.model == "off":
+            return b"", None
+        learner = states.read(LEARNER, Learner)
+        if learner.is_stale(at_ms):
+            states.changed.add(LEARNER)
+        vector = vector_of(view, reasons, self._policy.signals)
+        return vector, learner.probability(vector)
 
     def _limit_templates(
-        self, campaign: Campaign, action: Action, verdict: Verdict, cause: _Cause, sketches: Sketches
+        self, campaign: Campaign, action: Action, verdict: Verdict, cause: Cause, sketches: Sketches
     ) -> None:
         """Limit the campaign's own templates as hard as the campaign, whoever sends them: the cheapest way to stop it.
 
@@ -243,7 +248,8 @@ class CampaignsStage:
             is_news = evidence.is_worded if wording is None else evidence.is_worded is None
             if is_news or is_due(evidence.enforcement, action, at_ms, ladder):
                 evidence.is_worded = wording is not None
-                evidence.enforcement, _ = self._say(
+                evidence.enforcement, _ = say(
+                    self._policy,
                     evidence.enforcement,
                     ("network", name),
                     action,
@@ -276,25 +282,3 @@ class CampaignsStage:
         output.tally["withheld"] += len(ready) - len(members)
         inherited, campaign.inherited = campaign.inherited, []
         return (*inherited, *members)
-
-    def _alert(self, campaign: Campaign, decision: Decision, cause: _Cause) -> None:
-        """Tell on-call of a limited campaign: once it is large or challenged, at a harder action, at each doubling."""
-        if campaign.is_to_be_told(decision.action, self._policy.campaign.alert_accounts):
-            campaign.alerted_members, campaign.alerted_action = len(campaign.members), decision.action
-            cause.output.records.append(Outgoing("alerts", decision, cause.appended_at_ms, key=decision.subject_id))
-
-    def _release(self, campaign: Campaign, at_ms: int, cause: _Cause) -> None:
-        """Let go of a campaign that another took in; its members are decided about under the other's id.
-
-        The release names its heir as `campaign_id`, so that a gateway can wait for the heir's decision.
-        """
-        if campaign.enforcement.sequence > 0:
-            campaign.enforcement, _ = self._say(
-                campaign.enforcement,
-                ("campaign", campaign.campaign_id),
-                "release",
-                Verdict("release", 0.0, ()),
-                at_ms,
-                cause,
-                campaign_id=campaign.merged_into,
-            )

@@ -3,24 +3,24 @@
 from typing import Any
 
 import msgspec
-from msgspec import Struct, field
 
 from streams.accounts import AccountView, Enforcement, Head
-from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Drift, Model, ModelState, log_scale
+from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Model, ModelState, log_scale
 from streams.batch import EventBatch
-from streams.decide import Budget, decide, is_due, is_limited, verdict_of
+from streams.decide import decide, is_due, is_exempt, is_limited, verdict_of
 from streams.decisions import LIMITING, Action
 from streams.folding import DueView, FoldedAccounts, is_allowed
 from streams.linking import links_of_batch
 from streams.links import Source
 from streams.policy import Policy
 from streams.signals import ACCOUNT_SIGNALS, reasons_of
+from streams.stages.observe_feedback import VERDICT, Reviewed, needed_for, take_feedback
+from streams.stages.observe_shard import SHARD, ObserveShard
 from streams.stages.shape import Outgoing, Output, StageName
 from streams.states import States
 from streams.windows import HOUR_MS
 
 MODEL = "model"
-SHARD = "shard"
 FEWEST_REQUESTS_TO_JUDGE = 30
 FEWEST_REQUESTS_TO_TEACH = 12
 FEATURES = (
@@ -41,14 +41,6 @@ FEATURES = (
 )
 
 
-class ObserveShard(Struct, array_like=True):
-    """What one partition of requests keeps beside its accounts: how many, its share of the blast radius, the drift."""
-
-    subjects: int = 0
-    budget: Budget = field(default_factory=Budget)
-    drift: Drift = field(default_factory=Drift)
-
-
 class ObserveStage:
     """Windows per account; signals, the anomaly model and the ladder when an account's count says so."""
 
@@ -62,6 +54,7 @@ class ObserveStage:
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
             MODEL: msgspec.msgpack.Decoder(ModelState),
             SHARD: msgspec.msgpack.Decoder(ObserveShard),
+            VERDICT: msgspec.msgpack.Decoder(Reviewed),
         }
         self._encode = msgspec.msgpack.Encoder().encode
 
@@ -71,17 +64,19 @@ class ObserveStage:
         return EventBatch()
 
     def needs(self, items: EventBatch, states: States) -> set[str]:
-        """The accounts of the batch, the model and the shard."""
+        """The accounts of the batch, the model and the shard; of feedback the accounts, and what was said of them."""
         if not isinstance(states.prepared, set):
-            states.prepared = {*items.keys, MODEL, SHARD}
+            states.prepared = {*items.keys, *needed_for(items.feedback), MODEL, SHARD}
         return states.prepared
 
     def decode(self, key: str, stored: bytes | None) -> object:
-        """An account as the bytes it is stored in, the model with its trees grown, or the shard."""
+        """An account as the bytes it is stored in, the model with its trees grown, a verdict's time, or the shard."""
         if key == MODEL:
             return Model(ModelState() if stored is None else self._decoders[MODEL].decode(stored), FEATURES)
         if key == SHARD:
             return ObserveShard() if stored is None else self._decoders[SHARD].decode(stored)
+        if key.startswith(VERDICT):
+            return Reviewed() if stored is None else self._decoders[VERDICT].decode(stored)
         return stored or b""
 
     def encode(self, _key: str, state: object) -> bytes:
@@ -93,6 +88,8 @@ class ObserveStage:
     def fold(self, source: Source, items: EventBatch, states: States) -> Output:
         """Fold the events of each account in the order of the log, judge those that are due, let the links leave."""
         output = Output()
+        if items.feedback is not None:
+            take_feedback(source, items.feedback, states, self._policy, output)
         if not items:
             return output
         folded = FoldedAccounts(items, states, self._policy.evaluation)
@@ -125,6 +122,8 @@ class ObserveStage:
         if verdict.action is None or is_allowed(account_id, due.profile, self._policy.allowlist):
             return
         at_ms = view.as_of_ms
+        if is_exempt(head.enforcement, at_ms):
+            return
         action = self._within_budget(verdict.action, head.enforcement, at_ms, states, output)
         if not is_due(head.enforcement, action, at_ms, ladder):
             return

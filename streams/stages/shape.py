@@ -13,6 +13,11 @@ from streams.states import States
 Topic = Literal["links", "findings", "enforcement", "alerts"]
 StageName = Literal["observe", "networks", "campaigns"]
 
+NO_REQUEST = 0
+"""The `appended_at_ms` of what no request caused: nobody measures from it."""
+
+Measure = Literal["campaign_probability", "lesson_loss"]
+
 
 class Outgoing(Struct, frozen=True, gc=False):
     """One record that leaves a stage. `partition` None: by `key`. `appended_at_ms`: of the input that caused it."""
@@ -25,10 +30,11 @@ class Outgoing(Struct, frozen=True, gc=False):
 
 
 class Output(Struct):
-    """What a fold says: the records that leave, in order, and a tally of what is worth counting, by bounded names."""
+    """What a fold says: the records that leave, in order, and what is worth counting or measuring, by bounded names."""
 
     records: list[Outgoing] = field(default_factory=list)
     tally: Counter[str] = field(default_factory=Counter)
+    measured: list[tuple[Measure, float]] = field(default_factory=list)
 
 
 Items = TypeVar("Items")

@@ -298,3 +298,46 @@ def test_ctrl_c_in_the_middle_ends_it_at_once_and_leaves_no_file(tmp_path: Path)
         assert process.stderr.read().strip() == b""
         assert process.wait(timeout=60) == 130
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_reviewers_said_is_replayed_with_the_events(
+    replay: Callable[..., Outcome], campaign: Path, tmp_path: Path
+) -> None:
+    replay(campaign, "--decisions", tmp_path / "plain")
+    plain = [msgspec.json.decode(it, type=Decision) for it in (tmp_path / "plain").read_bytes().splitlines()]
+    first = next(it for it in plain if it.members)
+    verdict = {"subject_kind": "campaign", "subject_id": first.subject_id, "verdict": "innocent", "reviewer": "r"}
+    (tmp_path / "feedback").write_text(json.dumps(verdict | {"decided_at_ms": first.decided_at_ms + 1}) + "\n\n")
+    code, _, err = replay(campaign, "--decisions", tmp_path / "out", "--feedback", tmp_path / "feedback")
+    said = [msgspec.json.decode(it, type=Decision) for it in (tmp_path / "out").read_bytes().splitlines()]
+    assert code == 0, err
+    about = [it.action for it in said if it.subject_id == first.subject_id]
+    assert about[-1] == "release"
+    assert said != plain
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("\nnonsense\n", "line 2 of {} is no verdict: The value is not JSON."),
+        ('{"verdict": "innocent"}', "line 1 of {} is no verdict: The required field `subject_kind` is missing."),
+        (None, "{} cannot be opened: No such file or directory."),
+    ],
+)
+def test_feedback_that_cannot_be_read_is_one_sentence(
+    replay: Callable[..., Outcome], records: Path, tmp_path: Path, text: str | None, sentence: str
+) -> None:
+    path = tmp_path / "feedback"
+    if text is not None:
+        path.write_text(text)
+    code, out, err = replay(records, "--decisions", tmp_path / "out", "--feedback", path)
+    assert (code, out, err) == (2, "", f"Error: {sentence.format(path)}\n")
+    assert not (tmp_path / "out").exists()
+
+
+def test_feedback_is_not_written_over(replay: Callable[..., Outcome], records: Path, tmp_path: Path) -> None:
+    path = tmp_path / "feedback"
+    path.write_text("")
+    code, _, err = replay(records, "--decisions", path, "--feedback", path)
+    assert (code, path.read_text()) == (2, "")
+    assert "is named twice" in err

@@ -57,7 +57,7 @@ def test_a_set_up_that_is_well_says_so_and_ends_with_0(run: Callable[..., Outcom
         0,
         [
             "ok     Kafka answers at 127.0.0.1:1.",
-            "ok     The six topics are as they should be, the requests in 3 partition(s).",
+            "ok     The seven topics are as they should be, the requests in 3 partition(s).",
             "ok     Redis answers, version 7.0.15.",
             "ok     Redis drops no state (maxmemory-policy noeviction).",
             "ok     Redis uses 1.0 GiB of its maxmemory, 4.0 GiB (25%).",

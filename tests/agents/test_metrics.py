@@ -20,6 +20,7 @@ ALLOWED_LABELS = {
     "answer",
     "le",
     "operation",
+    "outcome",
     "partition",
     "python",
     "reason",
@@ -27,8 +28,10 @@ ALLOWED_LABELS = {
     "stage",
     "subject_kind",
     "topic",
+    "verdict",
     "version",
 }
+UNITLESS_HISTOGRAMS = {"stillwatch_campaign_probability", "stillwatch_lesson_loss"}
 UNITLESS_GAUGES = {"stillwatch_last_offset", "stillwatch_windows_held"}
 
 
@@ -72,7 +75,7 @@ def test_units_and_suffixes_follow_prometheus(registry: CollectorRegistry) -> No
         if family.type == "counter":
             assert all(sample.name == f"{family.name}_total" for sample in family.samples), family.name
         elif family.type == "histogram":
-            assert family.name.endswith("_seconds")
+            assert family.name.endswith("_seconds") or family.name in UNITLESS_HISTOGRAMS
         elif family.type == "gauge":
             assert family.name.endswith("_records") or family.name in UNITLESS_GAUGES
         else:

@@ -24,6 +24,7 @@ from streams.batch import account_key
 from streams.decisions import LIMITING, Decision
 from streams.distinct import hash32
 from streams.events import CAPABILITIES, RequestEvent
+from streams.feedback import ReviewedKind, Verdict, Word
 from streams.networks import NetworkState
 from streams.policy import DEFAULT_POLICY, Evaluation, Policy
 from streams.policy_signals import SIGNALS
@@ -312,3 +313,39 @@ def test_another_process_with_another_hash_seed_gives_the_same_bytes(seed: str) 
 
 if __name__ == "__main__":
     sys.stdout.buffer.write(enforced(run(twelve_accounts_on_one_payment())))
+
+
+def heard(word: Word, subject: str, at_ms: int, kind: ReviewedKind = "account") -> Verdict:
+    return Verdict(subject_kind=kind, subject_id=subject, verdict=word, decided_at_ms=at_ms, reviewer="r")
+
+
+def run_with(events: Sequence[RequestEvent], verdicts: Sequence[Verdict]) -> list[Decision]:
+    lines = asyncio.run(Replay(WATCHFUL, partitions=PARTITIONS).run(events, verdicts))
+    return [msgspec.json.decode(it.value, type=Decision) for it in lines if it.topic == "enforcement"]
+
+
+def test_verdicts_come_between_the_events_before_and_after_them() -> None:
+    events = twelve_accounts_on_one_payment()
+    plain = run_with(events, [])
+    (first,) = [it for it in plain if it.members][:1]
+    member, campaign, at_ms = first.members[0], first.subject_id, first.decided_at_ms + 2 * HOUR_MS
+    said = run_with(events, [heard("confirmed", campaign, at_ms, "campaign"), heard("innocent", member, at_ms - 1)])
+    assert [it for it in said if it.decided_at_ms < at_ms - 1] == [it for it in plain if it.decided_at_ms < at_ms - 1]
+    by_reviewers = [it for it in said if it.model_version == "reviewer"]
+    assert [(it.subject_id, it.action, it.decided_at_ms) for it in by_reviewers] == [
+        (member, "release", at_ms - 1),
+        (campaign, first.action, at_ms),
+    ]
+    assert not any(member in it.members for it in said if it.decided_at_ms >= at_ms)
+    after = [it.sequence for it in said if it.subject_id == campaign]
+    assert after == list(range(1, len(after) + 1))
+
+
+def test_verdicts_after_the_last_event_are_taken_as_well_in_order_of_time() -> None:
+    events = twelve_accounts_on_one_payment()
+    late_ms = events[-1].occurred_at_ms + 1
+    verdicts = [heard("confirmed", "nobody", late_ms + 1), heard("innocent", "nobody", late_ms)]
+    assert [(it.action, it.sequence) for it in run_with(events, verdicts) if it.subject_id == "nobody"] == [
+        ("release", 1),
+        ("observe", 2),
+    ]

@@ -13,7 +13,7 @@ def test_the_names_are_the_contracts() -> None:
 def test_a_prefix_isolates_every_topic() -> None:
     names = TopicNames.under("test-1")
     assert all(spec.name.startswith("test-1.") for spec in topics.specs(names))
-    assert len({spec.name for spec in topics.specs(names)}) == 6
+    assert len({spec.name for spec in topics.specs(names)}) == 7
 
 
 def test_only_what_is_keyed_by_account_or_link_is_cut_into_more_partitions() -> None:
@@ -22,6 +22,7 @@ def test_only_what_is_keyed_by_account_or_link_is_cut_into_more_partitions() -> 
         topics.REQUESTS: 3,
         topics.LINKS: 3,
         topics.FINDINGS: 1,
+        topics.FEEDBACK: 3,
         topics.ENFORCEMENT: 3,
         topics.ALERTS: 1,
         topics.DLQ: 1,
@@ -31,7 +32,9 @@ def test_only_what_is_keyed_by_account_or_link_is_cut_into_more_partitions() -> 
 def test_what_windows_are_rebuilt_from_outlives_the_longest_window() -> None:
     longest_window_ms = 28 * 24 * 60 * 60 * 1000
     kept = {spec.name: spec.retention_ms for spec in topics.specs(TopicNames())}
-    assert min(kept[topics.REQUESTS], kept[topics.LINKS], kept[topics.FINDINGS]) > longest_window_ms
+    assert (
+        min(kept[topics.REQUESTS], kept[topics.LINKS], kept[topics.FINDINGS], kept[topics.FEEDBACK]) > longest_window_ms
+    )
 
 
 @pytest.mark.parametrize(("copies", "in_sync"), [(1, "1"), (2, "1"), (3, "2")])

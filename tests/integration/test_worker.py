@@ -148,7 +148,7 @@ def test_a_worker_says_that_it_is_well_and_how_far_it_is(live: WorkerProcess, re
     metrics = live.metrics()
     assert metrics['stillwatch_events_read_total{stage="observe"}'] == len(relay_world) + len(BAD) + 1
     lags = [value for name, value in metrics.items() if name.startswith("stillwatch_lag_records")]
-    assert lags == [0.0] * (2 * PARTITIONS + 1)
+    assert lags == [0.0] * (3 * PARTITIONS + 1)
     assert metrics['stillwatch_redis_seconds_count{operation="commit"}'] > 0
     assert metrics["stillwatch_append_to_decision_seconds_count"] > 0
 

@@ -122,3 +122,34 @@ def test_a_released_campaign_is_released_at_once() -> None:
     gateway.take(decision("suspend", "c", 0, members=("a",)))
     gateway.take(decision("release", "c", 1_000, sequence=2, members=(), campaign_id="c"))
     assert not gateway.limited("a", 1_000)
+
+
+def test_a_release_of_an_account_lets_it_go_from_campaigns_and_links_until_it_expires() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("suspend", "c", 0, members=("a", "b")))
+    gateway.take(decision("suspend", "template:t", 0))
+    gateway.take(decision("release", "a", 5, expires_at_ms=100))
+    gateway.take(decision("suspend", "c", 6, sequence=2, members=("a",)))
+    assert gateway.admits("a", 99, 1, "template:t")
+    assert not gateway.admits("b", 99, 1, "template:t")
+    assert gateway.limited("a", 100)
+    assert not gateway.admits("a", 100, 1, "template:t")
+
+
+@pytest.mark.parametrize("released_first", [True, False])
+def test_a_released_account_is_no_member_by_what_was_decided_before(released_first: bool) -> None:
+    gateway = Enforcing()
+    decisions = [decision("suspend", "c", 5, members=("a", "b")), decision("release", "a", 5, expires_at_ms=10)]
+    for it in reversed(decisions) if released_first else decisions:
+        gateway.take(it)
+    assert not gateway.limited("a", 11)
+    assert gateway.limited("b", 11)
+
+
+def test_a_shadow_release_lets_go_and_a_later_decision_about_the_account_ends_it() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("suspend", "c", 6, members=("a",)))
+    gateway.take(decision("release", "a", 5, expires_at_ms=100, shadow=True))
+    assert not gateway.limited("a", 7)
+    gateway.take(decision("observe", "a", 8, sequence=2))
+    assert gateway.limited("a", 8)

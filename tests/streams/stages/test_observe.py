@@ -19,7 +19,8 @@ from streams.events import RequestEvent
 from streams.links import CAPABILITY_BIT, MARK_ERROR, MARK_REFUSAL, Links, Source, Use, Who, link_partition
 from streams.policy import DEFAULT_POLICY, Allowlist, BlastRadius, Evaluation, Policy
 from streams.stages import ObserveStage, Outgoing, Output
-from streams.stages.observe import FEATURES, ObserveShard, cohort_of, features_of
+from streams.stages.observe import FEATURES, cohort_of, features_of
+from streams.stages.observe_shard import ObserveShard
 from streams.states import States
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
 

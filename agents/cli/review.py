@@ -1,0 +1,79 @@
+"""`stillwatch release` and `stillwatch confirm`: what a reviewer found out about an account or a campaign."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+import click
+import msgspec
+
+from agents.cli.config import read_policy
+from agents.cli.failing import UnusableError
+from agents.reviewers import FeedbackError, produce
+from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers
+from agents.topics import DEFAULT_PREFIX, TopicError, TopicNames
+from streams.feedback import Verdict, Word
+from streams.policy import FeedbackPolicy
+
+CAMPAIGN = re.compile(r"c-[0-9a-f]{16}")
+
+_OPTIONS = (
+    click.argument("subject"),
+    click.option("--account", is_flag=True, help="SUBJECT is an account, though it looks like a campaign's id."),
+    click.option("--note", help="Why, for whoever reads the topic; at most 500 characters."),
+    click.option(
+        "--reviewer",
+        required=True,
+        envvar=["STILLWATCH_REVIEWER", "USER"],
+        help="Who says so; STILLWATCH_REVIEWER or USER unless given.",
+    ),
+    click.option("--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics."),
+)
+
+
+def _subject_options(command: Callable[..., None]) -> Callable[..., None]:
+    """What both commands take."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+@click.command(short_help="Let an innocent account or campaign go.")
+@_subject_options
+def release(**given: Any) -> None:  # noqa: ANN401  as click gives them
+    """Say that SUBJECT, an account id or a campaign c-..., is innocent: it is let go at once, and not limited again.
+
+    For as long as [feedback] exempt_days in the policy says. Needs KAFKA_BOOTSTRAP_SERVERS.
+    """
+    rules = _say("innocent", **given)
+    click.echo(f"{given['subject']}: the worker lets it go and does not limit it for {rules.exempt_days} days.")
+
+
+@click.command(short_help="Keep limiting a guilty account or campaign.")
+@_subject_options
+def confirm(**given: Any) -> None:  # noqa: ANN401
+    """Say that SUBJECT, an account id or a campaign c-..., does extract: what is in force against it stays longer.
+
+    For [feedback] extend_times the time of its rung in the policy. It also ends what `stillwatch release` said.
+    Needs KAFKA_BOOTSTRAP_SERVERS.
+    """
+    rules = _say("confirmed", **given)
+    click.echo(f"{given['subject']}: what is in force against it now stays for {rules.extend_times} times its time.")
+
+
+def _say(word: Word, *, subject: str, account: bool, note: str | None, reviewer: str, prefix: str) -> FeedbackPolicy:
+    """Put the verdict on the topic; the rules by which the shipped policy, or the one here, acts on it."""
+    kind = "campaign" if CAMPAIGN.fullmatch(subject) and not account else "account"
+    fields = {"subject_kind": kind, "subject_id": subject, "verdict": word, "reviewer": reviewer, "note": note}
+    try:
+        verdict = msgspec.convert(fields | {"decided_at_ms": time.time_ns() // 1_000_000}, Verdict)
+        msgspec.json.encode(verdict)  # what a terminal could not decode cannot be encoded
+    except ValueError as error:
+        raise UnusableError("SUBJECT has 1 to 128 characters, --reviewer 1 to 64, --note at most 500") from error
+    _, policy = read_policy(None)
+    try:
+        produce(bootstrap_servers(), TopicNames.under(prefix), verdict)
+    except (SettingsError, TopicError, FeedbackError) as error:
+        raise UnusableError(str(error)) from error
+    return policy.feedback

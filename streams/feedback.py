@@ -1,0 +1,56 @@
+"""Feedback: what a reviewer says about an account or a campaign, which no signal can know."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
+
+from streams.events import Id64, Id128, TimeMs
+
+Word = Literal["innocent", "confirmed"]
+ReviewedKind = Literal["account", "campaign"]
+Note = Annotated[str, Meta(max_length=500)]
+
+
+class Verdict(Struct, frozen=True, kw_only=True, gc=False):
+    """One verdict on `stillwatch.feedback` (key = subject_id).
+
+    `innocent` releases the subject and keeps it from being limited for as long as the policy says; `confirmed` lets
+    what is in force stay longer. Of the verdicts about one subject that with the latest `decided_at_ms` counts.
+    `reviewer` is an opaque name. `note` is for whoever reads the topic: it stays there.
+    """
+
+    subject_kind: ReviewedKind
+    subject_id: Id128
+    verdict: Word
+    decided_at_ms: TimeMs
+    reviewer: Id64
+    note: Note | None = None
+
+
+class PlacedVerdict(Struct, frozen=True, gc=False):
+    """A verdict with its own offset in the feedback, and when the log took it."""
+
+    offset: int
+    appended_at_ms: int
+    verdict: Verdict
+
+    @property
+    def clamped(self) -> Verdict:
+        """The verdict as it goes on: not ahead of its append time, and without its note."""
+        return replace(self.verdict, decided_at_ms=min(self.verdict.decided_at_ms, self.appended_at_ms), note=None)
+
+
+class Feedback(Struct, frozen=True):
+    """The verdicts of one partition of the feedback that were not taken yet, up to `offset` of the log named `log`."""
+
+    log: str
+    offset: int
+    verdicts: tuple[PlacedVerdict, ...] = ()
+
+
+class Reached(Struct, frozen=True, array_like=True):
+    """How far a partition of the feedback was taken: the last offset, and the identity of its log."""
+
+    log: str = ""
+    offset: int = -1

@@ -1,0 +1,170 @@
+"""campaigns takes feedback: who must not be a member for a time, and which campaigns must not be limited."""
+
+from collections.abc import Collection, Mapping
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from streams.accounts import Enforcement
+from streams.campaigns import Campaign, Pointer
+from streams.decide import is_exempt
+from streams.events import LATEST_MS
+from streams.feedback import Verdict
+from streams.findings import Finding, link_name
+from streams.learning import LIKELY, TEACH_EVERY_MS, Learner, Lesson, log_loss
+from streams.policy import LONGEST_EXPIRY_HOURS, Policy
+from streams.reviewing import exempt_until, review
+from streams.stages.campaign_saying import Cause, Subject
+from streams.stages.campaign_states import campaign_key, chain, final, link_key, member_key
+from streams.states import States
+from streams.windows import HOUR_MS
+
+LEARNER = "learner"
+EXEMPT = "exempt"
+"""The key of the accounts that reviewers spoke of."""
+
+
+class Ruling(Struct, array_like=True, gc=False):
+    """What a reviewer said of an account: when, and until when it is exempt."""
+
+    decided_at_ms: int
+    until_ms: int
+
+
+class Exempt(Struct, array_like=True):
+    """The accounts that reviewers spoke of, each with the verdict that counts; forgotten when it says no more."""
+
+    rulings: dict[str, Ruling] = field(default_factory=dict)
+
+    def among(self, names: Collection[str], at_ms: int) -> frozenset[str]:
+        """Those of `names` that must not be members at `at_ms`."""
+        fewer, more = (names, self.rulings) if len(names) < len(self.rulings) else (self.rulings, names)
+        return frozenset(name for name in fewer if name in more and at_ms < self.rulings[name].until_ms)
+
+    def take(self, verdict: Verdict, policy: Policy) -> bool:
+        """Take a verdict about an account; False if a later one was taken before."""
+        before, at_ms = self.rulings.get(verdict.subject_id), verdict.decided_at_ms
+        if before is not None and at_ms <= before.decided_at_ms:
+            return False
+        self.rulings[verdict.subject_id] = Ruling(at_ms, exempt_until(verdict.verdict, at_ms, policy))
+        oldest = at_ms - LONGEST_EXPIRY_HOURS * HOUR_MS
+        self.rulings = {name: it for name, it in self.rulings.items() if it.decided_at_ms > oldest}
+        return True
+
+
+def needed_for(verdict: Verdict, states: States) -> set[str]:
+    """The keys that a verdict touches: an account's campaign, or a campaign, with those that took it in."""
+    if verdict.subject_kind == "campaign":
+        return {campaign_key(verdict.subject_id)}
+    key = member_key(verdict.subject_id)
+    return {key} if key not in states else {key} | chain(states.read(key, Pointer).campaign_id, states)
+
+
+def take_verdict(verdict: Verdict, cause: Cause, policy: Policy, states: States) -> None:
+    """Do what a verdict says, and learn from it, unless a later one about its subject was taken before."""
+    if verdict.subject_kind == "account":
+        if states.change(EXEMPT, Exempt).take(verdict, policy):
+            _take_account(verdict, cause, policy, states)
+        return
+    campaign = states.read(campaign_key(verdict.subject_id), Campaign)
+    if not campaign.campaign_id or campaign.merged_into is not None:
+        return  # nobody knows it, or it is part of another: that one was not what the reviewer looked at
+    if verdict.decided_at_ms <= campaign.reviewed_ms:
+        return
+    states.changed.add(campaign_key(verdict.subject_id))
+    campaign.reviewed_ms = verdict.decided_at_ms
+    if verdict.decided_at_ms - campaign.taught_ms >= TEACH_EVERY_MS and _teach(
+        campaign, verdict, cause, policy, states
+    ):
+        campaign.taught_ms = verdict.decided_at_ms
+    if verdict.verdict == "innocent":
+        campaign.found_ms = LATEST_MS
+    campaign.enforcement = _review(campaign, ("campaign", campaign.campaign_id), verdict, cause, policy)
+    for name, evidence in sorted(campaign.templates.items()):
+        if evidence.enforcement.sequence:
+            evidence.enforcement = _review(campaign, ("network", name), verdict, cause, policy)
+
+
+def spare(finding: Finding, states: States) -> tuple[Finding, frozenset[str]]:
+    """A finding without the accounts that are exempt as of then, and those."""
+    exempt = states.read(EXEMPT, Exempt)
+    if not exempt.rulings:
+        return finding, frozenset()
+    spared = exempt.among({tied.account_id for tied in finding.members}, finding.as_of_ms)
+    if not spared:
+        return finding, spared
+    return replace(finding, members=tuple(it for it in finding.members if it.account_id not in spared)), spared
+
+
+def says_nothing(finding: Finding, states: States) -> bool:
+    """Whether nobody is left of a finding whose link no campaign has."""
+    return not finding.members and states.read(link_key(finding), Pointer).campaign_id is None
+
+
+def apart(ids: list[str], finding: Finding, campaigns: Mapping[str, Campaign], siblings: Collection[str]) -> list[str]:
+    """Those of the campaigns `ids` that a finding joins after all; `siblings` are the links it is a rewording of.
+
+    A campaign that was called innocent stays by itself: neither is it limited for what another does, nor does another
+    go free by joining it. It takes in what is sent in its own words, and in no other's.
+    """
+    exempt = {it for it in ids if is_exempt(campaigns[it].enforcement, finding.as_of_ms)}
+    if not exempt:
+        return ids
+    free = [it for it in ids if it not in exempt]
+    for names in ({link_name(finding)}, siblings):
+        holders = [it for it in ids if not campaigns[it].links.keys().isdisjoint(names)]
+        if holders:
+            return free if any(it in free for it in holders) else holders[:1]
+    return free
+
+
+def _take_account(verdict: Verdict, cause: Cause, policy: Policy, states: States) -> None:
+    """Let its campaign learn, and an innocent account go; others that saw it do when they are decided about."""
+    key = member_key(verdict.subject_id)
+    campaign = final(states.read(key, Pointer).campaign_id, states)
+    if campaign is None:
+        return
+    states.changed.add(campaign_key(campaign.campaign_id))
+    if verdict.decided_at_ms - campaign.member_taught_ms >= TEACH_EVERY_MS:
+        share = 1 / max(1, len(campaign.members))
+        if _teach(campaign, verdict, cause, policy, states, weight=share):
+            campaign.member_taught_ms = verdict.decided_at_ms
+    if verdict.verdict == "innocent":
+        states.change(key, Pointer).campaign_id = None
+        campaign.let_go({verdict.subject_id})
+
+
+def _teach(
+    campaign: Campaign, verdict: Verdict, cause: Cause, policy: Policy, states: States, *, weight: float = 1.0
+) -> bool:
+    """Have the model learn how the campaign looked when it was decided about; False if it must not, or cannot."""
+    if policy.feedback.model == "off" or not campaign.decided:
+        return False
+    learner = states.change(LEARNER, Learner)
+    held = learner.learn(Lesson(campaign.decided, verdict.verdict == "confirmed", weight))
+    outcome = "warming" if held is None else "right" if held >= LIKELY else "wrong"
+    cause.output.tally[f"lesson_{verdict.verdict}_{outcome}"] += 1
+    if held is not None:
+        cause.output.measured.append(("lesson_loss", log_loss(held)))
+    return True
+
+
+def _review(campaign: Campaign, about: Subject, verdict: Verdict, cause: Cause, policy: Policy) -> Enforcement:
+    """Decide as the reviewer says about a campaign or one of its templates; what is in force from then on."""
+    current = campaign.enforcement if about[0] == "campaign" else campaign.links[about[1]].enforcement
+    said = review(
+        current,
+        subject_kind=about[0],
+        subject_id=about[1],
+        word=verdict.verdict,
+        at_ms=verdict.decided_at_ms,
+        source=cause.source,
+        ladder=policy.campaign,
+        policy=policy,
+        campaign_id=campaign.campaign_id,
+        among=len(campaign.templates) if about[0] == "network" else 1,
+    )
+    if said is None:
+        return current
+    cause.tell(said[1])
+    return said[0]

@@ -1,0 +1,88 @@
+"""What is said about campaigns and their templates: decisions, alerts, and a release by whoever took one in."""
+
+from typing import NamedTuple
+
+from streams.accounts import Enforcement
+from streams.anomaly import MODEL_VERSION
+from streams.campaigns import Campaign
+from streams.decide import Verdict, decide
+from streams.decisions import Action, Decision, SubjectKind, Wording
+from streams.policy import Policy
+from streams.stages.shape import Outgoing, Output
+
+Subject = tuple[SubjectKind, str]
+"""Whom a decision is about: kind and id."""
+
+
+class Cause(NamedTuple):
+    """What led to a decision, as its id and its delay tell it, and where it is said."""
+
+    source: str
+    appended_at_ms: int
+    output: Output
+
+    def tell(self, decision: Decision) -> None:
+        """Let a decision leave for the gateways."""
+        record = Outgoing("enforcement", decision, self.appended_at_ms, key=decision.subject_id)
+        self.output.records.append(record)
+
+
+def say(  # noqa: PLR0913  as of `decide`
+    policy: Policy,
+    current: Enforcement,
+    about: Subject,
+    action: Action,
+    verdict: Verdict,
+    at_ms: int,
+    cause: Cause,
+    *,
+    members: tuple[str, ...] = (),
+    campaign_id: str | None = None,
+    among: int = 1,
+    wording: Wording | None = None,
+) -> tuple[Enforcement, Decision]:
+    """Decide by the ladder of campaigns, and say so; what is in force from then on."""
+    enforcement, decision = decide(
+        current,
+        subject_kind=about[0],
+        subject_id=about[1],
+        action=action,
+        verdict=verdict,
+        at_ms=at_ms,
+        source=cause.source,
+        ladder=policy.campaign,
+        policy=policy,
+        model_version=MODEL_VERSION,
+        members=members,
+        campaign_id=campaign_id,
+        among=among,
+        wording=wording,
+    )
+    cause.tell(decision)
+    return enforcement, decision
+
+
+def alert(policy: Policy, campaign: Campaign, decision: Decision, cause: Cause) -> None:
+    """Tell on-call of a limited campaign: once it is large or challenged, at a harder action, at each doubling."""
+    if campaign.is_to_be_told(decision.action, policy.campaign.alert_accounts):
+        campaign.alerted_members, campaign.alerted_action = len(campaign.members), decision.action
+        record = Outgoing("alerts", decision, cause.appended_at_ms, key=decision.subject_id)
+        cause.output.records.append(record)
+
+
+def release(policy: Policy, campaign: Campaign, at_ms: int, cause: Cause) -> None:
+    """Let go of a campaign that another took in; its members are decided about under the other's id.
+
+    The release names its heir as `campaign_id`, so that a gateway can wait for the heir's decision.
+    """
+    if campaign.enforcement.sequence > 0:
+        campaign.enforcement, _ = say(
+            policy,
+            campaign.enforcement,
+            ("campaign", campaign.campaign_id),
+            "release",
+            Verdict("release", 0.0, ()),
+            at_ms,
+            cause,
+            campaign_id=campaign.merged_into,
+        )

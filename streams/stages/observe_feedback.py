@@ -1,0 +1,78 @@
+"""observe takes feedback: what a verdict does to an account, and what is passed on to campaigns."""
+
+from msgspec import Struct
+
+from streams.accounts import Head, head_of, unseen, with_head
+from streams.batch import account_key
+from streams.feedback import Feedback, PlacedVerdict, Reached
+from streams.findings import Findings
+from streams.links import Source
+from streams.policy import Policy
+from streams.reviewing import review
+from streams.stages.observe_shard import SHARD, ObserveShard
+from streams.stages.shape import NO_REQUEST, Outgoing, Output
+from streams.states import States
+
+VERDICT = "verdict:"
+"""What the key of a verdict about an account begins with."""
+
+
+class Reviewed(Struct, array_like=True):
+    """When the verdict about an account was given that counts; 0 if there is none."""
+
+    decided_at_ms: int = 0
+
+
+def needed_for(feedback: Feedback | None) -> set[str]:
+    """The keys of the accounts that verdicts are about, and of what was said of them before."""
+    verdicts = () if feedback is None else feedback.verdicts
+    names = [it.verdict.subject_id for it in verdicts if it.verdict.subject_kind == "account"]
+    return {account_key(name) for name in names} | {VERDICT + name for name in names}
+
+
+def take_feedback(source: Source, feedback: Feedback, states: States, policy: Policy, output: Output) -> None:
+    """Take the verdicts that were not taken yet, note how far that is, and pass them on to campaigns."""
+    shard = states.change(SHARD, ObserveShard)
+    done = shard.feedback.offset if shard.feedback.log == feedback.log else -1
+    fresh = [placed for placed in feedback.verdicts if placed.offset > done]
+    output.tally["duplicate"] += len(feedback.verdicts) - len(fresh)
+    for placed in fresh:
+        if placed.verdict.subject_kind == "account":
+            _take(source, placed, states, policy, output)
+    shard.feedback = Reached(feedback.log, max(done, feedback.offset))
+    if fresh:
+        verdicts = [placed.clamped for placed in fresh]
+        appended_at_ms = fresh[-1].appended_at_ms
+        findings = Findings(source.partition, feedback.log, fresh[-1].offset, 0, appended_at_ms, [], verdicts)
+        output.records.append(Outgoing("findings", findings, appended_at_ms, partition=0))
+
+
+def _take(source: Source, placed: PlacedVerdict, states: States, policy: Policy, output: Output) -> None:
+    """Decide about the account as its reviewer says, unless a later verdict was taken before."""
+    verdict = placed.clamped
+    reviewed = states.change(VERDICT + verdict.subject_id, Reviewed)
+    if verdict.decided_at_ms <= reviewed.decided_at_ms:
+        return
+    reviewed.decided_at_ms = verdict.decided_at_ms
+    key = account_key(verdict.subject_id)
+    stored = states.read(key, bytes)
+    head = head_of(stored) if stored else Head()
+    said = review(
+        head.enforcement,
+        subject_kind="account",
+        subject_id=verdict.subject_id,
+        word=verdict.verdict,
+        at_ms=verdict.decided_at_ms,
+        source=f"feedback/{source.partition}/{placed.offset}",
+        ladder=policy.account,
+        policy=policy,
+    )
+    if said is None:
+        return
+    head.enforcement, decision = said
+    output.records.append(Outgoing("enforcement", decision, NO_REQUEST, key=decision.subject_id))
+    if not stored:
+        stored = unseen()
+        states.change(SHARD, ObserveShard).subjects += 1
+    states.held[key] = with_head(stored, head)
+    states.changed.add(key)

@@ -1,0 +1,110 @@
+"""`stillwatch release` and `confirm` where nothing can be produced: one sentence, exit code 2."""
+
+from collections.abc import Callable
+
+import pytest
+
+from agents import reviewers
+from agents.cli import main, review
+from agents.topics import TopicNames
+from streams.feedback import Verdict
+
+Outcome = tuple[int, str, str]
+CAMPAIGN = "c-0123456789abcdef"
+
+
+@pytest.fixture
+def stillwatch(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Outcome]:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("STILLWATCH_REVIEWER", "kim")
+    monkeypatch.delenv("STILLWATCH_PREFIX", raising=False)
+
+    def run(*arguments: str) -> Outcome:
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        out, err = capfd.readouterr()
+        assert isinstance(ended.value.code, int)
+        return ended.value.code, out, err
+
+    return run
+
+
+@pytest.fixture
+def produced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Verdict]]:
+    """What would be produced: the topic and the verdict."""
+    taken: list[tuple[str, Verdict]] = []
+
+    def produce(_servers: str, names: TopicNames, verdict: Verdict) -> None:
+        taken.append((names.feedback, verdict))
+
+    monkeypatch.setattr(review, "produce", produce)
+    return taken
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind", "word"),
+    [
+        (["release", "acct-1"], "account", "innocent"),
+        (["release", CAMPAIGN], "campaign", "innocent"),
+        (["release", CAMPAIGN, "--account"], "account", "innocent"),
+        (["release", "c-1"], "account", "innocent"),
+        (["confirm", "acct-1"], "account", "confirmed"),
+        (["confirm", CAMPAIGN], "campaign", "confirmed"),
+    ],
+)
+def test_it_says_what_follows_in_one_sentence(
+    stillwatch: Callable[..., Outcome],
+    produced: list[tuple[str, Verdict]],
+    arguments: list[str],
+    kind: str,
+    word: str,
+) -> None:
+    code, out, err = stillwatch(*arguments)
+    ((topic, verdict),) = produced
+    assert (code, err, out.count("\n")) == (0, "", 1)
+    assert out.startswith(f"{arguments[1]}: ")
+    assert topic == "stillwatch.feedback"
+    assert (verdict.subject_kind, verdict.subject_id, verdict.verdict) == (kind, arguments[1], word)
+    assert (verdict.reviewer, verdict.note) == ("kim", None)
+
+
+def test_note_reviewer_and_prefix_are_the_callers(
+    stillwatch: Callable[..., Outcome], produced: list[tuple[str, Verdict]]
+) -> None:
+    code, out, _ = stillwatch("release", "a", "--note", "Invoices seen.", "--reviewer", "lee", "--prefix", "test-1")
+    ((topic, verdict),) = produced
+    assert (code, topic, verdict.reviewer, verdict.note) == (0, "test-1.feedback", "lee", "Invoices seen.")
+    assert "Invoices" not in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["", "--note", "x"], ["x" * 129], ["a", "--note", "x" * 501], ["a", "--reviewer", "x" * 65], ["a\udcff"]],
+)
+def test_what_is_too_long_or_no_text_is_one_sentence(
+    stillwatch: Callable[..., Outcome], produced: list[tuple[str, Verdict]], arguments: list[str]
+) -> None:
+    code, out, err = stillwatch("release", *arguments)
+    assert (code, out, produced) == (2, "", [])
+    assert err == "Error: SUBJECT has 1 to 128 characters, --reviewer 1 to 64, --note at most 500.\n"
+
+
+@pytest.mark.parametrize("command", ["release", "confirm"])
+def test_a_broker_that_is_not_there_is_one_sentence(
+    stillwatch: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setattr("agents.topics.ADMIN_TIMEOUT_MS", 200)
+    monkeypatch.setattr(reviewers, "ADMIN_TIMEOUT_MS", 200)
+    code, out, err = stillwatch(command, "acct-1")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith("Error: No Kafka answers at 127.0.0.1:1: ")
+
+
+def test_without_a_reviewer_it_asks_for_one(
+    stillwatch: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("STILLWATCH_REVIEWER", "USER"):
+        monkeypatch.delenv(name, raising=False)
+    code, _, err = stillwatch("release", "acct-1")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "--reviewer" in err
