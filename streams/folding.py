@@ -35,7 +35,14 @@ class FoldedAccounts:
         np.cumsum([len(stored) for stored in self._old], out=old_at[1:])
         old = np.frombuffer(b"".join(self._old), np.uint8)
         folded, at, met, self._views, self._shares, self.late = fold_accounts(
-            batch.columns, self._order, self._starts, old, old_at, evaluation.first_at, evaluation.every
+            batch.columns,
+            batch.opening_words,
+            self._order,
+            self._starts,
+            old,
+            old_at,
+            evaluation.first_at,
+            evaluation.every,
         )
         text, begins = folded.tobytes(), at.tolist()
         self._folded: list[bytes] = [text[begin:end] for begin, end in pairwise(begins)]
