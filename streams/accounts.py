@@ -131,9 +131,9 @@ class AccountView(NamedTuple):
 
     @property
     def missing_follow_ups(self) -> float:
-        """How often `reworded` would have been followed up by the account's habit and was not; 0 if half of it was."""
+        """How often `reworded` would have been followed up by the account's habit and was not; 0 if a quarter was."""
         usual = self.reworded * self.followed_share
-        return 0.0 if 2 * self.reworded_followed > usual else usual - self.reworded_followed
+        return 0.0 if 4 * self.reworded_followed > usual else usual - self.reworded_followed
 
 
 _HEAD = struct.Struct("<BBBBqIId")
