@@ -19,7 +19,7 @@ ORDINARY_A_DAY = 30.0
 ORDINARY_BYTES = 1_450
 """An account with `ORDINARY_A_DAY` requests a day for 28 days: all that Redis uses more for it."""
 HOT_A_DAY = 1_440.0
-HOT_BYTES = 3_250
+HOT_BYTES = 3_470
 """An account with a request every minute for 28 days, no two from one address, of one template or conversation."""
 
 ACCOUNT_BYTES = (

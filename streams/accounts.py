@@ -16,7 +16,8 @@ from streams.batch import Said
 from streams.decisions import LADDER
 from streams.distinct import Distinct
 from streams.events import CAPABILITIES, Capability
-from streams.room import buckets_of, days_of, sketch_of
+from streams.instructions import Instruction
+from streams.room import buckets_of, days_of, instructions_of, sketch_of
 from streams.windows import DAY_MS, Windows
 
 
@@ -82,6 +83,9 @@ class AccountState(Struct, array_like=True):
     active_hours: int
     gap_mean_ms: float
     gap_variance: float
+    openings: int
+    continued: int
+    instructions: tuple[Instruction, ...]
 
     @property
     def enforcement(self) -> Enforcement:
@@ -90,7 +94,12 @@ class AccountState(Struct, array_like=True):
 
 
 class AccountView(NamedTuple):
-    """What signals judge: one account as of one moment. Counts are of the last 24 one-hour buckets unless named."""
+    """What signals judge: one account as of one moment. Counts are of the last 24 one-hour buckets unless named.
+
+    `reworded` is how often one instruction opened a conversation in several wordings (`streams.instructions`), with how
+    many of those were followed up and how many asked for what campaigns extract; `followed_share` is how many of its
+    other openings the account follows up.
+    """
 
     as_of_ms: int
     plan: str | None
@@ -114,7 +123,17 @@ class AccountView(NamedTuple):
     capability: Capability
     gap_variation: float
     lifetime_requests: int
+    reworded: int
+    reworded_followed: int
+    reworded_extracted: int
+    followed_share: float
     p_value: float | None = None
+
+    @property
+    def missing_follow_ups(self) -> float:
+        """How often `reworded` would have been followed up by the account's habit and was not; 0 if a quarter was."""
+        usual = self.reworded * self.followed_share
+        return 0.0 if 4 * self.reworded_followed > usual else usual - self.reworded_followed
 
 
 _HEAD = struct.Struct("<BBBBqIId")
@@ -138,21 +157,6 @@ def profile_of(stored: bytes) -> Profile:
     """The profile of a stored account."""
     (size,) = _PROFILE_SIZE.unpack_from(stored, _HEAD.size)
     return _decode_profile(stored[kernel.HEAD_BYTES : kernel.HEAD_BYTES + size]) if size else NOBODY
-
-
-def unseen() -> bytes:
-    """An account of which no request came yet, as it is stored."""
-    nothing = np.zeros(0, np.int64)
-    stored, *_ = kernel.fold_accounts(
-        np.zeros((kernel.EVENT_ROWS, 0), np.int64),
-        nothing,
-        np.zeros(2, np.int64),
-        np.frombuffer(b"", np.uint8),
-        np.zeros(2, np.int64),
-        1,
-        1,
-    )
-    return stored.tobytes()
 
 
 def with_head(stored: bytes, head: Head) -> bytes:
@@ -205,6 +209,10 @@ def view_of(row: list[int], shares: list[float], profile: Profile) -> AccountVie
         capability=CAPABILITIES[row[kernel.VIEW_CAPABILITY]],
         gap_variation=shares[2],
         lifetime_requests=row[kernel.VIEW_LIFETIME],
+        reworded=row[kernel.VIEW_REWORDED],
+        reworded_followed=row[kernel.VIEW_REWORDED_FOLLOWED],
+        reworded_extracted=row[kernel.VIEW_REWORDED_EXTRACTED],
+        followed_share=shares[3],
     )
 
 
@@ -241,6 +249,9 @@ def account_of(stored: bytes) -> AccountState:
         active_hours=sum(word << (56 * place) for place, word in enumerate(numbers[kernel.WEEK :])),
         gap_mean_ms=float(room.gaps[0]),
         gap_variance=float(room.gaps[1]),
+        openings=numbers[kernel.OPENINGS],
+        continued=numbers[kernel.CONTINUED],
+        instructions=instructions_of(room),
     )
 
 
@@ -273,6 +284,10 @@ TYPICAL = AccountView(
     capability="coding",
     gap_variation=1.8,
     lifetime_requests=900,
+    reworded=0,
+    reworded_followed=0,
+    reworded_extracted=0,
+    followed_share=0.6,
     p_value=0.5,
 )
 """An ordinary account, the ground that samples of signals vary."""

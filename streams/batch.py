@@ -13,7 +13,7 @@ from msgspec import Struct
 from streams.capabilities import POSITION
 from streams.compiled import Ints
 from streams.distinct import hash32
-from streams.events import RequestEvent
+from streams.events import SKETCH_ALPHABET, SKETCH_HASH_CHARACTERS, RequestEvent
 from streams.feedback import Feedback
 from streams.kernel import (
     ADDRESS,
@@ -25,20 +25,28 @@ from streams.kernel import (
     ERROR,
     EVENT_ROWS,
     INPUT,
+    NO_WORD,
+    OPENS,
     OUTPUT,
     PROFILE,
     REFUSAL,
+    SKETCH,
+    SKETCH_WORDS,
     TEMPLATE,
+    TURNS,
 )
 
 NO_HASH = -1
 AT_ONCE = 256
 """Events that are taken apart together: so few that the processor still has them at hand."""
 
-_COPIED = (INPUT, OUTPUT, ERROR, REFUSAL, ADDRESS, AGENT, CONVERSATION, CAPABILITY)
+_COPIED = (INPUT, OUTPUT, ERROR, REFUSAL, ADDRESS, AGENT, CONVERSATION, CAPABILITY, TURNS)
 """Rows of the matrix of a batch that are as they were noted; the others are worked out."""
 
 _FIRST_ERROR_STATUS = 400
+_SKETCH_CHARACTERS = SKETCH_WORDS * SKETCH_HASH_CHARACTERS
+_SIX_BITS = np.full(256, -1, np.int64)
+_SIX_BITS[np.frombuffer(SKETCH_ALPHABET.encode(), np.uint8)] = np.arange(len(SKETCH_ALPHABET))
 _encode = msgspec.msgpack.Encoder().encode
 
 T = TypeVar("T")
@@ -106,6 +114,7 @@ class EventBatch:
         self.tls: Table[str] = Table()
         self.sketches: dict[str | None, str | None] = {}
         """The sketch of each template."""
+        self._opening: Table[str] = Table()
         whole = list(items)
         for start in range(0, len(whole), AT_ONCE):
             self.add_items(whole[start : start + AT_ONCE])
@@ -132,6 +141,7 @@ class EventBatch:
             (ADDRESS, hashes([event.address_hash for event in events])),
             (AGENT, hashes([event.user_agent_hash for event in events])),
             (CONVERSATION, hashes([event.conversation_id for event in events])),
+            (TURNS, [event.turn_count for event in events]),
         ):
             self._numbers[row].fromlist(values)
         self._account.note([event.account_id for event in events])
@@ -152,6 +162,7 @@ class EventBatch:
         self.payment.note([event.payment_hash for event in events])
         self.template.note([event.template_hash for event in events])
         self.sketches.update([(event.template_hash, event.sketch) for event in events])
+        self._opening.note([event.sketch if event.turn_count <= OPENS else None for event in events])
         self.tls.note([event.tls_fingerprint for event in events])
 
     @property
@@ -192,12 +203,18 @@ class EventBatch:
             columns[row] = np.frombuffer(self._numbers[row], np.int64)
         columns[AT] = np.minimum(self._occurred_at_ms, self.appended_at_ms)
         columns[TEMPLATE] = hashes_of(self.template)
+        columns[SKETCH] = self._opening.places
         # The hash of what an event says about its account: the fold notices by it that something changed.
         said = [xxhash.xxh32_intdigest(_encode(profile)) for profile in self.profiles]
         created = [NO_HASH if it.created_at_ms is None else it.created_at_ms for it in self.profiles]
         columns[PROFILE] = np.array(said, np.int64)[self.profile]
         columns[CREATED] = np.array(created, np.int64)[self.profile]
         return columns
+
+    @cached_property
+    def opening_words(self) -> Ints:
+        """The words of the sketches that `SKETCH` names, each sketch once, as `fold_accounts` takes them."""
+        return words_of(self._opening.values)
 
     @property
     def clamped(self) -> int:
@@ -221,6 +238,18 @@ def hashes(values: Sequence[str | None]) -> list[int]:
 def hashes_of(table: Table[str]) -> Ints:
     """Of each event the `hash32` of its value in `table`, `NO_HASH` if it has none."""
     return np.array([*hashes(table.values), NO_HASH], np.int64)[table.places]
+
+
+def words_of(sketches: Sequence[str]) -> Ints:
+    """The words of each sketch, below `NO_WORD` and in order, each once; then `NO_WORD` until there are enough."""
+    text = "".join([sketch[:_SKETCH_CHARACTERS].ljust(_SKETCH_CHARACTERS) for sketch in sketches])
+    characters = _SIX_BITS[np.frombuffer(text.encode("ascii", "replace"), np.uint8)].reshape(-1, SKETCH_WORDS, 2)
+    words = characters[:, :, 0] << 6 | characters[:, :, 1]
+    words[(characters < 0).any(axis=2)] = NO_WORD
+    words.sort(axis=1)
+    words[:, 1:][words[:, 1:] == words[:, :-1]] = NO_WORD
+    words.sort(axis=1)
+    return words
 
 
 def account_key(account_id: str) -> str:

@@ -24,6 +24,9 @@ LATEST_MS = 4_102_444_800_000
 SKETCH_HASH_CHARACTERS = 2
 """A sketch is a string of hashes, each of so many characters (see `streams.fingerprint.sketch`)."""
 
+SKETCH_ALPHABET = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
+"""The characters of a hash, in their order."""
+
 TimeMs = Annotated[int, Meta(ge=EARLIEST_MS, le=LATEST_MS)]
 CreatedMs = Annotated[int, Meta(ge=0, le=LATEST_MS)]
 Count = Annotated[int, Meta(ge=0, le=2**40)]

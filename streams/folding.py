@@ -7,8 +7,8 @@ import numpy as np
 from msgspec import Struct
 
 from streams.accounts import AccountView, Head, Profile, head_of, profile_of, view_of, with_head, with_profile
-from streams.batch import EventBatch
-from streams.kernel import VIEW_ACCOUNT, VIEW_EVENT, fold_accounts
+from streams.batch import EventBatch, words_of
+from streams.kernel import EVENT_ROWS, VIEW_ACCOUNT, VIEW_EVENT, fold_accounts
 from streams.policy import Allowlist, Evaluation
 from streams.states import States
 
@@ -35,7 +35,14 @@ class FoldedAccounts:
         np.cumsum([len(stored) for stored in self._old], out=old_at[1:])
         old = np.frombuffer(b"".join(self._old), np.uint8)
         folded, at, met, self._views, self._shares, self.late = fold_accounts(
-            batch.columns, self._order, self._starts, old, old_at, evaluation.first_at, evaluation.every
+            batch.columns,
+            batch.opening_words,
+            self._order,
+            self._starts,
+            old,
+            old_at,
+            evaluation.first_at,
+            evaluation.every,
         )
         text, begins = folded.tobytes(), at.tolist()
         self._folded: list[bytes] = [text[begin:end] for begin, end in pairwise(begins)]
@@ -106,3 +113,19 @@ def is_allowed(account_id: str, profile: Profile, allowlist: Allowlist) -> bool:
         or profile.org_id in allowlist.organisations
         or profile.payment_hash in allowlist.payments
     )
+
+
+def unseen() -> bytes:
+    """An account of which no request came yet, as it is stored."""
+    nothing = np.zeros(0, np.int64)
+    stored, *_ = fold_accounts(
+        np.zeros((EVENT_ROWS, 0), np.int64),
+        words_of(()),
+        nothing,
+        np.zeros(2, np.int64),
+        np.frombuffer(b"", np.uint8),
+        np.zeros(2, np.int64),
+        1,
+        1,
+    )
+    return stored.tobytes()

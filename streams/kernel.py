@@ -20,20 +20,54 @@ MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 
-AT, INPUT, OUTPUT, ERROR, REFUSAL, ADDRESS, AGENT, TEMPLATE, CONVERSATION, CAPABILITY, PROFILE, CREATED = range(12)
+(
+    AT,
+    INPUT,
+    OUTPUT,
+    ERROR,
+    REFUSAL,
+    ADDRESS,
+    AGENT,
+    TEMPLATE,
+    CONVERSATION,
+    CAPABILITY,
+    PROFILE,
+    CREATED,
+    TURNS,
+    SKETCH,
+) = range(14)
 """Rows of the matrix of a batch: one column an event. A hash is 32 bits, -1 where the event has none, and so is
-`CREATED`, the account's creation in ms; the fold takes no notice of that one."""
-EVENT_ROWS = 12
+`CREATED`, the account's creation in ms; the fold takes no notice of that one. `TURNS` are the messages so far, of an
+opening (at most `OPENS` of them) `SKETCH` is the place of its sketch among the batch's, -1 if it has none."""
+EVENT_ROWS = 14
 USER, YOUNG_USER, USER_NETWORK = ADDRESS, AGENT, TEMPLATE
 """What these rows hold for the fold of links: the account, the account if it is young, and its network."""
 
-REQUESTS, LATE, EVALUATED, FIRST_MS, LAST_MS, PROFILE_HASH, TEMPLATE_REQUESTS, WEEK = range(8)
-"""Numbers of one account; from `WEEK` on three words of 56 hours each, the newest hour in bit 0 of the first."""
-NUMBERS = 10
+REQUESTS, LATE, EVALUATED, FIRST_MS, LAST_MS, PROFILE_HASH, TEMPLATE_REQUESTS, OPENINGS, CONTINUED, WEEK = range(10)
+"""Numbers of one account; from `WEEK` on three words of 56 hours each, the newest hour in bit 0 of the first.
+Openings and those that were continued are of conversations that began with no kept instruction."""
+NUMBERS = 12
 
-MINUTES, HOURS, DAYS, TEMPLATES_HELD, CAPABILITY_DAYS, SKETCHES = range(6)
+MINUTES, HOURS, DAYS, TEMPLATES_HELD, CAPABILITY_DAYS, INSTRUCTIONS_HELD, SKETCHES = range(7)
 """How many rows of each kind an account has; from `SKETCHES` on one a sketch, in the order of the rows of a batch."""
-SIZES = 9
+SIZES = 10
+
+ASKED, FOLLOWED, EXTRACTED, SINCE_HOUR, WORDINGS, OPEN = range(6)
+"""Columns of an instruction: how often it opened a conversation, how many of those were continued, how many asked for
+what campaigns extract; the hour it was first seen in; a bit for each wording (`WORDING_BITS`); from `OPEN` on the
+hashes of the `OPEN_KEPT` newest conversations that were not continued, -1 where there are fewer."""
+OPEN_KEPT = 4
+INSTRUCTION_COLUMNS = OPEN + OPEN_KEPT
+INSTRUCTIONS_KEPT = 8
+INSTRUCTION_HOURS = 48
+WORDING_BITS = 62
+SKETCH_WORDS = 16
+MORE_WORDS = 24
+NO_WORD = 4096
+"""What fills a sketch of fewer words, and the words of an instruction beyond those of its first wording: at most
+`MORE_WORDS`, and one that says that there were more."""
+OPENS, CONTINUES = 2, 4
+"""The messages up to which a request opens a conversation (a system prompt and the ask), and continues it first."""
 
 (
     VIEW_EVENT,
@@ -54,10 +88,14 @@ SIZES = 9
     VIEW_CONVERSATIONS,
     VIEW_CAPABILITY,
     VIEW_LIFETIME,
-) = range(18)
-"""Columns of a due view; three shares stand beside them: top template, capability, variation of the gap."""
-VIEW_COLUMNS = 18
-SHARE_COLUMNS = 3
+    VIEW_REWORDED,
+    VIEW_REWORDED_FOLLOWED,
+    VIEW_REWORDED_EXTRACTED,
+) = range(21)
+"""Columns of a due view; four shares stand beside them: top template, capability, variation of the gap, and how many
+of the account's other openings were continued."""
+VIEW_COLUMNS = 21
+SHARE_COLUMNS = 4
 
 (
     MOMENT_LINK,
@@ -82,7 +120,7 @@ LINK_VERSION = 1
 HEAD_BYTES = 30
 """Version, action, shadow, p-value known (1 byte each), expiry (8), sequence (4), taught hour (4), p-value (8),
 bytes of the profile (2); little endian."""
-VERSION = 1
+VERSION = 2
 _PROFILE_SIZE_AT = 28
 
 SKETCH_ROWS = 64
@@ -95,6 +133,11 @@ _KINDS_OF_SKETCH = 4
 _KINDS_OF_LINK_SKETCH = 3
 _TOP_TEMPLATES = 8
 _TEMPLATES_BEFORE_HALVING = 1024
+_OPENINGS_BEFORE_HALVING = 1024
+_ALIKE_OF_20 = 9
+"""Wordings of one instruction share 9 of 20 of their words: what is .45 to campaigns (`streams.sketches.ALIKE`)."""
+_FEWEST_WORDINGS = 4
+_WORDINGS_BEYOND_WORDS = 2
 _KEPT = np.array([60, 24, 28], dtype=np.int64)
 _WIDTH = np.array([MINUTE_MS, HOUR_MS, DAY_MS], dtype=np.int64)
 _WORD_HOURS = 56
@@ -106,10 +149,11 @@ _SEVEN_BITS, _MORE_FOLLOWS = 127, 128
 _HASH_BYTES = 4
 _GAPS_BYTES = 16
 _GAP_CEILING_MS = HOUR_MS
-_MORE_BYTES_AN_EVENT = 320
-_MORE_BYTES_AN_ACCOUNT = 700
+_MORE_BYTES_AN_EVENT = 400
+_MORE_BYTES_AN_ACCOUNT = 720
 """What a state can grow by. An event: three new buckets, four new entries of sketches, a template, a day of
-capabilities. An account: what says how long ago something was, each two bytes longer after years of silence."""
+capabilities, an instruction. An account: what says how long ago something was, each two bytes longer after years of
+silence."""
 
 
 class Room(NamedTuple):
@@ -127,6 +171,9 @@ class Room(NamedTuple):
     top_counts: Ints
     days: Ints
     asked: Ints
+    words: Ints
+    more_words: Ints
+    instructions: Ints
 
 
 @compiled
@@ -145,18 +192,22 @@ def make_room() -> Room:
         np.zeros(_TOP_TEMPLATES + 1, np.int64),
         np.zeros(32, np.int64),
         np.zeros((32, _CAPABILITIES), np.int64),
+        np.zeros((INSTRUCTIONS_KEPT, SKETCH_WORDS), np.int64),
+        np.zeros((INSTRUCTIONS_KEPT, MORE_WORDS + 1), np.int64),
+        np.zeros((INSTRUCTIONS_KEPT, INSTRUCTION_COLUMNS), np.int64),
     )
 
 
 @compiled
 def fold_accounts(
-    events: Ints, order: Ints, starts: Ints, old: Bytes, old_at: Ints, first_at: int, every: int
+    events: Ints, sketches: Ints, order: Ints, starts: Ints, old: Bytes, old_at: Ints, first_at: int, every: int
 ) -> tuple[Bytes, Ints, Bytes, Ints, Floats, int]:
     """Fold a batch into its accounts.
 
-    `events` is (EVENT_ROWS, n). `order` lists the n events account by account, each account's in the order of the log;
-    account j has `order[starts[j]:starts[j + 1]]` and the stored bytes `old[old_at[j]:old_at[j + 1]]`, none if it is
-    new. An account is due after `first_at` events, then at each doubling up to `every`, then at each `every`.
+    `events` is (EVENT_ROWS, n), `sketches` (m, SKETCH_WORDS), each in order. `order` lists the n events account by
+    account, each account's in the order of the log; account j has `order[starts[j]:starts[j + 1]]` and the stored bytes
+    `old[old_at[j]:old_at[j + 1]]`, none if it is new. An account is due after `first_at` events, then at each doubling
+    up to `every`, then at each `every`.
 
     The new bytes, where each account's begin (one more at the end), which accounts met another profile than the last
     (1), the due views with their shares, and how many events came late.
@@ -181,6 +232,7 @@ def fold_accounts(
                 room.numbers[PROFILE_HASH] = events[PROFILE, event]
                 met[account] = 1
             late += _add(room, events, event)
+            _add_turn(room, events, sketches, event)
             if _is_due(room.numbers, first_at, every):
                 room.numbers[EVALUATED] = room.numbers[REQUESTS]
                 if due == len(views):
@@ -358,6 +410,174 @@ def _keep_templates(room: Room, least: int) -> None:
 
 
 @borrowing
+def _add_turn(room: Room, events: Ints, sketches: Ints, event: int) -> None:
+    """Note an event that opens a conversation among the instructions, or one that continues a conversation first."""
+    turns, conversation = events[TURNS, event], events[CONVERSATION, event]
+    if conversation < 0 or not 0 < turns <= CONTINUES:
+        return
+    if turns > OPENS:
+        _continue(room, conversation)
+        return
+    hour, sketch = events[AT, event] // HOUR_MS, events[SKETCH, event]
+    place = _alike(room, sketches[sketch], hour) if sketch >= 0 else -1
+    if place < 0:
+        _add_habit(room.numbers)
+        if sketch < 0 or sketches[sketch, 0] >= NO_WORD:
+            return
+        place = _found_instruction(room, sketches[sketch], hour)
+    elif _is_open(room.instructions[place], conversation):  # the same request once more, after an error
+        return
+    else:
+        place = _move_to_end(room, place)
+        for word in sketches[sketch]:
+            if word < NO_WORD and not _is_among(room.words[place], word):
+                _add_word(room.more_words[place], word)
+    row = room.instructions[place]
+    row[ASKED] += 1
+    row[EXTRACTED] += 1 if events[CAPABILITY, event] != _OTHER else 0
+    row[WORDINGS] |= np.int64(1) << events[TEMPLATE, event] % WORDING_BITS if events[TEMPLATE, event] >= 0 else 0
+    for column in range(INSTRUCTION_COLUMNS - 1, OPEN, -1):
+        row[column] = row[column - 1]
+    row[OPEN] = conversation
+
+
+@borrowing
+def _add_habit(numbers: Ints) -> None:
+    """Count an opening with no kept instruction; halving makes the habit slide."""
+    numbers[OPENINGS] += 1
+    if numbers[OPENINGS] >= _OPENINGS_BEFORE_HALVING:
+        numbers[OPENINGS] //= 2
+        numbers[CONTINUED] //= 2
+
+
+@borrowing
+def _found_instruction(room: Room, sketch: Ints, hour: int) -> int:
+    """The place of a new instruction. Of too many the one that was asked least often, then longest ago, makes way."""
+    if room.sizes[INSTRUCTIONS_HELD] == INSTRUCTIONS_KEPT:
+        least = 0
+        for place in range(1, INSTRUCTIONS_KEPT):
+            if room.instructions[place, ASKED] < room.instructions[least, ASKED]:
+                least = place
+        _drop(room, least)
+    last = int(room.sizes[INSTRUCTIONS_HELD])
+    room.sizes[INSTRUCTIONS_HELD] += 1
+    for column in range(SKETCH_WORDS):
+        room.words[last, column] = sketch[column]
+    room.more_words[last] = NO_WORD
+    room.instructions[last] = 0
+    room.instructions[last, SINCE_HOUR] = hour
+    room.instructions[last, OPEN:] = -1
+    return last
+
+
+@borrowing
+def _continue(room: Room, conversation: int) -> None:
+    """Note that a conversation went on. What is mostly continued is no instruction: people talk."""
+    for place in range(room.sizes[INSTRUCTIONS_HELD]):
+        row = room.instructions[place]
+        for column in range(OPEN, INSTRUCTION_COLUMNS):
+            if row[column] == conversation:
+                if row[ASKED] == 1:
+                    room.numbers[CONTINUED] += 1
+                row[FOLLOWED] += 1
+                for later in range(column, INSTRUCTION_COLUMNS - 1):
+                    row[later] = row[later + 1]
+                row[INSTRUCTION_COLUMNS - 1] = -1
+                if 2 * row[FOLLOWED] > row[ASKED]:
+                    _drop(room, place)
+                return
+    room.numbers[CONTINUED] += 1
+
+
+@borrowing
+def _alike(room: Room, sketch: Ints, hour: int) -> int:
+    """The instruction whose first wording shares most of its words with the sketch, -1 if none shares enough.
+
+    One that was founded too long ago is forgotten.
+    """
+    best, best_common, best_either = -1, 0, 1
+    size = _size(sketch)
+    for place in range(room.sizes[INSTRUCTIONS_HELD]):
+        common = _common(sketch, room.words[place])
+        either = size + _size(room.words[place]) - common
+        if 20 * common >= _ALIKE_OF_20 * either and common * best_either > best_common * either:
+            best, best_common, best_either = place, common, either
+    if best >= 0 and hour - room.instructions[best, SINCE_HOUR] >= INSTRUCTION_HOURS:
+        _drop(room, best)
+        return -1
+    return best
+
+
+@borrowing
+def _common(one: Ints, other: Ints) -> int:
+    """How many words two sketches share."""
+    count = at = place = 0
+    while at < SKETCH_WORDS and place < SKETCH_WORDS and one[at] < NO_WORD:
+        if one[at] == other[place]:
+            count += 1
+            at += 1
+            place += 1
+        elif one[at] < other[place]:
+            at += 1
+        else:
+            place += 1
+    return count
+
+
+@borrowing
+def _is_open(row: Ints, conversation: int) -> bool:
+    return _is_among(row[OPEN:], conversation)
+
+
+@borrowing
+def _move_to_end(room: Room, place: int) -> int:
+    """Put an instruction behind all others; where it is then."""
+    last = int(room.sizes[INSTRUCTIONS_HELD]) - 1
+    for at in range(place, last):
+        for rows in (room.words, room.more_words, room.instructions):
+            for column in range(rows.shape[1]):
+                kept = rows[at, column]
+                rows[at, column] = rows[at + 1, column]
+                rows[at + 1, column] = kept
+    return last
+
+
+@borrowing
+def _drop(room: Room, place: int) -> None:
+    """Forget an instruction."""
+    room.sizes[INSTRUCTIONS_HELD] = _move_to_end(room, place)
+
+
+@borrowing
+def _is_among(words: Ints, word: int) -> bool:
+    for other in words:  # noqa: SIM110  numba knows no any() of a generator
+        if other == word:
+            return True
+    return False
+
+
+@borrowing
+def _add_word(words: Ints, word: int) -> None:
+    """Note a word among those in order, unless it is there or they are full."""
+    if words[MORE_WORDS] < NO_WORD or _is_among(words, word):
+        return
+    place = MORE_WORDS
+    while place > 0 and words[place - 1] > word:
+        words[place] = words[place - 1]
+        place -= 1
+    words[place] = word
+
+
+@borrowing
+def _size(words: Ints) -> int:
+    """How many words there are before `NO_WORD`."""
+    size = 0
+    while size < len(words) and words[size] < NO_WORD:
+        size += 1
+    return size
+
+
+@borrowing
 def _open_day(room: Room, day: int) -> int:
     """The place of `day` among those of capabilities, -1 if it has left the last 28; a new day clears out old ones."""
     size = room.sizes[CAPABILITY_DAYS]
@@ -439,6 +659,41 @@ def view_account(room: Room, view: Ints, shares: Floats) -> None:
     shares[0] = best / numbers[TEMPLATE_REQUESTS] if numbers[TEMPLATE_REQUESTS] else 0.0
     view[VIEW_CAPABILITY], shares[1] = _focus(room, as_of // DAY_MS, _OTHER)
     shares[2] = np.sqrt(room.gaps[1]) / room.gaps[0] if room.gaps[0] > 0 else 0.0
+    shares[3] = min(1.0, numbers[CONTINUED] / numbers[OPENINGS]) if numbers[OPENINGS] else 0.0
+    missing = 0.0
+    for place in range(sizes[INSTRUCTIONS_HELD]):
+        row = room.instructions[place]
+        if row[ASKED] * shares[3] - row[FOLLOWED] > missing and _is_reworded(
+            row, room.words[place], room.more_words[place]
+        ):
+            missing = row[ASKED] * shares[3] - row[FOLLOWED]
+            view[VIEW_REWORDED], view[VIEW_REWORDED_FOLLOWED] = row[ASKED], row[FOLLOWED]
+            view[VIEW_REWORDED_EXTRACTED] = row[EXTRACTED]
+
+
+@borrowing
+def _is_reworded(row: Ints, words: Ints, more_words: Ints) -> bool:
+    """Whether an instruction came in several wordings made of few words (`streams.instructions`).
+
+    Of an instruction that fills its sketch only the words up to the last of the sketch are seen: so many of 4,096 parts
+    of all words (as in Bar-Yossef et al., "Counting distinct elements in a data stream", RANDOM 2002).
+    """
+    more, wordings = _size(more_words), _bits_of(row[WORDINGS])
+    if more > MORE_WORDS or wordings < _FEWEST_WORDINGS:
+        return False
+    last = words[SKETCH_WORDS - 1]
+    seen = last + 1 if last < NO_WORD else NO_WORD
+    needed = max(more * NO_WORD + _WORDINGS_BEYOND_WORDS * seen, more * NO_WORD * 5 // 4)
+    return bool(wordings * seen >= needed)
+
+
+@borrowing
+def _bits_of(bits: int) -> int:
+    count = 0
+    while bits:
+        bits &= bits - 1
+        count += 1
+    return count
 
 
 @borrowing
@@ -531,6 +786,7 @@ def _write(room: Room, out: Bytes, at: int) -> int:
     for row in range(sizes[TEMPLATES_HELD]):
         at = _put(out, at, room.top_hashes[row])
         at = _put(out, at, room.top_counts[row])
+    at = _write_instructions(room, out, at)
     return _write_days(room, out, at)
 
 
@@ -562,6 +818,85 @@ def _write_sketch(room: Room, kind: int, hour: int, out: Bytes, at: int) -> int:
         for byte in range(_HASH_BYTES):
             out[at + byte] = room.hashes[kind, row] >> 8 * byte & 255
         at = _put(out, at + _HASH_BYTES, hour - room.hours[kind, row])
+    return at
+
+
+@borrowing
+def _write_instructions(room: Room, out: Bytes, at: int) -> int:
+    """The words, each as how far it is from the one before, and the numbers; one that was asked once needs few."""
+    at = _put(out, at, room.sizes[INSTRUCTIONS_HELD])
+    for place in range(room.sizes[INSTRUCTIONS_HELD]):
+        row, words = room.instructions[place], room.words[place]
+        conversations = 0
+        while conversations < OPEN_KEPT and row[OPEN + conversations] >= 0:
+            conversations += 1
+        at = _put_words(words, _size(words) << 3 | conversations, out, at)
+        for column in range(OPEN, OPEN + conversations):
+            for byte in range(_HASH_BYTES):
+                out[at + byte] = row[column] >> 8 * byte & 255
+            at += _HASH_BYTES
+        at = _put(out, at, row[ASKED] << 1 | (1 if row[EXTRACTED] else 0))
+        at = _put(out, at, room.numbers[LAST_MS] // HOUR_MS - row[SINCE_HOUR])
+        if row[ASKED] > 1:
+            at = _put(out, _put(out, at, row[EXTRACTED]), row[FOLLOWED])
+            at = _put(out, at, row[WORDINGS])
+            at = _put_words(room.more_words[place], _size(room.more_words[place]), out, at)
+        else:
+            at = _put(out, at, _bits_of(row[WORDINGS] - 1) + 1 if row[WORDINGS] else 0)
+    return at
+
+
+@borrowing
+def _put_words(words: Ints, header: int, out: Bytes, at: int) -> int:
+    at = _put(out, at, header)
+    before = 0
+    for word in words:
+        if word < NO_WORD:
+            at = _put(out, at, word - before)
+            before = word
+    return at
+
+
+@borrowing
+def _read_instructions(room: Room, stored: Bytes, at: int) -> int:
+    held, at = _take(stored, at)
+    room.sizes[INSTRUCTIONS_HELD] = held
+    for place in range(held):
+        row, words = room.instructions[place], room.words[place]
+        row[:] = 0
+        row[OPEN:] = -1
+        room.more_words[place] = NO_WORD
+        sizes, at = _take(stored, at)
+        at = _take_words(words, sizes >> 3, stored, at)
+        for column in range(OPEN, OPEN + (sizes & 7)):
+            row[column] = 0
+            for byte in range(_HASH_BYTES):
+                row[column] |= int(stored[at + byte]) << 8 * byte
+            at += _HASH_BYTES
+        asked, at = _take(stored, at)
+        row[ASKED], row[EXTRACTED] = asked >> 1, asked & 1
+        back, at = _take(stored, at)
+        row[SINCE_HOUR] = room.numbers[LAST_MS] // HOUR_MS - back
+        if row[ASKED] > 1:
+            row[EXTRACTED], at = _take(stored, at)
+            row[FOLLOWED], at = _take(stored, at)
+            row[WORDINGS], at = _take(stored, at)
+            size, at = _take(stored, at)
+            at = _take_words(room.more_words[place], size, stored, at)
+        else:
+            bit, at = _take(stored, at)
+            row[WORDINGS] = np.int64(1) << bit - 1 if bit else 0
+    return at
+
+
+@borrowing
+def _take_words(words: Ints, size: int, stored: Bytes, at: int) -> int:
+    words[:] = NO_WORD
+    before = 0
+    for column in range(size):
+        further, at = _take(stored, at)
+        before += further
+        words[column] = before
     return at
 
 
@@ -603,6 +938,7 @@ def read_account(stored: Bytes, head: int, end: int, room: Room) -> None:
     for row in range(sizes[TEMPLATES_HELD]):
         room.top_hashes[row], at = _take(stored, at)
         room.top_counts[row], at = _take(stored, at)
+    at = _read_instructions(room, stored, at)
     _read_days(room, stored, at)
 
 

@@ -3,6 +3,7 @@
 from streams import kernel
 from streams.capabilities import CapabilityDays
 from streams.distinct import Distinct
+from streams.instructions import Instruction
 from streams.windows import Counts
 
 
@@ -28,3 +29,23 @@ def days_of(room: kernel.Room) -> CapabilityDays:
         day: {position: count for position, count in enumerate(of_day) if count}
         for day, of_day in zip(days, asked, strict=True)
     }
+
+
+def instructions_of(room: kernel.Room) -> tuple[Instruction, ...]:
+    """The instructions that are kept, the one that was used longest ago first."""
+    held = room.sizes[kernel.INSTRUCTIONS_HELD]
+    return tuple(
+        Instruction(
+            words=tuple(word for word in words if word < kernel.NO_WORD),
+            asked=row[kernel.ASKED],
+            followed=row[kernel.FOLLOWED],
+            extracted=row[kernel.EXTRACTED],
+            since_hour=row[kernel.SINCE_HOUR],
+            wordings=row[kernel.WORDINGS],
+            more_words=tuple(word for word in more if word < kernel.NO_WORD),
+            open=tuple(conversation for conversation in row[kernel.OPEN :] if conversation >= 0),
+        )
+        for words, more, row in zip(
+            room.words[:held].tolist(), room.more_words[:held].tolist(), room.instructions[:held].tolist(), strict=True
+        )
+    )

@@ -13,7 +13,7 @@ from agents.settings import Settings, SettingsError, read_settings
 from agents.store import Place, Store, StoreError
 from agents.store.redis import RedisStore
 from agents.topics import TopicError, TopicNames, partitions_of
-from streams.accounts import Enforcement, account_of, current_view
+from streams.accounts import AccountView, Enforcement, account_of, current_view
 from streams.campaigns import Campaign
 from streams.events import CAPABILITIES
 from streams.learning import Learner
@@ -96,12 +96,22 @@ async def _account(store: Store, account_id: str, partitions: int) -> Rows | Non
         ("distinct, 24 h", f"{view.addresses} addresses, {view.user_agents} user agents"),
         ("", f"{view.templates} templates, {view.conversations} conversations"),
         ("top template", f"{view.top_template_share:.0%} of its requests"),
+        ("follow-ups", f"{view.followed_share:.0%} of the conversations that it opens go on"),
+        *_reworded(view),
         ("capabilities", _capabilities(account.capability_days.values())),
         ("anomaly", _strangeness(view.p_value)),
         ("late events", str(account.late)),
         ("enforcement", _enforcement(account.enforcement)),
         *([] if campaign is None else [("campaign", _membership(account_id, campaign))]),
     ]
+
+
+def _reworded(view: AccountView) -> Rows:
+    """The instruction that it asks in many wordings, if there is one."""
+    if not view.reworded:
+        return []
+    text = f"{view.reworded} requests, {view.reworded_followed} followed up, {view.reworded_extracted} as campaigns ask"
+    return [("one instruction", text)]
 
 
 async def _link(store: Store, kind: LinkKind, value: str, partitions: int) -> Rows | None:

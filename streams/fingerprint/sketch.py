@@ -16,7 +16,7 @@ from collections.abc import Iterable
 
 import xxhash
 
-from streams.events import SKETCH_HASH_CHARACTERS
+from streams.events import SKETCH_ALPHABET, SKETCH_HASH_CHARACTERS
 from streams.fingerprint.keys import Keys
 from streams.fingerprint.memory import Memory
 from streams.fingerprint.words import STOP_WORDS
@@ -30,8 +30,7 @@ HASH_BITS = 12
 MIN_WORDS = 3
 """A request with fewer distinct words of content is too generic to resemble anything."""
 
-_ALPHABET = "-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz"
-_PAIRS = [a + b for a in _ALPHABET for b in _ALPHABET]
+_PAIRS = [a + b for a in SKETCH_ALPHABET for b in SKETCH_ALPHABET]
 _NOTHING = ""
 
 

@@ -34,6 +34,8 @@ from streams.signals import (
     shared_payments,
     synchrony,
     template_concentration,
+    unfollowed_extraction,
+    unfollowed_rewordings,
     volume_against_plan,
     young_accounts,
 )
@@ -74,7 +76,9 @@ ACCOUNT_SIGNALS: tuple[Signal, ...] = tuple(
         round_the_clock,
         many_addresses,
         template_concentration,
+        unfollowed_rewordings,
         capability_focus,
+        unfollowed_extraction,
         anomaly,
     )
 )

@@ -2,10 +2,11 @@
 
 from msgspec import Struct
 
-from streams.accounts import Head, head_of, unseen, with_head
+from streams.accounts import Head, head_of, with_head
 from streams.batch import account_key
 from streams.feedback import Feedback, PlacedVerdict, Reached
 from streams.findings import Findings
+from streams.folding import unseen
 from streams.links import Source
 from streams.policy import Policy
 from streams.reviewing import review

@@ -135,6 +135,7 @@ def test_an_account_is_laid_out_for_a_person(store: MemoryStore, state: Callable
             "distinct, 24 h 2 addresses, 0 user agents",
             "2 templates, 1 conversations",
             "top template 67% of its requests",
+            "follow-ups 0% of the conversations that it opens go on",
             "capabilities other 2, coding 1",
             "anomaly 1 in 8 of its cohort looks at least as strange",
             "late events 1",

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from random import Random
 
-from streams.events import CAPABILITIES, RequestEvent
+from streams.events import CAPABILITIES, SKETCH_ALPHABET, RequestEvent
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
 
 START_MS = 1_791_158_400_000
@@ -54,6 +54,8 @@ class Person:
             "tls_fingerprint": f"t13d{self._network % 40:04d}",
             "conversation_id": f"{self.account_id}/{number // self._turns}",
             "template_hash": _hash(template),
+            "sketch": _sketch(template),
+            "turn_count": 1 + 2 * (number % self._turns),
             "capability": CAPABILITIES[draw.randrange(3)],
             "input_tokens": draw.randrange(200, 20_000),
             "output_tokens": draw.randrange(100, 8_000),
@@ -118,6 +120,12 @@ def ordinary_days(people: Sequence[Person], requests_a_day: float, *, days: int 
         ]
         for at_ms, place in sorted(moments):
             yield people[place].asks(at_ms)
+
+
+def _sketch(template: int) -> str:
+    """The sketch of a template of twelve words with a subject."""
+    draw = Random(template)
+    return "".join(sorted(draw.choice(SKETCH_ALPHABET) + draw.choice(SKETCH_ALPHABET) for _ in range(12)))
 
 
 def _hash(value: int) -> str:

@@ -124,11 +124,20 @@ def traffic(seed: int, count: int, *, accounts: int = 1, wild: bool = False) -> 
                 user_agent_hash=str(random.randrange(3)),
                 template_hash=str(int(random.paretovariate(0.5))),
                 conversation_id=str(number // 5),
+                **opening(random),
                 capability=random.choice(CAPABILITIES),
                 plan=random.choice([None] * 99 + ["max"]),
             )
         )
     return events
+
+
+def opening(random: Random) -> dict[str, object]:
+    """How many messages there are, and a sketch of one of three instructions in many wordings, or of anything."""
+    words = [random.randrange(26) for _ in range(4)] + [random.choice((0, 9, 18)) + word for word in range(9)]
+    pairs = sorted({"a" + "abcdefghijklmnopqrstuvwxyz0"[word] for word in words})
+    sketch = random.choice((None, "", "a", "ab\xe9d a", "zzyyzzyy", "ab" * 40, *["".join(pairs)] * 12))
+    return {"turn_count": random.choice((0, 1, 1, 1, 1, 2, 3, 4, 5)), "sketch": sketch}
 
 
 @st.composite
@@ -160,6 +169,7 @@ def drawn(random: Random, at_ms: int) -> RequestEvent:
         address_hash=maybe(90),
         user_agent_hash=maybe(4),
         template_hash=maybe(12),
+        **opening(random),
         conversation_id=maybe(90),
         capability=random.choice(CAPABILITIES),
         **random.choice(PROFILES),

@@ -15,6 +15,7 @@ from streams.events import CAPABILITIES, Capability, RequestEvent
 from streams.policy import Evaluation
 from streams.windows import DAY_MS, HOUR_MS, Counts, Windows
 from tests.streams.reference_capabilities import focus, note
+from tests.streams.reference_instructions import Instructions, note_turn
 from tests.streams.reference_windows import count
 
 SPAN_HOURS = 24
@@ -47,6 +48,7 @@ class ReferenceAccount(Struct):
     gap_mean_ms: float = 0.0
     gap_variance: float = 0.0
     evaluated_requests: int = 0
+    instructions: Instructions = field(default_factory=Instructions)
 
     def laid_out(self) -> AccountState:
         """The account as `streams.accounts.account_of` lays it out, nothing decided about it."""
@@ -69,6 +71,9 @@ class ReferenceAccount(Struct):
             active_hours=self.active_hours,
             gap_mean_ms=self.gap_mean_ms,
             gap_variance=self.gap_variance,
+            openings=self.instructions.openings,
+            continued=self.instructions.continued,
+            instructions=tuple(one.laid_out() for one in self.instructions.kept),
         )
 
 
@@ -104,6 +109,7 @@ def fold_event(account: ReferenceAccount, event: RequestEvent, at_ms: int) -> bo
     _note_gap(account, at_ms)
     account.requests += 1
     account.late += late
+    note_turn(account.instructions, event, at_ms)
     return late
 
 
@@ -125,6 +131,7 @@ def view_of(account: ReferenceAccount) -> AccountView:
     capability, share = focus(account.capability_days, as_of_ms // DAY_MS, _EXTRACTED)
     first_hour = hour - SPAN_HOURS + 1
     created = account.profile.created_at_ms
+    reworded = account.instructions.most_missing()
     return AccountView(
         as_of_ms=as_of_ms,
         plan=account.profile.plan,
@@ -148,6 +155,10 @@ def view_of(account: ReferenceAccount) -> AccountView:
         capability=capability,
         gap_variation=sqrt(account.gap_variance) / account.gap_mean_ms if account.gap_mean_ms > 0 else 0.0,
         lifetime_requests=account.requests,
+        reworded=reworded.asked if reworded else 0,
+        reworded_followed=reworded.followed if reworded else 0,
+        reworded_extracted=reworded.extracted if reworded else 0,
+        followed_share=account.instructions.followed_share,
     )
 
 

@@ -23,7 +23,7 @@ from streams.accounts import (
 )
 from streams.decisions import LADDER, Action
 from streams.distinct import hash32
-from streams.events import CAPABILITIES, RequestEvent
+from streams.events import CAPABILITIES, SKETCH_ALPHABET, RequestEvent
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, Counts
 from tests.streams.account_bench import NOON_MS, Accounts, event, folded, jumps
 
@@ -122,19 +122,19 @@ def test_the_share_of_the_commonest_template_slides() -> None:
 
 @pytest.mark.parametrize("every_ms", [0, MINUTE_MS, 10 * MINUTE_MS, HOUR_MS + MINUTE_MS, 27 * HOUR_MS, 3 * DAY_MS])
 def test_an_account_with_ten_events_takes_at_most_a_kilobyte(every_ms: int) -> None:
-    """However the ten are spread, and everything in them new each time: measured 551 bytes at the most."""
-    assert len(stored_of([busy_event(number, every_ms) for number in range(10)])) <= 640
+    """However the ten are spread, and everything in them new each time: measured 739 bytes at the most."""
+    assert len(stored_of([busy_event(number, every_ms) for number in range(10)])) <= 800
 
 
-def test_a_hot_account_takes_at_most_three_kilobytes() -> None:
-    """30,000 events over 28 days, everything in them new each time: measured 2,884 bytes at the most."""
+def test_a_hot_account_takes_at_most_three_and_a_half_kilobytes() -> None:
+    """30,000 events over 28 days, everything in them new each time: measured 3,222 bytes at the most."""
     accounts = Accounts()
     events = (busy_event(number, 80_640) for number in range(30_000))
     largest = 0
     while batch := list(islice(events, 500)):
         accounts.take(batch)
         largest = max(largest, len(accounts.stored()["a"]))
-    assert largest <= 3 * 1_024
+    assert largest <= 3.5 * 1_024
 
 
 def busy_event(number: int, every_ms: int) -> RequestEvent:
@@ -149,6 +149,8 @@ def busy_event(number: int, every_ms: int) -> RequestEvent:
         user_agent_hash=f"{number:016x}",
         conversation_id=f"conversation-{number}",
         template_hash=f"{number:016x}",
+        sketch="".join(f"{chr(97 + place)}{SKETCH_ALPHABET[number * 7 % 64]}" for place in range(16)),
+        turn_count=1,
         capability=CAPABILITIES[number % len(CAPABILITIES)],
         input_tokens=100_000,
         output_tokens=100_000,
@@ -277,5 +279,5 @@ def test_every_rung_can_be_in_force(action: Action) -> None:
 
 def test_what_another_version_stored_is_refused_in_a_sentence() -> None:
     stored = b"\x63" + stored_of([event()])[1:]
-    with pytest.raises(ValueError, match="an account is stored in version 99, not 1"):
+    with pytest.raises(ValueError, match="an account is stored in version 99, not 2"):
         head_of(stored)
