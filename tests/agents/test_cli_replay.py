@@ -307,7 +307,8 @@ def test_what_reviewers_said_is_replayed_with_the_events(
     plain = [msgspec.json.decode(it, type=Decision) for it in (tmp_path / "plain").read_bytes().splitlines()]
     first = next(it for it in plain if it.members)
     verdict = {"subject_kind": "campaign", "subject_id": first.subject_id, "verdict": "innocent", "reviewer": "r"}
-    (tmp_path / "feedback").write_text(json.dumps(verdict | {"decided_at_ms": first.decided_at_ms + 1}) + "\n\n")
+    an_hour_later = {"decided_at_ms": first.decided_at_ms + 3_600_000}
+    (tmp_path / "feedback").write_text(json.dumps(verdict | an_hour_later) + "\n\n")
     code, _, err = replay(campaign, "--decisions", tmp_path / "out", "--feedback", tmp_path / "feedback")
     said = [msgspec.json.decode(it, type=Decision) for it in (tmp_path / "out").read_bytes().splitlines()]
     assert code == 0, err

@@ -54,7 +54,7 @@ ATTACKERS: Mapping[str, Tactics] = {
 }
 ATTACKERS_SCALE = 0.1
 
-MIXED: Mapping[str, float] = {"relay": 0.2, "hydra": 0.008, "fixed_prompt": 0.005, "thin": 0.1}
+MIXED: Mapping[str, float] = {"relay": 0.2, "hydra": 0.008, "fixed_prompt": 0.008, "thin": 0.1}
 TRAFFIC: Mapping[str, World] = {
     "as it is": replace(FEW, campaigns=MIXED),
     "twice the requests": replace(FEW, campaigns=MIXED, pace=2.0),

@@ -54,7 +54,7 @@ SMALL = World(
         "release_pivot": 0.006,
         "hydra": 0.008,
         "quiet_relay": 0.2,
-        "fixed_prompt": 0.005,
+        "fixed_prompt": 0.008,
         "near_maximum": 0.06,
         "thin": 0.1,
         "four_requests": 0.3,

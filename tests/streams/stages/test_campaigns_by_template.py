@@ -185,12 +185,13 @@ def test_an_attacker_who_copies_the_prompt_of_a_crowd_drags_nobody_in() -> None:
     assert limited(campaigns) == {f"m{account}" for account in range(60)}
 
 
-def test_one_fixed_prompt_again_and_again_from_new_accounts_is_a_campaign() -> None:
-    names = [f"n{number}" for number in range(12)]
+def test_one_fixed_prompt_again_and_again_from_many_new_accounts_is_a_campaign() -> None:
     opened_ms = NOON_MS - 20 * DAY_MS
-    once, again = said(0, names, opened_ms=opened_ms), said(0, names, minutes=1, uses=4, opened_ms=opened_ms)
-    assert limited(taken(once)) == set()
-    assert limited(taken(once, again)) == {*names}
+    for accounts in (20, 30):
+        names = [f"n{number}" for number in range(accounts)]
+        once, again = said(0, names, opened_ms=opened_ms), said(0, names, minutes=1, uses=4, opened_ms=opened_ms)
+        assert limited(taken(once)) == set()
+        assert limited(taken(once, again)) == ({*names} if accounts == 30 else set())
 
 
 def test_the_users_of_a_plug_in_with_two_versions_of_its_prompt_are_only_watched() -> None:
