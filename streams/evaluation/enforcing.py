@@ -35,7 +35,7 @@ class Enforcing:
         if decision.action == "release" and decision.subject_kind == "account":
             standing.is_exempt = True
             self._released[decision.subject_id] = decision.decided_at_ms
-        if decision.action == "release" and decision.campaign_id not in {None, decision.subject_id} and before:
+        if _names_an_heir(decision) and before:
             standing.action, standing.limits = before.action, before.limits
             standing.until_ms = min(before.until_ms, decision.decided_at_ms + HEIR_MS)
         elif not decision.shadow and decision.action in {"throttle", "challenge", "suspend"}:
@@ -97,6 +97,12 @@ class Enforcing:
         used.requests += 1
         used.tokens += tokens
         return True
+
+
+def _names_an_heir(decision: Decision) -> bool:
+    """Whether a campaign is released because another took it in."""
+    is_campaign = decision.action == "release" and decision.subject_kind == "campaign"
+    return is_campaign and decision.campaign_id not in {None, decision.subject_id}
 
 
 class _Standing(Struct):

@@ -127,6 +127,9 @@ class Judge:
             accounts = tuple(named)
         else:
             accounts = (decision.subject_id,) if decision.subject_kind == "account" else ()
+            if decision.action == "release":  # it is no member any more
+                for named in self._named.values():
+                    named.difference_update(accounts)
         limits = decision.action in LIMITING and not decision.shadow
         for account_id in accounts:
             decided = self._decided.setdefault(account_id, _Decided())

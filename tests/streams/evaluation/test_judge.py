@@ -176,3 +176,13 @@ def test_what_is_sent_by_a_limited_template_has_not_leaked_and_its_account_is_no
     found = judge.result()
     assert (found.campaigns[0].leaked, found.campaigns[0].passed, found.campaigns[0].limited) == (6, 6, 0)
     assert [(it.accounts, it.challenged.count) for it in found.innocents] == [(2, 1), (2, 1)]
+
+
+def test_an_innocent_that_a_reviewer_released_is_not_harmed_by_what_its_campaign_does_later() -> None:
+    decisions = [
+        decision("throttle", "c", 0, members=("a", "b")),
+        decision("release", "a", MINUTE),
+        decision("suspend", "c", 2 * MINUTE, sequence=2, members=()),
+    ]
+    everybody = judged(innocent("a", "b"), [], decisions).innocents[-1]
+    assert (everybody.throttled.count, everybody.suspended.count) == (1, 1)
