@@ -126,6 +126,9 @@ class Judge:
     def _apply(self, decision: Decision, in_force_ms: int) -> None:
         self._enforcing.take(decision)
         accounts: Collection[str] = (decision.subject_id,) if decision.subject_kind == "account" else ()
+        if decision.subject_kind == "account" and decision.action == "release":  # it is no member any more
+            for released in self._named.values():
+                released.accounts.discard(decision.subject_id)
         limits = decision.action in LIMITING and not decision.shadow
         if decision.subject_kind == "campaign":
             named = self._named.setdefault(decision.subject_id, _Named())

@@ -13,6 +13,7 @@ from agents.store.memory import MemoryStore
 from streams.accounts import Enforcement, Head, with_head
 from streams.campaigns import Campaign, Pointer
 from streams.evidence import LinkEvidence
+from streams.learning import FEATURES, Learner, LearnerState, Lesson
 from streams.links import link_partition
 from streams.windows import DAY_MS, HOUR_MS
 from tests.streams.account_bench import NOON_MS, event, folded
@@ -168,6 +169,24 @@ def test_a_campaign_lists_its_first_members_and_its_largest_links(
     assert lines[-1] == "and 3 more; --all lists them"
     _, lines, _ = state("c-1", "--all")
     assert lines[-23:] == [f"member acct-{n:02}" for n in range(23)]
+
+
+@pytest.mark.parametrize("count", [0, 60])
+def test_a_campaign_says_what_reviewers_would_make_of_it(
+    store: MemoryStore, state: Callable[..., Outcome], count: int
+) -> None:
+    found = suspended(3)
+    found.decided = bytes([200] * len(FEATURES))
+    lessons = [Lesson(bytes([50 + 150 * (it % 2)] * len(FEATURES)), it % 2 == 1) for it in range(count)]
+    put(store, CAMPAIGNS, {"campaign:c-1": found, "learner": LearnerState(lessons=lessons)})
+    (said,) = [line for line in state("c-1")[1] if line.startswith("reviewers ")]
+    likely = Learner(LearnerState(lessons=lessons)).probability(found.decided)
+    half = count // 2
+    assert said == (
+        f"reviewers {'no forecast' if likely is None else f'would confirm it with {likely:.0%},'} "
+        f"by {half} lessons of innocent and {half} of confirmed campaigns"
+    )
+    assert (likely is None) == (count == 0)
 
 
 @pytest.mark.parametrize("subject", ["bogus:x", "payment:", "acct:7"])

@@ -10,8 +10,11 @@ from kafka import KafkaProducer
 
 from agents.routing import key_partition
 from streams.accounts import AccountState
+from streams.campaigns import Campaign
 from streams.decisions import Decision
 from streams.events import RequestEvent
+from streams.fingerprint import Fingerprinter
+from streams.scenarios import simulate
 from tests.integration.worker_harness import Deployment, WorkerProcess, deployed, ingest, of_kind, worker
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(200)]
@@ -76,6 +79,11 @@ def until(running: WorkerProcess, deployment: Deployment, expected: dict[str, li
         running.until("decided", lambda: decisions(deployment) == expected)
     except AssertionError as error:
         raise AssertionError(f"{decisions(deployment)} instead of {expected}; {error}") from None
+
+
+def campaigns(deployment: Deployment) -> list[Campaign]:
+    found: list[Campaign] = list(of_kind(deployment.states(), "campaigns", "campaign:").values())
+    return [it for it in found if it.merged_into is None]
 
 
 def requests_of(deployment: Deployment) -> dict[str, int]:
@@ -153,6 +161,29 @@ def test_workers_that_share_the_partitions_hear_what_is_said_of_all_accounts(
             say(deployment, "confirm", name)
         until(one, deployment, {name: [*said, "observe 3"] for name, said in released.items()})
         assert one.drain() == 0
+
+
+def test_a_campaign_and_one_of_its_members_are_let_go(deployment: Deployment, tmp_path: Path) -> None:
+    fingerprinter = Fingerprinter(b"the key of the feedback's tests")
+    relay = [fingerprinter.event(record) for record in simulate(["relay"], seed=5, scale=0.1)]
+    with worker(deployment, tmp_path) as running:
+        running.until_ready()
+        ingest(deployment, relay)
+        running.until_settled(deployment)
+        largest = max(campaigns(deployment), key=lambda it: len(it.members))
+        member = min(largest.members)
+        say(deployment, "release", member)
+        running.until("let go", lambda: decisions(deployment).get(member) == ["release 1"])
+        running.until("no member", lambda: all(member not in it.members for it in campaigns(deployment)))
+        say(deployment, "release", largest.campaign_id)
+        expected = f"release {largest.enforcement.sequence + 1}"
+        running.until("released", lambda: decisions(deployment)[largest.campaign_id][-1] == expected)
+        running.until_settled(deployment)
+        (released,) = [it for it in campaigns(deployment) if it.campaign_id == largest.campaign_id]
+        assert set(released.members) == set(largest.members) - {member}
+        lessons = sum(value for name, value in running.metrics().items() if name.startswith("stillwatch_lessons_total"))
+        assert lessons == 2
+        assert running.drain() == 0
 
 
 def test_what_is_no_verdict_is_a_dead_letter_byte_for_byte(

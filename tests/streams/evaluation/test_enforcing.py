@@ -153,3 +153,18 @@ def test_a_shadow_release_lets_go_and_a_later_decision_about_the_account_ends_it
     assert not gateway.limited("a", 7)
     gateway.take(decision("observe", "a", 8, sequence=2))
     assert gateway.limited("a", 8)
+
+
+def test_a_released_account_may_send_what_is_limited_and_others_may_not() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("suspend", "template:t", 0, subject_kind="network"))
+    gateway.take(decision("release", "a", 5, expires_at_ms=100))
+    answers = [gateway.link("template:t", at_ms, "a") for at_ms in (99, 100)]
+    assert (answers, gateway.link("template:t", 99, "b")) == (["pass", "suspend"], "suspend")
+
+
+def test_a_template_that_a_reviewer_releases_is_let_go_at_once_though_it_names_its_campaign() -> None:
+    gateway = Enforcing()
+    gateway.take(decision("suspend", "template:t", 0, subject_kind="network", campaign_id="c"))
+    gateway.take(decision("release", "template:t", 5, sequence=2, subject_kind="network", campaign_id="c"))
+    assert gateway.link("template:t", 5) == "pass"

@@ -225,3 +225,13 @@ def test_calibration_is_over_accounts_that_decisions_are_about_by_their_highest_
 
 def test_without_a_truth_nothing_is_said_about_calibration() -> None:
     assert judged(innocent("c"), [], [decision("suspend", "c", 0)]).calibration is None
+
+
+def test_an_innocent_that_a_reviewer_released_is_not_harmed_by_what_its_campaign_does_later() -> None:
+    decisions = [
+        decision("throttle", "c", 0, members=("a", "b")),
+        decision("release", "a", MINUTE),
+        decision("suspend", "c", 2 * MINUTE, sequence=2, members=()),
+    ]
+    everybody = judged(innocent("a", "b"), [], decisions).innocents[-1]
+    assert (everybody.throttled.count, everybody.suspended.count) == (1, 1)
