@@ -43,8 +43,9 @@ ATTACKERS: Mapping[str, Tactics] = {
     "looks every 10 minutes, changes at 1 % lost": replace(BLUNT, looks_every_ms=10 * MINUTE_MS, bearable_loss=0.01),
     "replaces what it lost within 10 minutes": replace(BLUNT, replaced_after_ms=(MINUTE_MS, 10 * MINUTE_MS)),
     "ten times the accounts at a tenth of the pace": replace(BLUNT, accounts=3_000, requests_a_day=30.0),
+    "buys accounts that are months old": replace(BLUNT, aged=True),
     "has taken every step before it begins": CAREFUL,
-    "the same with accounts that are months old": replace(CAREFUL, aged=True),
+    "every step, old accounts": replace(CAREFUL, aged=True),
     "every step, old accounts, ten times as many at a tenth": replace(
         CAREFUL, aged=True, accounts=3_000, requests_a_day=30.0
     ),
