@@ -210,7 +210,8 @@ def fold_accounts(
     up to `every`, then at each `every`.
 
     The new bytes, where each account's begin (one more at the end), which accounts met another profile than the last
-    (1), the due views with their shares, and how many events came late.
+    (1), the due views with their shares, and how many events came late. Raises ValueError if another version of
+    Stillwatch stored one of them.
     """
     accounts = len(starts) - 1
     room = make_room()
@@ -224,6 +225,8 @@ def fold_accounts(
     due = late = at = 0
     for account in range(accounts):
         head = old_at[account]
+        if old_at[account + 1] > head and old[head] != VERSION:
+            raise ValueError("an account is stored by another version of Stillwatch: use a new prefix, or flush Redis")
         at = _copy_head(old, head, old_at[account + 1], out, at)
         read_account(old, head, old_at[account + 1], room)
         for place in range(starts[account], starts[account + 1]):

@@ -25,7 +25,7 @@ SIGNALS: Mapping[str, SignalPolicy] = MappingProxyType(
         "round_the_clock": SignalPolicy(enabled=True, threshold=20, weight=1.6),
         "many_addresses": SignalPolicy(enabled=True, threshold=24, weight=1.8),
         "template_concentration": SignalPolicy(enabled=True, threshold=0.6, weight=1.0),
-        "unfollowed_rewordings": SignalPolicy(enabled=True, threshold=5, weight=5.0),
+        "unfollowed_rewordings": SignalPolicy(enabled=True, threshold=5, weight=4.8),
         "capability_focus": SignalPolicy(enabled=True, threshold=0.8, weight=0.6),
         "unfollowed_extraction": SignalPolicy(enabled=True, threshold=0.3, weight=1.5),
         "anomaly": SignalPolicy(enabled=True, threshold=200, weight=0.8),

@@ -10,8 +10,16 @@ from streams.fingerprint.masking import Masker
 from streams.fingerprint.memory import Memory
 from streams.fingerprint.sketch import Sketcher
 
+_PLACEHOLDERS = frozenset({"", "-", "--", "0", "n/a", "na", "nil", "none", "null", "undefined", "unknown"})
+"""What logs write where they know nothing: taken for a value, it would tie all accounts that have it."""
+
 _IMAGE_TYPES = frozenset({"image", "image_url", "input_image"})
 _TOOL_TYPES = frozenset({"tool_use", "tool_result", "tool_call"})
+
+
+def _known(value: str | None) -> str | None:
+    """The value, or None if it stands for one that is not known."""
+    return None if value is None or value.strip().casefold() in _PLACEHOLDERS else value
 
 
 class Conversation(NamedTuple):
@@ -45,6 +53,8 @@ class Fingerprinter:
         tool_count = len(record.tools or ())
         shape = Shape(conversation.images, tool_count, conversation.tool_parts, record.reasoning_effort)
         capability, strength = score(masked.tokens, shape)
+        is_stamped = record.account_created_at_ms == record.occurred_at_ms  # the record's own time: filled in by a log
+        created_at_ms = None if is_stamped else record.account_created_at_ms
         address_hash, network_hash = self._addresses[record.client_address] if record.client_address else (None, None)
         return RequestEvent(
             event_id=record.event_id,
@@ -52,21 +62,21 @@ class Fingerprinter:
             account_id=record.account_id,
             operation=record.operation,
             request_model=record.request_model,
-            org_id=record.org_id,
+            org_id=_known(record.org_id),
             api_key_id=record.api_key_id,
-            account_created_at_ms=record.account_created_at_ms,
+            account_created_at_ms=created_at_ms,
             plan=record.plan,
             plan_daily_tokens=record.plan_daily_tokens,
-            payment_hash=record.payment_hash,
+            payment_hash=_known(record.payment_hash),
             address_hash=address_hash,
             network_hash=network_hash,
             asn=record.asn,
             network_type=record.network_type,
             country=record.country,
             user_agent_hash=self._agents[record.user_agent] if record.user_agent else None,
-            tls_fingerprint=record.tls_fingerprint,
+            tls_fingerprint=_known(record.tls_fingerprint),
             access_path=record.access_path,
-            conversation_id=record.conversation_id,
+            conversation_id=_known(record.conversation_id),
             template_hash=self._keys.hash("template", " ".join(masked.template)) if masked.says_enough else None,
             sketch=self._sketcher.sketch(masked.template),
             capability=capability,

@@ -60,6 +60,8 @@ def _mapped(record: RequestRecord) -> RequestRecord:
 OPENED_NOW = Change(1, "every account is opened now", lambda it: replace(it, account_created_at_ms=it.occurred_at_ms))
 UNKNOWN_PAYMENT = Change(1, "payment `unknown`", lambda it: replace(it, payment_hash="unknown"))
 
+HASHED_PAYMENT = Change(1, "the hash of no payment", lambda it: replace(it, payment_hash="e3b0c44298fc1c14"))
+
 WEEKS: Mapping[str, tuple[Change, ...]] = {
     "nothing drifts": (),
     "fields vanish": (
@@ -84,6 +86,7 @@ WEEKS: Mapping[str, tuple[Change, ...]] = {
     ),
     "a placeholder for the age alone": (OPENED_NOW,),
     "a placeholder for the payment alone": (UNKNOWN_PAYMENT,),
+    "a hash of nothing for the payment alone": (HASHED_PAYMENT,),
     "other units and formats": (
         Change(
             1,

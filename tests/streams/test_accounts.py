@@ -281,3 +281,7 @@ def test_what_another_version_stored_is_refused_in_a_sentence() -> None:
     stored = b"\x63" + stored_of([event()])[1:]
     with pytest.raises(ValueError, match="an account is stored in version 99, not 2"):
         head_of(stored)
+    accounts = Accounts()
+    accounts.states.held["account:a"] = stored
+    with pytest.raises(ValueError, match="an account is stored by another version of Stillwatch"):
+        accounts.take([event()])

@@ -40,6 +40,19 @@ def test_every_field_without_text_passes_unchanged() -> None:
     assert covered == set(RequestRecord.__struct_fields__), "a new field of the record is not passed on"
 
 
+@pytest.mark.parametrize("nothing", ["", "-", "0", "None", " null ", "N/A", "unknown"])
+def test_what_a_log_writes_where_it_knows_nothing_is_no_value(nothing: str) -> None:
+    fields = ("org_id", "payment_hash", "tls_fingerprint", "conversation_id")
+    made = event(**dict.fromkeys(fields, nothing))
+    assert [getattr(made, name) for name in fields] == [None] * len(fields)
+
+
+def test_an_account_is_not_opened_in_the_very_millisecond_of_each_of_its_requests() -> None:
+    at_ms = event().occurred_at_ms
+    assert event(account_created_at_ms=at_ms).account_created_at_ms is None
+    assert event(account_created_at_ms=at_ms - 1).account_created_at_ms == at_ms - 1
+
+
 def test_a_short_key_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 16"):
         Fingerprinter(b"short")

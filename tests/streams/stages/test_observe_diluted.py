@@ -33,12 +33,13 @@ def decided(script: Script) -> Mapping[str, list[Decision]]:
 
 
 @pytest.mark.parametrize("scenario", ["diluted_5", "diluted_10", "diluted_25"])
-def test_an_account_that_hides_extraction_is_throttled_for_two_reasons_within_a_day(scenario: str) -> None:
+def test_an_account_that_hides_extraction_is_watched_for_two_reasons_within_a_day(scenario: str) -> None:
+    """And no more than watched for these alone: a tool with two slots in a busy account looks the same."""
     for decisions in decided(play([stage(scenario, 7055, 4)])).values():
-        first = next(decision for decision in decisions if decision.action != "observe")
-        assert first.action == "throttle"
-        assert {"content", "capability"} <= {reason.family for reason in first.reasons}
-        assert {"unfollowed_rewordings", "unfollowed_extraction"} <= {reason.signal for reason in first.reasons}
+        signals = [{reason.signal for reason in decision.reasons} for decision in decisions]
+        assert any({"unfollowed_rewordings", "unfollowed_extraction"} <= each for each in signals)
+        for decision, each in zip(decisions, signals, strict=True):
+            assert decision.action == "observe" or each - {"unfollowed_rewordings", "unfollowed_extraction"}
 
 
 @pytest.mark.parametrize(
