@@ -40,7 +40,7 @@ def test_every_field_without_text_passes_unchanged() -> None:
     assert covered == set(RequestRecord.__struct_fields__), "a new field of the record is not passed on"
 
 
-@pytest.mark.parametrize("nothing", ["", "-", "0", "None", " null ", "N/A", "unknown"])
+@pytest.mark.parametrize("nothing", [" ", "-", "0", "None", " null ", "N/A", "unknown"])
 def test_what_a_log_writes_where_it_knows_nothing_is_no_value(nothing: str) -> None:
     fields = ("org_id", "payment_hash", "tls_fingerprint", "conversation_id")
     made = event(**dict.fromkeys(fields, nothing))
