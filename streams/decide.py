@@ -76,6 +76,11 @@ def is_limited(current: Enforcement, at_ms: int) -> bool:
     return at_ms < current.expires_at_ms and _action(current) in LIMITING
 
 
+def limiting(current: Enforcement) -> Action:
+    """The action that is in force. Raises ValueError if none is known by that name."""
+    return next(action for action in LADDER if action == current.action)
+
+
 def is_exempt(current: Enforcement, at_ms: int) -> bool:
     """True while a reviewer's word keeps the subject from being limited: a release that has not expired."""
     return at_ms < current.expires_at_ms and _action(current) == "release"
@@ -117,6 +122,8 @@ def decide(  # noqa: PLR0913  a decision has this many independent facts
     rung = rung_of(ladder, action)
     sequence = current.sequence + 1
     expires_at_ms = at_ms + rung.expires_hours * HOUR_MS if until_ms is None else until_ms
+    if action in LIMITING and is_limited(current, at_ms):
+        expires_at_ms = max(expires_at_ms, current.expires_at_ms)  # a reviewer may have had it stay longer
     decision = Decision(
         decision_id=decision_id(subject_kind, subject_id, policy.version, source, sequence),
         subject_kind=subject_kind,

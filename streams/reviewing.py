@@ -2,7 +2,7 @@
 
 from streams.accounts import Enforcement
 from streams.decide import Verdict, decide, is_exempt, is_limited, rung_of
-from streams.decisions import Action, Decision, SubjectKind
+from streams.decisions import Action, Decision, SubjectKind, Wording
 from streams.feedback import Word
 from streams.policy import LONGEST_EXPIRY_HOURS, Ladder, Policy
 from streams.windows import DAY_MS, HOUR_MS
@@ -23,6 +23,7 @@ def review(  # noqa: PLR0913  as of `decide`
     policy: Policy,
     campaign_id: str | None = None,
     among: int = 1,
+    wording: Wording | None = None,
 ) -> tuple[Enforcement, Decision] | None:
     """The decision that a verdict given at `at_ms` leads to, and what is in force from then on; None if none follows.
 
@@ -45,6 +46,7 @@ def review(  # noqa: PLR0913  as of `decide`
         model_version=REVIEWER,
         campaign_id=campaign_id,
         among=among,
+        wording=wording,
         until_ms=until_ms,
     )
 

@@ -26,7 +26,7 @@ class Sketches:
         """Take what was stored."""
         self.held = held
         self._words = {name: _bits(sketch) for name, sketch in held.items()}
-        self._found: dict[str, frozenset[str]] = {}
+        self._found: dict[str, tuple[int, frozenset[str]]] = {}
 
     def __eq__(self, other: object) -> bool:
         """Whether both hold the same."""
@@ -40,27 +40,27 @@ class Sketches:
 
     def alike(self, sketch: str) -> frozenset[str]:
         """The links whose template has a sketch like this one."""
-        alike = self._found.get(sketch)
-        if alike is None:
+        if sketch not in self._found:
+            if len(self._found) >= KEPT:
+                self._found.clear()
             words = _bits(sketch)
-            size = words.bit_count()
-            alike = self._found[sketch] = frozenset(
-                name
-                for name, other in self._words.items()
-                if (common := (words & other).bit_count()) and common >= ALIKE * (size + other.bit_count() - common)
-            )
-        return alike
+            self._found[sketch] = words, frozenset(it for it, other in self._words.items() if _are_alike(words, other))
+        return self._found[sketch][1]
 
     def note(self, finding: Finding) -> bool:
         """Remember the template of a finding; False if it was known or has no sketch."""
         name = link_name(finding)
         if finding.sketch is None or name in self.held:
             return False
-        self.held[name], self._words[name] = finding.sketch, _bits(finding.sketch)
-        if len(self.held) > KEPT:
-            oldest = next(iter(self.held))
+        words = self._words[name] = _bits(finding.sketch)
+        self.held[name] = finding.sketch
+        oldest = next(iter(self.held)) if len(self.held) > KEPT else ""
+        if oldest:
             del self.held[oldest], self._words[oldest]
-        self._found.clear()
+        for sketch, (other, alike) in self._found.items():
+            is_like = _are_alike(words, other)
+            if is_like or oldest in alike:
+                self._found[sketch] = other, (alike | {name} if is_like else alike) - {oldest}
         return True
 
 
@@ -72,6 +72,11 @@ def wording_of(name: str, campaign: Campaign, sketches: Sketches, similar: float
     if any(other not in campaign.links or campaign.links[other].is_crowds for other in sketches.alike(sketch)):
         return None
     return Wording(sketch, similar)
+
+
+def _are_alike(words: int, other: int) -> bool:
+    common = (words & other).bit_count()
+    return common > 0 and common >= ALIKE * (words.bit_count() + other.bit_count() - common)
 
 
 def _bits(sketch: str) -> int:

@@ -8,14 +8,16 @@ from msgspec.structs import replace
 from streams.accounts import Enforcement
 from streams.campaigns import Campaign, Pointer
 from streams.decide import is_exempt
+from streams.decisions import Wording
 from streams.events import LATEST_MS
 from streams.feedback import Verdict
 from streams.findings import Finding, link_name
 from streams.learning import LIKELY, TEACH_EVERY_MS, Learner, Lesson, log_loss
 from streams.policy import LONGEST_EXPIRY_HOURS, Policy
 from streams.reviewing import exempt_until, review
+from streams.sketches import Sketches, wording_of
 from streams.stages.campaign_saying import Cause, Subject
-from streams.stages.campaign_states import campaign_key, chain, final, link_key, member_key
+from streams.stages.campaign_states import SKETCHES, campaign_key, chain, final, link_key, member_key
 from streams.states import States
 from streams.windows import HOUR_MS
 
@@ -82,7 +84,11 @@ def take_verdict(verdict: Verdict, cause: Cause, policy: Policy, states: States)
     campaign.enforcement = _review(campaign, ("campaign", campaign.campaign_id), verdict, cause, policy)
     for name, evidence in sorted(campaign.templates.items()):
         if evidence.enforcement.sequence:
-            evidence.enforcement = _review(campaign, ("network", name), verdict, cause, policy)
+            wording = None
+            if verdict.verdict == "confirmed" and evidence.is_worded:
+                wording = wording_of(name, campaign, states.read(SKETCHES, Sketches), policy.campaign.similar)
+            evidence.is_worded = None if verdict.verdict == "innocent" else evidence.is_worded
+            evidence.enforcement = _review(campaign, ("network", name), verdict, cause, policy, wording)
 
 
 def spare(finding: Finding, states: States) -> tuple[Finding, frozenset[str]]:
@@ -149,7 +155,14 @@ def _teach(
     return True
 
 
-def _review(campaign: Campaign, about: Subject, verdict: Verdict, cause: Cause, policy: Policy) -> Enforcement:
+def _review(
+    campaign: Campaign,
+    about: Subject,
+    verdict: Verdict,
+    cause: Cause,
+    policy: Policy,
+    wording: Wording | None = None,
+) -> Enforcement:
     """Decide as the reviewer says about a campaign or one of its templates; what is in force from then on."""
     current = campaign.enforcement if about[0] == "campaign" else campaign.links[about[1]].enforcement
     said = review(
@@ -163,6 +176,7 @@ def _review(campaign: Campaign, about: Subject, verdict: Verdict, cause: Cause, 
         policy=policy,
         campaign_id=campaign.campaign_id,
         among=len(campaign.templates) if about[0] == "network" else 1,
+        wording=wording,
     )
     if said is None:
         return current

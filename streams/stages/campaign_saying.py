@@ -40,6 +40,7 @@ def say(  # noqa: PLR0913  as of `decide`
     campaign_id: str | None = None,
     among: int = 1,
     wording: Wording | None = None,
+    until_ms: int | None = None,
 ) -> tuple[Enforcement, Decision]:
     """Decide by the ladder of campaigns, and say so; what is in force from then on."""
     enforcement, decision = decide(
@@ -57,6 +58,7 @@ def say(  # noqa: PLR0913  as of `decide`
         campaign_id=campaign_id,
         among=among,
         wording=wording,
+        until_ms=until_ms,
     )
     cause.tell(decision)
     return enforcement, decision

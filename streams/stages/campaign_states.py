@@ -6,6 +6,9 @@ from streams.campaigns import Campaign, Pointer
 from streams.findings import Finding, link_name
 from streams.states import States
 
+SKETCHES = "sketches"
+"""The key of the sketches of all templates."""
+
 
 def is_known(finding: Finding, states: States) -> bool:
     """True if the finding's campaign knows all that it says.

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct, field
 
 from streams.campaigns import Campaign, Pointer, add_finding
-from streams.decide import Budget, Verdict, harder, is_due, is_exempt, is_limited, verdict_of
+from streams.decide import Budget, Verdict, harder, is_due, is_exempt, is_limited, limiting, verdict_of
 from streams.decisions import LIMITING, Action, Reason
 from streams.evidence import CampaignView
 from streams.findings import Finding, Findings, link_name
@@ -31,6 +31,7 @@ from streams.stages.campaign_feedback import (
 )
 from streams.stages.campaign_saying import Cause, Subject, alert, release, say
 from streams.stages.campaign_states import (
+    SKETCHES,
     campaign_key,
     chain,
     home_campaigns,
@@ -43,7 +44,6 @@ from streams.states import States
 from streams.windows import HOUR_MS
 
 SHARD = "shard"
-SKETCHES = "sketches"
 ALWAYS = frozenset({SHARD, SKETCHES, EXEMPT, LEARNER})
 """The keys that every batch needs."""
 
@@ -189,16 +189,19 @@ class CampaignsStage:
         belonging = campaign.belonging()
         view = campaign.view(belonging)
         verdict = self._verdict(campaign, view)
-        if view.accounts < ladder.minimum_accounts:
-            verdict = of_everybody(self._verdict(campaign, campaign.view(campaign.seen)))
+        is_small = view.accounts < ladder.minimum_accounts
+        if is_small:
+            view = campaign.view(campaign.seen)
+            verdict = of_everybody(self._verdict(campaign, view))
         if verdict.action is None:
             return
         vector, probability = self._ask(view, verdict.reasons, at_ms, states)
         wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
         action = harder(campaign.enforcement, wanted, at_ms)
-        deserving = limited_alone(belonging, verdict.reasons, ladder) if action in LIMITING else frozenset[str]()
+        names = action in LIMITING and not is_small
+        deserving = limited_alone(belonging, verdict.reasons, ladder) if names else frozenset[str]()
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
-        members = self._within_budget(campaign, deserving, action, states, cause.output)
+        members = self._within_budget(campaign, deserving, action, states, cause.output) if names else ()
         if members or is_due(campaign.enforcement, action, at_ms, ladder):
             about: Subject = ("campaign", campaign.campaign_id)
             campaign.enforcement, decision = say(
@@ -208,8 +211,9 @@ class CampaignsStage:
             campaign.decided = vector
             if probability is not None:
                 cause.output.measured.append(("campaign_probability", probability))
-        if action in LIMITING:
+        if names:
             campaign.found_ms = min(campaign.found_ms, at_ms)
+        if action in LIMITING:
             self._limit_templates(campaign, action, verdict, cause, states.read(SKETCHES, Sketches))
 
     def _verdict(self, campaign: Campaign, view: CampaignView) -> Verdict:
@@ -239,27 +243,31 @@ class CampaignsStage:
         ladder, at_ms = self._policy.campaign, campaign.newest_ms
         templates = campaign.templates
         for name, evidence in sorted(templates.items()):
-            if evidence.enforcement.sequence and at_ms - evidence.as_of_ms > HOUR_MS:
-                continue
-            evidence.strangers = {name for name in evidence.strangers if name not in campaign.members}
-            if not evidence.is_theirs:
-                continue
+            current = evidence.enforcement
+            evidence.strangers -= campaign.members.keys()
             wording = wording_of(name, campaign, sketches, ladder.similar)
-            is_news = evidence.is_worded if wording is None else evidence.is_worded is None
-            if is_news or is_due(evidence.enforcement, action, at_ms, ladder):
-                evidence.is_worded = wording is not None
-                evidence.enforcement, _ = say(
-                    self._policy,
-                    evidence.enforcement,
-                    ("network", name),
-                    action,
-                    verdict,
-                    at_ms,
-                    cause,
-                    campaign_id=campaign.campaign_id,
-                    among=len(templates),
-                    wording=wording,
-                )
+            is_quiet = current.sequence > 0 and at_ms - evidence.as_of_ms > HOUR_MS
+            is_first = wording is not None and evidence.is_worded is None
+            if not is_quiet and evidence.is_theirs and (is_first or is_due(current, action, at_ms, ladder)):
+                said, until_ms = action, None
+            elif evidence.is_worded and wording is None and is_limited(current, at_ms):
+                said, until_ms = limiting(current), current.expires_at_ms  # the wording is taken back, and no more
+            else:
+                continue
+            evidence.is_worded = wording is not None
+            evidence.enforcement, _ = say(
+                self._policy,
+                current,
+                ("network", name),
+                said,
+                verdict,
+                at_ms,
+                cause,
+                campaign_id=campaign.campaign_id,
+                among=len(templates),
+                wording=wording,
+                until_ms=until_ms,
+            )
 
     def _within_budget(
         self, campaign: Campaign, deserving: Container[str], action: Action, states: States, output: Output

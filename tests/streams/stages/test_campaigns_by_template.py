@@ -280,6 +280,15 @@ def test_a_prompt_that_spreads_among_many_who_send_it_once_is_not_limited(
     assert of(taken(*once_each(opened_ms, capability)), "network") == []
 
 
+def test_few_of_them_who_returned_are_not_named_either_nor_is_who_comes_later() -> None:
+    later_ms = NOON_MS + HOUR_MS
+    back = said(1, ["0 a", "0 b", "0 c"], minutes=15, opened_ms=YOUNG_MS)
+    late = said(2, ["late"], minutes=90, opened_ms=later_ms)
+    campaigns = taken(*once_each(), back, late)
+    assert view(campaigns).accounts == 3
+    assert limited(campaigns) == set()
+
+
 def test_of_few_words_it_is_not_said_what_else_is_limited() -> None:
     few = [SKETCHER.sketch([*"grade this answer strictly please now".split(), f"w{number}"]) for number in range(10)]
     campaigns = taken()
@@ -300,6 +309,18 @@ def test_what_a_crowd_says_in_similar_words_is_not_limited_with_a_campaigns_temp
     last = {decision.subject_id: decision for decision in of(campaigns, "network")}
     assert {decision.wording for decision in last.values()} == {None}
     assert {decision.action for decision in last.values()} <= {"throttle", "challenge"}
+
+
+@pytest.mark.parametrize("minutes", [30, 90], ids=["while they are in use", "an hour after"])
+def test_a_wording_is_taken_back_as_soon_as_a_crowd_uses_its_template_and_nothing_else_changes(minutes: int) -> None:
+    campaigns = taken(*relay(60))
+    before = {decision.subject_id: decision for decision in of(campaigns, "network")}
+    assert before["template:t3"].wording
+    campaigns.take(said(3, [f"user {number}" for number in range(300)], minutes=minutes))
+    after = {decision.subject_id: decision for decision in of(campaigns, "network")}
+    assert {decision.wording for decision in after.values()} == {None}
+    assert after["template:t3"].action == before["template:t3"].action
+    assert after["template:t3"].expires_at_ms == before["template:t3"].expires_at_ms
 
 
 @pytest.mark.parametrize("lent", [True, False], ids=["lent accounts pay", "customers pay"])

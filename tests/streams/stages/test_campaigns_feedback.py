@@ -164,6 +164,8 @@ def test_the_templates_of_a_confirmed_campaign_stay_limited_as_long_as_it_does()
     before = {it.subject_id: it for it in campaigns.said("enforcement")}
     (action,) = {it.action for it in before.values()}
     confirmed = hear(campaigns, about("confirmed", name, minutes=60))
+    assert {it.subject_id: it.wording for it in confirmed} == {it.subject_id: it.wording for it in before.values()}
+    assert any(it.wording for it in confirmed)
     assert {it.subject_id for it in confirmed} == before.keys()
     assert {(it.action, it.expires_at_ms) for it in confirmed} == {(action, confirmed[0].expires_at_ms)}
     for it in confirmed:
@@ -203,6 +205,14 @@ def test_what_is_confirmed_stays_four_times_as_long_and_its_members_with_it() ->
     assert len(campaigns.said("enforcement")) == 2
     campaigns.take(finding("abcd", minutes=22 * 60))
     assert told(campaigns.said("enforcement")[2:]) == [(ID, "throttle", 3, 6)]
+
+
+def test_a_new_member_does_not_shorten_what_was_confirmed() -> None:
+    campaigns = limited()
+    (confirmed,) = hear(campaigns, about("confirmed"))
+    campaigns.take(finding("e", minutes=30))
+    last = campaigns.said("enforcement")[-1]
+    assert (last.members, last.sequence, last.expires_at_ms) == (("e",), 3, confirmed.expires_at_ms)
 
 
 @pytest.mark.parametrize(("hours", "times", "stays"), [(6, 100, 600), (500, 4, 672)])
