@@ -129,8 +129,8 @@ class Lane(Generic[Items]):
     async def insert(self, number: int, items: Items, refused: tuple[Posted, ...], owned: Owned) -> bool:
         """Take items from beside the topic, with their dead letters, at the offset where the partition stands.
 
-        `owned` is what they were chosen by. False if they cannot be taken now: the partition was opened anew since, or is
-        another worker's, or is to be read again first. The stage must know items that it took before: nobody else does.
+        `owned` is what they were chosen by. False if they cannot be taken now: the partition was opened anew since, or
+        is another worker's, or is to be read again first. The stage must know items that it took before.
         """
         async with self._lock(number):
             return await self._patiently(partial(self._insert_ours, number, items, refused, owned))
