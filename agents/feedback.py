@@ -17,8 +17,9 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from agents.inputs import Origin, read_batch, verdict_reader
-from agents.lane import Lane, Owned
+from agents.lane import Lane
 from agents.metrics import Metrics
+from agents.owned import Owned
 from agents.store import NOTHING, Store, StoreError, log_id, next_log
 from agents.store import Place as StorePlace
 from agents.topics import TopicError
@@ -35,6 +36,9 @@ WAIT_MS = 200
 TROUBLE_S = 2.0
 MOST_HELD = 10_000
 """Verdicts held; with so many no more are read."""
+
+MOST_AT_ONCE = 500
+"""Verdicts taken in one step. All that a step passes on is one record, which `MAX_STAGE_RECORD_BYTES` must hold."""
 
 
 class Consumer(Protocol):
@@ -168,7 +172,7 @@ class FeedbackReader:
             return _Place(owned, reached.log or log, reached.offset)
         logger.error("%s partition %d was cut short: it is read on from its end, offset %d.", self._topic, number, end)
         place = _Place(owned, next_log(reached.log), end - 1)
-        await self._lane.insert(number, EventBatch(feedback=Feedback(place.log, place.taken)), ())
+        await self._lane.insert(number, EventBatch(feedback=Feedback(place.log, place.taken)), (), owned)
         return place
 
     def _hold(self, number: int, records: Sequence[Record]) -> None:
@@ -182,13 +186,13 @@ class FeedbackReader:
             place.held += records
 
     async def _take_due(self, number: int, place: _Place) -> None:
-        due = self._due(number, place)
+        due = self._due(number, place)[:MOST_AT_ONCE]
         if not due:
             return
         origin = Origin(self._lane.stage.name, self._topic, number)
         inputs = read_batch(due, verdict_reader(number, self._partitions), origin)
         feedback = Feedback(place.log, due[-1].offset, tuple(inputs.items))
-        if not await self._lane.insert(number, EventBatch(feedback=feedback), tuple(inputs.refused)):
+        if not await self._lane.insert(number, EventBatch(feedback=feedback), tuple(inputs.refused), place.owned):
             return
         del place.held[: len(due)]
         place.taken = due[-1].offset

@@ -20,6 +20,7 @@ from agents.advance import Advanced, Partition, Posted
 from agents.gaps import Gaps
 from agents.inputs import BatchReader, Origin, parts_of
 from agents.metrics import Metrics
+from agents.owned import Owned
 from agents.post import Post
 from agents.progress import Progress
 from agents.store import NOTHING, Answer, Store, StoreError, log_id, next_log
@@ -44,14 +45,6 @@ _BECAUSE = {
 
 class _StaleError(Exception):
     """The store did not take a step: what is at hand does not follow from what the store holds."""
-
-
-class Owned:
-    """A partition of this worker since it was resumed last: the last offset taken, and when the log took that."""
-
-    def __init__(self, offset: int) -> None:
-        self.offset = offset
-        self.newest_ms = 0
 
 
 class Lane(Generic[Items]):
@@ -105,6 +98,7 @@ class Lane(Generic[Items]):
         """
         async with self._lock(number):
             await self._patiently(partial(self._rebase, number, offset, is_cut_short=is_cut_short))
+            self.owned[number] = Owned(offset)
 
     def revoke(self, numbers: Sequence[int]) -> None:
         """Forget partitions that another worker has now."""
@@ -132,14 +126,14 @@ class Lane(Generic[Items]):
                 if time.monotonic() - self._moved_at.get(number, math.inf) >= idle_s:
                     await self._patiently(partial(self._settle, number))
 
-    async def insert(self, number: int, items: Items, refused: tuple[Posted, ...]) -> bool:
+    async def insert(self, number: int, items: Items, refused: tuple[Posted, ...], owned: Owned) -> bool:
         """Take items from beside the topic, with their dead letters, at the offset where the partition stands.
 
-        False if they cannot be taken now: another worker has the partition, or it is to be read again first. The stage
-        must know items that it took before: nobody else does.
+        `owned` is what they were chosen by. False if they cannot be taken now: the partition was opened anew since, or
+        is another worker's, or is to be read again first. The stage must know items that it took before.
         """
         async with self._lock(number):
-            return await self._patiently(partial(self._insert_ours, number, items, refused))
+            return await self._patiently(partial(self._insert_ours, number, items, refused, owned))
 
     def offset(self, number: int) -> int:
         """The last offset that the states of a partition reflect; NOTHING if it is not open."""
@@ -156,6 +150,8 @@ class Lane(Generic[Items]):
         left = await partition.open()
         await self._post.send(left)
         self._partitions[number] = partition
+        if (owned := self.owned.get(number)) is not None:
+            self.owned[number] = Owned(owned.offset, owned.newest_ms)
         return partition.offset
 
     async def _resume(self, number: int, log: str) -> int:
@@ -224,12 +220,14 @@ class Lane(Generic[Items]):
         self._moved_at.pop(number, None)
         return self.offset(number)
 
-    async def _insert_ours(self, number: int, items: Items, refused: tuple[Posted, ...]) -> bool:
-        owned = self.owned.get(number)
-        if owned is None:
+    async def _insert_ours(self, number: int, items: Items, refused: tuple[Posted, ...], owned: Owned) -> bool:
+        if self.owned.get(number) is not owned:
             return False
-        if number not in self._partitions and await self._open(number) < owned.offset:
-            self._read_again()  # the store lost what came before these items
+        if number not in self._partitions:
+            if await self._open(number) < owned.offset:
+                self._read_again()  # the store lost what came before these items
+            return False
+        if self.offset(number) < owned.offset:
             return False
         await self._insert(number, items, refused)
         return True

@@ -26,6 +26,9 @@ GateReason = Literal["limited", "not_finite", "strange", "taught_recently"]
 
 LessonOutcome = Literal["right", "wrong", "warming"]
 
+UnmetReason = Literal["unknown", "taken_in"]
+"""Why a verdict about a campaign does nothing: nobody knows the campaign, or another one took it in."""
+
 BATCH_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 DECISION_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LOSSES: Final = (0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1, 2, 4)
@@ -64,6 +67,7 @@ class Metrics:
         "redis_fence_answers",
         "redis_seconds",
         "removed_records",
+        "unmet_verdicts",
         "verdicts",
         "windows_held",
         "withheld_decisions",
@@ -168,6 +172,12 @@ class Metrics:
             ["verdict", "subject_kind"],
             registry=registry,
         )
+        self.unmet_verdicts: Final = Counter(
+            "stillwatch_unmet_verdicts",
+            "Verdicts about a campaign that did nothing: nobody knows the campaign, or another one took it in.",
+            ["reason"],
+            registry=registry,
+        )
         self.lessons: Final = Counter(
             "stillwatch_lessons",
             "Verdicts that taught the model of campaigns, and whether it had said so before; first it warms up.",
@@ -234,6 +244,8 @@ class Metrics:
             for reason in get_args(GateReason):
                 counters[stage, f"gate_{reason}"] = self.learning_refusals.labels(stage=stage, reason=reason)
             counters[stage, "clamped"] = self.clamped_events
+            for unmet in get_args(UnmetReason):
+                counters[stage, f"verdict_{unmet}"] = self.unmet_verdicts.labels(reason=unmet)
         for word in get_args(Word):
             for outcome in get_args(LessonOutcome):
                 counter = self.lessons.labels(verdict=word, outcome=outcome)

@@ -22,6 +22,9 @@ DEFAULT_PARTITIONS = 8
 MAX_STAGE_RECORD_BYTES = 4 * 1024 * 1024
 """The largest record one stage may hand to the next. A producer and a consumer need settings at least as large."""
 
+MAX_VERDICT_BYTES = 16 * 1024
+"""The largest batch of verdicts that the feedback takes. One verdict has at most 9 KiB, all of it escaped in JSON."""
+
 FRAME_BYTES = 64 * 1024
 """Room for a batch's header, a record's key and its headers on top of the value."""
 
@@ -91,7 +94,7 @@ def specs(names: TopicNames, *, partitions: int = DEFAULT_PARTITIONS) -> tuple[T
         TopicSpec(names.requests, partitions, REPLAY_MS, max_message_bytes=1024 * 1024),
         TopicSpec(names.links, partitions, REPLAY_MS),
         TopicSpec(names.findings, 1, REPLAY_MS),
-        TopicSpec(names.feedback, partitions, REPLAY_MS, max_message_bytes=1024 * 1024),
+        TopicSpec(names.feedback, partitions, REPLAY_MS, max_message_bytes=MAX_VERDICT_BYTES),
         TopicSpec(names.enforcement, partitions, OUTCOME_MS),
         TopicSpec(names.alerts, 1, OUTCOME_MS),
         TopicSpec(names.dlq, 1, OUTCOME_MS),

@@ -17,7 +17,8 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
 
     `innocent` releases the subject and keeps it from being limited for as long as the policy says; `confirmed` lets
     what is in force stay longer. Of the verdicts about one subject that with the latest `decided_at_ms` counts.
-    `reviewer` is an opaque name. `note` is for whoever reads the topic: it stays there.
+    `reviewer` is an opaque name. `note` is for whoever reads the topic: it stays there. But a
+    record that is refused is kept whole, with its note, among the dead letters.
     """
 
     subject_kind: ReviewedKind

@@ -8,19 +8,21 @@ from typing import Any
 import click
 import msgspec
 
-from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
 from agents.reviewers import FeedbackError, produce
 from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers
 from agents.topics import DEFAULT_PREFIX, TopicError, TopicNames
 from streams.feedback import Verdict, Word
-from streams.policy import FeedbackPolicy
+from streams.links import LINK_KINDS
 
 CAMPAIGN = re.compile(r"c-[0-9a-f]{16}")
+LINK = re.compile(rf"({'|'.join(LINK_KINDS)}):.*", re.DOTALL)
 
 _OPTIONS = (
     click.argument("subject"),
-    click.option("--account", is_flag=True, help="SUBJECT is an account, though it looks like a campaign's id."),
+    click.option(
+        "--account", is_flag=True, help="SUBJECT is an account, though it looks like a campaign's id or a link."
+    ),
     click.option("--note", help="Why, for whoever reads the topic; at most 500 characters."),
     click.option(
         "--reviewer",
@@ -46,8 +48,7 @@ def release(**given: Any) -> None:  # noqa: ANN401  as click gives them
 
     For as long as [feedback] exempt_days in the policy says. Needs KAFKA_BOOTSTRAP_SERVERS.
     """
-    rules = _say("innocent", **given)
-    click.echo(f"{given['subject']}: the worker lets it go and does not limit it for {rules.exempt_days} days.")
+    _say("innocent", **given)
 
 
 @click.command(short_help="Keep limiting a guilty account or campaign.")
@@ -58,12 +59,13 @@ def confirm(**given: Any) -> None:  # noqa: ANN401
     For [feedback] extend_times the time of its rung in the policy. It also ends what `stillwatch release` said.
     Needs KAFKA_BOOTSTRAP_SERVERS.
     """
-    rules = _say("confirmed", **given)
-    click.echo(f"{given['subject']}: what is in force against it now stays for {rules.extend_times} times its time.")
+    _say("confirmed", **given)
 
 
-def _say(word: Word, *, subject: str, account: bool, note: str | None, reviewer: str, prefix: str) -> FeedbackPolicy:
-    """Put the verdict on the topic; the rules by which the shipped policy, or the one here, acts on it."""
+def _say(word: Word, *, subject: str, account: bool, note: str | None, reviewer: str, prefix: str) -> None:
+    """Put the verdict on the topic, and say so. Whether it meets anything only the worker knows."""
+    if LINK.fullmatch(subject) and not account:
+        raise UnusableError(f"{subject} is a link: name an account or a campaign, or say --account if it is an account")
     kind = "campaign" if CAMPAIGN.fullmatch(subject) and not account else "account"
     fields = {"subject_kind": kind, "subject_id": subject, "verdict": word, "reviewer": reviewer, "note": note}
     try:
@@ -71,9 +73,8 @@ def _say(word: Word, *, subject: str, account: bool, note: str | None, reviewer:
         msgspec.json.encode(verdict)  # what a terminal could not decode cannot be encoded
     except ValueError as error:
         raise UnusableError("SUBJECT has 1 to 128 characters, --reviewer 1 to 64, --note at most 500") from error
-    _, policy = read_policy(None)
     try:
         produce(bootstrap_servers(), TopicNames.under(prefix), verdict)
     except (SettingsError, TopicError, FeedbackError) as error:
         raise UnusableError(str(error)) from error
-    return policy.feedback
+    click.echo(f"{subject}: the worker is told; `stillwatch explain {subject}` shows what follows.")

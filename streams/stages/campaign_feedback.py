@@ -34,9 +34,13 @@ class Ruling(Struct, array_like=True, gc=False):
 
 
 class Exempt(Struct, array_like=True):
-    """The accounts that reviewers spoke of, each with the verdict that counts; forgotten when it says no more."""
+    """The accounts that reviewers spoke of, each with the verdict that counts; forgotten when it says no more.
+
+    They are looked through once an hour of the verdicts' time, up to `swept_ms`, and not at each verdict.
+    """
 
     rulings: dict[str, Ruling] = field(default_factory=dict)
+    swept_ms: int = 0
 
     def among(self, names: Collection[str], at_ms: int) -> frozenset[str]:
         """Those of `names` that must not be members at `at_ms`."""
@@ -49,8 +53,9 @@ class Exempt(Struct, array_like=True):
         if before is not None and at_ms <= before.decided_at_ms:
             return False
         self.rulings[verdict.subject_id] = Ruling(at_ms, exempt_until(verdict.verdict, at_ms, policy))
-        oldest = at_ms - LONGEST_EXPIRY_HOURS * HOUR_MS
-        self.rulings = {name: it for name, it in self.rulings.items() if it.decided_at_ms > oldest}
+        if at_ms - self.swept_ms >= HOUR_MS:
+            self.swept_ms, oldest = at_ms, at_ms - LONGEST_EXPIRY_HOURS * HOUR_MS
+            self.rulings = {name: it for name, it in self.rulings.items() if it.decided_at_ms > oldest}
         return True
 
 
@@ -69,8 +74,12 @@ def take_verdict(verdict: Verdict, cause: Cause, policy: Policy, states: States)
             _take_account(verdict, cause, policy, states)
         return
     campaign = states.read(campaign_key(verdict.subject_id), Campaign)
-    if not campaign.campaign_id or campaign.merged_into is not None:
-        return  # nobody knows it, or it is part of another: that one was not what the reviewer looked at
+    if not campaign.campaign_id:
+        cause.output.tally["verdict_unknown"] += 1
+        return
+    if campaign.merged_into is not None:
+        cause.output.tally["verdict_taken_in"] += 1
+        return  # it is part of another, which was not what the reviewer looked at
     if verdict.decided_at_ms <= campaign.reviewed_ms:
         return
     states.changed.add(campaign_key(verdict.subject_id))

@@ -48,6 +48,9 @@ def produced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Verdict]]:
         (["release", CAMPAIGN], "campaign", "innocent"),
         (["release", CAMPAIGN, "--account"], "account", "innocent"),
         (["release", "c-1"], "account", "innocent"),
+        (["release", "template:t1", "--account"], "account", "innocent"),
+        (["release", "tenant:1"], "account", "innocent"),
+        (["release", "template"], "account", "innocent"),
         (["confirm", "acct-1"], "account", "confirmed"),
         (["confirm", CAMPAIGN], "campaign", "confirmed"),
     ],
@@ -62,7 +65,7 @@ def test_it_says_what_follows_in_one_sentence(
     code, out, err = stillwatch(*arguments)
     ((topic, verdict),) = produced
     assert (code, err, out.count("\n")) == (0, "", 1)
-    assert out.startswith(f"{arguments[1]}: ")
+    assert out == f"{arguments[1]}: the worker is told; `stillwatch explain {arguments[1]}` shows what follows.\n"
     assert topic == "stillwatch.feedback"
     assert (verdict.subject_kind, verdict.subject_id, verdict.verdict) == (kind, arguments[1], word)
     assert (verdict.reviewer, verdict.note) == ("kim", None)
@@ -87,6 +90,16 @@ def test_what_is_too_long_or_no_text_is_one_sentence(
     code, out, err = stillwatch("release", *arguments)
     assert (code, out, produced) == (2, "", [])
     assert err == "Error: SUBJECT has 1 to 128 characters, --reviewer 1 to 64, --note at most 500.\n"
+
+
+@pytest.mark.parametrize("command", ["release", "confirm"])
+@pytest.mark.parametrize("link", ["network:n1", "asn:64500", "payment:p1", "template:t1", "tls:f1", "template:"])
+def test_a_link_is_no_subject(
+    stillwatch: Callable[..., Outcome], produced: list[tuple[str, Verdict]], command: str, link: str
+) -> None:
+    code, out, err = stillwatch(command, link)
+    assert (code, out, produced) == (2, "", [])
+    assert err == f"Error: {link} is a link: name an account or a campaign, or say --account if it is an account.\n"
 
 
 @pytest.mark.parametrize("command", ["release", "confirm"])

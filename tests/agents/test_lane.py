@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import msgspec
@@ -118,6 +119,15 @@ class FaultyStore(MemoryStore):
         """Hold what an old snapshot held."""
         held = self._places[place]
         held.offset, held.values, held.outbox = offset, dict(values), b""
+
+    def snapshot(self) -> object:
+        """All that is held, owners too: what a replica has that hears nothing more."""
+        return deepcopy(self._places)
+
+    def restore(self, snapshot: object) -> None:
+        """Hold what the replica held."""
+        assert isinstance(snapshot, dict)
+        self._places = snapshot
 
 
 class Mailbox(Post):

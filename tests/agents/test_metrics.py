@@ -115,6 +115,12 @@ def test_what_a_fold_tallies_is_counted_by_stage(metrics: Metrics, registry: Col
     assert registry.get_sample_value("stillwatch_late_events_total", {"stage": "networks"}) == 1
 
 
+@pytest.mark.parametrize("reason", ["unknown", "taken_in"])
+def test_a_verdict_that_met_no_campaign_is_counted(metrics: Metrics, registry: CollectorRegistry, reason: str) -> None:
+    metrics.count_tally("campaigns", {f"verdict_{reason}": 1})
+    assert registry.get_sample_value("stillwatch_unmet_verdicts_total", {"reason": reason}) == 1
+
+
 def test_every_name_that_a_stage_tallies_has_a_metric(metrics: Metrics) -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "streams" / "stages").glob("*.py"))
     names = set(re.findall(r'tally\["([a-z_]+)"\]', text))

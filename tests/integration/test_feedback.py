@@ -99,7 +99,7 @@ def test_an_account_is_released_once_though_the_worker_is_killed(
         first.until_ready()
         ingest(deployment, greedy(pair, 10))
         until(first, deployment, {name: ["throttle 1"] for name in pair})
-        assert say(deployment, "release", pair[0]).startswith(f"{pair[0]}: the worker lets it go")
+        assert say(deployment, "release", pair[0]).startswith(f"{pair[0]}: the worker is told; ")
         until(first, deployment, {pair[0]: ["throttle 1", "release 2"], pair[1]: ["throttle 1"]})
         first.until(
             "counted",

@@ -15,8 +15,11 @@ from streams.links import Source
 from streams.policy import FeedbackPolicy, ModelUse
 from streams.reviewing import REVIEWER
 from streams.stages import Output
-from streams.stages.campaign_feedback import EXEMPT, LEARNER, Exempt
+from streams.stages.campaign_feedback import EXEMPT, LEARNER, Exempt, take_verdict
+from streams.stages.campaign_saying import Cause
+from streams.stages.campaign_states import campaign_key
 from streams.stages.campaigns import PlacedFindings
+from streams.stages.shape import NO_REQUEST
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.streams.stages.test_campaigns_by_template import YOUNG_MS, of, relay, said, taken
 from tests.streams.stages.test_campaigns_stage import CHALLENGE, NOON_MS, POLICY, Bench, bench, finding
@@ -264,6 +267,37 @@ def test_verdicts_are_forgotten_when_they_say_no_more() -> None:
     hear(campaigns, verdict("innocent", "a"), verdict("confirmed", "b", minutes=DAY))
     hear(campaigns, verdict("innocent", "c", minutes=28 * DAY + 6), offset=101)
     assert campaigns.states.read(EXEMPT, Exempt).rulings.keys() == {"b", "c"}
+
+
+def test_verdicts_are_looked_through_once_an_hour_of_their_time() -> None:
+    exempt = Exempt()
+    kept = [verdict("innocent", name, minutes) for name, minutes in (("a", 0), ("b", 30), ("c", 28 * DAY))]
+    assert [exempt.take(it, POLICY) for it in kept] == [True, True, True]
+    assert exempt.swept_ms == NOON_MS + 28 * DAY_MS
+    assert exempt.rulings.keys() == {"b", "c"}
+    assert exempt.take(verdict("innocent", "d", 28 * DAY + 59), POLICY)
+    assert exempt.rulings.keys() == {"b", "c", "d"}
+    assert exempt.among("abcd", NOON_MS + 28 * DAY_MS + 59 * MINUTE_MS) == {"c", "d"}
+    assert exempt.take(verdict("innocent", "e", 28 * DAY + 60), POLICY)
+    assert exempt.rulings.keys() == {"c", "d", "e"}
+
+
+def test_a_verdict_about_a_campaign_that_nobody_knows_or_another_took_in_is_counted() -> None:
+    campaigns = bench()
+    campaigns.take(finding("abc"), finding("xyz", "q", minutes=1))
+    campaigns.take(finding("abxy", "r", minutes=2))
+    (heir,) = (it for it in campaigns.campaigns().values() if it.merged_into is None)
+    founded = {found(it).campaign_id for it in (finding("abc"), finding("xyz", "q", minutes=1))}
+    (gone,) = founded - {heir.campaign_id}
+    unknown = "c-0123456789abcdef"
+    campaigns.states.held[campaign_key(unknown)] = campaigns.stage.decode(campaign_key(unknown), None)
+    for subject, counted in ((unknown, "verdict_unknown"), (gone, "verdict_taken_in"), (heir.campaign_id, "")):
+        output = Output()
+        cause = Cause("findings/100/verdict/0", NO_REQUEST, output)
+        take_verdict(about("innocent", subject), cause, POLICY, campaigns.states)
+        assert {name: count for name, count in output.tally.items() if name.startswith("verdict_")} == (
+            {counted: 1} if counted else {}
+        )
 
 
 def learner_of(campaigns: Bench) -> Learner:
