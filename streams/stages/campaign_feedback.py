@@ -74,12 +74,9 @@ def take_verdict(verdict: Verdict, cause: Cause, policy: Policy, states: States)
             _take_account(verdict, cause, policy, states)
         return
     campaign = states.read(campaign_key(verdict.subject_id), Campaign)
-    if not campaign.campaign_id:
-        cause.output.tally["verdict_unknown"] += 1
+    if not campaign.campaign_id or campaign.merged_into is not None:  # another is not what the reviewer looked at
+        cause.output.tally["verdict_taken_in" if campaign.campaign_id else "verdict_unknown"] += 1
         return
-    if campaign.merged_into is not None:
-        cause.output.tally["verdict_taken_in"] += 1
-        return  # it is part of another, which was not what the reviewer looked at
     if verdict.decided_at_ms <= campaign.reviewed_ms:
         return
     states.changed.add(campaign_key(verdict.subject_id))
@@ -88,15 +85,15 @@ def take_verdict(verdict: Verdict, cause: Cause, policy: Policy, states: States)
         campaign, verdict, cause, policy, states
     ):
         campaign.taught_ms = verdict.decided_at_ms
+    campaign.enforcement = _review(campaign, ("campaign", campaign.campaign_id), verdict, cause, policy)
     if verdict.verdict == "innocent":
         campaign.found_ms = LATEST_MS
-    campaign.enforcement = _review(campaign, ("campaign", campaign.campaign_id), verdict, cause, policy)
+    sketches = states.read(SKETCHES, Sketches)
     for name, evidence in sorted(campaign.templates.items()):
         if evidence.enforcement.sequence:
-            wording = None
-            if verdict.verdict == "confirmed" and evidence.is_worded:
-                wording = wording_of(name, campaign, states.read(SKETCHES, Sketches), policy.campaign.similar)
-            evidence.is_worded = None if verdict.verdict == "innocent" else evidence.is_worded
+            keeps = verdict.verdict == "confirmed" and evidence.is_worded
+            wording = wording_of(name, campaign, sketches, policy.campaign.similar) if keeps else None
+            evidence.is_worded = None if verdict.verdict == "innocent" else evidence.is_worded and wording is not None
             evidence.enforcement = _review(campaign, ("network", name), verdict, cause, policy, wording)
 
 
