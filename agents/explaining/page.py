@@ -12,6 +12,8 @@ from streams.decisions import Limits
 from streams.explaining import Explanation, Force
 from streams.explaining.explanation import Case
 from streams.explaining.now import Membership, Now
+from streams.explaining.standing import LIVE
+from streams.reviewing import REVIEWER
 
 TIES = (
     "What ties this very account to the campaign stands in Redis and not in decisions: without --decisions this "
@@ -84,7 +86,7 @@ def moment(at_ms: int) -> str:
 def _in_force(found: Explanation) -> Iterator[str]:
     """What is in force, the hardest first; what is over in one line each."""
     yield "IN FORCE NOW"
-    live = [it for it in found.forces if it.state in {"enforced", "observed", "shadow"}]
+    live = [it for it in found.forces if it.state in LIVE]
     if not live:
         yield "Nothing."
     for force in live:
@@ -107,9 +109,7 @@ def _in_force(found: Explanation) -> Iterator[str]:
 def _aside(found: Explanation) -> Iterator[str]:
     """What is over, and the limited templates that an account uses."""
     for force in found.forces:
-        if force.state in {"expired", "released", "taken_in"} and (
-            force.state != "taken_in" or force.subject_id == found.subject_id
-        ):
+        if force.state not in LIVE and (force.state != "taken_in" or force.subject_id == found.subject_id):
             yield from wrapped(_over(found, force))
     before = [it.subject_id for it in found.forces if it.state == "taken_in" and it.subject_id != found.subject_id]
     if before:
@@ -169,8 +169,15 @@ def _over(found: Explanation, force: Force) -> str:
     of = "" if own else f"Campaign {force.subject_id}: "
     if force.state == "taken_in":
         return f"{of}Part of campaign {force.heir} now, which decides for it."
+    if force.state == "exempt":
+        return f"{of}{force.action} until {moment(force.until_ms)}, which does not apply to it."
+    if force.state == "released" and force.subject_kind == "account":
+        if found.at_ms < force.until_ms:
+            until = moment(force.until_ms)
+            return f"A reviewer released it; until {until} nothing about a campaign or template applies to it."
+        return f"A reviewer released it until {moment(force.until_ms)}; what named it before does not count again."
     if force.state == "released":
-        return f"{of}Released; nothing of it stands."
+        return f"{of}A reviewer released it; nothing of it stands."
     return f"{'Its ' if own else of}{force.action} since {moment(force.since_ms)} expired at {moment(force.until_ms)}."
 
 
@@ -195,6 +202,9 @@ def _membership(it: Membership) -> Iterator[str]:
 def _why(found: Explanation, case: Case) -> Iterator[str]:
     about = _named(case.subject_kind, case)
     yield from wrapped(f"{'WHY' if case.stands else 'WHY IT WAS'}: decision {case.sequence} about {about}")
+    if case.model_version == REVIEWER:
+        yield from wrapped(f"{case.action}, decided at {moment(case.decided_at_ms)}. A reviewer confirmed it.")
+        return
     yield from wrapped(
         f"{case.action}, decided at {moment(case.decided_at_ms)} by policy {case.policy_version}. Score "
         f"{case.score:.1%}: how likely this is extraction, by the evidence below."
@@ -216,20 +226,32 @@ def _why(found: Explanation, case: Case) -> Iterator[str]:
             f"This evidence would mean {name_of(case.judgement.action)}; it is only observed because the policy's cap "
             "on newly limited accounts was used up in that hour."
         )
+    if case.of_everybody:
+        yield from wrapped(
+            f"This evidence, of all accounts seen with the campaign, would mean {name_of(case.judgement.action)}. "
+            f"Fewer than {case.minimum_accounts} were members for sure, so it is only throttled: its templates are, "
+            "whoever sends them, and nobody is named who may have come upon one."
+        )
 
 
 def _stays(found: Explanation, case: Case) -> Iterator[str]:
     """What a change of the evidence does to what stands, and whom the evidence of a campaign speaks of."""
     if case.subject_kind != "account" and case.judgement.reasons:
-        yield from wrapped(
-            f"Of a campaign with fewer than {case.minimum_accounts} accounts nothing would have been decided."
-        )
+        few = f"A campaign with fewer than {case.minimum_accounts} accounts would have been throttled at most."
+        weak = "With evidence for less than a challenge nothing would have been decided."
+        yield from wrapped(weak if case.of_everybody else few)
         if found.subject_kind == "account" and any(it.family == "identity" for it in case.judgement.reasons):
             yield from wrapped(
                 "Who pays speaks only of members that share a payment. Of one that shares none the other evidence "
                 f"speaks, and by itself means {name_of(case.without_identity)}."
             )
     if not case.stands:
+        return
+    if case.model_version == REVIEWER:
+        yield from wrapped(
+            f"{case.action.capitalize()} stays until {moment(case.expires_at_ms)}, however the evidence softens; "
+            "evidence for something harder counts at once. It ends then, unless the evidence has it decided again."
+        )
         return
     stays = f"Even if the evidence softens, {case.action} stays until {moment(case.expires_at_ms)}."
     if case.subject_kind == "account":
@@ -245,8 +267,11 @@ def _stays(found: Explanation, case: Case) -> Iterator[str]:
 def _now(stored: Stored) -> list[str]:
     """How the subject would be judged now, by its windows as Redis has them."""
     now: Now = stored.now
-    judged = f"{now.judgement.score:.1%}, {name_of(now.judgement.action)}"
-    if now.accounts is not None:
+    judged = f"{now.judgement.score:.1%}, {name_of(now.action)}"
+    if now.accounts is not None and now.seen is not None:
+        members = f"{now.accounts:,} {_plural('member', now.accounts)}"
+        verdict = f"It has {members}, too few to judge, so all {now.seen:,} seen with it were judged: {judged}."
+    elif now.accounts is not None:
         verdict = f"With the {now.accounts:,} {_plural('member', now.accounts)} it has: {judged}."
     else:
         verdict = f"By its own requests alone, whatever campaign it is counted to: {judged}."

@@ -37,7 +37,7 @@ class Enforcing:
         if decision.action == "release" and decision.subject_kind == "account":
             standing.is_exempt = True
             self._released[decision.subject_id] = decision.decided_at_ms
-        if _names_an_heir(decision) and before:
+        if names_an_heir(decision) and before:
             standing.action, standing.limits, standing.decided = before.action, before.limits, before.decided
             standing.until_ms = min(before.until_ms, decision.decided_at_ms + HEIR_MS)
         elif not decision.shadow and decision.action in {"throttle", "challenge", "suspend"}:
@@ -141,7 +141,7 @@ class _Used(Struct):
     tokens: int = 0
 
 
-def _names_an_heir(decision: Decision) -> bool:
+def names_an_heir(decision: Decision) -> bool:
     """Whether a campaign is released because another took it in."""
     is_campaign = decision.action == "release" and decision.subject_kind == "campaign"
     return is_campaign and decision.campaign_id not in {None, decision.subject_id}

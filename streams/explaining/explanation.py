@@ -3,12 +3,13 @@
 from collections import Counter
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from streams.decide import verdict_of
 from streams.decisions import LADDER, LIMITING, Action, Decision, SubjectKind
 from streams.explaining.history import History, Subject
 from streams.explaining.judgement import Judgement, judge
-from streams.explaining.standing import Force, force_of
+from streams.explaining.standing import LIVE, Force, force_of
 from streams.policy import Policy
 
 SHOWN = 10
@@ -22,10 +23,13 @@ class Case(Struct, frozen=True):
     """One decision and its evidence. `judgement` is what the policy at hand says to the decision's reasons.
 
     `stands`: it has neither expired nor been overtaken. `stands_harder`: the action is harder than the reasons alone
-    deserve, because it stood already; `withheld`: it is milder, because the hour's cap on accounts was used up.
+    deserve, because it stood already; `withheld`: it is milder, because the hour's cap on accounts was used up;
+    `of_everybody`: it is milder, because too few were members and the evidence is of all who were seen with the
+    campaign (`streams.membership`).
     `same_policy`: the policy at hand made the decision, by its version; `same_score`: its ladder gives these reasons
     the score that was decided. `without_identity` is what the ladder says to an account of the campaign that shares no
-    payment; with fewer than `minimum_accounts` accounts there is no decision about a campaign.
+    payment; with fewer than `minimum_accounts` members a campaign is throttled at most. A reviewer's decision has no
+    reasons.
     """
 
     subject_kind: SubjectKind
@@ -43,6 +47,7 @@ class Case(Struct, frozen=True):
     same_score: bool
     stands_harder: bool
     withheld: bool
+    of_everybody: bool
     without_identity: Action | None
     minimum_accounts: int
     judgement: Judgement
@@ -66,7 +71,8 @@ class Explanation(Struct, frozen=True):
 
     `members` and `templates` are of a campaign: how many accounts decisions have named, and how many of its templates
     are under which action. `took_in` are the campaigns that it took in. `sent` are the limited templates that an
-    account uses, as far as that is known. `history` has the last of `decisions` in all.
+    account uses, as far as that is known, none while a release keeps them from it. `history` has the last of
+    `decisions` in all.
     """
 
     subject_kind: SubjectKind
@@ -93,8 +99,13 @@ def explain(history: History, policy: Policy, at_ms: int) -> Explanation | None:
     if kind is None:
         return None
     own = Subject(kind, history.subject_id)
+    released_ms, exempt = _released(about.get(own, []), at_ms) if kind == "account" else (-1, False)
     concerning = [own] if kind != "account" else [it for it in about if it == own or it.kind == "campaign"]
-    forces = sorted((force_of(about[it], at_ms) for it in concerning if it in about), key=_hardest_first)
+    counting = [it for it in concerning if it in about and (it == own or _names_after(about[it], released_ms))]
+    forces = [force_of(about[it], at_ms) for it in counting]
+    if exempt:
+        forces = [replace(it, state="exempt") if it.state in LIVE else it for it in forces]
+    forces.sort(key=_hardest_first)
     decided = {(it.subject_id, it.sequence): it for subject in concerning for it in about.get(subject, ())}
     told = sorted(decided.values(), key=lambda it: (it.decided_at_ms, it.subject_id, it.sequence))
     others = [force_of(them, at_ms) for it, them in about.items() if it not in concerning]
@@ -104,14 +115,40 @@ def explain(history: History, policy: Policy, at_ms: int) -> Explanation | None:
         at_ms=at_ms,
         policy_version=policy.version,
         forces=tuple(forces),
-        cases=tuple(_case(it, policy, stands=stands) for it, stands in _telling(forces, decided, told)),
+        cases=tuple(
+            _case(it, policy, stands=stands, named=_named(history, it))
+            for it, stands in _telling(forces, decided, told)
+        ),
         history=tuple(_told(it) for it in told[-SHOWN:]),
         decisions=len(told),
         members=history.members(at_ms),
         templates=_templates(others) if kind == "campaign" else {},
         took_in=tuple(sorted(it.subject_id for it in others if it.heir == history.subject_id)),
-        sent=tuple(it for it in sorted(others, key=_hardest_first) if kind == "account" and it.state == "enforced"),
+        sent=tuple(
+            it
+            for it in sorted(others, key=_hardest_first)
+            if kind == "account" and not exempt and it.state == "enforced"
+        ),
     )
+
+
+def _released(own: list[Decision], at_ms: int) -> tuple[int, bool]:
+    """When an account was released last, -1 if never: it is no member by what was decided up to then (rule 9).
+
+    And whether that release still keeps every other decision from it.
+    """
+    released_ms = next((it.decided_at_ms for it in reversed(own) if it.action == "release"), -1)
+    return released_ms, bool(own) and own[-1].action == "release" and at_ms < own[-1].expires_at_ms
+
+
+def _names_after(decisions: list[Decision], released_ms: int) -> bool:
+    return any(it.members and it.decided_at_ms > released_ms for it in decisions)
+
+
+def _named(history: History, decision: Decision) -> int | None:
+    """How many accounts a campaign had named with this decision; None unless the history is the campaign's own."""
+    own = decision.subject_kind == "campaign" and decision.subject_id == history.subject_id
+    return history.members(decision.decided_at_ms) if own else None
 
 
 def _templates(forces: list[Force]) -> dict[str, int]:
@@ -131,7 +168,7 @@ def _kind(history: History, about: dict[Subject, list[Decision]]) -> SubjectKind
 
 
 def _hardest_first(force: Force) -> tuple[int, int, int, str]:
-    states = ("enforced", "observed", "shadow", "taken_in", "released", "expired")
+    states = ("enforced", "observed", "shadow", "released", "exempt", "taken_in", "expired")
     return states.index(force.state), -LADDER.index(force.action), -force.until_ms, force.subject_id
 
 
@@ -139,12 +176,12 @@ def _telling(
     forces: list[Force], decided: dict[tuple[str, int], Decision], told: list[Decision]
 ) -> list[tuple[Decision, bool]]:
     """The decisions whose evidence is to be told: those that stand, or else the last one that gave reasons."""
-    live = [it for it in forces if it.state in {"enforced", "observed", "shadow"}]
+    live = [it for it in forces if it.state in LIVE]
     found = [(decided[it.subject_id, it.sequence], True) for it in live]
     return found or [(it, False) for it in told if it.reasons][-1:]
 
 
-def _case(decision: Decision, policy: Policy, *, stands: bool) -> Case:
+def _case(decision: Decision, policy: Policy, *, stands: bool, named: int | None) -> Case:
     ladder = policy.account if decision.subject_kind == "account" else policy.campaign
     judgement = judge(decision.reasons, ladder)
     deserved = 0 if judgement.action is None else LADDER.index(judgement.action)
@@ -167,10 +204,21 @@ def _case(decision: Decision, policy: Policy, *, stands: bool) -> Case:
         same_score=same_score,
         stands_harder=as_decided and LADDER.index(decision.action) > deserved,
         withheld=as_decided and decision.action == "observe" and judgement.action in LIMITING,
+        of_everybody=as_decided and _is_of_everybody(decision, judgement.action, policy, named),
         without_identity=verdict_of(elsewhere, ladder).action,
         minimum_accounts=ladder.minimum_accounts,
         judgement=judgement,
     )
+
+
+def _is_of_everybody(decision: Decision, deserved: Action | None, policy: Policy, named: int | None) -> bool:
+    """Whether a decision about a campaign or a template is a throttle for want of members.
+
+    The evidence tells: with members enough it would have been as hard as that, unless the model softened it.
+    """
+    if decision.subject_kind == "account" or decision.action != "throttle" or deserved not in {"challenge", "suspend"}:
+        return False
+    return policy.feedback.model != "on" or (named is not None and named < policy.campaign.minimum_accounts)
 
 
 def _told(decision: Decision) -> Told:

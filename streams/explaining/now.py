@@ -1,23 +1,31 @@
 """What speaks for or against a subject as its windows stand, and why an account belongs to its campaign."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from streams.accounts import current_view
 from streams.campaigns import Campaign
-from streams.decisions import LIMITING
-from streams.evidence import sharers
+from streams.decide import is_exempt, verdict_of
+from streams.decisions import LIMITING, Action, Reason
+from streams.evidence import Seen, sharers
 from streams.explaining.judgement import Judgement, judge
-from streams.membership import limited_alone
+from streams.membership import limited_alone, of_everybody
 from streams.policy import Policy
 from streams.signals import ACCOUNT_SIGNALS, CAMPAIGN_SIGNALS, reasons_of
 
 
 class Now(Struct, frozen=True):
-    """A subject judged again by the policy at hand, as of its newest event. `accounts`: a campaign's members."""
+    """A subject judged again by the policy at hand, as of its newest event, and what follows.
+
+    `accounts`: a campaign's members. `seen`: all who were seen with it, if these were judged, for want of members.
+    """
 
     as_of_ms: int
     judgement: Judgement
+    action: Action | None
     accounts: int | None = None
+    seen: int | None = None
 
 
 class Membership(Struct, frozen=True):
@@ -41,14 +49,21 @@ class Membership(Struct, frozen=True):
 def account_now(stored: bytes, policy: Policy) -> Now:
     """Judge a stored account. Raises ValueError if another version of Stillwatch stored it."""
     view = current_view(stored)
-    return Now(view.as_of_ms, judge(reasons_of(view, ACCOUNT_SIGNALS, policy.signals), policy.account))
+    judgement = judge(reasons_of(view, ACCOUNT_SIGNALS, policy.signals), policy.account)
+    return Now(view.as_of_ms, judgement, judgement.action)
 
 
 def campaign_now(campaign: Campaign, policy: Policy) -> Now:
-    """Judge a campaign by what its links said last."""
-    view = campaign.view(campaign.belonging())
-    reasons = (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, policy.signals))
-    return Now(campaign.newest_ms, judge(reasons, policy.campaign), view.accounts)
+    """Judge a campaign by what its links said last, as `CampaignsStage` does: of one that is exempt nothing follows."""
+    belonging = campaign.belonging()
+    reasons = _reasons(campaign, belonging, policy)
+    judgement = judge(reasons, policy.campaign)
+    action, seen = judgement.action, None
+    if len(belonging) < policy.campaign.minimum_accounts:
+        action, seen = of_everybody(verdict_of(reasons, policy.campaign)).action, len(campaign.seen)
+    if is_exempt(campaign.enforcement, campaign.newest_ms):
+        action = None
+    return Now(campaign.newest_ms, judgement, action, len(belonging), seen)
 
 
 def membership_of(campaign: Campaign, account_id: str, policy: Policy) -> Membership | None:
@@ -57,8 +72,7 @@ def membership_of(campaign: Campaign, account_id: str, policy: Policy) -> Member
     if seen is None:
         return None
     belonging = campaign.belonging()
-    view = campaign.view(belonging)
-    reasons = (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, policy.signals))
+    reasons = _reasons(campaign, belonging, policy)
     return Membership(
         campaign_id=campaign.campaign_id,
         templates=seen.templates.bit_count(),
@@ -70,3 +84,10 @@ def membership_of(campaign: Campaign, account_id: str, policy: Policy) -> Member
         limited=campaign.enforcement.action in LIMITING
         and account_id in limited_alone(belonging, reasons, policy.campaign),
     )
+
+
+def _reasons(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) -> tuple[Reason, ...]:
+    """What speaks against a campaign: of its members, or of all who were seen with it while they are too few."""
+    few = len(belonging) < policy.campaign.minimum_accounts
+    view = campaign.view(campaign.seen if few else belonging)
+    return (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, policy.signals))

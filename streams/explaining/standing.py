@@ -6,10 +6,16 @@ from typing import Literal
 from msgspec import Struct
 
 from streams.decisions import Action, Decision, Limits, SubjectKind, Wording
-from streams.evaluation.enforcing import Enforcing
+from streams.evaluation.enforcing import Enforcing, names_an_heir
 
-State = Literal["enforced", "observed", "shadow", "expired", "released", "taken_in"]
-"""`enforced`: gateways act on it. `observed` and `shadow`: decided, and nobody acts on it. The rest is over."""
+State = Literal["enforced", "observed", "shadow", "exempt", "expired", "released", "taken_in"]
+"""`enforced`: gateways act on it. `observed` and `shadow`: decided, and nobody acts on it.
+
+`exempt`: it stands, but not for the account that is explained, which a reviewer released. The rest is over.
+"""
+
+LIVE: frozenset[State] = frozenset({"enforced", "observed", "shadow"})
+"""What stands."""
 
 
 class Force(Struct, frozen=True):
@@ -39,7 +45,7 @@ def force_of(decisions: Sequence[Decision], at_ms: int) -> Force:
     for decision in decisions:
         gateway.take(decision)
     standing = gateway.of(newest.subject_id, at_ms)
-    heir = newest.campaign_id if newest.action == "release" and newest.campaign_id != newest.subject_id else None
+    heir = newest.campaign_id if names_an_heir(newest) else None
     spoken = newest if standing is None else next(it for it in decisions if it.sequence == standing.decided)
     return Force(
         subject_kind=newest.subject_kind,

@@ -18,8 +18,9 @@ from agents.store import NOTHING, Place
 from agents.store.memory import MemoryStore
 from streams.accounts import Enforcement, Head, with_head
 from streams.campaigns import Campaign, Pointer
-from streams.decisions import Limits, Wording
+from streams.decisions import Limits, Reason, Wording
 from streams.evidence import LinkEvidence, Seen
+from streams.reviewing import REVIEWER
 from tests.streams.account_bench import event, folded
 from tests.streams.explaining.deciding import FOUR, decision
 
@@ -90,7 +91,7 @@ What would have had to be otherwise: any one line is enough
   - (1) accounts per payment below 5, (4) recent accounts below 80%: no action
     (26.9%)
 
-Of a campaign with fewer than 5 accounts nothing would have been decided.
+A campaign with fewer than 5 accounts would have been throttled at most.
 Who pays speaks only of members that share a payment. Of one that shares none
 the other evidence speaks, and by itself means throttle.
 Even if the evidence softens, suspend stays until 2026-10-08 12:00:00 UTC. Each
@@ -282,13 +283,14 @@ def test_campaigns_that_are_over_are_one_sentence_each(explain: Callable[..., Ou
         decision("suspend", "c-2", AT + 1, members=("a-1",)),
         decision("release", "c-2", AT + 2, 2, members=(), campaign_id="c-3"),
         decision("suspend", "c-4", AT, members=("a-1",), expires_at_ms=AT + HOUR),
-        decision("suspend", "a-1", AT),
-        decision("release", "a-1", AT + 1, 2),
+        decision("suspend", "a-1", AT - 2),
+        decision("release", "a-1", AT - 1, 2, expires_at_ms=AT + HOUR),
     ]
     Path(file).write_bytes(msgspec.json.Encoder().encode_lines(decisions))
     assert section(explain("a-1", "--decisions", file, "--at", "2026-10-05T14:00:00")[1], "IN FORCE NOW") == [
         "Nothing.",
-        "Released; nothing of it stands.",
+        "A reviewer released it until 2026-10-05 13:00:00 UTC; what named it before does",
+        "not count again.",
         "Campaign c-4: suspend since 2026-10-05 12:00:00 UTC expired at 2026-10-05",
         "13:00:00 UTC.",
         "Named before by c-1, c-2, which others have taken in.",
@@ -297,6 +299,67 @@ def test_campaigns_that_are_over_are_one_sentence_each(explain: Callable[..., Ou
     assert "campaign c-3 takes it over and speaks next" in out
     assert "It took in c-1." in out
     assert "Part of campaign c-3 now" in explain("c-2", "--decisions", file, "--at", "2026-10-05T14:00:00")[1]
+
+
+def test_of_a_released_account_nothing_about_a_campaign_is_in_force(explain: Callable[..., Outcome], file: str) -> None:
+    released = decision("release", "a-1", AT + 1, 2, expires_at_ms=AT + 2 * HOUR, model_version=REVIEWER)
+    named_again = decision("suspend", "c-5", AT + 2, members=("a-1",), expires_at_ms=AT + HOUR)
+    Path(file).write_bytes(msgspec.json.Encoder().encode_lines([*DECISIONS, released, named_again]))
+    _, out, _ = explain("a-1", "--decisions", file, "--at", "2026-10-05T12:30:00")
+    assert section(out, "IN FORCE NOW") == [
+        "Nothing.",
+        "A reviewer released it; until 2026-10-05 14:00:00 UTC nothing about a campaign",
+        "or template applies to it.",
+        "Campaign c-5: suspend until 2026-10-05 13:00:00 UTC, which does not apply to it.",
+    ]
+    assert "WHY IT WAS: decision 2 about campaign c-1" in out
+
+
+def test_a_template_and_a_campaign_that_a_reviewer_released_say_so(explain: Callable[..., Outcome], file: str) -> None:
+    about: dict[str, Any] = {"model_version": REVIEWER, "campaign_id": "c-1"}
+    decisions = [
+        decision("release", "c-1", AT, members=(), **about),
+        decision("release", "template:t", AT, subject_kind="network", **about),
+    ]
+    Path(file).write_bytes(msgspec.json.Encoder().encode_lines(decisions))
+    for subject in ("c-1", "template:t"):
+        lines = section(explain(subject, "--decisions", file)[1], "IN FORCE NOW")
+        assert lines[:2] == ["Nothing.", "A reviewer released it; nothing of it stands."]
+        assert not [line for line in lines if "took in" in line]
+
+
+def test_what_a_reviewer_confirmed_has_no_ladder(explain: Callable[..., Outcome], file: str) -> None:
+    confirmed = decision(
+        "suspend", "c-1", AT + 1, 3, members=(), score=1.0, model_version=REVIEWER, expires_at_ms=AT + 144 * HOUR
+    )
+    Path(file).write_bytes(msgspec.json.Encoder().encode_lines([*DECISIONS, confirmed]))
+    _, out, _ = explain("c-1", "--decisions", file)
+    why = out[out.index("WHY") : out.index("HISTORY")]
+    assert " ".join(why.split()) == (
+        "WHY: decision 3 about campaign c-1 suspend, decided at 2026-10-05 12:00:00 UTC. A reviewer confirmed it. "
+        "Suspend stays until 2026-10-11 12:00:00 UTC, however the evidence softens; evidence for something harder "
+        "counts at once. It ends then, unless the evidence has it decided again."
+    )
+
+
+@pytest.mark.parametrize("subject", ["c-1", "template:t"])
+def test_a_throttle_for_want_of_members_is_told_as_that(
+    explain: Callable[..., Outcome], file: str, subject: str
+) -> None:
+    said: dict[str, Any] = {"campaign_id": "c-1", "reasons": FOUR, "score": 0.989013}
+    decisions = [
+        decision("throttle", "c-1", AT, members=(), **said),
+        decision("throttle", "template:t", AT, subject_kind="network", **said),
+    ]
+    Path(file).write_bytes(msgspec.json.Encoder().encode_lines(decisions))
+    words = " ".join(explain(subject, "--decisions", file)[1].split())
+    assert (
+        "This evidence, of all accounts seen with the campaign, would mean suspend. Fewer than 5 were members for "
+        "sure, so it is only throttled: its templates are, whoever sends them, and nobody is named who may have come "
+        "upon one." in words
+    )
+    assert "With evidence for less than a challenge nothing would have been decided. Even if" in words
+    assert "A campaign with fewer than" not in words
 
 
 def test_evidence_that_the_policy_at_hand_does_not_mind_is_told_all_the_same(
@@ -405,6 +468,31 @@ def test_a_campaign_is_judged_again(store: MemoryStore, explain: Callable[..., O
         "With the 5 members it has: 37.8%, observe.",
         "- accounts_per_payment is 13 (suspicious from 5).",
     ]
+
+
+@pytest.mark.parametrize(
+    ("reasons", "says", "follows"), [(FOUR, "98.9%", "throttle"), (FOUR[:3], "92.4%", "no action")]
+)
+def test_a_campaign_with_too_few_members_is_judged_by_all_who_were_seen(
+    store: MemoryStore, explain: Callable[..., Outcome], reasons: tuple[Reason, ...], says: str, follows: str
+) -> None:
+    few = campaign(
+        links={f"template:{it}": LinkEvidence(AT, reasons) for it in "tuvw"},
+        seen={f"a-{number}": Seen(AT) for number in range(40)},
+        members={},
+        enforcement=Enforcement(),
+    )
+    put(store, CAMPAIGNS, {"campaign:c-1": few})
+    words = " ".join(explain("c-1", "--at", "2026-10-05T12:30:00")[1].split())
+    assert f"It has 0 members, too few to judge, so all 40 seen with it were judged: {says}, {follows}. - " in words
+
+
+def test_nothing_follows_for_a_campaign_that_a_reviewer_released(
+    store: MemoryStore, explain: Callable[..., Outcome]
+) -> None:
+    put(store, CAMPAIGNS, {"campaign:c-1": campaign(enforcement=Enforcement("release", AT + HOUR, 3))})
+    _, out, _ = explain("c-1", "--at", "2026-10-05T12:30:00")
+    assert "With the 5 members it has: 37.8%, no action." in out
 
 
 def test_a_decision_that_the_topic_does_not_have_yet_is_announced(

@@ -4,9 +4,13 @@ import random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from streams.decisions import Decision
+from streams.decisions import Action, Decision
 from streams.distinct import hash32
+from streams.evaluation import Enforcing
 from streams.explaining import Explanation, History, explain
 from tests.streams.explaining.deciding import FOUR, POLICY, decision, reason
 
@@ -124,6 +128,79 @@ def test_a_campaign_has_members_templates_and_those_it_took_in() -> None:
     assert explained(decisions, "c-1", 0).subject_kind == "campaign"
 
 
+@st.composite
+def decided(draw: st.DrawFn) -> list[Decision]:
+    """What is decided about the account `a`, campaigns that may name it, and a template that it uses."""
+    decisions: list[Decision] = []
+    sequences = dict.fromkeys(("a", "c-1", "c-2", "template:t"), 0)
+    at_ms = 0
+    for _ in range(draw(st.integers(3, 12))):
+        at_ms += draw(st.integers(0, 40_000))
+        subject = draw(st.sampled_from(["a", "a", *sequences]))
+        sequences[subject] += 1
+        actions: list[Action] = ["observe", "throttle", "suspend", "release"]
+        action = draw(st.sampled_from(actions))
+        more: dict[str, Any] = {}
+        if subject == "template:t":
+            more = {"subject_kind": "network", "campaign_id": "c-1"}
+        elif subject != "a":
+            more = {"members": draw(st.sampled_from([("a",), ("a",), ("b",), ()])), "campaign_id": subject}
+            if action == "release":
+                more = {"members": (), "campaign_id": draw(st.sampled_from([subject, "c-9"]))}
+        expires_at_ms = at_ms + draw(st.sampled_from([10_000, 50_000, 400_000]))
+        shadow = draw(st.integers(0, 5)) == 0
+        kept = decision(action, subject, at_ms, sequences[subject], expires_at_ms=expires_at_ms, shadow=shadow, **more)
+        decisions.append(kept)
+    return decisions
+
+
+@settings(max_examples=400, deadline=None)
+@given(decided())
+def test_what_is_enforced_is_what_a_gateway_enforces_whoever_is_released(decisions: list[Decision]) -> None:
+    history = History("a", sends={hash32("t")})
+    history.take_all(decisions)
+    for at_ms in sorted(
+        {at + off for it in decisions for at in (it.decided_at_ms, it.expires_at_ms) for off in (0, 1)}
+    ):
+        gateway = Enforcing()
+        for it in decisions:
+            if it.decided_at_ms <= at_ms:
+                gateway.take(it)
+        found = explain(history, POLICY, at_ms)
+        enforced = [it.action for it in found.forces if it.state == "enforced"] if found else []
+        assert (enforced[0] if enforced else "pass") == gateway.standing("a", at_ms)[0]
+        sent = [it.action for it in found.sent] if found else []
+        assert (sent[0] if sent else "pass") == gateway.link("template:t", at_ms, "a")
+
+
+def test_a_released_account_hears_of_nothing_until_the_release_expires_and_of_nothing_before_it_then() -> None:
+    template: dict[str, Any] = {"subject_kind": "network", "campaign_id": "c-1"}
+    decisions = [
+        decision("suspend", "c-1", 0, members=("a",)),
+        decision("suspend", "template:t", 0, **template),
+        decision("release", "a", 1, expires_at_ms=100, shadow=True),
+        decision("throttle", "c-2", 2, members=("a",)),
+    ]
+    during = explained(decisions, "a", 99, sends={hash32("t")})
+    assert states(during) == [("a", "released", "release"), ("c-2", "exempt", "throttle")]
+    assert during.sent == ()
+    after = explained(decisions, "a", 100, sends={hash32("t")})
+    assert states(after) == [("c-2", "enforced", "throttle"), ("a", "released", "release")]
+    assert [it.subject_id for it in after.sent] == ["template:t"]
+
+
+def test_a_template_that_a_reviewer_released_is_not_taken_in() -> None:
+    template: dict[str, Any] = {"subject_kind": "network", "campaign_id": "c-1"}
+    decisions = [
+        decision("suspend", "template:t", 0, **template),
+        decision("release", "template:t", 5, 2, **template),
+        decision("suspend", "c-1", 0, members=("a",), campaign_id="c-1"),
+    ]
+    (force,) = explained(decisions, "template:t").forces
+    assert (force.state, force.heir) == ("released", None)
+    assert explained(decisions, "c-1").took_in == ()
+
+
 def test_a_template_is_told_with_its_campaign() -> None:
     decided = decision("suspend", "template:t", 0, subject_kind="network", campaign_id="c-1")
     (force,) = explained([decided], "template:t").forces
@@ -150,6 +227,23 @@ def test_a_campaign_may_stand_harder_than_its_evidence() -> None:
         "throttle",
         True,
     )
+
+
+@pytest.mark.parametrize(("reasons", "score", "expected"), [(FOUR, 0.989013, True), (FOUR[:2], 0.924142, False)])
+def test_a_throttle_for_want_of_members_is_known_by_its_evidence(reasons: Any, score: float, expected: bool) -> None:  # noqa: ANN401
+    (case,) = explained([decision("throttle", "c-1", 0, members=(), reasons=reasons, score=score)], "c-1").cases
+    assert (case.of_everybody, case.stands_harder, case.withheld) == (expected, False, False)
+
+
+@pytest.mark.parametrize(("members", "expected"), [(4, True), (5, False)])
+def test_where_the_model_may_have_softened_it_the_members_named_tell(members: int, expected: bool) -> None:
+    softening = replace(POLICY, feedback=replace(POLICY.feedback, model="on"))
+    history = History("c-1")
+    names = tuple(f"a-{number}" for number in range(members))
+    history.take(decision("throttle", "c-1", 0, members=names, reasons=FOUR, score=0.989013))
+    found = explain(history, softening, 10)
+    assert found is not None
+    assert [it.of_everybody for it in found.cases] == [expected]
 
 
 def test_a_decision_that_the_cap_made_milder_says_so() -> None:
