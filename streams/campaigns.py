@@ -36,6 +36,7 @@ from streams.windows import HOUR_MS
 
 SHARING_SHARE = 0.3
 QUARTER = 0.25
+FEWEST_PAYERS = 3
 REWORDED = 8
 """Templates with a sibling from which on a campaign rewords, and one alone makes nobody a member."""
 
@@ -150,6 +151,7 @@ class Campaign(Struct, array_like=True):
         return CampaignView(
             accounts=len(members),
             parties=len({it.org_id or name for name, it in members.items()}),
+            payers=len({it.org_id or it.payment_hash or name for name, it in members.items()}),
             returning=sum(name in members for name in counted) / max(1, len(counted)),
             templates=len(templates),
             rewordings=self.rewordings,
@@ -163,14 +165,16 @@ class Campaign(Struct, array_like=True):
         """Of each signal the strongest reason of any link, the greatest observed figure, if it speaks of the whole.
 
         What is said of templates counts if it is said of a quarter of them, and if most did not come upon them by
-        chance; what is said of payments, if enough members pay so: one office in a crowd does not make it a campaign.
+        chance, nor work together: a team that one or two instruments pay for shares its prompts. What is said of
+        payments counts if enough members pay so: one office in a crowd does not make it a campaign.
         """
         best: dict[str, Reason] = {}
         times: Counter[str] = Counter()
         templates = self.templates
         for name, evidence in sorted(self.links.items()):
             is_template = name in templates
-            if view.came_by_chance if is_template else view.sharing < SHARING_SHARE:
+            says_nothing = view.came_by_chance or view.payers < FEWEST_PAYERS
+            if says_nothing if is_template else view.sharing < SHARING_SHARE:
                 continue
             for reason in evidence.reasons:
                 times[reason.signal] += is_template

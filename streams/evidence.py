@@ -156,16 +156,19 @@ def younger(groups: Iterable[Iterable[Seen]], within_ms: int, at_ms: int) -> flo
 
 
 class CampaignView(NamedTuple):
-    """What signals judge of a campaign. `accounts` are its members, `parties` the same with organisations once.
+    """What signals judge of a campaign.
 
-    `returning` is the share of members among those seen (until it is found, those first seen within a week), `sharing`
-    surely that of members whose payment instrument another party of the campaign has, `recent` and `half_year` surely
-    that of members, or of those seen if it is more, that were opened within 60 and 180 days, of all whose age is known,
-    and `capability_share` that of its templates that ask for a capability that campaigns extract.
+    `accounts` are its members, `parties` the same with organisations once, `payers` also with those once that one
+    instrument pays for. `returning` is the share of members among those seen (until it is found, those first seen
+    within a week), `sharing` surely that of members whose payment instrument another party of the campaign has,
+    `recent` and `half_year` surely that of members, or of those seen if it is more, that were opened within 60 and 180
+    days, of all whose age is known, and `capability_share` that of its templates that ask for a capability that
+    campaigns extract.
     """
 
     accounts: int
     parties: int
+    payers: int
     returning: float
     templates: int
     rewordings: int
@@ -188,6 +191,7 @@ def bit_of(name: str) -> int:
 TYPICAL = CampaignView(
     accounts=4,
     parties=4,
+    payers=4,
     returning=0.1,
     templates=2,
     rewordings=0,

@@ -154,20 +154,11 @@ def view_of(
         capability=CAPABILITIES[counted.capability],
         capability_share=counted.capability_share,
         ripe_accounts=len(ripe),
-        ripe_parties=len({_party(kind, name, member) for name, member in ripe.items()}),
+        ripe_parties=len({member.org_id or name for name, member in ripe.items()}),
         synchrony=round_the_clock_synchrony(tuple(ripe.values()), hour if settled_hour is None else settled_hour),
         everybody=everybody,
         words=0 if state.sketch is None else len(state.sketch) // SKETCH_HASH_CHARACTERS,
     )
-
-
-def _party(kind: LinkKind, name: str, member: Member) -> str:
-    """Who an account is a part of: its organisation; of those that share words, whoever pays for it too.
-
-    Accounts that one instrument pays for work together, and that they ask alike says no more about them.
-    """
-    payer = member.payment_hash if kind == "template" else None
-    return member.org_id or payer or name
 
 
 def is_open(state: NetworkState) -> bool:

@@ -1,8 +1,7 @@
 """{observed:.0f} accounts on unrelated networks send one specific instruction (suspicious from {baseline:.0f}).
 
 Specific: long enough that nobody comes upon it by chance, or long and returned to; and rare: at most a quarter of all
-known accounts used it. Those whom one instrument pays for count once, as those of one organisation do: a team asks
-alike. Known evasions: reword until the masked template changes (`rewordings` looks for that).
+known accounts used it. Known evasions: reword until the masked template changes (`rewordings` looks for that).
 Innocent: a class doing one exercise (one network), benchmark fever, the users of one plug-in: alone it limits nobody.
 """
 
@@ -19,7 +18,7 @@ RETURNED_TO = 1.5
 
 
 def value(view: NetworkView) -> float | None:
-    """Ripe accounts (organisations and payers once) on a template that is specific, rare, and from 3 networks."""
+    """Ripe accounts (organisations once) on a template that is specific, rare, and comes from 3 networks."""
     if view.kind != "template" or view.networks < FEWEST_NETWORKS:
         return None
     if view.words < FEWEST_WORDS or view.accounts > COMMONEST_SHARE * view.everybody:

@@ -162,13 +162,6 @@ def test_a_link_lists_so_many_members_and_no_more() -> None:
     assert seen(state).accounts == pytest.approx(MEMBERS, rel=0.6)
 
 
-def test_whom_one_instrument_pays_for_is_one_party_in_what_they_say_and_not_in_how_they_pay() -> None:
-    state = link_of(*(Act(name, NOON + hour * HOUR) for hour in range(2) for name in "abcd"))
-    for name in "abc":
-        state.members[name].payment_hash = "one card"
-    assert [seen(state, kind).ripe_parties for kind in ("template", "payment")] == [2, 4]
-
-
 def test_a_view_counts_volume_by_the_day_and_accounts_by_the_week() -> None:
     born_ms = NOON * MINUTE_MS - 2 * DAY_MS
     state = link_of(

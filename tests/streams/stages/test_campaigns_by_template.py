@@ -108,6 +108,19 @@ def test_new_accounts_that_pay_together_are_suspended() -> None:
     assert {reason.family for reason in last.reasons} == {"content", "identity", "lifecycle", "capability"}
 
 
+@pytest.mark.parametrize(("payers", "action"), [(2, "throttle"), (3, "suspend")])
+def test_a_prompt_that_a_team_shares_whom_one_or_two_instruments_pay_for_does_not_speak_against_it(
+    payers: int, action: str
+) -> None:
+    campaigns = taken()
+    for number in range(3):
+        for account in range(30):
+            card, opened_ms = f"card {account % payers}", NOON_MS - DAY_MS
+            campaigns.take(said(number, [f"m{account}"], payment=card, opened_ms=opened_ms, capability="other"))
+    (*_, last) = of(campaigns, "campaign")
+    assert (last.action, "content" in {reason.family for reason in last.reasons}) == (action, payers == 3)
+
+
 def test_who_used_one_of_the_wordings_once_is_no_member() -> None:
     campaigns = taken(*relay(60), said(3, ["passer-by"], minutes=30))
     assert "passer-by" not in limited(campaigns)
