@@ -21,6 +21,7 @@ from streams.evidence import (
     ALL_LINKS,
     HALF_YEAR_MS,
     RECENT_MS,
+    REWORDED,
     SEEN_FOR_MS,
     CampaignView,
     LinkEvidence,
@@ -37,8 +38,6 @@ from streams.windows import HOUR_MS
 SHARING_SHARE = 0.3
 QUARTER = 0.25
 FEWEST_PAYERS = 3
-REWORDED = 8
-"""Templates with a sibling from which on a campaign rewords, and one alone makes nobody a member."""
 
 
 class Pointer(Struct, array_like=True):

@@ -58,7 +58,7 @@ def rung_of(ladder: Ladder, action: Action) -> Rung:
 
 def harder(current: Enforcement, action: Action, at_ms: int) -> Action:
     """The harder of `action` and what is in force: news about a subject never softens what stands."""
-    standing = _action(current) if at_ms < current.expires_at_ms else "release"
+    standing = action_of(current) if at_ms < current.expires_at_ms else "release"
     return max(standing, action, key=LADDER.index)
 
 
@@ -66,24 +66,19 @@ def is_due(current: Enforcement, action: Action, at_ms: int, ladder: Ladder) -> 
     """True if `action` is news: harder than what is in force, or past the middle of its time and still deserved."""
     if at_ms >= current.expires_at_ms:
         return True
-    if LADDER.index(action) != LADDER.index(_action(current)):
-        return LADDER.index(action) > LADDER.index(_action(current))
+    if LADDER.index(action) != LADDER.index(action_of(current)):
+        return LADDER.index(action) > LADDER.index(action_of(current))
     return current.expires_at_ms - at_ms <= rung_of(ladder, action).expires_hours * HOUR_MS // 2
 
 
 def is_limited(current: Enforcement, at_ms: int) -> bool:
     """True while an action that slows or stops the subject is in force."""
-    return at_ms < current.expires_at_ms and _action(current) in LIMITING
-
-
-def limiting(current: Enforcement) -> Action:
-    """The action that is in force. Raises ValueError if none is known by that name."""
-    return next(action for action in LADDER if action == current.action)
+    return at_ms < current.expires_at_ms and action_of(current) in LIMITING
 
 
 def is_exempt(current: Enforcement, at_ms: int) -> bool:
     """True while a reviewer's word keeps the subject from being limited: a release that has not expired."""
-    return at_ms < current.expires_at_ms and _action(current) == "release"
+    return at_ms < current.expires_at_ms and action_of(current) == "release"
 
 
 def limits_of(rung: Rung, among: int = 1) -> Limits | None:
@@ -151,5 +146,6 @@ def decision_id(*parts: str | int) -> str:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=b"sw-decision").hexdigest()
 
 
-def _action(current: Enforcement) -> Action:
+def action_of(current: Enforcement) -> Action:
+    """The action that was decided last; a release if none was."""
     return next((action for action in LADDER if action == current.action), "release")

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from streams.decisions import Wording
-from streams.events import SKETCH_HASH_CHARACTERS
+from streams.fingerprint.sketch import hashes_of
 
 
 class Wordings:
@@ -11,18 +11,16 @@ class Wordings:
 
     def __init__(self) -> None:
         """None yet."""
-        self._held: dict[str, tuple[int, float]] = {}
+        self._held: dict[str, tuple[set[str], float]] = {}
         self._with: dict[str, set[str]] = {}
-        self._hashes: dict[str, frozenset[str]] = {}
 
     def put(self, name: str, wording: Wording | None) -> None:
         """Hold the wording of a template from now on, in place of the one before; None forgets it."""
-        for each in self._hashes.pop(name, ()):
+        for each in self._held.pop(name, ((), 0.0))[0]:
             self._with[each].discard(name)
-        self._held.pop(name, None)
         if wording is not None:
-            hashes = self._hashes[name] = hashes_of(wording.sketch)
-            self._held[name] = len(hashes), wording.similar
+            hashes = hashes_of(wording.sketch)
+            self._held[name] = hashes, wording.similar
             for each in hashes:
                 self._with.setdefault(each, set()).add(name)
 
@@ -34,14 +32,8 @@ class Wordings:
             common.update(self._with.get(each, ()))
         alike = []
         for name, count in common.items():
-            size, similar = self._held[name]
-            share = count / (size + len(hashes) - count)
+            held, similar = self._held[name]
+            share = count / (len(held) + len(hashes) - count)
             if share >= similar:
                 alike.append((-share, name))
         return [name for _, name in sorted(alike)]
-
-
-def hashes_of(sketch: str) -> frozenset[str]:
-    """The hashes of a sketch."""
-    step = SKETCH_HASH_CHARACTERS
-    return frozenset(sketch[place : place + step] for place in range(0, len(sketch), step))

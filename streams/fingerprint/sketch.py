@@ -63,7 +63,7 @@ def similarity(a: str, b: str) -> float:
     >>> similarity("-A0B7c", "0B7cza")
     0.5
     """
-    first, second = _hashes(a), _hashes(b)
+    first, second = hashes_of(a), hashes_of(b)
     union = sorted(first | second)
     if max(len(first), len(second)) >= MOST_HASHES:
         union = union[:MOST_HASHES]  # beyond these, a full sketch does not say what it has
@@ -72,6 +72,6 @@ def similarity(a: str, b: str) -> float:
     return sum(each in first and each in second for each in union) / len(union)
 
 
-def _hashes(sketch: str) -> set[str]:
+def hashes_of(sketch: str) -> set[str]:
     """Return the hashes of a sketch."""
     return {sketch[place : place + SKETCH_HASH_CHARACTERS] for place in range(0, len(sketch), SKETCH_HASH_CHARACTERS)}

@@ -7,16 +7,15 @@ Known evasions: buy or age accounts before use. Innocent: the first users of som
 """
 
 from streams.decisions import Family
-from streams.evidence import TYPICAL, CampaignView
+from streams.evidence import REWORDED, TYPICAL, CampaignView
 
 FAMILY: Family = "lifecycle"
 FEWEST_ACCOUNTS = 25
-FEWEST_REWORDINGS = 8
 
 
 def value(view: CampaignView) -> float | None:
     """The share of accounts younger than 60 days, of campaigns that reword or are large, and are no chance."""
-    is_small = view.accounts < FEWEST_ACCOUNTS and view.rewordings < FEWEST_REWORDINGS
+    is_small = view.accounts < FEWEST_ACCOUNTS and view.rewordings < REWORDED
     return None if is_small or view.came_by_chance else view.recent
 
 

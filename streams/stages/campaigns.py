@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct, field
 
 from streams.campaigns import Campaign, Pointer, add_finding
-from streams.decide import Budget, Verdict, harder, is_due, is_exempt, is_limited, limiting, verdict_of
+from streams.decide import Budget, Verdict, action_of, harder, is_due, is_exempt, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Reason
 from streams.evidence import CampaignView
 from streams.findings import Finding, Findings, link_name
@@ -251,7 +251,7 @@ class CampaignsStage:
             if not is_quiet and evidence.is_theirs and (is_first or is_due(current, action, at_ms, ladder)):
                 said, until_ms = action, None
             elif evidence.is_worded and wording is None and is_limited(current, at_ms):
-                said, until_ms = limiting(current), current.expires_at_ms  # the wording is taken back, and no more
+                said, until_ms = action_of(current), current.expires_at_ms  # the wording is taken back, and no more
             else:
                 continue
             evidence.is_worded = wording is not None

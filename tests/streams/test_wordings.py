@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.decisions import Wording
-from streams.wordings import Wordings, hashes_of
+from streams.fingerprint.sketch import hashes_of
+from streams.wordings import Wordings
 
 SKETCHES = st.lists(st.sampled_from([f"{a}{b}" for a in "abc" for b in "xyz"]), unique=True, max_size=6).map(
     lambda hashes: "".join(sorted(hashes))
