@@ -245,10 +245,12 @@ class CampaignsStage:
         for name, evidence in sorted(templates.items()):
             current = evidence.enforcement
             evidence.strangers -= campaign.members.keys()
+            is_live = evidence.is_theirs and (current.sequence == 0 or at_ms - evidence.as_of_ms <= HOUR_MS)
+            if not is_live and not evidence.is_worded:
+                continue
             wording = wording_of(name, campaign, sketches, ladder.similar)
-            is_quiet = current.sequence > 0 and at_ms - evidence.as_of_ms > HOUR_MS
             is_first = wording is not None and evidence.is_worded is None
-            if not is_quiet and evidence.is_theirs and (is_first or is_due(current, action, at_ms, ladder)):
+            if is_live and (is_first or is_due(current, action, at_ms, ladder)):
                 said, until_ms = action, None
             elif evidence.is_worded and wording is None and is_limited(current, at_ms):
                 said, until_ms = action_of(current), current.expires_at_ms  # the wording is taken back, and no more
