@@ -14,6 +14,7 @@ from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.policy import Policy
 from streams.scenarios import SCENARIOS, Scenario, Stage, play
+from streams.scenarios.stage import Cover
 from streams.windows import MINUTE_MS
 
 _decision = msgspec.json.Decoder(Decision)
@@ -58,13 +59,17 @@ async def judged(
     Their `scenarios` see who is limited, with a delay of at most one round of the replay.
     """
     judge = Judge()
-    held: deque[tuple[str, int, int, str | None, str | None]] = deque()
+    held: deque[tuple[RequestEvent, bool]] = deque()
 
     def settle(decisions: Sequence[Decision]) -> None:
         for decision in decisions:
             judge.decide(decision)
         while held:
-            judge.exchange(*held.popleft())
+            event, cover = held.popleft()
+            tokens = event.input_tokens + event.output_tokens
+            judge.exchange(
+                event.account_id, event.occurred_at_ms, tokens, event.template_hash, event.sketch, cover=cover
+            )
 
     for record, truth in play((replace(stage, limits=judge) for stage in stages), scenarios):
         event = fingerprinter.event(record)
@@ -72,8 +77,7 @@ async def judged(
         decisions = await detector.feed(event)
         if decisions is not None:
             settle(decisions)
-        tokens = event.input_tokens + event.output_tokens
-        held.append((event.account_id, event.occurred_at_ms, tokens, event.template_hash, event.sketch))
+        held.append((event, isinstance(truth, Cover)))
     settle(await detector.finish())
     return judge
 

@@ -8,6 +8,7 @@ from statistics import median
 from msgspec import Struct, field
 
 from streams.decisions import LADDER, LIMITING, Action, Decision
+from streams.enforcement import Ask
 from streams.evaluation.calibration import calibration
 from streams.evaluation.enforcing import Enforcing
 from streams.evaluation.intervals import average_precision, interval, precision_recall
@@ -41,6 +42,7 @@ class Judge:
         self._pending: list[tuple[int, int, Decision]] = []
         self._named: dict[str, _Named] = {}
         self._turned_away: defaultdict[str, float] = defaultdict(float)
+        self._cover_turned_away: defaultdict[str, float] = defaultdict(float)
         self._records = 0
         self._order = 0
 
@@ -59,9 +61,18 @@ class Judge:
         heappush(self._pending, (decision.decided_at_ms + self._delay_ms, self._order, decision))
 
     def exchange(
-        self, account_id: str, at_ms: int, tokens: int, template_hash: str | None = None, sketch: str | None = None
+        self,
+        account_id: str,
+        at_ms: int,
+        tokens: int,
+        template_hash: str | None = None,
+        sketch: str | None = None,
+        *,
+        cover: bool = False,
     ) -> None:
         """Judge one exchange. Decisions whose time has come by `at_ms` are in force.
+
+        `cover` is what a campaign sends and is not after: `Cover`.
 
         One of a limited template, or one that says the same, has not leaked, though its account may not be limited; and
         an innocent account that sends such a thing has been wronged as hard as the template is limited.
@@ -71,11 +82,11 @@ class Judge:
             self._apply(decision, in_force_ms)
         self._records += 1
         suspect = self._suspects.get(account_id)
-        link = self._enforcing.over(template_hash, sketch, at_ms)
-        answer = self._enforcing.link(link, at_ms, account_id)
+        ask = Ask(account_id, template_hash, sketch, tokens)
+        over = self._enforcing.over_request(ask, at_ms)
         if suspect is None:
-            if answer != "pass":
-                self._limit(account_id, self._decided.setdefault(account_id, _Decided()), answer, at_ms)
+            if over is not None and over.action is not None:
+                self._limit(account_id, self._decided.setdefault(account_id, _Decided()), over.action, at_ms)
             return
         campaign = suspect.campaign
         campaign.exchanges += 1
@@ -87,16 +98,20 @@ class Judge:
             suspect.first_ms = at_ms
             suspect.replaces = campaign.limited_ms is not None
         decided = self._decided.get(account_id)
-        campaign.leaked += answer == "pass" and (decided is None or decided.limited_ms is None)
-        campaign.passed += self._enforcing.admits(account_id, at_ms, tokens, link)
+        leaks = over is None and (decided is None or decided.limited_ms is None)
+        campaign.leaked += leaks
+        campaign.cover += cover
+        campaign.cover_leaked += cover and leaks
+        campaign.passed += self._enforcing.admits(ask, at_ms)
 
     def limited(self, account_id: str, at_ms: int) -> bool:
         """Whether a limit is in force for the account, by the decisions up to the last exchange."""
-        return self._enforcing.limited(account_id, at_ms)
+        return self._enforcing.over_account(account_id, at_ms) is not None
 
-    def turned_away(self, campaign_id: str, exchanges: float) -> None:
+    def turned_away(self, campaign_id: str, exchanges: float, cover: float = 0.0) -> None:
         """Count exchanges that a campaign meant to send and could not, for want of an account that is not limited."""
         self._turned_away[campaign_id] += exchanges
+        self._cover_turned_away[campaign_id] += cover
 
     def result(self) -> Evaluation:
         """What it all comes to. Decisions that are still held are put into force first."""
@@ -176,6 +191,7 @@ class Judge:
         relinked = [it for it in replacements if it.linked_ms is not None]
         limited = sum(it.limited_ms is not None for it in decided)
         exchanges = campaign.exchanges + round(self._turned_away[campaign_id])
+        extraction = exchanges - campaign.cover - round(self._cover_turned_away[campaign_id])
         waits = [((it.linked_ms or 0) - (it.first_ms or 0)) / MINUTE_MS for it in relinked]
         return CampaignResult(
             campaign_id=campaign_id,
@@ -184,6 +200,8 @@ class Judge:
             exchanges=exchanges,
             sent=campaign.exchanges,
             leaked=campaign.leaked,
+            extraction=extraction,
+            extraction_leaked=campaign.leaked - campaign.cover_leaked,
             passed=campaign.passed,
             limited=limited,
             suspended=sum(it.hardest == "suspend" for it in decided),
@@ -226,6 +244,8 @@ class _Campaign(Struct):
     members: dict[str, "_Suspect"] = field(default_factory=dict)
     exchanges: int = 0
     leaked: int = 0
+    cover: int = 0
+    cover_leaked: int = 0
     passed: int = 0
     first_ms: int | None = None
     evidence_ms: int | None = None

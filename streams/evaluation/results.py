@@ -24,6 +24,10 @@ class CampaignResult(Struct, frozen=True, kw_only=True):
     sent: int
     leaked: int
     """Exchanges of accounts that had not been limited yet."""
+    extraction: int
+    """Those of `exchanges` that the campaign is after: not unrelated customers', and not what hides the others."""
+    extraction_leaked: int
+    """Those of them that leaked."""
     passed: int
     """Exchanges that the gateway let through: also within a throttle's limits, and after a limit ran out."""
     limited: int
@@ -44,6 +48,11 @@ class CampaignResult(Struct, frozen=True, kw_only=True):
     """The share of exchanges that leaked."""
     recall: float
     """The share of accounts that were limited."""
+
+    @property
+    def extraction_leakage(self) -> float:
+        """The share of what the campaign is after that leaked."""
+        return self.extraction_leaked / self.extraction if self.extraction else 0.0
 
     @property
     def passed_share(self) -> float:

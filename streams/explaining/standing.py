@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from streams.decisions import Action, Decision, Limits, SubjectKind, Wording
-from streams.evaluation.enforcing import Enforcing, names_an_heir
+from streams.enforcement import InForce, names_an_heir
 
 State = Literal["enforced", "observed", "shadow", "exempt", "expired", "released", "taken_in"]
 """`enforced`: gateways act on it. `observed` and `shadow`: decided, and nobody acts on it.
@@ -41,10 +41,10 @@ class Force(Struct, frozen=True):
 def force_of(decisions: Sequence[Decision], at_ms: int) -> Force:
     """How things stand at `at_ms` by all decisions about one subject up to then, at least one, by sequence."""
     newest = decisions[-1]
-    gateway = Enforcing()
+    gateway = InForce()
     for decision in decisions:
         gateway.take(decision)
-    standing = gateway.of(newest.subject_id, at_ms)
+    standing = gateway.of(newest.subject_kind, newest.subject_id, at_ms)
     heir = newest.campaign_id if names_an_heir(newest) else None
     spoken = newest if standing is None else next(it for it in decisions if it.sequence == standing.decided)
     return Force(

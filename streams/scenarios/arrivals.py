@@ -137,6 +137,6 @@ def _speak_until(random: Random, waiting: list[Turn], until_ms: int, pause: Call
     """Every turn that is due before `until_ms`; conversations that go on are put back with their next time."""
     while waiting and waiting[0][0] < until_ms:
         at_ms, order, conversation = heappop(waiting)
-        yield conversation.speak(random, at_ms), conversation.person.truth
+        yield conversation.speak(random, at_ms), conversation.truth
         if conversation.turn < conversation.turns:
             heappush(waiting, (at_ms + pause(random), order, conversation))

@@ -9,12 +9,13 @@ from math import exp
 from random import Random
 
 from msgspec import Raw
+from msgspec.structs import astuple
 
 from streams.events import Capability, ContentPart, Message, RequestRecord
 from streams.scenarios.people import NEW_MODEL, PLAN_DAILY_TOKENS, Person
 from streams.scenarios.prompts import Prompts, follow_up, reply
 from streams.scenarios.prompts.tool_use import TOOLS
-from streams.scenarios.stage import Stage
+from streams.scenarios.stage import Cover, Stage
 
 ERROR_SHARE, REFUSAL_SHARE = 0.02, 0.005
 ERRORS = (429, 429, 500, 503, 529)
@@ -61,7 +62,7 @@ class Conversation:
 
     __slots__ = (
         "address", "author", "capability", "characters", "connection", "conversation_id", "images", "messages",
-        "output_tokens", "person", "tools", "turn", "turns", "user_agent",
+        "output_tokens", "person", "tools", "truth", "turn", "turns", "user_agent",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +77,7 @@ class Conversation:
     ) -> None:
         """Open a conversation of `turns` requests from one of the person's devices and connections."""
         self.person = person
+        self.truth = person.truth
         self.capability: Capability = capability
         self.turns = turns
         self.author = author
@@ -141,10 +143,15 @@ class Conversation:
 
 
 def ordinary_conversation(stage: Stage, random: Random, person: Person, system: str | None = None) -> Conversation:
-    """Whatever the person wants from the model this time."""
+    """Whatever the person wants from the model this time; of a campaign's account it is cover."""
     capability = person.capability(random)
     write = ordinary_author(stage.sources.innocent, capability)
-    return Conversation(random, person, capability, turns_of(random), write, system, stage.sources.output_tokens)
+    conversation = Conversation(
+        random, person, capability, turns_of(random), write, system, stage.sources.output_tokens
+    )
+    if person.truth.campaign_id is not None:
+        conversation.truth = Cover(*astuple(person.truth))
+    return conversation
 
 
 def turns_of(random: Random) -> int:

@@ -49,7 +49,7 @@ def hydra(stage: Stage) -> Script:
 
     def begin(worker: int, at_ms: int) -> Conversation | None:
         if worker == UNRELATED:
-            account = pool.least_recently_used(at_ms, REQUESTS_A_CONVERSATION)
+            account = pool.least_recently_used(at_ms, REQUESTS_A_CONVERSATION, REQUESTS_A_CONVERSATION)
             return None if account is None else ordinary_conversation(stage, random, member(account))
         account = pool.account_for(worker, at_ms)
         if account is None:

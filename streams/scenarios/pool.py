@@ -68,11 +68,14 @@ class Pool:
             self._give_back(account)
         return self._hold(worker, at_ms, exchanges)
 
-    def least_recently_used(self, at_ms: int, exchanges: float = 1.0) -> int | None:
-        """The account that was handed out longest ago; None if there is none left, which the limits are told."""
+    def least_recently_used(self, at_ms: int, exchanges: float = 1.0, cover: float = 0.0) -> int | None:
+        """The account that was handed out longest ago; None if there is none left, which the limits are told.
+
+        So many of the `exchanges` are `cover`, on average.
+        """
         account = self._next(at_ms)
         if account is None:
-            self._stage.limits.turned_away(self._stage.scenario, exchanges)
+            self._stage.limits.turned_away(self._stage.scenario, exchanges, cover)
         else:
             self._put_back(account)
         return account

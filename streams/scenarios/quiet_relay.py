@@ -27,6 +27,7 @@ def quiet_relay(stage: Stage) -> Script:
     accounts = stage.size(ACCOUNTS)
     pool = Pool(stage, accounts, replaced_after_ms=REPLACED_AFTER_MS)
     share = (1 - UNRELATED_SHARE) / (1 - UNRELATED_SHARE + UNRELATED_SHARE / REQUESTS_A_CONVERSATION)
+    a_conversation = share + (1 - share) * REQUESTS_A_CONVERSATION
 
     @cache
     def member(number: int) -> Person:
@@ -36,7 +37,7 @@ def quiet_relay(stage: Stage) -> Script:
         )
 
     def begin(_worker: int, at_ms: int) -> Conversation | None:
-        account = pool.least_recently_used(at_ms)
+        account = pool.least_recently_used(at_ms, a_conversation, a_conversation * UNRELATED_SHARE)
         if account is None:
             return None
         person = member(account)
@@ -44,6 +45,5 @@ def quiet_relay(stage: Stage) -> Script:
             return extraction(stage, random, person, random.choice(FAMILIES), "sentences")
         return ordinary_conversation(stage, random, person)
 
-    a_conversation = share + (1 - share) * REQUESTS_A_CONVERSATION
     times = steady(stage, "conversations", accounts * REQUESTS_A_DAY / a_conversation, WEEK_SHAPE)
     return converse(random, ((at_ms, 0) for at_ms in times), begin, stage.end_ms)

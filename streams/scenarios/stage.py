@@ -30,8 +30,15 @@ class Truth(Struct, frozen=True):
     campaign_id: str | None = None
 
 
+class Cover(Truth, frozen=True):
+    """The same, said with an exchange that is not what the campaign is after.
+
+    An unrelated customer's, whose requests go through the same accounts, or one that hides the others.
+    """
+
+
 Script = Iterator[tuple[RequestRecord, Truth]]
-"""What a scenario yields: records in order of time, each with the truth about its account."""
+"""What a scenario yields: records in order of time, each with the truth about its account or `Cover`."""
 
 
 class Limits(Protocol):
@@ -40,8 +47,11 @@ class Limits(Protocol):
     def limited(self, account_id: str, at_ms: int) -> bool:
         """Whether a request of the account at `at_ms` is refused or slowed."""
 
-    def turned_away(self, campaign_id: str, exchanges: float) -> None:
-        """Note exchanges that a campaign meant to send and could not, for want of an account that is not limited."""
+    def turned_away(self, campaign_id: str, exchanges: float, cover: float = 0.0) -> None:
+        """Note exchanges that a campaign meant to send and could not, for want of an account that is not limited.
+
+        So many of them would have been `cover`.
+        """
 
 
 class Nobody:
@@ -51,7 +61,7 @@ class Nobody:
         """Tell that no account is limited."""
         return False
 
-    def turned_away(self, campaign_id: str, exchanges: float) -> None:
+    def turned_away(self, campaign_id: str, exchanges: float, cover: float = 0.0) -> None:
         """Forget it: nobody asks."""
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from streams.decisions import Decision
-from streams.evaluation import Enforcing
+from streams.enforcement import InForce
 from streams.explaining import History, explain
 from streams.reviewing import REVIEWER
 from tests.agents.test_replay import WATCHFUL, run, traffic
@@ -63,15 +63,16 @@ def test_what_is_in_force_about_an_account_is_what_a_gateway_enforces(
         history.take_all(decisions)
     seen = set()
     for at_ms in sorted(moments):
-        gateway = Enforcing()
+        gateway = InForce()
         for decision in decisions:
             if decision.decided_at_ms <= at_ms:
                 gateway.take(decision)
         for name, history in histories.items():
             found = explain(history, WATCHFUL, at_ms)
             enforced = [it.action for it in found.forces if it.state == "enforced"] if found else []
-            answer = gateway.standing(name, at_ms)[0]
-            assert (enforced[0] if enforced else "pass") == answer
+            standing = gateway.over_account(name, at_ms)
+            answer = None if standing is None else standing.action
+            assert (enforced[0] if enforced else None) == answer
             seen.add(answer)
     assert len(seen) > 1
 

@@ -73,10 +73,11 @@ attacker's best reply, traffic that doubles, a schema that drifts, a release, an
 
 REACTING = """Campaigns look who is limited and go on with the accounts that are not; some replace those they lose.
 Leaked is the share of exchanges that came before their account or their template was limited, of all that the campaign
-sent or meant to send; passed is what a gateway lets through, also within a throttle's limits and after a limit ran out.
-Times count from the campaign's 50th exchange. Tied back: accounts that came after the first limit and were named as
-members of a campaign found before. Shares are means over the worlds, with the lowest and the highest; times are
-medians."""
+sent or meant to send; "of extraction" is the same of what the campaign is after: not of unrelated customers' requests
+that go through its accounts, and not of what hides the others. Passed is what a gateway lets through, also within a
+throttle's limits and after a limit ran out. Times count from the campaign's 50th exchange. Tied back: accounts that
+came after the first limit and were named as members of a campaign found before. Shares are means over the worlds, with
+the lowest and the highest; times are medians."""
 
 CALIBRATION = """Of the accounts that any decision is about, observations included, by the highest score of a decision
 about each: the share that is guilty, which should be the mean score. The expected calibration error (Naeini, Cooper and
@@ -110,9 +111,9 @@ def _totals(reacting: Sequence[Evaluation]) -> Iterator[str]:
 
 
 def _campaigns(worlds: Sequence[Evaluation]) -> Iterator[str]:
-    heads = "accounts | exchanges | leaked | passed | accounts found | first limit | first alert | tied back"
-    yield f"| campaign | {heads} |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+    heads = "leaked | of extraction | passed | accounts found | first limit | first alert | tied back"
+    yield f"| campaign | accounts | exchanges | {heads} |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
     for name in CAMPAIGNS:
         found = of_scenario(worlds, name)
         if not found:
@@ -121,7 +122,8 @@ def _campaigns(worlds: Sequence[Evaluation]) -> Iterator[str]:
         tied = f"{sum(it.relinked for it in found) / replaced:.0%} of {replaced:,}" if replaced else ""
         yield (
             f"| {name} | {sum(it.accounts for it in found):,} | {sum(it.exchanges for it in found):,} "
-            f"| {spread([it.leakage for it in found])} | {spread([it.passed_share for it in found])} "
+            f"| {spread([it.leakage for it in found])} | {spread([it.extraction_leakage for it in found])} "
+            f"| {spread([it.passed_share for it in found])} "
             f"| {spread([it.recall for it in found])} | {middle([it.minutes_from_evidence for it in found])} "
             f"| {middle([it.minutes_to_alert for it in found])} | {tied} |"
         )
@@ -171,7 +173,11 @@ def _shortfalls(worlds: Sequence[Evaluation], bar: Bar) -> Iterator[str]:
         wanted = max((bar.leakage_for(it) for it in found), default=bar.leakage)
         if found and max(it.leakage for it in found) > wanted:
             missed += 1
-            yield f"- {name}: {spread([it.leakage for it in found])} leaked; the bar is {wanted:.0%}."
+            alone = spread([it.extraction_leakage for it in found])
+            yield (
+                f"- {name}: {spread([it.leakage for it in found])} leaked, of extraction {alone}; "
+                f"the bar is {wanted:.0%}."
+            )
     for what, wanted in (("suspended", bar.suspended), ("limited", bar.limited)):
         found_harm = [getattr(world.innocents[-1], what) for world in worlds]
         share = sum(it.count for it in found_harm) / max(1, sum(it.of for it in found_harm)) * MILLION

@@ -81,13 +81,15 @@ sends in those hours while nobody watches. Harm is counted where an account is l
 
 
 def _alone(worlds: Mapping[str, Evaluation]) -> Iterator[str]:
-    yield "| campaign | accounts | exchanges | leaked | passed | accounts found | first limit | innocents limited |"
-    yield "|---|---|---|---|---|---|---|---|"
+    heads = "leaked | of extraction | passed | accounts found | first limit | innocents limited"
+    yield f"| campaign | accounts | exchanges | {heads} |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for name, world in worlds.items():
         found = of_scenario([world], name)
         yield (
             f"| {name} | {sum(it.accounts for it in found):,} | {sum(it.exchanges for it in found):,} "
-            f"| {spread([it.leakage for it in found])} | {spread([it.passed_share for it in found])} "
+            f"| {spread([it.leakage for it in found])} | {spread([it.extraction_leakage for it in found])} "
+            f"| {spread([it.passed_share for it in found])} "
             f"| {spread([it.recall for it in found])} | {middle([it.minutes_from_evidence for it in found])} "
             f"| {harm(world.innocents[-1].limited)} |"
         )

@@ -169,6 +169,27 @@ def test_exchanges_that_a_campaign_could_not_send_count_also_before_its_first_ac
     assert (found.sent, found.exchanges, found.leaked) == (1, 7, 1)
 
 
+def test_what_a_campaign_is_after_is_told_apart_from_its_cover() -> None:
+    judge = Judge(delay_ms=0)
+    judge.meet(guilty("a")[0])
+    judge.decide(decision("suspend", "a", 6 * MINUTE))
+    for number in range(10):  # in order: cover, extraction, ..., limited after three of each
+        judge.exchange("a", number * MINUTE, 10, cover=number % 2 == 0)
+    judge.turned_away("c", 7.0, cover=2.0)
+    (found,) = judge.result().campaigns
+    assert (found.exchanges, found.leaked) == (17, 6)
+    assert (found.extraction, found.extraction_leaked) == (5 + 5, 3)
+    assert found.extraction_leakage == 0.3
+
+
+def test_a_campaign_of_cover_alone_leaks_no_extraction() -> None:
+    judge = Judge(delay_ms=0)
+    judge.meet(guilty("a")[0])
+    judge.exchange("a", 0, 10, cover=True)
+    (found,) = judge.result().campaigns
+    assert (found.leaked, found.extraction, found.extraction_leakage) == (1, 0, 0.0)
+
+
 def test_an_account_that_never_spoke_is_no_account_of_its_campaign() -> None:
     assert campaign(guilty("a", "b"), every_minute("a", 3)).accounts == 1
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from streams.decisions import Action, Decision
 from streams.distinct import hash32
-from streams.evaluation import Enforcing
+from streams.enforcement import Ask, InForce
 from streams.explaining import Explanation, History, explain
 from tests.streams.explaining.deciding import FOUR, POLICY, decision, reason
 
@@ -162,15 +162,17 @@ def test_what_is_enforced_is_what_a_gateway_enforces_whoever_is_released(decisio
     for at_ms in sorted(
         {at + off for it in decisions for at in (it.decided_at_ms, it.expires_at_ms) for off in (0, 1)}
     ):
-        gateway = Enforcing()
+        gateway = InForce()
         for it in decisions:
             if it.decided_at_ms <= at_ms:
                 gateway.take(it)
         found = explain(history, POLICY, at_ms)
         enforced = [it.action for it in found.forces if it.state == "enforced"] if found else []
-        assert (enforced[0] if enforced else "pass") == gateway.standing("a", at_ms)[0]
+        standing = gateway.over_account("a", at_ms)
+        assert (enforced[0] if enforced else None) == (None if standing is None else standing.action)
         sent = [it.action for it in found.sent] if found else []
-        assert (sent[0] if sent else "pass") == gateway.link("template:t", at_ms, "a")
+        over = gateway.over_request(Ask("a", "t"), at_ms)
+        assert (sent[0] if sent else None) == (None if over is None else over.action)
 
 
 def test_a_released_account_hears_of_nothing_until_the_release_expires_and_of_nothing_before_it_then() -> None:

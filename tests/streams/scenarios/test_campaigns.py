@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from statistics import mean, pstdev
 
+import msgspec
 import pytest
 
 from streams.events import RequestRecord
@@ -11,7 +12,7 @@ from streams.scenarios import MONDAY_MS, Stage, Truth, play, simulate
 from streams.scenarios.adaptive import Attacker
 from streams.scenarios.fixed_prompt import SYSTEM
 from streams.scenarios.prompts.extraction import STRENGTHS, TEMPLATES
-from streams.scenarios.stage import DAY_MS, HOUR_MS, MINUTE_MS
+from streams.scenarios.stage import DAY_MS, HOUR_MS, MINUTE_MS, Cover
 
 Records = list[RequestRecord]
 
@@ -23,13 +24,12 @@ class Limits:
         self.at_ms = at_ms
         self.share = share
         self.who: set[str] = set()
-        self.lost: defaultdict[str, float] = defaultdict(float)
 
     def limited(self, account_id: str, at_ms: int) -> bool:
         return at_ms >= self.at_ms and account_id in self.who
 
-    def turned_away(self, campaign_id: str, exchanges: float) -> None:
-        self.lost[campaign_id] += exchanges
+    def turned_away(self, *_: object, **__: object) -> None:
+        """Nobody asks here."""
 
 
 def day(name: str, scale: float, days: int = 1) -> Records:
@@ -45,6 +45,29 @@ def limited_at(name: str, scale: float, days: int, at_ms: int) -> list[tuple[Req
             limits.who.add(line[0].account_id)
         lines.append(line)
     return lines
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "share"),
+    [
+        ("relay", 0.1, 0.3),
+        ("hydra", 0.004, 0.5),
+        ("quiet_relay", 0.5, 0.5),
+        ("diluted_10", 3.0, 0.9),
+        ("thin", 0.1, 0.0),
+    ],
+)
+def test_what_unrelated_customers_send_and_what_hides_is_told_as_cover(name: str, scale: float, share: float) -> None:
+    lines = list(play([Stage(name, 11, scale, MONDAY_MS)]))
+    cover = [isinstance(truth, Cover) for _, truth in lines]
+    assert mean(cover) == pytest.approx(share, abs=0.06)
+    assert {truth.label for _, truth in lines} == {f"campaign:{name}"}
+    assert not any(isinstance(truth, Cover) for _, truth in play([Stage("ordinary", 11, 0.01, MONDAY_MS)]))
+
+
+def test_the_truth_of_an_account_does_not_tell_with_what_it_was_said() -> None:
+    truth = Truth("a", "campaign:relay", "relay")
+    assert msgspec.json.encode(Cover(*msgspec.structs.astuple(truth))) == msgspec.json.encode(truth)
 
 
 def accounts(records: Iterable[RequestRecord]) -> set[str]:

@@ -15,13 +15,15 @@ class Limited:
     def __init__(self) -> None:
         self.since_ms: dict[str, int] = {}
         self.exchanges = 0.0
+        self.cover = 0.0
 
     def limited(self, account_id: str, at_ms: int) -> bool:
         return at_ms >= self.since_ms.get(account_id, at_ms + 1)
 
-    def turned_away(self, campaign_id: str, exchanges: float) -> None:
+    def turned_away(self, campaign_id: str, exchanges: float, cover: float = 0.0) -> None:
         assert campaign_id == "relay"
         self.exchanges += exchanges
+        self.cover += cover
 
 
 STAGE = Stage("relay", 1, 1.0, MONDAY_MS)
@@ -68,8 +70,9 @@ def test_a_pool_that_replaces_nobody_runs_dry() -> None:
     pool = Pool(stage, 1)
     limits.since_ms[stage.account(0)] = MONDAY_MS
     assert pool.least_recently_used(MONDAY_MS) is None
+    assert pool.least_recently_used(MONDAY_MS, 3.0, cover=2.0) is None
     assert pool.account_for(1, MONDAY_MS, 3.5) is None
-    assert limits.exchanges == 1 + 3.5
+    assert (limits.exchanges, limits.cover) == (1 + 3 + 3.5, 2)
 
 
 def test_a_limited_account_is_replaced_in_time_by_one_that_was_just_opened() -> None:

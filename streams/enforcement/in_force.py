@@ -1,0 +1,143 @@
+"""What is in force: decisions in, and for a request the one that counts, by the rules of `Decision`."""
+
+from msgspec import Struct
+
+from streams.decisions import LADDER, LIMITING, Action, Decision, Limits, SubjectKind
+from streams.enforcement.asking import Ask
+from streams.wordings import Wordings
+
+HEIR_MS = 60_000
+"""How long a campaign that another took in still counts (rule 7)."""
+
+KEPT_MS = 90 * 24 * 3_600_000
+"""How long a decision is remembered: as long as the topic keeps it. An older one that comes again is then refused."""
+
+_HARDNESS = {action: LADDER.index(action) for action in LADDER}
+
+
+class Standing(Struct):
+    """The decision about a subject that counts, by its `sequence`; None for `action`: there is nothing to enforce.
+
+    `decided` is the sequence of the decision that `action` is from: an older one while a heir has not spoken (rule 7).
+    """
+
+    subject_kind: SubjectKind
+    subject_id: str
+    sequence: int
+    decided: int
+    decided_at_ms: int
+    decision_id: str
+    action: Action | None
+    until_ms: int
+    limits: Limits | None = None
+    is_exempt: bool = False
+
+
+class InForce:
+    """All decisions so far, as a gateway holds them. Times are milliseconds since the epoch."""
+
+    def __init__(self, *, shadow: bool = False) -> None:
+        """Nobody is limited. With `shadow` decisions in shadow count as well: what would be if it were lifted."""
+        self._shadow = shadow
+        self._standing: dict[SubjectKind, dict[str, Standing]] = {"account": {}, "campaign": {}, "network": {}}
+        self._named: dict[str, dict[str, int]] = {}
+        self._released: dict[str, int] = {}
+        self._wordings = Wordings()
+
+    def take(self, decision: Decision) -> bool:
+        """Put a decision into force; whether it is news. A repeat or an older one changes nothing but the members."""
+        for member in decision.members:
+            named = self._named.setdefault(member, {})
+            named[decision.subject_id] = max(decision.decided_at_ms, named.get(decision.subject_id, 0))
+        subjects = self._standing[decision.subject_kind]
+        before = subjects.get(decision.subject_id)
+        if before is not None and before.sequence >= decision.sequence:
+            return False
+        standing = Standing(
+            decision.subject_kind,
+            decision.subject_id,
+            decision.sequence,
+            decision.sequence,
+            decision.decided_at_ms,
+            decision.decision_id,
+            None,
+            decision.expires_at_ms,
+        )
+        if decision.action == "release" and decision.subject_kind == "account":
+            standing.is_exempt = True
+            self._released[decision.subject_id] = decision.decided_at_ms
+        if names_an_heir(decision) and before is not None:
+            standing.action, standing.limits = before.action, before.limits
+            standing.decided, standing.decision_id = before.decided, before.decision_id
+            standing.until_ms = min(before.until_ms, decision.decided_at_ms + HEIR_MS)
+        elif decision.action in LIMITING and (self._shadow or not decision.shadow):
+            standing.action, standing.limits = decision.action, decision.limits
+        subjects[decision.subject_id] = standing
+        if decision.subject_kind == "network":
+            self._wordings.put(decision.subject_id, None if standing.action is None else decision.wording)
+        return True
+
+    def of(self, kind: SubjectKind, subject_id: str, at_ms: int) -> Standing | None:
+        """What is in force about one subject by itself; None if nothing is that a gateway enforces."""
+        standing = self._standing[kind].get(subject_id)
+        return None if standing is None or at_ms >= standing.until_ms or standing.action is None else standing
+
+    def over_account(self, account_id: str, at_ms: int) -> Standing | None:
+        """The hardest that is in force for the account, by itself or as a member of campaigns."""
+        named = self._named.get(account_id)
+        if named is None:
+            return self.of("account", account_id, at_ms)
+        if self.is_exempt(account_id, at_ms):
+            return None
+        hardest = self.of("account", account_id, at_ms)
+        released_ms = self._released.get(account_id, -1)
+        for campaign_id, named_ms in named.items():
+            if named_ms > released_ms:
+                hardest = _harder(hardest, self.of("campaign", campaign_id, at_ms))
+        return hardest
+
+    def over_request(self, ask: Ask, at_ms: int) -> Standing | None:
+        """The hardest that is in force for what a request says, whoever sends it (rule 8), but for an exempt account.
+
+        Of those that are limited alike the request's own template comes first, then the most similar.
+        """
+        found = None if ask.template_hash is None else self.of("network", f"template:{ask.template_hash}", at_ms)
+        if ask.sketch is not None:
+            for name in self._wordings.like(ask.sketch):
+                found = _harder(found, self.of("network", name, at_ms))
+        return None if found is None or self.is_exempt(ask.account_id, at_ms) else found
+
+    def is_exempt(self, account_id: str, at_ms: int) -> bool:
+        """Whether a release of the account keeps every decision from it (rule 9)."""
+        standing = self._standing["account"].get(account_id)
+        return standing is not None and standing.is_exempt and at_ms < standing.until_ms
+
+    def forget(self, at_ms: int) -> None:
+        """Drop what is older than `KEPT_MS` and over."""
+        before_ms = at_ms - KEPT_MS
+        for kind, subjects in self._standing.items():
+            over = [it for it in subjects.values() if it.decided_at_ms < before_ms and it.until_ms <= at_ms]
+            for standing in over:
+                del subjects[standing.subject_id]
+                if kind == "network":
+                    self._wordings.put(standing.subject_id, None)
+        for account_id, named in list(self._named.items()):
+            for campaign_id in [it for it in named if it not in self._standing["campaign"]]:
+                del named[campaign_id]
+            if not named:
+                del self._named[account_id]
+        for account_id in [it for it, at in self._released.items() if at < before_ms]:
+            del self._released[account_id]
+
+
+def names_an_heir(decision: Decision) -> bool:
+    """Whether a campaign is released because another took it in."""
+    is_campaign = decision.action == "release" and decision.subject_kind == "campaign"
+    return is_campaign and decision.campaign_id not in {None, decision.subject_id}
+
+
+def _harder(one: Standing | None, other: Standing | None) -> Standing | None:
+    """The harder of two; the one if they are alike."""
+    if one is None or other is None:
+        return other if one is None else one
+    return other if _HARDNESS[other.action or "observe"] > _HARDNESS[one.action or "observe"] else one
