@@ -9,7 +9,7 @@ from msgspec import Struct
 from agents.enforcement.limiting.counters import LimitCounters
 from streams.decisions import Limits
 from streams.enforcement.asking import Room
-from streams.enforcement.gcra import Meter, capped, charged, drained, is_near, judged
+from streams.enforcement.gcra import Meter, capped, charged, drained, is_near, take
 
 SUBJECTS = 100_000
 """How many subjects are counted at once, at about 500 bytes each; the one that asked longest ago is forgotten first."""
@@ -58,11 +58,7 @@ class LocalLimiter:
     def take_now(self, key: str, limits: Limits, tokens: int) -> Room:
         """Take one request of so many tokens, if the limits of `key` leave it."""
         counted = self._of(key, limits)
-        meter = drained(counted.meter, limits, self._clock())
-        room = judged(meter, limits, self._replicas, tokens * self._replicas)
-        if room.admitted:
-            meter = charged(meter, limits, self._replicas, tokens * self._replicas)
-            room = judged(meter, limits, 0, 0)
+        meter, room = take(counted.meter, limits, self._clock(), self._replicas, tokens * self._replicas)
         counted.meter = meter
         if self._counters is not None:
             self._counters.answered("local", admitted=room.admitted, is_near=is_near(meter, limits))
