@@ -47,7 +47,7 @@ class Load(Struct, frozen=True):
 LOADS = (
     Load("one busy subject, within its limits", 1, PLENTY),
     Load("10,000 subjects in turn, within their limits", 10_000, PLENTY),
-    Load("100 subjects far over 30 requests an hour", 100, THROTTLED),
+    Load("5 subjects far over 30 requests an hour", 5, THROTTLED),
 )
 
 

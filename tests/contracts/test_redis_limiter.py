@@ -56,7 +56,7 @@ async def together(limiter: RedisLimiter, limits: Limits, times: int, tokens: in
 
 async def quiet(limiter: RedisLimiter) -> None:
     """Wait for what Redis has not answered yet."""
-    await asyncio.gather(*limiter._tasks)  # noqa: SLF001  nothing else tells
+    await limiter._questions.quiet()  # noqa: SLF001  nothing else tells
 
 
 async def test_a_lease_may_be_used_for_a_second_and_is_lost_then(leased: Trial) -> None:

@@ -3,14 +3,16 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from msgspec import Struct
-from redis.exceptions import RedisClusterException, RedisError
 
 from agents.enforcement.limiting.breaker import Breaker
 from agents.enforcement.limiting.counters import LimitCounters, Source
-from agents.enforcement.limiting.held import NOTHING, Held, Leasing, Waiter
+from agents.enforcement.limiting.held import Held, Leasing, Waiter
 from agents.enforcement.limiting.local import SUBJECTS, LocalLimiter, monotonic_us
+from agents.enforcement.limiting.questions import Questions
 from agents.store import StoreError
 from agents.store.script import Script
 from agents.store.wire import Wire, Word
@@ -25,9 +27,6 @@ LEASE_SHARE = 10
 
 FAILURES = 3
 """After so many failures in a row everything is answered locally at once, but for one question in a pause."""
-
-QUESTIONS = 64
-"""So many questions are under way at once, each on a connection of its own."""
 
 
 class Timing(Struct, frozen=True):
@@ -69,12 +68,12 @@ class RedisLimiter:
         `lease_share` 0: no leases. `clock` tells microseconds. Raises StoreError if `url` is no address of a Redis.
         """
         try:
-            self._wire = Wire(url, timeout_seconds=timing.timeout_seconds)
+            wire = Wire(url, timeout_seconds=timing.timeout_seconds)
         except ValueError as error:
             message = f"REDIS_URL is not an address of a Redis: {error}"
             raise StoreError(message) from error
         self._prefix = prefix
-        self._script = TAKE
+        self._questions = Questions(wire, TAKE)
         self._deadline_seconds = timing.deadline_seconds
         self._leasing = Leasing(round(timing.lease_seconds * 1_000_000), lease_share)
         self._local = local or LocalLimiter(subjects=subjects, clock=clock)
@@ -83,8 +82,6 @@ class RedisLimiter:
         self._clock = clock
         self._breaker = Breaker(threshold=FAILURES, pause_us=round(timing.pause_seconds * 1_000_000))
         self._held: OrderedDict[str, Held] = OrderedDict()
-        self._free = asyncio.Semaphore(QUESTIONS)
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def take(self, key: str, limits: Limits, tokens: int) -> Room:
         """Take one request of so many tokens, if the limits of `key` leave it."""
@@ -116,15 +113,12 @@ class RedisLimiter:
         room = held.draw(tokens, now_us)
         if room is not None:
             return self._told(key, held, tokens, room, "lease")
-        self._is_asked(key, held, now_us)
+        self._is_asked(key, held, now_us)  # what follows is told with that question
         return self._locally(key, held, tokens)
 
     async def close(self) -> None:
         """Let go of the connections; whoever waits is answered locally."""
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._wire.close()
+        await self._questions.close()
 
     def _of(self, key: str, limits: Limits) -> Held:
         held = self._held.get(key)
@@ -144,54 +138,48 @@ class RedisLimiter:
         if not self._breaker.lets(now_us):
             return False
         try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # nobody runs who could ask
+            self._ask(key, held)
+        except RuntimeError:  # no loop runs that could ask
             return False
-        held.is_asking = True
-        task = loop.create_task(self._ask_on(key, held))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
         return True
 
-    async def _ask_on(self, key: str, held: Held) -> None:
-        """Ask until nobody waits who must be asked about."""
-        name = f"{self._prefix}:limit:{key}:{held.limits.requests}:{held.limits.tokens}:{held.limits.window_ms}"
-        try:
-            async with self._free:
-                while await self._ask(name, held):
-                    held.is_late = False
-        except (RedisError, RedisClusterException, OSError):
-            self._breaker.failed(self._clock())
-            held.owed = NOTHING
-            if self._counters is not None:
-                self._counters.unanswered.labels("failed").inc()
-        finally:
-            held.is_asking = held.is_late = False
-            for waiter in held.waiting:
-                if not waiter.answer.done():
-                    waiter.answer.set_result(self._locally(key, held, waiter.tokens))
-            held.waiting.clear()
-
-    async def _ask(self, name: str, held: Held) -> bool:
-        """Ask once and answer those who wait; whether to ask again. Raises what redis-py raises."""
+    def _ask(self, key: str, held: Held) -> None:
+        """Ask Redis about a subject. Raises RuntimeError where no loop runs."""
         limits = held.limits
-        asked_us = self._clock()
-        question = held.ask(asked_us)
-        offers = question.leases + question.needs
+        name = f"{self._prefix}:limit:{key}:{limits.requests}:{limits.tokens}:{limits.window_ms}"
+        answer = self._questions.ask(name, partial(self._words, held))
+        answer.add_done_callback(partial(self._answered, key, held))
+        held.is_asking = True
+
+    def _words(self, held: Held) -> list[Word]:
+        """What the script is told, as it leaves."""
+        limits = held.limits
+        question = held.ask(self._clock())
         words: list[Word] = [str(limits.window_ms * 1000), str(limits.requests), str(limits.tokens)]
         words.append(str(len(question.leases)))
-        for offer in (question.owed, *offers):
+        for offer in (question.owed, *question.offers):
             for cost, limit in ((offer.requests, limits.requests), (offer.tokens, limits.tokens)):
                 words += map(str, divmod(ticks(cost, limit, limits), limit))
-        taken, *used = await self._script.run(self._wire, [name], words)
-        if not held.is_late:
+        return words
+
+    def _answered(self, key: str, held: Held, answer: asyncio.Future[Any]) -> None:
+        """Answer those who wait, and ask again if that does not answer all."""
+        now_us = self._clock()
+        was_late, held.is_late, held.is_asking = held.is_late, False, False
+        if answer.exception() is not None:
+            self._breaker.failed(now_us)
+            if self._counters is not None:
+                self._counters.unanswered.labels("failed").inc()
+            held.give_up(partial(self._locally, key, held))
+            return
+        if not was_late:
             self._breaker.worked()
-        granted = offers[taken - 1] if taken else NOTHING
-        if self._counters is not None and 0 < taken <= len(question.leases):
-            self._counters.leased.inc(granted.requests - question.needs[0].requests)
-        meter = Meter(0, used[0] * limits.requests + used[1], used[2] * limits.tokens + used[3])
-        held.take_in(granted, meter, asked_us)
-        return held.serve(self._clock())
+        taken, *used = answer.result()
+        leased = held.take_in(taken, (used[0], used[1]), (used[2], used[3]))
+        if self._counters is not None:
+            self._counters.leased.inc(leased)
+        if held.serve(now_us):
+            self._ask(key, held)
 
     def _late(self, key: str, held: Held, waiter: Waiter) -> None:
         """Answer locally who waited for too long."""
