@@ -227,6 +227,53 @@ async def test_a_frozen_redis_is_answered_for_in_time_and_what_it_takes_after_al
         assert (await other.take("a", HOUR, 0)).remaining == 30 - 1 - 5 - 1 - 1
 
 
+async def test_a_redis_that_is_late_for_everybody_is_soon_not_asked(servers: Servers) -> None:
+    async with trial(servers) as held:
+        limiter = held.on_redis(timing=Timing(deadline_seconds=0.005, timeout_seconds=20))
+        with servers.frozen():
+            for key in range(FAILURES):
+                assert (await limiter.take(f"{key}", HOUR, 0)).is_local
+            asked = held.script.asked
+            for key in range(100):
+                assert (await limiter.take(f"more {key}", HOUR, 0)).is_local
+            assert held.script.asked == asked
+            held.clock.now_us += PAUSE_US
+            assert (await limiter.take("one more", HOUR, 0)).is_local
+            assert (await limiter.take("and another", HOUR, 0)).is_local
+            assert held.script.asked == asked + 1  # only the first of them
+            assert not limiter._questions._waiting  # noqa: SLF001
+        await quiet(limiter)
+
+
+async def test_many_gateways_at_once_by_the_clock_of_redis(servers: Servers) -> None:
+    prefix = uuid.uuid4().hex
+    limits = Limits(requests=300, tokens=3_000, window_ms=1_000)
+    gateways = [RedisLimiter(servers.url, prefix=prefix, timing=PATIENT) for _ in range(5)]
+    began_us = redis_us(servers)
+    admitted = 0
+
+    async def hammer(gateway: RedisLimiter) -> None:
+        nonlocal admitted
+        for _ in range(600):
+            room = await gateway.take("a", limits, 10)
+            assert not room.is_local
+            admitted += room.admitted
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(hammer(gateway) for gateway in gateways for _ in range(4)))
+    took_us = redis_us(servers) - began_us
+    assert limits.requests <= admitted <= limits.requests * (1 + took_us / 1_000_000)
+    for gateway in gateways:
+        await gateway.close()
+
+
+def redis_us(servers: Servers) -> int:
+    """Microseconds by the clock of Redis; servers of this machine share it."""
+    with servers.servers[0].client() as client:
+        seconds, microseconds = client.time()
+    return int(seconds) * 1_000_000 + int(microseconds)
+
+
 async def test_a_redis_that_refuses_is_answered_for(servers: Servers) -> None:
     async with trial(servers) as held:
         limiter = held.on_redis()
