@@ -10,8 +10,8 @@ a check, and "Redis us" is its processor time a check. "x ours" compares checks/
 envoyproxy/ratelimit's algorithm is said again from its source, src/redis/fixed_cache_impl.go (`DoLimit`,
 `pipelineAppend`): INCRBY and EXPIRE of the counter of each limit's window, in one pipeline; with more than one limit, a
 pipeline of GETs before it, so that what one limit refuses is not counted by the others. Its cache of subjects that are
-over their limit (`local_cache`, off by default) is measured as well. A fixed window admits up to twice its limit around
-its edge; the generic cell rate algorithm and a moving window do not.
+over their limit (`local_cache`, off by default) is measured as well. Around the edge of a fixed window twice the limit
+passes at once; with the generic cell rate algorithm never more than the limit does.
 """
 
 import asyncio

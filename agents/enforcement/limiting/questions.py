@@ -29,8 +29,11 @@ class Question(Struct, frozen=True, eq=False):
 class Questions:
     """Runs one script about many keys. It belongs to one event loop."""
 
-    def __init__(self, wire: Wire, script: Script) -> None:
+    def __init__(self, wire: Wire, script: Script, clock: Callable[[], int]) -> None:
+        """`clock` tells microseconds."""
         self.script = script
+        self._clock = clock
+        self._answered_us = 0
         self._wire = wire
         self._waiting: list[Question] = []
         self._lanes: set[asyncio.Task[None]] = set()
@@ -43,11 +46,17 @@ class Questions:
         loop = asyncio.get_running_loop()
         question = Question(key, words, loop.create_future())
         self._waiting.append(question)
+        if not self._lanes:
+            self._answered_us = self._clock()
         if len(self._lanes) < LANES:
             lane = loop.create_task(self._carry())
             self._lanes.add(lane)
             lane.add_done_callback(self._lanes.discard)
         return question.answer
+
+    def silent_us(self, now_us: int) -> int:
+        """For how long there were questions and no answer."""
+        return now_us - self._answered_us if self._lanes else 0
 
     async def quiet(self) -> None:
         """Wait until nothing is asked."""
@@ -78,6 +87,7 @@ class Questions:
             except asyncio.CancelledError:
                 self._waiting = asked + self._waiting
                 raise
+            self._answered_us = self._clock()
             for question, answer in zip(asked, answers, strict=True):
                 if isinstance(answer, BaseException):
                     _fail([question], answer)

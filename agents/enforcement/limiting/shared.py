@@ -26,16 +26,19 @@ LEASE_SHARE = 10
 """A lease is at most a tenth of a limit, and half of what is left of it."""
 
 FAILURES = 3
-"""After so many failures in a row everything is answered locally at once, but for one question in a pause."""
+"""After so many failures in a row all is answered locally at once, but for one question in a pause."""
 
 
 class Timing(Struct, frozen=True):
-    """How long, in seconds: until a request is answered locally, until Redis has failed, what it said holds, a pause.
+    """How long, in seconds.
 
-    An answer after the deadline still counts when it comes; after the timeout, what it may have given is lost.
+    After the deadline a request is answered locally; the answer of Redis still counts when it comes. While Redis has
+    been silent for so long, nobody asks or waits. After the timeout it has failed, and what it may have given is lost;
+    after `FAILURES` in a row it is asked once in a pause. What it said or leased holds for the life of a lease.
     """
 
     deadline_seconds: float = 0.005
+    silence_seconds: float = 0.05
     timeout_seconds: float = 0.3
     lease_seconds: float = 1.0
     pause_seconds: float = 0.5
@@ -73,8 +76,9 @@ class RedisLimiter:
             message = f"REDIS_URL is not an address of a Redis: {error}"
             raise StoreError(message) from error
         self._prefix = prefix
-        self._questions = Questions(wire, TAKE)
+        self._questions = Questions(wire, TAKE, clock)
         self._deadline_seconds = timing.deadline_seconds
+        self._silence_us = round(timing.silence_seconds * 1_000_000)
         self._leasing = Leasing(round(timing.lease_seconds * 1_000_000), lease_share)
         self._local = local or LocalLimiter(subjects=subjects, clock=clock)
         self._subjects = subjects
@@ -133,8 +137,10 @@ class RedisLimiter:
 
     def _is_asked(self, key: str, held: Held, now_us: int) -> bool:
         """Whether Redis is being asked about the subject, from now on if not before, and may answer in time."""
+        if self._questions.silent_us(now_us) >= self._silence_us:
+            return False
         if held.is_asking:
-            return not (held.is_late or self._breaker.is_open())
+            return not held.is_late
         if not self._breaker.lets(now_us):
             return False
         try:
@@ -165,15 +171,14 @@ class RedisLimiter:
     def _answered(self, key: str, held: Held, answer: asyncio.Future[Any]) -> None:
         """Answer those who wait, and ask again if that does not answer all."""
         now_us = self._clock()
-        was_late, held.is_late, held.is_asking = held.is_late, False, False
+        held.is_asking = held.is_late = False
         if answer.exception() is not None:
             self._breaker.failed(now_us)
             if self._counters is not None:
                 self._counters.unanswered.labels("failed").inc()
             held.give_up(partial(self._locally, key, held))
             return
-        if not was_late:
-            self._breaker.worked()
+        self._breaker.worked()
         taken, *used = answer.result()
         leased = held.take_in(taken, (used[0], used[1]), (used[2], used[3]))
         if self._counters is not None:
@@ -187,7 +192,6 @@ class RedisLimiter:
             return
         if not held.is_late:
             held.is_late = True
-            self._breaker.failed(self._clock())
             if self._counters is not None:
                 self._counters.unanswered.labels("late").inc()
         waiter.answer.set_result(self._locally(key, held, waiter.tokens))
