@@ -56,7 +56,8 @@ class LocalLimiter:
         return self.take_now(key, limits, tokens)
 
     def take_now(self, key: str, limits: Limits, tokens: int) -> Room:
-        """Take one request of so many tokens, if the limits of `key` leave it."""
+        """Take one request of so many tokens, if the limits of `key` leave it. Fewer than none are none."""
+        tokens = max(0, tokens)
         counted = self._of(key, limits)
         meter, room = take(counted.meter, limits, self._clock(), self._replicas, tokens * self._replicas)
         counted.meter = meter
@@ -65,7 +66,7 @@ class LocalLimiter:
         return Room(room.admitted, room.remaining // self._replicas, room.retry_after_ms, is_local=True)
 
     def note(self, key: str, limits: Limits, tokens: int) -> None:
-        """Count one request that somebody else admitted. It keeps nobody waiting for longer than a window."""
+        """Count one request that somebody else admitted, of no fewer tokens than none. It keeps nobody waiting for longer than a window."""
         counted = self._of(key, limits)
         before = drained(counted.meter, limits, self._clock())
         after = capped(charged(before, limits, self._replicas, tokens * self._replicas), limits)

@@ -84,8 +84,8 @@ class Questions:
                 self._waiting = []
                 _fail(asked, error)
                 continue
-            except asyncio.CancelledError:
-                self._waiting = asked + self._waiting
+            except BaseException:  # the end, or a bug: nobody is left waiting for it
+                _fail(asked, RedisConnectionError("The question was given up."))
                 raise
             self._answered_us = self._clock()
             for question, answer in zip(asked, answers, strict=True):

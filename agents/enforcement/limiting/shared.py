@@ -18,7 +18,7 @@ from agents.store.script import Script
 from agents.store.wire import Wire, Word
 from streams.decisions import Limits
 from streams.enforcement.asking import Room
-from streams.enforcement.gcra import NEAR, Meter, judged, ticks
+from streams.enforcement.gcra import Meter, judged, ticks
 
 TAKE = Script(__package__, "take.lua")
 
@@ -66,7 +66,9 @@ class RedisLimiter:
         counters: LimitCounters | None = None,
         clock: Callable[[], int] = monotonic_us,
     ) -> None:
-        """Connects when it is first asked. `local` answers where Redis does not; by itself it allows the full limits.
+        """Connects when it is first asked. `local` answers where Redis does not, and counts what it answers by itself.
+
+        Without one, each gateway allows the full limits while Redis is away.
 
         `lease_share` 0: no leases. `clock` tells microseconds. Raises StoreError if `url` is no address of a Redis.
         """
@@ -80,7 +82,7 @@ class RedisLimiter:
         self._deadline_seconds = timing.deadline_seconds
         self._silence_us = round(timing.silence_seconds * 1_000_000)
         self._leasing = Leasing(round(timing.lease_seconds * 1_000_000), lease_share)
-        self._local = local or LocalLimiter(subjects=subjects, clock=clock)
+        self._local = local or LocalLimiter(subjects=subjects, clock=clock, counters=counters)
         self._subjects = subjects
         self._counters = counters
         self._clock = clock
@@ -88,7 +90,8 @@ class RedisLimiter:
         self._held: OrderedDict[str, Held] = OrderedDict()
 
     async def take(self, key: str, limits: Limits, tokens: int) -> Room:
-        """Take one request of so many tokens, if the limits of `key` leave it."""
+        """Take one request of so many tokens, if the limits of `key` leave it. Fewer than none are none."""
+        tokens = max(0, tokens)
         if not (limits.requests and limits.tokens):
             return self._nothing(limits)
         held = self._of(key, limits)
@@ -110,6 +113,7 @@ class RedisLimiter:
 
     def take_now(self, key: str, limits: Limits, tokens: int) -> Room:
         """The same without any wait: from what is leased, else locally, and Redis is told of it afterwards."""
+        tokens = max(0, tokens)
         if not (limits.requests and limits.tokens):
             return self._nothing(limits)
         held = self._of(key, limits)
@@ -201,9 +205,6 @@ class RedisLimiter:
         room = self._local.take_now(key, held.limits, tokens)
         if room.admitted and held.is_asking:
             held.owe(tokens)
-        if self._counters is not None:
-            near = room.remaining * NEAR < held.limits.requests
-            self._counters.answered("local", admitted=room.admitted, is_near=near)
         return room
 
     def _told(self, key: str, held: Held, tokens: int, room: Room, source: Source) -> Room:
