@@ -17,7 +17,7 @@ Event = tuple[int, int, int]
 
 def noted(payers: Payers, events: list[Event]) -> list[bool]:
     columns = np.array(events, np.int64).reshape(-1, 3).T
-    return payers.note(*columns)[0].tolist()
+    return [bool(is_none) for is_none in payers.note(*columns)[0]]
 
 
 def own(accounts: range, day: int = 1) -> list[Event]:
