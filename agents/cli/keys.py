@@ -11,7 +11,7 @@ from agents.settings import SIGNING_VARIABLE, VERIFY_VARIABLE, SettingsError
 PATH = click.argument("path", type=click.Path(path_type=Path))
 
 
-@click.group()
+@click.group(short_help="Make the keys that decisions are signed with.")
 def keys() -> None:
     """Make the keys that decisions are signed and checked with, and tell their ids."""
 
