@@ -45,9 +45,10 @@ class Held(Struct, frozen=True):
 class Breaker:
     """Gives decisions to `InForce`, and holds those they newly limit above so many an hour of `decided_at_ms`.
 
-    Who is held is limited as far as `InForce` knows, and not by a gateway, which asks `holds_account` and `holds_network` before
-    it acts. The first of those that wait is let in when the next hour begins, as far as that hour has room, before what
-    is decided in it. Whoever is limited already does not count again, and what a release names never waits.
+    Who is held is limited as far as `InForce` knows, and not by a gateway, which asks `holds_account` and
+    `holds_network` before it acts. Those that wait are let in when the next hour begins, in their order and as far as
+    that hour has room, before what is decided in it. Whoever is limited already does not count again, and a release
+    never waits.
     """
 
     def __init__(

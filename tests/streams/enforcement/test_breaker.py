@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.decisions import Decision
+from streams.decisions import Action, Decision
 from streams.enforcement import Breaker, Held, InForce
 from streams.enforcement.in_force import KEPT_MS
 from streams.windows import HOUR_MS
@@ -82,7 +82,8 @@ def decided(draw: st.DrawFn) -> list[Decision]:
             more["campaign_id"] = draw(st.sampled_from([subject, subject, "c-9"]))
         elif subject in NETWORKS:
             more["subject_kind"] = "network"
-        action = draw(st.sampled_from(["throttle", "suspend", "suspend", "observe", "release"]))
+        actions: tuple[Action, ...] = ("throttle", "suspend", "suspend", "observe", "release")
+        action = draw(st.sampled_from(actions))
         shadow = draw(st.sampled_from([False, False, False, True]))
         told.append(decision(action, subject, at_ms, draw(st.integers(1, 40)), shadow=shadow, **more))
     return told
