@@ -17,6 +17,8 @@ KEY_VARIABLE = "STILLWATCH_FINGERPRINT_KEY"
 KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 REDIS_VARIABLE = "REDIS_URL"
 PREFIX_VARIABLE = "STILLWATCH_PREFIX"
+SIGNING_VARIABLE = "STILLWATCH_SIGNING_KEY"
+VERIFY_VARIABLE = "STILLWATCH_VERIFY_KEYS"
 SHORTEST_KEY_BYTES = 16
 LARGEST_NUMBER = 65_535
 AGENTS: Final = ("observe", "networks", "campaigns")
@@ -31,7 +33,8 @@ class Settings(Struct, frozen=True):
 
     `prefix` is that of topics and Redis keys, `health_host` and `health_port` where /metrics, /healthz and /readyz
     answer (port 0: a free one), `settle_after_s` after how many seconds without traffic the networks stage takes a
-    minute for closed, `batch_records` how many records one batch may have.
+    minute for closed, `batch_records` how many records one batch may have. `signing_key` is the file with the key that
+    decisions are signed with, `verify_keys` the file or folder with those that they are checked with.
     """
 
     bootstrap_servers: str
@@ -42,6 +45,8 @@ class Settings(Struct, frozen=True):
     health_port: int = 9464
     settle_after_s: float = 60.0
     batch_records: int = 20_000
+    signing_key: Path | None = None
+    verify_keys: Path | None = None
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -55,6 +60,8 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         health_port=int(_number(environment, "STILLWATCH_HEALTH_PORT", 9464)),
         settle_after_s=_number(environment, "STILLWATCH_SETTLE_SECONDS", 60.0),
         batch_records=int(_number(environment, "STILLWATCH_BATCH_RECORDS", 20_000, least=1)),
+        signing_key=_path(environment, SIGNING_VARIABLE),
+        verify_keys=_path(environment, VERIFY_VARIABLE),
     )
 
 
@@ -111,6 +118,11 @@ def _required(environment: Mapping[str, str], name: str) -> str:
         message = f"{name} is not set: `stillwatch dev up` starts a server of your own and prints the line to set it."
         raise SettingsError(message)
     return value
+
+
+def _path(environment: Mapping[str, str], name: str) -> Path | None:
+    value = environment.get(name, "").strip()
+    return Path(value) if value else None
 
 
 def _number(environment: Mapping[str, str], name: str, default: float, *, least: int = 0) -> float:

@@ -1,6 +1,20 @@
 """Enforcement: what decisions mean for the next request, as every gateway of ours reads them."""
 
 from streams.enforcement.asking import Answer, Ask, Room, Verdict
+from streams.enforcement.breaker import Breaker, Held
+from streams.enforcement.freshness import Age, age
 from streams.enforcement.in_force import InForce, Standing, names_an_heir
 
-__all__ = ["Answer", "Ask", "InForce", "Room", "Standing", "Verdict", "names_an_heir"]
+__all__ = [
+    "Age",
+    "Answer",
+    "Ask",
+    "Breaker",
+    "Held",
+    "InForce",
+    "Room",
+    "Standing",
+    "Verdict",
+    "age",
+    "names_an_heir",
+]
