@@ -187,6 +187,21 @@ def feedback_log(bootstrap_servers: str, names: TopicNames, partitions: int) -> 
     return log_ids(bootstrap_servers, [names.feedback])[names.feedback]
 
 
+class LogOfDecisions(Struct, frozen=True):
+    """The log of decisions as it is now: its topic, the id that Kafka gave it, and its partitions."""
+
+    topic: str
+    log_id: str
+    partitions: int
+
+
+def log_of_decisions(bootstrap_servers: str, names: TopicNames) -> LogOfDecisions:
+    """What Kafka says of it. Raises `TopicError` as `partitions_of`."""
+    topic = names.enforcement
+    (partitions,) = _partitions(bootstrap_servers, topic.removesuffix(".enforcement"), [topic])
+    return LogOfDecisions(topic, log_ids(bootstrap_servers, [topic])[topic], partitions)
+
+
 def _partitions(bootstrap_servers: str, prefix: str, topics: list[str]) -> list[int]:
     with _admin(bootstrap_servers, "No Kafka answers") as admin:
         found = {it["name"]: len(it["partitions"]) for it in admin.describe_topics(topics)}

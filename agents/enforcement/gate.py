@@ -8,13 +8,14 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from streams.decisions import LADDER, Decision
-from streams.enforcement import Ask, InForce, Room, Standing, Verdict
+from agents.enforcement.checker import UNKNOWN
+from agents.enforcement.limiter import Limiter
+from agents.enforcement.metrics import EnforcementMetrics
+from streams.decisions import LADDER, Decision, SubjectKind
+from streams.enforcement import Ask, Breaker, InForce, Room, Standing, Verdict
 from streams.enforcement.asking import PASS
 from streams.policy import Policy
-
-from agents.enforcement.checking import Limiter
-from agents.enforcement.metrics import EnforcementMetrics
+from streams.windows import HOUR_MS
 
 
 def clock_ms() -> int:
@@ -34,18 +35,23 @@ class Gate:
     ) -> None:
         """Nobody is limited, and nothing known: until `ready` the policy says what to answer.
 
-        The allowlist of `policy` is spared whatever is decided.
+        The accounts that the policy's allowlist names are spared whatever is decided.
         """
+        enforcement = policy.enforcement
         self._limiter = limiter
         self._metrics = metrics
         self._clock = clock
         self._spared = policy.allowlist.accounts
-        self._deadline_s = policy.enforcement.deadline_ms / 1000
+        self._deadline_s = enforcement.deadline_ms / 1000
         self._in_force = InForce()
+        self._breaker = Breaker(
+            self._in_force, accounts=enforcement.accounts_per_hour, templates=enforcement.templates_per_hour
+        )
         self._in_shadow = InForce(shadow=True)
         self._has_shadows = False
-        self._unknown = Verdict("pass" if policy.enforcement.unknown == "pass" else "challenge", is_static=True)
+        self._unknown = UNKNOWN[enforcement.fail]
         self._is_ready = False
+        self._forgot_ms = clock()
 
     @property
     def is_ready(self) -> bool:
@@ -58,16 +64,31 @@ class Gate:
         self._metrics.ready.set(1)
 
     def take(self, decision: Decision) -> bool:
-        """Put a decision into force; whether it is news."""
+        """Put a decision into force, as far as the breaker lets it; whether it is news."""
         self._has_shadows |= decision.shadow
         self._in_shadow.take(decision)
-        return self._in_force.take(decision)
+        is_news = self._breaker.take(decision)
+        self._meter_breaker()
+        return is_news
 
-    def forget(self) -> None:
-        """Drop what is over and too old to come again; call it now and then."""
+    def latest(self, kind: SubjectKind, subject_id: str) -> int:
+        """The highest sequence known of a subject, 0 if none is."""
+        return self._in_force.latest(kind, subject_id)
+
+    def tick(self) -> None:
+        """Let the breaker's hour pass, and drop what is over and too old to come again; call it every few seconds."""
         now_ms = self._clock()
-        self._in_force.forget(now_ms)
-        self._in_shadow.forget(now_ms)
+        self._breaker.advance(now_ms)
+        self._meter_breaker()
+        if now_ms - self._forgot_ms >= HOUR_MS:
+            self._forgot_ms = now_ms
+            self._breaker.forget(now_ms)
+            self._in_shadow.forget(now_ms)
+
+    def _meter_breaker(self) -> None:
+        held = self._breaker.held
+        self._metrics.held.labels("account").set(held.accounts)
+        self._metrics.held.labels("network").set(held.templates)
 
     async def check(self, ask: Ask) -> Verdict:
         """Answer; where a throttle is in force, by what all gateways together have let through."""
@@ -100,6 +121,10 @@ class Gate:
             return PASS if self._is_ready else self._unknown, []
         if ask.account_id in self._spared:
             return PASS, []
+        if account is not None and self._breaker.holds_account(ask.account_id):
+            account = None
+        if request is not None and self._breaker.holds_network(request.subject_id):
+            request = None
         hardest = account or request
         if account is not None and request is not None and _hardness(request) > _hardness(account):
             hardest = request
@@ -136,7 +161,7 @@ def _hardness(standing: Standing) -> int:
 
 def _refused(standing: Standing, now_ms: int) -> Verdict:
     """Refused until the decision runs out."""
-    if standing.action is None or standing.action in {"observe", "release"}:
+    if standing.action is None or standing.action == "observe" or standing.action == "release":  # noqa: PLR1714
         raise ValueError(standing)
     return Verdict(
         answer=standing.action,

@@ -4,11 +4,12 @@ from typing import Final, Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from agents.signing import RefusedFor
 from streams.decisions import LIMITING, SubjectKind
-from streams.enforcement import Verdict
+from streams.enforcement import Age, Verdict
 
-Taken = Literal["news", "old", "unreadable", "held"]
-"""What became of a record of decisions: it counts, a newer one did already, it is none, or the breaker keeps it."""
+Taken = Literal[Age, RefusedFor]
+"""What became of a record of decisions: how old it is (a fresh one counts), or why it is not taken."""
 
 CHECK_SECONDS: Final = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05)
 IN_FORCE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
@@ -40,7 +41,7 @@ class EnforcementMetrics:
         )
         self._would = Counter(
             "stillwatch_would_refuse",
-            "Requests that pass, and would not if decisions in shadow were enforced.",
+            "Requests that pass, and are under a decision in shadow; within a throttle some would pass.",
             ("answer",),
             registry=registry,
         )
@@ -50,7 +51,16 @@ class EnforcementMetrics:
             registry=registry,
         )
         self._records = Counter(
-            "stillwatch_decision_records", "Records of decisions by what became of them.", ("outcome",), registry=registry
+            "stillwatch_decision_records",
+            "Records of decisions by what became of them.",
+            ("outcome",),
+            registry=registry,
+        )
+        self.held = Gauge(
+            "stillwatch_held_by_breaker",
+            "Subjects that decisions limit and the breaker keeps from being enforced for now.",
+            ("kind",),
+            registry=registry,
         )
         self.ready = Gauge(
             "stillwatch_enforcer_ready", "1 once all decisions up to the start are known.", registry=registry
@@ -60,8 +70,10 @@ class EnforcementMetrics:
             "When the source of decisions answered last, whether it had any or not.",
             registry=registry,
         )
-        for outcome in get_args(Taken):
+        for outcome in (*get_args(Age), *get_args(RefusedFor)):
             self._records.labels(outcome)
+        self.held.labels("account")
+        self.held.labels("network")
         for answer in sorted(LIMITING):
             self._would.labels(answer)
             for kind in get_args(SubjectKind):
@@ -79,9 +91,9 @@ class EnforcementMetrics:
                 self._pass_by_none.inc()
             return
         self._checks.labels(verdict.answer, verdict.subject_kind).inc()
-        if verdict.answer == "pass" and verdict.limits is not None and verdict.remaining is not None:
-            if verdict.remaining < NEAR * verdict.limits.requests:
-                self.near_limit.inc()
+        limits, remaining = verdict.limits, verdict.remaining
+        if verdict.answer == "pass" and limits and remaining is not None and remaining < NEAR * limits.requests:
+            self.near_limit.inc()
 
     def count_shadow(self, answer: str) -> None:
         """Count a request that would have been answered so if shadow were lifted."""

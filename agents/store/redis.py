@@ -53,8 +53,8 @@ class RedisStore:
             raise StoreError(message) from error
         self._prefix = prefix
         self._observe_seconds = observe_seconds or (lambda _operation, _seconds: None)
-        self._open = _Script("open.lua")
-        self._commit = _Script("commit.lua")
+        self._open = Script(__package__, "open.lua")
+        self._commit = Script(__package__, "commit.lua")
 
     async def open(self, place: Place) -> Opened:
         """Take the place over, in one script."""
@@ -120,11 +120,11 @@ class RedisStore:
             self._observe_seconds(operation, time.perf_counter() - started)
 
 
-class _Script:
-    """One of the `.lua` files beside this one."""
+class Script:
+    """A `.lua` file of a package, which Redis runs by its digest."""
 
-    def __init__(self, name: str) -> None:
-        self._text = files(__package__).joinpath(name).read_bytes()
+    def __init__(self, package: str, name: str) -> None:
+        self._text = files(package).joinpath(name).read_bytes()
         self._digest = sha1(self._text, usedforsecurity=False).hexdigest()  # as Redis names scripts
 
     async def run(self, wire: Wire, keys: list[str], words: list[Word]) -> Any:  # noqa: ANN401  each has its own answer
