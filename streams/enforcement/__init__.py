@@ -4,6 +4,7 @@ from streams.enforcement.asking import Answer, Ask, Room, Verdict
 from streams.enforcement.breaker import Breaker, Held
 from streams.enforcement.freshness import Age, age
 from streams.enforcement.in_force import InForce, Standing, names_an_heir
+from streams.enforcement.refusals import Refusal, refusal, told
 
 __all__ = [
     "Age",
@@ -12,9 +13,12 @@ __all__ = [
     "Breaker",
     "Held",
     "InForce",
+    "Refusal",
     "Room",
     "Standing",
     "Verdict",
     "age",
     "names_an_heir",
+    "refusal",
+    "told",
 ]
