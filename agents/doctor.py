@@ -5,6 +5,7 @@ from msgspec import Struct
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from agents.redis_access import client_arguments
 from agents.settings import SIGNING_VARIABLE, VERIFY_VARIABLE, Settings, SettingsError
 from agents.signing import Signer, Verifier
 from agents.sizing import need, spoken
@@ -89,9 +90,13 @@ def _is_enough(has: str, wanted: int) -> bool:
 
 
 def ask_redis(url: str) -> RedisTold:
-    """What the Redis at `url` says of itself. Raises redis.RedisError or ValueError."""
+    """What the Redis at `url` says of itself. Raises redis.RedisError, ValueError or SettingsError."""
     with redis.Redis.from_url(
-        url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, retry=Retry(NoBackoff(), 0)
+        url,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        **client_arguments(url),
     ) as client:
         told = client.info()
         return RedisTold(

@@ -17,7 +17,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from agents.settings import SettingsError
+from agents.environment import SettingsError
 
 Loaded = TypeVar("Loaded")
 PublicKeys = dict[str, Ed25519PublicKey]

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from agents.advance import Posted
+from agents.kafka_access import client_arguments
 from agents.metrics import Metrics
 from agents.signing import SIGNED, Signer
 from agents.topics import FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicNames
@@ -41,6 +42,7 @@ class Post:
             acks="all",
             linger_ms=2,
             max_request_size=MAX_STAGE_RECORD_BYTES + FRAME_BYTES,
+            **client_arguments(),
         )
         await self._producer.start()
 

@@ -8,6 +8,9 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError
 from msgspec import Struct
 
+from agents.environment import SettingsError
+from agents.kafka_access import client_arguments
+
 REQUESTS = "stillwatch.requests"
 LINKS = "stillwatch.links"
 FINDINGS = "stillwatch.findings"
@@ -130,8 +133,11 @@ def _admin(bootstrap_servers: str, failure: str) -> Iterator[Any]:
             bootstrap_servers=bootstrap_servers.split(","),
             bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
             request_timeout_ms=ADMIN_TIMEOUT_MS,
+            **client_arguments(),
         ) as admin:
             yield admin
+    except SettingsError as error:
+        raise TopicError(str(error)) from error
     except (KafkaError, OSError, ValueError) as error:
         raise TopicError(f"{failure} at {bootstrap_servers}: {error}") from error
 

@@ -20,6 +20,7 @@ from agents.faust_app import declare, faust_app
 from agents.feedback import FeedbackReader
 from agents.health import HealthServer
 from agents.inputs import one_by_one, read_events, read_findings, read_links
+from agents.kafka_access import client_arguments
 from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.post import Post
@@ -220,6 +221,7 @@ class Worker:
             bootstrap_servers=self._settings.bootstrap_servers,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            **client_arguments(),
         )
         reader = FeedbackReader(
             observe,
