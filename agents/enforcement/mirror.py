@@ -19,7 +19,8 @@ from redis.exceptions import RedisClusterException, RedisError
 
 from agents.signing import KEY_ID_HEADER, SIGNATURE_HEADER, Headers
 from agents.store import StoreError
-from agents.store.redis import Script, redis_sentence
+from agents.store.redis import redis_sentence
+from agents.store.script import Script
 from agents.store.wire import Wire, Word
 from streams.decisions import Decision
 from streams.enforcement.in_force import KEPT_MS

@@ -3,9 +3,7 @@
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from hashlib import sha1
-from importlib.resources import files
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from redis.exceptions import (
     AuthenticationError,
@@ -14,7 +12,6 @@ from redis.exceptions import (
     ClusterError,
     MovedError,
     NoPermissionError,
-    NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
@@ -26,6 +23,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from agents.environment import SettingsError
 from agents.store import NO_APPENDS, NOTHING, Answer, Loaded, Opened, Place, StoreError
+from agents.store.script import Script
 from agents.store.wire import Wire, Word
 
 KEEP_SECONDS = 29 * 24 * 3600
@@ -121,22 +119,6 @@ class RedisStore:
             raise StoreError(redis_sentence(error)) from error
         finally:
             self._observe_seconds(operation, time.perf_counter() - started)
-
-
-class Script:
-    """A `.lua` file of a package, which Redis runs by its digest."""
-
-    def __init__(self, package: str, name: str) -> None:
-        self._text = files(package).joinpath(name).read_bytes()
-        self._digest = sha1(self._text, usedforsecurity=False).hexdigest()  # as Redis names scripts
-
-    async def run(self, wire: Wire, keys: list[str], words: list[Word]) -> Any:  # noqa: ANN401  each has its own answer
-        """What the script answers, run where its keys are."""
-        count = str(len(keys))
-        try:
-            return await wire.send(keys[0], "EVALSHA", self._digest, count, *keys, *words)
-        except NoScriptError:  # nothing ran; EVAL runs the script and keeps it for the next EVALSHA
-            return await wire.send(keys[0], "EVAL", self._text, count, *keys, *words)
 
 
 def redis_sentence(error: RedisError | RedisClusterException) -> str:

@@ -53,10 +53,13 @@ class _Packed(AbstractConnection):
 class Wire:
     """Connections to one Redis, single or cluster, made when they are first needed."""
 
-    def __init__(self, url: str) -> None:
-        """Raises ValueError if `url` is not an address of a Redis, SettingsError for what it is to be used with."""
+    def __init__(self, url: str, *, timeout_seconds: float | None = None) -> None:
+        """Raises ValueError if `url` is not an address of a Redis, SettingsError for what it is to be used with.
+
+        The timeout is for each answer and to connect.
+        """
         self._url = url
-        self._arguments = _limits() | client_arguments(url)
+        self._arguments = _limits(timeout_seconds) | client_arguments(url)
         self._single: Redis = Redis.from_url(url, **self._arguments)
         pool = self._single.connection_pool
         pool.connection_class = _packed(pool.connection_class)
@@ -99,10 +102,10 @@ class Wire:
         return self._cluster
 
 
-def _limits() -> dict[str, Any]:
+def _limits(timeout_seconds: float | None) -> dict[str, Any]:
     return {
-        "socket_timeout": TIMEOUT_SECONDS,
-        "socket_connect_timeout": CONNECT_SECONDS,
+        "socket_timeout": TIMEOUT_SECONDS if timeout_seconds is None else timeout_seconds,
+        "socket_connect_timeout": CONNECT_SECONDS if timeout_seconds is None else timeout_seconds,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,
     }
