@@ -17,6 +17,7 @@ from agents.enforcement.checker import Checker
 from agents.enforcement.envoy import Counted, EnvoyOptions, EnvoyServer
 from tests.gateways import programs, tokens
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PATIENCE = aiohttp.ClientTimeout(total=30)
 FINGERPRINT = "          # -> a filter of yours with the edge fingerprint"
 STUB_FINGERPRINT = """          - name: envoy.filters.http.header_mutation
@@ -83,11 +84,11 @@ async def echo(request: web.Request) -> web.Response:
 
 
 @asynccontextmanager
-async def web_server(handler: object, port: int = 0) -> AsyncIterator[int]:
+async def web_server(handler: Handler, port: int = 0) -> AsyncIterator[int]:
     """An HTTP server with one handler for everything; its port."""
     app = web.Application()
-    app.router.add_route("*", "/{path:.*}", handler)  # type: ignore[arg-type]
-    runner = web.AppRunner(app)
+    app.router.add_route("*", "/{path:.*}", handler)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)  # a handler may hang
     await runner.setup()
     try:
         await web.TCPSite(runner, LOOPBACK, port).start()
