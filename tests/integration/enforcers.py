@@ -24,7 +24,7 @@ from tests.streams.evaluation.deciding import decision
 
 STILLWATCH = str(Path(sys.executable).with_name("stillwatch"))
 REPOSITORY = Path(__file__).parents[2]
-SECONDS = 30.0
+SECONDS = 60.0
 HOUR_MS = 3_600_000
 
 
