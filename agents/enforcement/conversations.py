@@ -36,7 +36,9 @@ def of_body(body: bytes, encoding: str = "", *, largest: int) -> list[Message] |
 
 
 def of_data(messages: object) -> list[Message] | None:
-    """The same from what a gateway in Python has made of the messages."""
+    """The same from what a gateway in Python has made of the messages; a text is what the user said."""
+    if isinstance(messages, str):
+        return [Message("user", messages)]
     try:
         return _MESSAGES.decode(msgspec.json.encode(messages))
     except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):

@@ -85,6 +85,10 @@ def test_a_body_and_what_a_gateway_made_of_it_are_read_alike(messages: list[Mess
     assert of_data(msgspec.json.decode(body)["messages"]) == messages
 
 
-@pytest.mark.parametrize("data", [None, "Hi", 7, [object()], [{"role": "user", "content": object()}], {"role": "user"}])
+@pytest.mark.parametrize("data", [None, 7, [object()], [{"role": "user", "content": object()}], {"role": "user"}])
 def test_data_that_is_no_conversation_is_none(data: object) -> None:
     assert of_data(data) is None
+
+
+def test_a_prompt_is_what_the_user_said() -> None:
+    assert of_data("Hi") == [Message("user", "Hi")]
