@@ -22,6 +22,7 @@ COMMANDS = {
     "evaluate": "agents.cli.evaluate:evaluate",
     "explain": "agents.cli.explain:explain_command",
     "ingest": "agents.cli.ingest:ingest",
+    "keys": "agents.cli.keys:keys",
     "release": "agents.cli.review:release",
     "replay": "agents.cli.replay:replay",
     "run": "agents.cli.run:run",

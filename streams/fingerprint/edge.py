@@ -17,7 +17,7 @@ _IMAGE_TYPES = frozenset({"image", "image_url", "input_image"})
 _TOOL_TYPES = frozenset({"tool_use", "tool_result", "tool_call"})
 
 
-def _known(value: str | None) -> str | None:
+def known(value: str | None) -> str | None:
     """The value, or None if it stands for one that is not known."""
     return None if value is None or value.strip().casefold() in _PLACEHOLDERS else value
 
@@ -76,21 +76,21 @@ class Fingerprinter:
             account_id=record.account_id,
             operation=record.operation,
             request_model=record.request_model,
-            org_id=_known(record.org_id),
+            org_id=known(record.org_id),
             api_key_id=record.api_key_id,
             account_created_at_ms=created_at_ms,
             plan=record.plan,
             plan_daily_tokens=record.plan_daily_tokens,
-            payment_hash=_known(record.payment_hash),
+            payment_hash=known(record.payment_hash),
             address_hash=address_hash,
             network_hash=network_hash,
             asn=record.asn,
             network_type=record.network_type,
             country=record.country,
             user_agent_hash=self._agents[record.user_agent] if record.user_agent else None,
-            tls_fingerprint=_known(record.tls_fingerprint),
+            tls_fingerprint=known(record.tls_fingerprint),
             access_path=record.access_path,
-            conversation_id=_known(record.conversation_id),
+            conversation_id=known(record.conversation_id),
             template_hash=self._template_hash(masked),
             sketch=self._sketcher.sketch(masked.template),
             capability=capability,
