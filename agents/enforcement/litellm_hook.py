@@ -35,9 +35,6 @@ _left: ContextVar[Headers] = ContextVar("stillwatch_left", default=())
 NOBODY: Final = frozenset({None, "", "default_user_id", "litellm_proxy_admin"})
 """The users of a key that belongs to nobody."""
 
-SAID_IN: Final = ("messages", "input", "prompt")
-"""Where the APIs that LiteLLM speaks have what the user said."""
-
 
 def owner(key: Any, _data: Mapping[str, Any]) -> str | None:  # noqa: ANN401  LiteLLM's UserAPIKeyAuth
     """The user of the key, else the key by its hash, as the normaliser of LiteLLM's logs has it.
@@ -79,7 +76,7 @@ class StillwatchHook(CustomLogger):  # type: ignore[misc]  # LiteLLM is not here
         """Raise ProxyException where the request is refused; return None, which lets it pass as it is, where not."""
 
         async def said() -> Sequence[Message] | None:
-            return of_data(next((data[name] for name in SAID_IN if data.get(name)), None))
+            return of_data(data)
 
         verdict = await self._asker.verdict(lambda: self._account_of(user_api_key_dict, data), said)
         _left.set(told(verdict))
