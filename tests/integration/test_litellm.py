@@ -11,7 +11,7 @@ from tests.agents.enforcement.answering import Answering
 from tests.benchmarks.plain.environments import NotInstalledError
 from tests.integration.litellm_proxy import APPEAL_URL, FINGERPRINT_KEY, Neighbours, running
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_500)]
 
 PROMPT = "Grade the following essay on thermodynamics from one to ten: heat flows"
 MESSAGES = [{"role": "user", "content": PROMPT}]
