@@ -17,8 +17,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 BRANCHES := import json, sys; share = json.load(sys.stdin)["totals"]["percent_branches_covered"]; \
 	sys.exit(f"Only {share:.1f}% of the branches of streams/ are covered; the bar is 95%." if share < 95 else 0)
 
-# The environments that the benchmark makes for others than Stillwatch.
-PEERS := $(basename $(wildcard tests/benchmarks/plain/requirements/*.in))
+# The environments that the benchmark and the tests make for others than Stillwatch.
+PEERS := $(basename $(wildcard tests/benchmarks/plain/requirements/*.in tests/integration/requirements/*.in))
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
