@@ -8,13 +8,12 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from agents.enforcement.checking import Limiter
+from agents.enforcement.metrics import EnforcementMetrics
 from streams.decisions import LADDER, Decision
 from streams.enforcement import Ask, InForce, Room, Standing, Verdict
 from streams.enforcement.asking import PASS
 from streams.policy import Policy
-
-from agents.enforcement.checking import Limiter
-from agents.enforcement.metrics import EnforcementMetrics
 
 
 def clock_ms() -> int:

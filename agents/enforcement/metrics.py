@@ -50,7 +50,10 @@ class EnforcementMetrics:
             registry=registry,
         )
         self._records = Counter(
-            "stillwatch_decision_records", "Records of decisions by what became of them.", ("outcome",), registry=registry
+            "stillwatch_decision_records",
+            "Records of decisions by what became of them.",
+            ("outcome",),
+            registry=registry,
         )
         self.ready = Gauge(
             "stillwatch_enforcer_ready", "1 once all decisions up to the start are known.", registry=registry
