@@ -26,11 +26,9 @@ from agents.embedded import jars, kafka, processes
 from agents.embedded.processes import LOOPBACK
 from agents.topics import TopicNames, create_topics
 from tests.certificates import Authority
+from tests.integration.secured_redis import PREFIX
 
 ACLS = Path(__file__).parents[2] / "deploy" / "kafka-acls.txt"
-PREFIX = f"test-{uuid.uuid4().hex[:12]}"
-"""In place of the word `stillwatch`: of topics, of the group, and of keys in a Redis that others use as well."""
-
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 
 

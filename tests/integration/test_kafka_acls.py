@@ -26,6 +26,7 @@ from streams.events import RequestEvent
 from streams.windows import DAY_MS, MINUTE_MS
 from tests.certificates import Authority
 from tests.integration.secured_kafka import MECHANISMS, PREFIX, SecuredKafka, principals, secured_kafka, table
+from tests.integration.secured_redis import SecuredRedis, secured_redis
 from tests.integration.worker_harness import Deployment, worker
 
 pytestmark = pytest.mark.kafka
@@ -178,9 +179,7 @@ def test_a_wrong_password_is_one_sentence_without_it(
 ) -> None:
     environment = secured.user("worker") | changes
     name = environment["KAFKA_SASL_USERNAME"]
-    told = (
-        f"^No Kafka answers at {secured.sasl} over SASL_SSL as {name} \\(it is the same"
-    )
+    told = f"^No Kafka answers at {secured.sasl} over SASL_SSL as {name} \\(it is the same"
     with acting(environment), pytest.raises(TopicError, match=told) as caught:
         partitions_of(secured.sasl, TOPICS)
     assert "hunter2" not in str(caught.value)
@@ -232,12 +231,18 @@ def test_the_installer_makes_the_topics_and_on_call_sees_whether_they_are_well(
 @pytest.mark.redis
 @pytest.mark.timeout(180)
 def test_a_whole_deployment_works_with_each_part_as_its_own_user(
-    secured: SecuredKafka, acting: As, redis_url: str, tmp_path: Path
+    secured: SecuredKafka, acting: As, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    deployment = Deployment(secured.inside, redis_url, TOPICS, PREFIX, partitions=2)
+    with secured_redis(tmp_path_factory.mktemp("redis")) as states:
+        deployed_as_users(secured, states, acting, tmp_path)
+
+
+def deployed_as_users(secured: SecuredKafka, states: SecuredRedis, acting: As, tmp_path: Path) -> None:
+    deployment = Deployment(secured.inside, states.admin_url, TOPICS, PREFIX, partitions=2)
     name = make_pair(tmp_path / "decider.key")
     (tmp_path / "policy.toml").write_text("[account]\nprior = -2.0\n")
-    of_worker = secured.user("worker") | {"STILLWATCH_SIGNING_KEY": str(tmp_path / "decider.key")}
+    of_worker = secured.user("worker") | states.user("worker", tmp_path)
+    of_worker["STILLWATCH_SIGNING_KEY"] = str(tmp_path / "decider.key")
     with worker(deployment, tmp_path, "--policy", f"{tmp_path}/policy.toml", environment=of_worker) as running:
         running.until_ready()
         assert f"Decisions are signed with the key {name}." in running.log
@@ -251,8 +256,11 @@ def test_a_whole_deployment_works_with_each_part_as_its_own_user(
         running.until("committed", lambda: sum(deployment.committed().values()) >= 10)
         assert running.drain() == 0
         assert "own word" not in running.log
-        explained = deployment.run("explain", "acct-1", **secured.user("oncall"))
-        assert (explained.returncode, explained.stderr) == (0, "")
+        assert "hunter2" not in running.log
+        of_oncall = secured.user("oncall") | states.user("oncall", tmp_path)
+        for command in (("explain", "acct-1"), ("state", "acct-1"), ("doctor",)):
+            told = deployment.run(*command, **of_oncall)
+            assert (told.returncode, told.stderr) == (0, ""), told.stdout
 
 
 def actions(secured: SecuredKafka, acting: As, keys: Path) -> list[str]:
