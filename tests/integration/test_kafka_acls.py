@@ -25,8 +25,8 @@ from streams.decisions import Decision
 from streams.events import RequestEvent
 from streams.windows import DAY_MS, MINUTE_MS
 from tests.certificates import Authority
-from tests.integration.secured_kafka import MECHANISMS, PREFIX, SecuredKafka, principals, secured_kafka, table
-from tests.integration.secured_redis import SecuredRedis, secured_redis
+from tests.integration.secured_kafka import MECHANISMS, SecuredKafka, principals, secured_kafka, table
+from tests.integration.secured_redis import PREFIX, SecuredRedis, secured_redis
 from tests.integration.worker_harness import Deployment, worker
 
 pytestmark = pytest.mark.kafka
