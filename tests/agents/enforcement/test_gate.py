@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 from msgspec.structs import replace
@@ -11,7 +12,7 @@ from prometheus_client import CollectorRegistry
 from agents.enforcement.gate import Gate
 from agents.enforcement.limiting import LocalLimiter
 from agents.enforcement.metrics import EnforcementMetrics
-from streams.decisions import Action, Decision, Limits, Wording
+from streams.decisions import Decision, Limits, Wording
 from streams.enforcement import Ask, Room, Verdict
 from streams.enforcement.in_force import KEPT_MS
 from streams.policy import DEFAULT_POLICY, Allowlist, EnforcementPolicy
@@ -95,7 +96,7 @@ async def test_about_whom_nothing_is_decided_passes() -> None:
 
 
 @pytest.mark.parametrize("action", ["challenge", "suspend"])
-async def test_a_refusal_says_by_which_decision_and_until_when(action: Action) -> None:
+async def test_a_refusal_says_by_which_decision_and_until_when(action: Literal["challenge", "suspend"]) -> None:
     made = gate([decision(action, "a", 0, expires_at_ms=5_000)])
     verdict = await both(made, Ask("a"))
     assert verdict == Verdict(action, "a 1", "account", "a", 5_000, retry_after_ms=4_000)
