@@ -7,6 +7,7 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from agents.kafka_access import client_arguments
 from agents.routing import key_partition
 from agents.topics import ADMIN_TIMEOUT_MS, TopicError, TopicNames, partitions_of
 from streams.events import RequestEvent
@@ -50,6 +51,7 @@ class Ingest:
                 batch_size=BATCH_BYTES,
                 bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
                 max_block_ms=30_000,
+                **client_arguments(),
             )
         except TopicError as error:
             raise IngestError(str(error)) from error

@@ -3,9 +3,7 @@
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from hashlib import sha1
-from importlib.resources import files
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from redis.exceptions import (
     AuthenticationError,
@@ -14,7 +12,6 @@ from redis.exceptions import (
     ClusterError,
     MovedError,
     NoPermissionError,
-    NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
     RedisClusterException,
@@ -24,7 +21,9 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from agents.environment import SettingsError
 from agents.store import NO_APPENDS, NOTHING, Answer, Loaded, Opened, Place, StoreError
+from agents.store.script import Script
 from agents.store.wire import Wire, Word
 
 KEEP_SECONDS = 29 * 24 * 3600
@@ -48,13 +47,15 @@ class RedisStore:
         """Connect lazily to `url`. `observe_seconds` is told (operation, seconds). Raises StoreError for a bad url."""
         try:
             self._wire = Wire(url)
+        except SettingsError as error:
+            raise StoreError(str(error)) from error
         except ValueError as error:
             message = f"REDIS_URL is not an address of a Redis: {error}"
             raise StoreError(message) from error
         self._prefix = prefix
         self._observe_seconds = observe_seconds or (lambda _operation, _seconds: None)
-        self._open = _Script("open.lua")
-        self._commit = _Script("commit.lua")
+        self._open = Script(__package__, "open.lua")
+        self._commit = Script(__package__, "commit.lua")
 
     async def open(self, place: Place) -> Opened:
         """Take the place over, in one script."""
@@ -118,22 +119,6 @@ class RedisStore:
             raise StoreError(redis_sentence(error)) from error
         finally:
             self._observe_seconds(operation, time.perf_counter() - started)
-
-
-class _Script:
-    """One of the `.lua` files beside this one."""
-
-    def __init__(self, name: str) -> None:
-        self._text = files(__package__).joinpath(name).read_bytes()
-        self._digest = sha1(self._text, usedforsecurity=False).hexdigest()  # as Redis names scripts
-
-    async def run(self, wire: Wire, keys: list[str], words: list[Word]) -> Any:  # noqa: ANN401  each has its own answer
-        """What the script answers, run where its keys are."""
-        count = str(len(keys))
-        try:
-            return await wire.send(keys[0], "EVALSHA", self._digest, count, *keys, *words)
-        except NoScriptError:  # nothing ran; EVAL runs the script and keeps it for the next EVALSHA
-            return await wire.send(keys[0], "EVAL", self._text, count, *keys, *words)
 
 
 def redis_sentence(error: RedisError | RedisClusterException) -> str:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from streams.events import Message, RequestEvent, RequestRecord
 from streams.fingerprint.capability import Shape, score
 from streams.fingerprint.keys import Keys
-from streams.fingerprint.masking import Masker
+from streams.fingerprint.masking import Masked, Masker
 from streams.fingerprint.memory import Memory
 from streams.fingerprint.sketch import Sketcher
 
@@ -31,6 +31,14 @@ class Conversation(NamedTuple):
     ask: str = ""
 
 
+class Asked(NamedTuple):
+    """What a gateway can tell of a request before it is answered: as its event will have it, and no text."""
+
+    template_hash: str | None
+    sketch: str | None
+    character_count: int
+
+
 class Fingerprinter:
     """Turns request records into request events under one secret key.
 
@@ -45,6 +53,12 @@ class Fingerprinter:
         self._sketcher = Sketcher(self._keys)
         self._addresses = Memory(self._keys.address)
         self._agents = Memory(lambda agent: self._keys.hash("user_agent", agent))
+
+    def asked(self, messages: Sequence[Message]) -> Asked:
+        """Return what the event of a request with these `messages` will have: total, linear in their size."""
+        conversation = read(messages)
+        masked = self._masker.mask(conversation.ask)
+        return Asked(self._template_hash(masked), self._sketcher.sketch(masked.template), conversation.characters)
 
     def event(self, record: RequestRecord) -> RequestEvent:
         """Return the event of `record`: total on valid records, linear in its size, no text in the result."""
@@ -77,7 +91,7 @@ class Fingerprinter:
             tls_fingerprint=known(record.tls_fingerprint),
             access_path=record.access_path,
             conversation_id=known(record.conversation_id),
-            template_hash=self._keys.hash("template", " ".join(masked.template)) if masked.says_enough else None,
+            template_hash=self._template_hash(masked),
             sketch=self._sketcher.sketch(masked.template),
             capability=capability,
             capability_strength=strength,
@@ -95,6 +109,9 @@ class Fingerprinter:
             finish_reason=record.finish_reason,
             latency_ms=record.latency_ms,
         )
+
+    def _template_hash(self, masked: Masked) -> str | None:
+        return self._keys.hash("template", " ".join(masked.template)) if masked.says_enough else None
 
 
 def read(messages: Sequence[Message]) -> Conversation:

@@ -148,6 +148,12 @@ def test_no_text_anywhere_raises(messages: list[Message], address: str, agent: s
     assert msgspec.json.decode(msgspec.json.encode(made), type=RequestEvent) == made
 
 
+@given(st.lists(st.builds(Message, st.sampled_from(["user", "system", "x"]), _CONTENT)))
+def test_a_gateway_can_tell_beforehand_what_the_event_will_say(messages: list[Message]) -> None:
+    made = FINGERPRINTER.event(msgspec.structs.replace(record(), messages=messages))
+    assert FINGERPRINTER.asked(messages) == (made.template_hash, made.sketch, made.character_count)
+
+
 _SECRET = st.text(alphabet="abcdefgh 0123456789.:/", min_size=8, max_size=80)
 
 
