@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from agents.ingest import Ingest, IngestError
+from agents.kafka_access import client_arguments
 from agents.records import RecordReader
 from agents.topics import TopicError, log_ids
 from streams.fingerprint import Fingerprinter
@@ -158,6 +159,7 @@ async def _consumer(bootstrap_servers: str, topic: str, group: str, in_hand: asy
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_bytes=FETCH_BYTES,
+            **client_arguments(),
         )
         consumer.subscribe([topic], listener=_OneAtATime(in_hand))
         await consumer.start()

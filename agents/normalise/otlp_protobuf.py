@@ -5,18 +5,30 @@ Needs the package `opentelemetry-proto` (the extra `otlp`), which has the messag
 Nothing in a message says whether it is an ExportTraceServiceRequest or an ExportLogsServiceRequest. But field 1 of a
 span is its trace id, of the wire type LEN, and field 1 of a log record is a time, of the wire type I64: read as spans,
 log records have no trace id. A span always has one.
+
+The package `xds-protos`, which the extra `gateway` needs, puts an older copy of the same modules in the same place, and
+whichever was installed last is there. Numbers of fields never change, names did: so what was renamed or is new is
+asked for by its number.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 from agents.normalise.genai import Signal, found
 from agents.records import Found, Parse
 
-if TYPE_CHECKING:
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
-    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs
-    from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, Span
+Message = Any
+"""A message of whichever version of OTLP is installed."""
+
+_RESOURCE_SCOPES: Final = 2
+"""`scope_spans` of ResourceSpans and `scope_logs` of ResourceLogs; both were called instrumentation libraries."""
+
+_SCOPE_RECORDS: Final = 2
+"""`spans` of ScopeSpans and `log_records` of ScopeLogs, which were `logs`."""
+
+_OBSERVED_TIME: Final = 11
+_EVENT_NAME: Final = 12
+"""`observed_time_unix_nano` and `event_name` of a LogRecord; older copies have neither."""
 
 
 class MissingPackageError(Exception):
@@ -53,19 +65,21 @@ def parser(account_attribute: str | None = None) -> Parse:
     return parse
 
 
-def _spans(exported: "Iterable[ResourceSpans]") -> Iterator[Signal]:
+def _spans(exported: Iterable[Message]) -> Iterator[Signal]:
     for spans in exported:
         resource = _plain_all(spans.resource.attributes)
-        yield from (_span(span, resource) for scope in spans.scope_spans for span in scope.spans)
+        scopes = _numbered(spans, _RESOURCE_SCOPES)
+        yield from (_span(span, resource) for scope in scopes for span in _numbered(scope, _SCOPE_RECORDS))
 
 
-def _logs(exported: "Iterable[ResourceLogs]") -> Iterator[Signal]:
+def _logs(exported: Iterable[Message]) -> Iterator[Signal]:
     for logs in exported:
         resource = _plain_all(logs.resource.attributes)
-        yield from (_log(log, resource) for scope in logs.scope_logs for log in scope.log_records)
+        scopes = _numbered(logs, _RESOURCE_SCOPES)
+        yield from (_log(log, resource) for scope in scopes for log in _numbered(scope, _SCOPE_RECORDS))
 
 
-def _span(span: "Span", resource: dict[str, Any]) -> Signal:
+def _span(span: Message, resource: dict[str, Any]) -> Signal:
     return Signal(
         is_span=True,
         trace_id=span.trace_id.hex(),
@@ -78,9 +92,9 @@ def _span(span: "Span", resource: dict[str, Any]) -> Signal:
     )
 
 
-def _log(log: "LogRecord", resource: dict[str, Any]) -> Signal:
+def _log(log: Message, resource: dict[str, Any]) -> Signal:
     body = _plain(log.body)
-    at_ns = log.time_unix_nano or log.observed_time_unix_nano
+    at_ns = log.time_unix_nano or _numbered(log, _OBSERVED_TIME) or 0
     return Signal(
         is_span=False,
         trace_id=log.trace_id.hex(),
@@ -88,15 +102,21 @@ def _log(log: "LogRecord", resource: dict[str, Any]) -> Signal:
         began_ns=at_ns,
         ended_ns=at_ns,
         attributes=resource | (body if isinstance(body, dict) else {}) | _plain_all(log.attributes),
-        name=log.event_name,
+        name=_numbered(log, _EVENT_NAME) or "",
     )
 
 
-def _plain_all(pairs: "Iterable[KeyValue]") -> dict[str, Any]:
+def _numbered(message: Message, number: int) -> Any:  # noqa: ANN401 - whatever that field holds
+    """The field of that number; None where this version of OTLP has none."""
+    field = message.DESCRIPTOR.fields_by_number.get(number)
+    return None if field is None else getattr(message, field.name)
+
+
+def _plain_all(pairs: Iterable[Message]) -> dict[str, Any]:
     return {pair.key: _plain(pair.value) for pair in pairs}
 
 
-def _plain(value: "AnyValue") -> Any:  # noqa: ANN401 - an attribute may hold anything
+def _plain(value: Message) -> Any:  # noqa: ANN401 - an attribute may hold anything
     kind = value.WhichOneof("value")
     if kind == "array_value":
         return [_plain(it) for it in value.array_value.values]

@@ -126,8 +126,13 @@ def test_an_enforcer_without_kafka_knows_everything_from_the_mirror_and_believes
 ) -> None:
     decide(decided("observe", "c", members=("a",)), decided("suspend", "c", 2, members=("b",)))
     running.comes_to("suspend", "b")
-    keys = {"REDIS_URL": redis_url, "STILLWATCH_VERIFY_KEYS": str(tmp_path / "keys")}
-    with enforcer(tmp_path, topic_prefix, KAFKA_BOOTSTRAP_SERVERS=NOWHERE, **keys) as lonely:
+    with enforcer(
+        tmp_path,
+        topic_prefix,
+        KAFKA_BOOTSTRAP_SERVERS=NOWHERE,
+        REDIS_URL=redis_url,
+        STILLWATCH_VERIFY_KEYS=str(tmp_path / "keys"),
+    ) as lonely:
         for account in ("early", "a", "b"):
             lonely.comes_to("suspend", account)
         decide(decided("suspend", "new"))

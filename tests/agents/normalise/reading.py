@@ -9,13 +9,15 @@ from streams.events import RequestRecord
 NOW_MS = 1_790_000_000_000
 
 
-def reader(name: str, account_attribute: str | None = None) -> RecordReader:
-    return RecordReader(NOW_MS, parse=FORMATS[name].parser(account_attribute), largest=MAX_BATCH_BYTES)
+def reader(name: str, account_attribute: str | None = None, now_ms: int = NOW_MS) -> RecordReader:
+    return RecordReader(now_ms, parse=FORMATS[name].parser(account_attribute), largest=MAX_BATCH_BYTES)
 
 
-def read(name: str, content: bytes, account_attribute: str | None = None) -> tuple[list[RequestRecord], RecordReader]:
+def read(
+    name: str, content: bytes, account_attribute: str | None = None, now_ms: int = NOW_MS
+) -> tuple[list[RequestRecord], RecordReader]:
     """The records of lines in a format, and the reader that counted them."""
-    taking = reader(name, account_attribute)
+    taking = reader(name, account_attribute, now_ms)
     return list(taking.read(BytesIO(content), "rows")), taking
 
 

@@ -87,7 +87,7 @@ def row(**fields: object) -> bytes:
 
 
 def metadata(**fields: object) -> dict[str, object]:
-    return PAYLOAD["metadata"] | fields
+    return {**PAYLOAD["metadata"], **fields}
 
 
 def test_a_payload_is_a_record() -> None:
