@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "agents.cli.demo:demo",
     "dev": "agents.cli.dev:dev",
     "doctor": "agents.cli.doctor:doctor",
+    "enforce": "agents.cli.enforce:enforce",
     "evaluate": "agents.cli.evaluate:evaluate",
     "explain": "agents.cli.explain:explain_command",
     "ingest": "agents.cli.ingest:ingest",

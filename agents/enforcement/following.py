@@ -73,13 +73,13 @@ class Intake:
 class LogReader:
     """Reads every partition of the log of decisions in no group, anew whenever it is another log or has more of them.
 
-    `describe` asks Kafka what the log is, blocking; it raises TopicError where it cannot be asked.
-    `make_consumer` makes a consumer that is not started.
+    `describe` asks Kafka what the log is, blocking; it raises TopicError where it cannot be asked. `connect` is what a
+    client is made with.
     """
 
-    def __init__(self, describe: Callable[[], LogOfDecisions], make_consumer: Callable[[], AIOKafkaConsumer]) -> None:
+    def __init__(self, describe: Callable[[], LogOfDecisions], connect: Mapping[str, Any]) -> None:
         self._describe = describe
-        self._make_consumer = make_consumer
+        self._connect = connect
 
     async def read(
         self,
@@ -93,7 +93,14 @@ class LogReader:
         Raises TopicError, KafkaError, and what these three raise.
         """
         log = await asyncio.to_thread(self._describe)
-        consumer = self._make_consumer()
+        consumer = AIOKafkaConsumer(
+            **self._connect,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=FETCH_BYTES,
+        )
         await consumer.start()
         try:
             places = [TopicPartition(log.topic, number) for number in range(log.partitions)]
@@ -233,18 +240,6 @@ async def patiently(what: str, work: Callable[[], Any]) -> None:
                 logger.warning("%s: %s", what, sentence)
             said = sentence
             await asyncio.sleep(TROUBLE_S)
-
-
-def consumer_of(settings: Mapping[str, Any]) -> AIOKafkaConsumer:
-    """A consumer of decisions in no group; `settings` says where Kafka is and how one connects."""
-    return AIOKafkaConsumer(
-        **settings,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_bytes=FETCH_BYTES,
-        max_partition_fetch_bytes=FETCH_BYTES,
-    )
 
 
 async def _from_the_beginning(_log: LogOfDecisions) -> Mapping[int, int]:

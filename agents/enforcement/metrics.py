@@ -13,8 +13,6 @@ Taken = Literal[Age, RefusedFor]
 
 CHECK_SECONDS: Final = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05)
 IN_FORCE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
-NEAR: Final = 0.2
-"""A throttle that leaves less than this share of its requests is near its limit."""
 
 
 class EnforcementMetrics:
@@ -43,11 +41,6 @@ class EnforcementMetrics:
             "stillwatch_would_refuse",
             "Requests that pass, and are under a decision in shadow; within a throttle some would pass.",
             ("answer",),
-            registry=registry,
-        )
-        self.near_limit = Counter(
-            "stillwatch_near_limit",
-            "Throttled requests that passed and left less than a fifth of their limit.",
             registry=registry,
         )
         self._records = Counter(
@@ -91,9 +84,6 @@ class EnforcementMetrics:
                 self._pass_by_none.inc()
             return
         self._checks.labels(verdict.answer, verdict.subject_kind).inc()
-        limits, remaining = verdict.limits, verdict.remaining
-        if verdict.answer == "pass" and limits and remaining is not None and remaining < NEAR * limits.requests:
-            self.near_limit.inc()
 
     def count_shadow(self, answer: str) -> None:
         """Count a request that would have been answered so if shadow were lifted."""
