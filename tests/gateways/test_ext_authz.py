@@ -1,6 +1,7 @@
 """deploy/gateways/envoy-ext-authz.yaml in a real Envoy."""
 
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,8 +11,9 @@ from msgspec import Struct
 
 from agents.embedded import processes
 from agents.embedded.processes import LOOPBACK
-from agents.enforcement.envoy import EnvoyOptions
+from agents.enforcement.envoy import EnvoyOptions, Tls
 from streams.enforcement import Ask
+from tests.certificates import Authority
 from tests.gateways import programs, scenes
 from tests.gateways.gated import Gated
 
@@ -118,6 +120,28 @@ async def test_the_account_may_be_in_the_metadata_of_another_filter(tmp_path: Pa
     ):
         assert [(await client.of(who)).status for who in ("suspended", "innocent")] == [403, 200]
     assert checker.asked == [Ask("suspended"), Ask("innocent")]
+
+
+async def test_over_tls_envoy_is_answered_with_its_certificate_as_the_readme_says(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    gateway, gateway_key = authority.issue("gateway")
+    (snippet,) = re.findall(r"```yaml\n(.*?)```", (programs.DEPLOY / "README.md").read_text("utf-8"), re.DOTALL)
+    for there, here in (
+        ("/etc/envoy/gateway.pem", gateway),
+        ("/etc/envoy/gateway.key", gateway_key),
+        ("/etc/envoy/stillwatch-ca.pem", authority.ca),
+    ):
+        assert there in snippet
+        snippet = snippet.replace(there, str(here))
+    cluster = "  - name: stillwatch\n"
+    changes = {cluster: cluster + snippet, "timeout: 0.020s": "timeout: 10s"} | CLOSED
+    tls = Tls(*authority.issue("enforcer"), client_authorities=authority.ca)
+    options = EnvoyOptions(address=f"{LOOPBACK}:0", tls=tls)
+    async with (
+        scenes.asked(Gated(), options) as (server, _),
+        scenes.behind_envoy(CONFIG, tmp_path, server.port, changes) as client,
+    ):
+        assert [(await client.of(who)).status for who in ("suspended", "innocent")] == [403, 200]
 
 
 @pytest.mark.parametrize(("failure_mode", "status"), [({}, 200), (CLOSED, 503)], ids=["open", "closed"])

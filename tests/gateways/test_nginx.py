@@ -86,7 +86,7 @@ async def behind_nginx(
             '        "Bearer EXAMPLE-KEY" acct-example;': keys,
             "127.0.0.1:8000;": f"127.0.0.1:{listener};",
             "127.0.0.1:8080;": f"127.0.0.1:{models};",
-            "127.0.0.1:9467;": f"127.0.0.1:{checks};",
+            "127.0.0.1:9470;": f"127.0.0.1:{checks};",
         }
         path = folder / "nginx.conf"
         path.write_text(programs.documented("nginx.conf", edits | dict(changes or {"20ms": "10s"})), encoding="utf-8")

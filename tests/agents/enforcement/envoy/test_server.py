@@ -15,7 +15,7 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from prometheus_client import CollectorRegistry
 
 from agents.enforcement.envoy import Counted, EnvoyOptions, EnvoyServer, Tls
-from agents.settings import SettingsError
+from agents.environment import SettingsError
 from streams.enforcement import Ask
 from tests.certificates import Authority
 from tests.gateways import scenes
@@ -198,9 +198,9 @@ async def test_a_port_that_is_taken_is_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (EnvoyOptions(address="0.0.0.0:9466"), "may only listen on this machine"),
-        (EnvoyOptions(address="[::]:9466"), "may only listen on this machine"),
-        (EnvoyOptions(address="gateway.example:9466"), "may only listen on this machine"),
+        (EnvoyOptions(address="0.0.0.0:9471"), "may only listen on this machine"),
+        (EnvoyOptions(address="[::]:9471"), "may only listen on this machine"),
+        (EnvoyOptions(address="gateway.example:9471"), "may only listen on this machine"),
         (EnvoyOptions(account_metadata=("jwt",)), "a namespace and a key, not only 'jwt'"),
         (EnvoyOptions(account_header="X-Account"), "'X-Account' would never be found"),
         (EnvoyOptions(tls=Tls(Path("/no/cert"), Path("/no/key"))), "/no/key: No such file or directory"),
