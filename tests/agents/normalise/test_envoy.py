@@ -151,7 +151,7 @@ def ask(port: int) -> None:
         "X-Ai-Eg-Model": "gpt-4o-mini",
         "Agent-Session-Id": "s-1",
     }
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/chat/completions", b"{}", headers)  # noqa: S310
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/v1/chat/completions", b"{}", headers)
     with pytest.raises(urllib.error.HTTPError, match="429"):
         urllib.request.urlopen(request, timeout=10)  # noqa: S310
 

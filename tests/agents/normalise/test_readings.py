@@ -90,7 +90,7 @@ def test_a_long_id_is_its_hash_and_a_short_one_itself() -> None:
 
 @pytest.mark.parametrize(
     ("value", "found"),
-    [(3, 3), ("15", 15), (12.0, 12), (Decimal("7"), 7), (12.5, None), (-1, None), (True, None), ("x", None),
+    [(3, 3), ("15", 15), (12.0, 12), (Decimal(7), 7), (12.5, None), (-1, None), (True, None), ("x", None),
      (float("inf"), None), (2**70, None), (Decimal("1e999999"), None)],
 )  # fmt: skip
 def test_a_count_or_none(value: object, found: int | None) -> None:
