@@ -65,7 +65,7 @@ bench: $(READY) ## measure the speeds that the README names, and the plain job b
 
 lock: $(READY) ## choose versions anew, with hashes and without an index's address
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
-		--extra embedded --extra report --group dev pyproject.toml -o requirements.lock --custom-compile-command "make lock"
+		--extra embedded --extra gateway --extra otlp --extra report --group dev pyproject.toml -o requirements.lock --custom-compile-command "make lock"
 	@for peer in $(PEERS); do $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
 		--python-version 3.11 "$$peer.in" -o "$$peer.txt" --custom-compile-command "make lock" || exit 1; done
 
