@@ -5,7 +5,9 @@ from msgspec import Struct
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from agents.settings import Settings
+from agents.redis_access import client_arguments
+from agents.settings import SIGNING_VARIABLE, VERIFY_VARIABLE, Settings, SettingsError
+from agents.signing import Signer, Verifier
 from agents.sizing import need, spoken
 from agents.store.redis import OLDEST_VERSION
 from agents.topics import TopicError, TopicNames, TopicSpec, describe_topics, specs
@@ -88,9 +90,13 @@ def _is_enough(has: str, wanted: int) -> bool:
 
 
 def ask_redis(url: str) -> RedisTold:
-    """What the Redis at `url` says of itself. Raises redis.RedisError or ValueError."""
+    """What the Redis at `url` says of itself. Raises redis.RedisError, ValueError or SettingsError."""
     with redis.Redis.from_url(
-        url, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS, retry=Retry(NoBackoff(), 0)
+        url,
+        socket_timeout=TIMEOUT_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        retry=Retry(NoBackoff(), 0),
+        **client_arguments(url),
     ) as client:
         told = client.info()
         return RedisTold(
@@ -100,6 +106,27 @@ def ask_redis(url: str) -> RedisTold:
             maxmemory=int(told.get("maxmemory", 0)),
             system_bytes=int(told.get("total_system_memory", 0)),
         )
+
+
+def look_at_keys(settings: Settings) -> list[Found]:
+    """What is to be said of the keys that decisions are signed with and checked with.
+
+    To sign nothing is a choice, and so is to check nothing where nothing is signed; a key that cannot be used, or that
+    this machine's own gateway would not take, is a mistake.
+    """
+    try:
+        signer = None if settings.signing_key is None else Signer(settings.signing_key)
+        verifier = Verifier(settings.verify_keys)
+    except SettingsError as error:
+        return [ill(str(error))]
+    if signer is None:
+        found = [well(f"Decisions leave unsigned: {SIGNING_VARIABLE} is not set.")]
+    else:
+        found = [well(f"Decisions are signed with the key {signer.key_id}.")]
+    found.append(well(verifier.sentence))
+    if signer is not None and verifier.key_ids and signer.key_id not in verifier.key_ids:
+        found.append(ill(f"The key that signs is not among those in {VERIFY_VARIABLE}: no decision would be taken."))
+    return found
 
 
 def judge_redis(told: RedisTold) -> list[Found]:

@@ -6,7 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 import faust
+from faust.auth import SASLCredentials, SSLCredentials
+from faust.types.auth import CredentialsT
 
+from agents.kafka_access import client_arguments
 from agents.lane import Lane
 from agents.settings import Settings
 from agents.topics import MAX_STAGE_RECORD_BYTES
@@ -23,10 +26,14 @@ AT_ONCE: Final = 3
 
 
 def faust_app(settings: Settings) -> faust.App:
-    """The Faust app: no web server, no tables, no topics of its own, acknowledgement after the work."""
+    """The Faust app: no web server, no tables, no topics of its own, acknowledgement after the work.
+
+    Raises SettingsError.
+    """
     return faust.App(
         settings.group,
         broker=";".join(f"stillwatch://{server}" for server in settings.bootstrap_servers.split(",")),
+        broker_credentials=_credentials(),
         store="memory://",
         datadir=Path(tempfile.gettempdir()) / "stillwatch-faust",  # Faust makes it; without tables nothing is in it
         autodiscover=False,
@@ -48,6 +55,20 @@ def faust_app(settings: Settings) -> faust.App:
         consumer_auto_offset_reset="earliest",
         stream_wait_empty=True,
     )
+
+
+def _credentials() -> CredentialsT | None:
+    """How Faust's clients speak to Kafka, in Faust's words; None for a Kafka in the open."""
+    arguments = client_arguments()
+    context = arguments.get("ssl_context")
+    if "sasl_mechanism" in arguments:
+        return SASLCredentials(
+            username=arguments["sasl_plain_username"],
+            password=arguments["sasl_plain_password"],
+            mechanism=arguments["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return None if context is None else SSLCredentials(context)
 
 
 def declare(app: faust.App, name: str, lane: Lane[Any], report: Callable[[str, int], None]) -> None:

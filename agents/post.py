@@ -9,7 +9,9 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from agents.advance import Posted
+from agents.kafka_access import client_arguments
 from agents.metrics import Metrics
+from agents.signing import SIGNED, Signer
 from agents.topics import FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicNames
 from streams.decisions import Decision
 
@@ -17,12 +19,19 @@ _decision = msgspec.json.Decoder(Decision)
 
 
 class Post:
-    """An idempotent producer with acks from all in-sync replicas. `start` it in the loop that uses it."""
+    """An idempotent producer with acks from all in-sync replicas. `start` it in the loop that uses it.
 
-    def __init__(self, bootstrap_servers: str, names: TopicNames, metrics: Metrics) -> None:
+    With a `signer` decisions and alerts leave signed, and with the key that is its file's when they leave: what an
+    outbox kept is signed as well when it is sent again.
+    """
+
+    def __init__(
+        self, bootstrap_servers: str, names: TopicNames, metrics: Metrics, signer: Signer | None = None
+    ) -> None:
         self._bootstrap_servers = bootstrap_servers
         self._names = {name: getattr(names, name) for name in TopicNames.__struct_fields__}
         self._metrics = metrics
+        self._signer = signer
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -33,6 +42,7 @@ class Post:
             acks="all",
             linger_ms=2,
             max_request_size=MAX_STAGE_RECORD_BYTES + FRAME_BYTES,
+            **client_arguments(),
         )
         await self._producer.start()
 
@@ -57,18 +67,27 @@ class Post:
         letters = tuple(posted)
         if self._producer is None or not letters:
             return
+        if self._signer is not None:
+            self._signer.refresh()
         acknowledged = [
             await self._producer.send(
                 self._names[letter.topic],
                 value=letter.value,
                 key=letter.key,
                 partition=letter.partition,
-                headers=list(letter.headers) or None,
+                headers=self._headers(letter) or None,
             )
             for letter in letters
         ]
         await asyncio.gather(*acknowledged)
         self._count(letters)
+
+    def _headers(self, letter: Posted) -> list[tuple[str, bytes | None]]:
+        """The headers of a letter, and those that vouch for it if it is a decision."""
+        headers = list(letter.headers)
+        if self._signer is not None and letter.topic in SIGNED and letter.value is not None:
+            headers += self._signer.headers(letter.topic, letter.key, letter.value)
+        return headers
 
     def _count(self, letters: Iterable[Posted]) -> None:
         """Count the decisions that gateways now have, and how long they took from the log to the log."""

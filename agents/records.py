@@ -1,4 +1,7 @@
-"""Request records from a file: JSON Lines, plain or gzip, or standard input; bad rows set apart, never dropped."""
+"""Request records from a file: rows, plain or gzip, or standard input; bad rows set apart, never dropped.
+
+A row is one record as JSON, unless the reader is given another `parse`: see `agents.normalise`.
+"""
 
 import gzip
 import re
@@ -32,9 +35,22 @@ Fault = Literal[
     "duplicate_event_id",
     "no_value",
     "key_mismatch",
+    "missing_account",
+    "not_protobuf",
 ]
 
-_LINE_LIMIT: Final = MAX_RECORD_BYTES + len(b"\r\n")
+Refused = tuple[Fault, str]
+"""Why something is no request record, in a word, and in one sentence without its text."""
+
+Found = RequestRecord | Refused | None
+"""What stands in a row: a record, what should be one and is not, or something else (None) that is passed over."""
+
+Parse = Callable[[bytes], list[Found]]
+"""Reads a row. It raises ValueError or RecursionError, as msgspec does, for a row that cannot be read at all."""
+
+_OPENING: Final = frozenset({b"[", b"{", b"[{"})
+"""The first line of a document that is spread over many."""
+
 _GZIP: Final = b"\x1f\x8b"
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
@@ -70,84 +86,111 @@ class BadRow(Struct, frozen=True):
     sentence: str
 
 
-class RecordReader:
-    """Reads rows one by one; counts the good, and the bad by fault.
+def one_record() -> Parse:
+    """Reads a row that is one request record."""
+    decode = msgspec.json.Decoder(RequestRecord).decode
+    return lambda row: [decode(row)]
 
-    `now_ms`: rows more than a day later are from a clock that is wrong. `reject` is given every bad row as it stands
-    in the input, its line end included, in order; a row that is too large comes in several pieces. Besides the
-    hashes of the last `REMEMBERED_IDS` event ids, nothing grows with the input.
+
+class RecordReader:
+    """Reads rows one by one; counts the good records, and the bad ones by fault.
+
+    `now_ms`: records more than a day later are from a clock that is wrong. `reject` is given every row with a bad
+    record as it stands in the input, its line end included, in order; a row that is too large comes in several pieces.
+    `parse` reads a row, which has at most `largest` bytes. Besides the hashes of the last `REMEMBERED_IDS` event ids,
+    nothing grows with the input.
     """
 
-    def __init__(self, now_ms: int, reject: Callable[[bytes], object] = lambda _row: None) -> None:
+    def __init__(
+        self,
+        now_ms: int,
+        reject: Callable[[bytes], object] = lambda _row: None,
+        parse: Parse | None = None,
+        *,
+        largest: int = MAX_RECORD_BYTES,
+    ) -> None:
         self.good = 0
+        self.passed = 0
         self.bad: Counter[Fault] = Counter()
         self.first: dict[Fault, BadRow] = {}
+        self.largest = largest
         self._latest_ms = now_ms + MAX_AHEAD_MS
         self._reject = reject
-        self._decode = msgspec.json.Decoder(RequestRecord).decode
+        self._parse = parse or one_record()
         self._ids: dict[int, None] = {}
 
     def read(self, lines: IO[bytes], name: str) -> Iterator[RequestRecord]:
-        """Each good row as a record; blank lines are passed over. Raises `UnreadableError`.
+        """Each good record of each line; blank lines are passed over. Raises `UnreadableError`.
 
-        A byte order mark before the first row is no part of it, and the last row needs no line end.
+        A byte order mark before the first row is no part of it, and the last row needs no line end. A document that
+        begins with a line that only opens it is one row, up to its end.
         """
+        limit = self.largest + len(b"\r\n")
         number = 0
-        while line := _next(lines, name, number):
+        while line := _next(lines, name, number, limit):
             number += 1
             row = line.removesuffix(b"\n").removesuffix(b"\r")
             if number == 1:
                 row = row.removeprefix(_BYTE_ORDER_MARK)
+                if row.strip() in _OPENING:
+                    row = line = line + _rest(lines, name, limit - len(line))
             if not row or row.isspace():
                 continue
-            found = self._record(row)
-            if isinstance(found, RequestRecord):
-                self.good += 1
-                yield found
-                continue
-            fault, sentence = found
-            self.bad[fault] += 1
-            self.first.setdefault(fault, BadRow(number, fault, sentence))
-            self._reject(line)
-            while len(line) == _LINE_LIMIT and not line.endswith(b"\n"):
-                line = _next(lines, name, number)
+            yield from self.take(row, number, line)
+            while len(line) == limit and not line.endswith(b"\n"):
+                line = _next(lines, name, number, limit)
                 self._reject(line)
 
-    def _record(self, row: bytes) -> RequestRecord | tuple[Fault, str]:
-        if len(row) > MAX_RECORD_BYTES:
-            return "too_large", f"The row has more than {MAX_RECORD_BYTES} bytes."
-        try:
-            record = self._decode(row)
-        except (ValueError, RecursionError) as error:
-            mended = self._mended(row, error)
-            if not isinstance(mended, RequestRecord):
-                return mended
-            record = mended
-        if record.occurred_at_ms > self._latest_ms:
-            return "in_the_future", "`occurred_at_ms` is more than a day in the future."
-        if not self._is_new(record.event_id):
-            return "duplicate_event_id", "A record before it has the same `event_id`."
-        return record
+    def take(self, row: bytes, number: int, whole: bytes | None = None) -> Iterator[RequestRecord]:
+        """Each good record of one row; `number` and `whole`, the row with its line end, are for what is bad in it."""
+        refused = False
+        for found in self._found(row):
+            checked = self._checked(found) if isinstance(found, RequestRecord) else found
+            if checked is None:
+                self.passed += 1
+            elif isinstance(checked, RequestRecord):
+                self.good += 1
+                yield checked
+            else:
+                refused = True
+                self.refuse(checked, number)
+        if refused:
+            self._reject(row if whole is None else whole)
 
-    def _mended(self, row: bytes, error: Exception) -> RequestRecord | tuple[Fault, str]:
-        """The record of a row whose text was cut inside a surrogate pair, as JavaScript does: JSON, but not text.
+    def refuse(self, refused: Refused, number: int) -> None:
+        """Count what is bad; `number` says where it stands."""
+        fault, sentence = refused
+        self.bad[fault] += 1
+        self.first.setdefault(fault, BadRow(number, fault, sentence))
+
+    def _found(self, row: bytes) -> list[Found]:
+        if len(row) > self.largest:
+            return [("too_large", f"The row has more than {self.largest} bytes.")]
+        try:
+            return self._parse(row)
+        except (ValueError, RecursionError) as error:
+            return self._mended(row, error)
+
+    def _mended(self, row: bytes, error: Exception) -> list[Found]:
+        """What stands in a row whose text was cut inside a surrogate pair, as JavaScript does: JSON, but not text.
 
         The half is replaced in what was typed, as every reader of text does. In what identifies somebody it is
         refused: two names that differ in it alone would become one.
         """
-        whole = _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], row)
+        whole = mended(row)
         if whole == row:
-            refusal = classify(error, row)
-            return refusal.reason.value, refusal.sentence
+            return [_refused(error, row)]
         try:
-            record = self._decode(whole)
+            found = self._parse(whole)
         except (ValueError, RecursionError) as still:
-            refusal = classify(still, whole)
-            return refusal.reason.value, refusal.sentence
-        for name in record.__struct_fields__:
-            value = getattr(record, name)
-            if name not in _TEXT and isinstance(value, str) and "\ufffd" in value:
-                return "not_utf8", f"`{name}` holds half a surrogate pair, which is no character."
+            return [_refused(still, whole)]
+        return [_intact(it) if isinstance(it, RequestRecord) else it for it in found]
+
+    def _checked(self, record: RequestRecord) -> RequestRecord | Refused:
+        if record.occurred_at_ms > self._latest_ms:
+            return "in_the_future", "`occurred_at_ms` is more than a day in the future."
+        if not self._is_new(record.event_id):
+            return "duplicate_event_id", "A record before it has the same `event_id`."
         return record
 
     def _is_new(self, event_id: str) -> bool:
@@ -158,6 +201,24 @@ class RecordReader:
         if len(self._ids) > REMEMBERED_IDS:
             del self._ids[next(iter(self._ids))]
         return True
+
+
+def mended(text: bytes) -> bytes:
+    """JSON without the escapes of surrogates that stand alone: each is the replacement character."""
+    return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape[1] else escape[0], text)
+
+
+def _intact(record: RequestRecord) -> RequestRecord | Refused:
+    for name in record.__struct_fields__:
+        value = getattr(record, name)
+        if name not in _TEXT and isinstance(value, str) and "\ufffd" in value:
+            return "not_utf8", f"`{name}` holds half a surrogate pair, which is no character."
+    return record
+
+
+def _refused(error: Exception, row: bytes) -> Refused:
+    refusal = classify(error, row)
+    return refusal.reason.value, refusal.sentence
 
 
 @contextmanager
@@ -184,16 +245,28 @@ def shown_name(name: str) -> str:
     return "Standard input" if name == STDIN else name
 
 
-def _next(lines: IO[bytes], name: str, number: int) -> bytes:
+def _next(lines: IO[bytes], name: str, number: int, limit: int) -> bytes:
     """The next line, or the next piece of a line that is too long; `number` lines came before it."""
+    with reading_after(name, f"line {number}"):
+        return lines.readline(limit)
+
+
+def _rest(lines: IO[bytes], name: str, limit: int) -> bytes:
+    """What follows the first line, up to so many bytes."""
+    with reading_after(name, "line 1"):
+        return lines.read(limit)
+
+
+@contextmanager
+def reading_after(name: str, place: str) -> Iterator[None]:
+    """Turn what goes wrong while an input is read, beyond `place`, into `UnreadableError`."""
     try:
-        return lines.readline(_LINE_LIMIT)
+        yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        message = f"{shown_name(name)} is cut short or damaged after line {number}: {_reason(error)}"
+        message = f"{shown_name(name)} is cut short or damaged after {place}: {_reason(error)}"
         raise UnreadableError(message) from error
     except OSError as error:
-        message = f"{shown_name(name)} cannot be read after line {number}: {_reason(error)}"
-        raise UnreadableError(message) from error
+        raise UnreadableError(f"{shown_name(name)} cannot be read after {place}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:

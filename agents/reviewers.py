@@ -6,6 +6,7 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
+from agents.kafka_access import client_arguments
 from agents.routing import key_partition
 from agents.topics import ADMIN_TIMEOUT_MS, TopicNames, feedback_partitions
 from streams.feedback import Verdict
@@ -29,6 +30,7 @@ def produce(bootstrap_servers: str, names: TopicNames, verdict: Verdict) -> None
             enable_idempotence=True,
             bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
             max_block_ms=ADMIN_TIMEOUT_MS,
+            **client_arguments(),
         )
         producer.send(
             names.feedback,

@@ -8,7 +8,30 @@ from typing import Final
 
 from msgspec import Struct
 
+from agents import kafka_access, redis_access
+from agents.environment import LARGEST_NUMBER, SettingsError, number, path, required
+from agents.redis_access import without_password
 from agents.topics import DEFAULT_PREFIX
+
+__all__ = [
+    "AGENTS",
+    "KAFKA_VARIABLE",
+    "KEY_VARIABLE",
+    "LARGEST_NUMBER",
+    "PREFIX_VARIABLE",
+    "REDIS_VARIABLE",
+    "REPLAY_KEY",
+    "SHORTEST_KEY_BYTES",
+    "SIGNING_VARIABLE",
+    "VERIFY_VARIABLE",
+    "Settings",
+    "SettingsError",
+    "bootstrap_servers",
+    "fingerprint_key",
+    "kept_key",
+    "read_settings",
+    "replay_key",
+]
 
 REPLAY_KEY = b"stillwatch replay, no secret"
 """Keys the hashes of a replay where the environment names no key: it must be repeatable."""
@@ -17,13 +40,10 @@ KEY_VARIABLE = "STILLWATCH_FINGERPRINT_KEY"
 KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
 REDIS_VARIABLE = "REDIS_URL"
 PREFIX_VARIABLE = "STILLWATCH_PREFIX"
+SIGNING_VARIABLE = "STILLWATCH_SIGNING_KEY"
+VERIFY_VARIABLE = "STILLWATCH_VERIFY_KEYS"
 SHORTEST_KEY_BYTES = 16
-LARGEST_NUMBER = 65_535
 AGENTS: Final = ("observe", "networks", "campaigns")
-
-
-class SettingsError(Exception):
-    """A setting is missing or unusable; one sentence with the way out."""
 
 
 class Settings(Struct, frozen=True):
@@ -31,7 +51,8 @@ class Settings(Struct, frozen=True):
 
     `prefix` is that of topics and Redis keys, `health_host` and `health_port` where /metrics, /healthz and /readyz
     answer (port 0: a free one), `settle_after_s` after how many seconds without traffic the networks stage takes a
-    minute for closed, `batch_records` how many records one batch may have.
+    minute for closed, `batch_records` how many records one batch may have. `signing_key` is the file with the key that
+    decisions are signed with, `verify_keys` the file or folder with those that they are checked with.
     """
 
     bootstrap_servers: str
@@ -42,25 +63,39 @@ class Settings(Struct, frozen=True):
     health_port: int = 9464
     settle_after_s: float = 60.0
     batch_records: int = 20_000
+    signing_key: Path | None = None
+    verify_keys: Path | None = None
+
+    def __repr__(self) -> str:
+        """Everything, but of Redis's address neither who logs in nor how."""
+        fields = {name: getattr(self, name) for name in self.__struct_fields__}
+        fields["redis_url"] = without_password(self.redis_url)
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in fields.items())})"
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """The settings of the worker. Raises SettingsError."""
+    kafka, redis_url = bootstrap_servers(environment), required(environment, REDIS_VARIABLE)
+    redis_access.client_arguments(redis_url, environment)  # a mistake is told now, not where a client is made
     return Settings(
-        bootstrap_servers=bootstrap_servers(environment),
-        redis_url=_required(environment, REDIS_VARIABLE),
+        bootstrap_servers=kafka,
+        redis_url=redis_url,
         prefix=environment.get(PREFIX_VARIABLE) or DEFAULT_PREFIX,
         group=environment.get("STILLWATCH_GROUP") or "stillwatch",
         health_host=environment.get("STILLWATCH_HEALTH_HOST") or "127.0.0.1",
-        health_port=int(_number(environment, "STILLWATCH_HEALTH_PORT", 9464)),
-        settle_after_s=_number(environment, "STILLWATCH_SETTLE_SECONDS", 60.0),
-        batch_records=int(_number(environment, "STILLWATCH_BATCH_RECORDS", 20_000, least=1)),
+        health_port=int(number(environment, "STILLWATCH_HEALTH_PORT", 9464)),
+        settle_after_s=number(environment, "STILLWATCH_SETTLE_SECONDS", 60.0),
+        batch_records=int(number(environment, "STILLWATCH_BATCH_RECORDS", 20_000, least=1)),
+        signing_key=path(environment, SIGNING_VARIABLE),
+        verify_keys=path(environment, VERIFY_VARIABLE),
     )
 
 
 def bootstrap_servers(environment: Mapping[str, str] = os.environ) -> str:
     """Kafka's addresses, `host:port` with commas between. Raises SettingsError."""
-    return _required(environment, KAFKA_VARIABLE)
+    servers = required(environment, KAFKA_VARIABLE)
+    kafka_access.client_arguments(environment)  # a mistake is told now, not where a client is made
+    return servers
 
 
 def fingerprint_key(environment: Mapping[str, str] = os.environ) -> bytes:
@@ -103,25 +138,3 @@ def kept_key(folder: Path) -> str:
 
 def _owner_only(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _required(environment: Mapping[str, str], name: str) -> str:
-    value = environment.get(name, "").strip()
-    if not value:
-        message = f"{name} is not set: `stillwatch dev up` starts a server of your own and prints the line to set it."
-        raise SettingsError(message)
-    return value
-
-
-def _number(environment: Mapping[str, str], name: str, default: float, *, least: int = 0) -> float:
-    text = environment.get(name)
-    if text is None:
-        return default
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not least <= number <= LARGEST_NUMBER:
-        message = f"{name} is {text!r}; it must be a number from {least} to {LARGEST_NUMBER}."
-        raise SettingsError(message)
-    return number

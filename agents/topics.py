@@ -8,6 +8,9 @@ from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError
 from msgspec import Struct
 
+from agents.environment import SettingsError
+from agents.kafka_access import client_arguments, manner
+
 REQUESTS = "stillwatch.requests"
 LINKS = "stillwatch.links"
 FINDINGS = "stillwatch.findings"
@@ -130,10 +133,13 @@ def _admin(bootstrap_servers: str, failure: str) -> Iterator[Any]:
             bootstrap_servers=bootstrap_servers.split(","),
             bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
             request_timeout_ms=ADMIN_TIMEOUT_MS,
+            **client_arguments(),
         ) as admin:
             yield admin
+    except SettingsError as error:
+        raise TopicError(str(error)) from error
     except (KafkaError, OSError, ValueError) as error:
-        raise TopicError(f"{failure} at {bootstrap_servers}: {error}") from error
+        raise TopicError(f"{failure} at {bootstrap_servers}{manner()}: {error}") from error
 
 
 def _create(admin: Any, table: tuple[TopicSpec, ...], replication: int) -> None:  # noqa: ANN401 - kafka-python is untyped
@@ -185,6 +191,21 @@ def feedback_log(bootstrap_servers: str, names: TopicNames, partitions: int) -> 
             f"the topic {names.feedback} has {found} partition(s), not {partitions}: start the worker anew"
         )
     return log_ids(bootstrap_servers, [names.feedback])[names.feedback]
+
+
+class LogOfDecisions(Struct, frozen=True):
+    """The log of decisions as it is now: its topic, the id that Kafka gave it, and its partitions."""
+
+    topic: str
+    log_id: str
+    partitions: int
+
+
+def log_of_decisions(bootstrap_servers: str, names: TopicNames) -> LogOfDecisions:
+    """What Kafka says of it. Raises `TopicError` as `partitions_of`."""
+    topic = names.enforcement
+    (partitions,) = _partitions(bootstrap_servers, topic.removesuffix(".enforcement"), [topic])
+    return LogOfDecisions(topic, log_ids(bootstrap_servers, [topic])[topic], partitions)
 
 
 def _partitions(bootstrap_servers: str, prefix: str, topics: list[str]) -> list[int]:

@@ -20,11 +20,13 @@ from agents.faust_app import declare, faust_app
 from agents.feedback import FeedbackReader
 from agents.health import HealthServer
 from agents.inputs import one_by_one, read_events, read_findings, read_links
+from agents.kafka_access import client_arguments
 from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress, Watchdog
-from agents.settings import AGENTS, Settings
+from agents.settings import AGENTS, SIGNING_VARIABLE, Settings
+from agents.signing import Signer
 from agents.store import NOTHING
 from agents.store.redis import RedisStore
 from agents.topics import TopicError, TopicNames, feedback_log, log_ids
@@ -49,7 +51,7 @@ class Worker:
     """Runs some or all agents until it is told to stop."""
 
     def __init__(self, settings: Settings, policy: Policy, *, partitions: int, agents: Sequence[str] = AGENTS) -> None:
-        """`partitions` is that of requests and links. Raises StoreError for a bad REDIS_URL."""
+        """`partitions` is that of requests and links. Raises StoreError for a bad REDIS_URL, and SettingsError."""
         self.registry = CollectorRegistry()
         self.metrics = Metrics(self.registry)
         self.progress = Progress()
@@ -60,7 +62,12 @@ class Worker:
             prefix=settings.prefix,
             observe_seconds=self._note_redis,
         )
-        self._post = Post(settings.bootstrap_servers, self._names, self.metrics)
+        signer = None if settings.signing_key is None else Signer(settings.signing_key)
+        logger.info(
+            "Decisions leave unsigned: %s is not set." if signer is None else "Decisions are signed with the key %s.",
+            SIGNING_VARIABLE if signer is None else signer.key_id,
+        )
+        self._post = Post(settings.bootstrap_servers, self._names, self.metrics, signer)
         self._app = faust_app(settings)
         self._lanes: dict[str, Lane[Any]] = {}
         self._partitions = partitions
@@ -214,6 +221,7 @@ class Worker:
             bootstrap_servers=self._settings.bootstrap_servers,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            **client_arguments(),
         )
         reader = FeedbackReader(
             observe,

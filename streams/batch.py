@@ -176,6 +176,11 @@ class EventBatch:
         return self._account.places
 
     @cached_property
+    def account_hashes(self) -> Ints:
+        """Of each event the `hash32` of its account."""
+        return np.array(hashes(self.accounts), np.int64)[self.account]
+
+    @cached_property
     def keys(self) -> list[str]:
         """The keys of the accounts' states."""
         return [account_key(name) for name in self.accounts]

@@ -35,6 +35,8 @@ WindowMinutes = Annotated[int, Meta(ge=1, le=24 * 60)]
 Positive = Annotated[int, Meta(ge=1, le=1_000_000)]
 ExemptDays = Annotated[int, Meta(ge=1, le=LONGEST_EXPIRY_HOURS // 24)]
 ModelUse = Literal["off", "shadow", "on"]
+Fail = Literal["open", "closed"]
+Deadline = Annotated[float, Meta(gt=0, le=1000)]
 Times = Annotated[int, Meta(ge=1, le=100)]
 AccountCap = Annotated[int, Meta(ge=0, le=10**7)]
 Similarity = Annotated[float, Meta(ge=0.3, le=1)]
@@ -120,6 +122,20 @@ class FeedbackPolicy(Struct, frozen=True):
     model: ModelUse = "shadow"
 
 
+class EnforcementPolicy(Struct, frozen=True):
+    """What `stillwatch enforce` does by itself at a gateway.
+
+    `fail` is what becomes of requests while it cannot know: they pass (open) or are refused (closed). An answer takes
+    at most `deadline_ms`. The last two are the enforcer's own breaker: so many accounts and templates may newly be
+    limited by the decisions of one hour of event time, whatever they say; the rest wait for the next.
+    """
+
+    fail: Fail = "open"
+    deadline_ms: Deadline = 5
+    accounts_per_hour: AccountCap = 30_000
+    templates_per_hour: AccountCap = 1_000
+
+
 ACCOUNT_LADDER = Ladder(
     prior=-6.0,
     observe=Rung(score=0.30, families=1, expires_hours=24),
@@ -148,6 +164,7 @@ class Policy(Struct, frozen=True):
     blast_radius: BlastRadius = BlastRadius()
     evaluation: Evaluation = Evaluation()
     feedback: FeedbackPolicy = FeedbackPolicy()
+    enforcement: EnforcementPolicy = EnforcementPolicy()
     signals: Mapping[str, SignalPolicy] = field(default_factory=lambda: SIGNALS)
     account: Ladder = ACCOUNT_LADDER
     campaign: Ladder = CAMPAIGN_LADDER

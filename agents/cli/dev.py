@@ -1,13 +1,22 @@
 """`stillwatch dev up|status|down`: a real Kafka and a real Redis on this machine, for a person to work with."""
 
 import os
+import shlex
 from pathlib import Path
 
 import click
 
 from agents.cli.failing import UnusableError
 from agents.embedded import ServerError, servers
-from agents.settings import KEY_VARIABLE, PREFIX_VARIABLE, SettingsError, kept_key
+from agents.keys import kept_pair
+from agents.settings import (
+    KEY_VARIABLE,
+    PREFIX_VARIABLE,
+    SIGNING_VARIABLE,
+    VERIFY_VARIABLE,
+    SettingsError,
+    kept_key,
+)
 from agents.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX, TopicError, create_topics
 
 FOLDER = click.option(
@@ -36,6 +45,7 @@ def up(folder: Path, partitions: int, brokers: int, prefix: str) -> None:
         # A Kafka that was given is someone else's: it has its own idea of how many copies it keeps, at least one.
         create_topics(running.bootstrap_servers, partitions=partitions, replication=brokers, prefix=prefix)
         key = kept_key(folder)
+        signing, verifying = kept_pair(folder.resolve())
     except (ServerError, TopicError, SettingsError) as error:
         raise UnusableError(str(error)) from error
     if os.environ.get(servers.KAFKA_VARIABLE) != running.bootstrap_servers:
@@ -46,6 +56,9 @@ def up(folder: Path, partitions: int, brokers: int, prefix: str) -> None:
         click.echo(f"export {PREFIX_VARIABLE}={prefix}")
     if not os.environ.get(KEY_VARIABLE):
         click.echo(f"export {KEY_VARIABLE}={key}")
+    for variable, path in ((SIGNING_VARIABLE, signing), (VERIFY_VARIABLE, verifying)):
+        if not os.environ.get(variable):
+            click.echo(f"export {variable}={shlex.quote(str(path))}")
     click.echo(f"# Logs are in {running.logs}; `stillwatch dev down` stops both and keeps their data.")
 
 

@@ -4,7 +4,7 @@ import click
 import redis
 
 from agents.cli.failing import UnusableError
-from agents.doctor import Found, ask_redis, ill, judge_redis, look_at_kafka, predict
+from agents.doctor import Found, ask_redis, ill, judge_redis, look_at_kafka, look_at_keys, predict
 from agents.settings import SettingsError, read_settings
 from agents.sizing import ORDINARY_A_DAY
 from agents.store.redis import redis_sentence
@@ -19,7 +19,7 @@ from agents.topics import DEFAULT_PARTITIONS
     help=f"Of each of these accounts; {ORDINARY_A_DAY:g} if not given.",
 )
 def doctor(accounts: int | None, requests_a_day: float | None) -> None:
-    """Look at Kafka, the topics and Redis, and say what is wrong; exit code 1 if anything is.
+    """Look at Kafka, the topics, Redis and the keys for decisions, and say what is wrong; exit code 1 if anything is.
 
     Needs KAFKA_BOOTSTRAP_SERVERS and REDIS_URL. With --accounts it also says how much memory Redis needs for them, and
     whether it has it.
@@ -39,6 +39,7 @@ def doctor(accounts: int | None, requests_a_day: float | None) -> None:
         found.append(ill(redis_sentence(error)))
     except ValueError as error:
         found.append(ill(f"REDIS_URL is not an address of a Redis: {error}"))
+    found += look_at_keys(settings)
     if accounts is not None:
         rate = ORDINARY_A_DAY if requests_a_day is None else requests_a_day
         found += predict(accounts, rate, partitions or DEFAULT_PARTITIONS, told)

@@ -12,6 +12,7 @@ import click
 
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
+from agents.cli.formats import chosen, format_options
 from agents.cli.placing import placed
 from agents.cli.rows import events_of, read_verdicts, reading, report_bad
 from agents.records import UnreadableError
@@ -37,8 +38,15 @@ from streams.fingerprint import Fingerprinter
     help="Verdicts of reviewers, as JSON Lines; each comes when the events are as late as it.",
 )
 @click.option("--rejects", type=click.Path(path_type=Path), help="Where rows that are no records go, as they were.")
+@format_options
 def replay(
-    records: str, decisions: Path, policy_path: Path | None, feedback: Path | None, rejects: Path | None
+    records: str,
+    decisions: Path,
+    policy_path: Path | None,
+    feedback: Path | None,
+    rejects: Path | None,
+    format_name: str,
+    account_attribute: str | None,
 ) -> None:
     """Run RECORDS (JSON Lines, .gz or - for standard input) through the stages in this process.
 
@@ -46,6 +54,7 @@ def replay(
     bad.
     """
     _, policy = read_policy(policy_path)
+    foreign = chosen(format_name, account_attribute)
     try:
         key = replay_key()
     except SettingsError as error:
@@ -53,9 +62,14 @@ def replay(
     verdicts = () if feedback is None else read_verdicts(feedback)
     count = 0
     others = (decisions,) if feedback is None else (decisions, feedback)
-    with reading(records, rejects, *others) as reader, placed(decisions) as out, _interruptible():
+    with (
+        reading(records, rejects, *others, foreign=foreign) as reader,
+        placed(decisions) as out,
+        _interruptible(),
+    ):
         try:
-            emitted = asyncio.run(Replay(policy).run(events_of(reader, records, Fingerprinter(key)), verdicts))
+            events = events_of(reader, records, Fingerprinter(key), foreign)
+            emitted = asyncio.run(Replay(policy).run(events, verdicts))
         except UnreadableError as error:
             raise UnusableError(str(error)) from error
         for record in emitted:

@@ -1,7 +1,7 @@
 """What `replay` and `ingest` share: rows in, events out, bad rows set apart and reported."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,31 +11,48 @@ import msgspec
 from agents.cli.failing import UnusableError
 from agents.cli.placing import STDOUT, placed
 from agents.deadletters import classify
-from agents.records import STDIN, RecordReader, UnreadableError, opened
+from agents.normalise import MAX_BATCH_BYTES, Format
+from agents.normalise.frames import read_frames
+from agents.records import STDIN, Parse, RecordReader, UnreadableError, opened
 from streams.events import RequestEvent
 from streams.feedback import Verdict
 from streams.fingerprint import Fingerprinter
 
 
 @contextmanager
-def reading(records: str, rejects: Path | None, *others: Path) -> Iterator[RecordReader]:
+def reading(
+    records: str, rejects: Path | None, *others: Path, foreign: tuple[Format, Parse] | None = None
+) -> Iterator[RecordReader]:
     """A reader whose bad rows go to `rejects`, which is in place once the block has ended well.
+
+    `foreign`: the rows are in this format, and read so, instead of one record each.
 
     Raises `UnusableError` where one file is named twice, among `others` too: what is read must not be replaced.
     """
     _check_distinct(records, rejects, *others)
-    now_ms = time.time_ns() // 1_000_000
     if rejects is None:
-        yield RecordReader(now_ms)
+        yield reader_of(foreign, lambda _row: None)
         return
     with placed(rejects, private=True) as bad:  # a bad row may hold a prompt
-        yield RecordReader(now_ms, bad.write)
+        yield reader_of(foreign, bad.write)
 
 
-def events_of(reader: RecordReader, records: str, fingerprinter: Fingerprinter) -> Iterator[RequestEvent]:
+def reader_of(foreign: tuple[Format, Parse] | None, reject: Callable[[bytes], object]) -> RecordReader:
+    """A reader of request records, or of rows in a foreign format."""
+    now_ms = time.time_ns() // 1_000_000
+    if foreign is None:
+        return RecordReader(now_ms, reject)
+    return RecordReader(now_ms, reject, foreign[1], largest=MAX_BATCH_BYTES)
+
+
+def events_of(
+    reader: RecordReader, records: str, fingerprinter: Fingerprinter, foreign: tuple[Format, Parse] | None = None
+) -> Iterator[RequestEvent]:
     """The events of the good rows of `records`. Raises `UnreadableError`."""
     with opened(records) as lines:
-        yield from map(fingerprinter.event, reader.read(lines, records))
+        framed = foreign is not None and foreign[0].framed
+        found = read_frames(reader, lines, records) if framed else reader.read(lines, records)
+        yield from map(fingerprinter.event, found)
 
 
 def read_verdicts(path: Path) -> tuple[Verdict, ...]:
@@ -55,18 +72,25 @@ def _verdict(path: Path, number: int, line: bytes) -> Verdict:
         raise UnusableError(f"line {number} of {path} is no verdict: {classify(error, line).sentence}") from error
 
 
-def report_bad(reader: RecordReader, rejects: Path | None) -> None:
-    """Say what was wrong with the input, and end with 1 if anything was."""
-    if not reader.good and not reader.bad:
+def report_bad(reader: RecordReader, rejects: Path | None, place: str = "line") -> None:
+    """Say what was wrong with the input, and end with 1 if anything was; `place`: what the rows are numbered by."""
+    if reader.passed:
+        click.echo(f"{reader.passed} entries that are no call of a model were passed over", err=True)
+    elif not reader.good and not reader.bad:
         click.echo("The input is empty: there was nothing to do.", err=True)
     if reader.bad:
         total = sum(reader.bad.values())
-        words = ", ".join(f"{count} {fault}" for fault, count in sorted(reader.bad.items()))
+        words = faults(reader)
         where = f"written to {rejects}" if rejects else "name a file with --rejects to keep them"
         click.echo(f"{total} bad {'row' if total == 1 else 'rows'} ({words}): {where}", err=True)
         for row in sorted(reader.first.values(), key=lambda row: row.line):
-            click.echo(f"  first {row.fault}: line {row.line}: {row.sentence}", err=True)
+            click.echo(f"  first {row.fault}: {place} {row.line}: {row.sentence}", err=True)
         raise click.exceptions.Exit(1)
+
+
+def faults(reader: RecordReader) -> str:
+    """The bad rows by fault, in words."""
+    return ", ".join(f"{count} {fault}" for fault, count in sorted(reader.bad.items()))
 
 
 def _check_distinct(records: str, *outputs: Path | None) -> None:

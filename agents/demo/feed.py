@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
+from agents.kafka_access import client_arguments
 from agents.routing import key_partition
 from agents.settings import SettingsError, fingerprint_key, read_settings
 from agents.topics import DEFAULT_PARTITIONS, TopicNames
@@ -101,6 +102,7 @@ async def produce(feed: Feed, bootstrap_servers: str, topic: str) -> None:
         enable_idempotence=True,
         linger_ms=20,
         max_batch_size=256 * 1024,
+        **client_arguments(),
     ) as producer:
         async for event in feed.events(producer.flush):
             partition = key_partition(event.account_id, DEFAULT_PARTITIONS)

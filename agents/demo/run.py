@@ -19,6 +19,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from agents import kafka_access, redis_access
 from agents.demo import view
 from agents.demo.children import Feed, Worker
 from agents.demo.snapshot import Snapshot
@@ -209,12 +210,17 @@ def _tidy(found: servers.Servers, prefix: str) -> None:
     if os.environ.get(servers.KAFKA_VARIABLE):
         with (
             contextlib.suppress(KafkaError),
-            KafkaAdminClient(bootstrap_servers=found.bootstrap_servers, bootstrap_timeout_ms=TIDY_MS) as admin,
+            KafkaAdminClient(
+                bootstrap_servers=found.bootstrap_servers,
+                bootstrap_timeout_ms=TIDY_MS,
+                **kafka_access.client_arguments(),
+            ) as admin,
         ):
             admin.delete_topics([spec.name for spec in specs(TopicNames.under(prefix))])
             admin.delete_groups([prefix])
     if os.environ.get(servers.REDIS_VARIABLE):
-        with contextlib.suppress(redis.RedisError), redis.Redis.from_url(found.redis_url) as client:
+        access = redis_access.client_arguments(found.redis_url)
+        with contextlib.suppress(redis.RedisError), redis.Redis.from_url(found.redis_url, **access) as client:
             for key in client.scan_iter(f"{prefix}:*", count=1_000):
                 client.unlink(key)
 

@@ -12,6 +12,7 @@ from agents.demo import page
 from agents.demo.children import Feed
 from agents.demo.ledger import Ledger
 from agents.demo.snapshot import Snapshot, Work
+from agents.kafka_access import client_arguments
 from agents.topics import TopicNames
 from streams.decisions import Decision
 
@@ -131,6 +132,7 @@ def _reader(bootstrap_servers: str, topics: tuple[str, ...]) -> Any:  # noqa: AN
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         bootstrap_timeout_ms=10_000,
+        **client_arguments(),
     )
     consumer.assign([
         TopicPartition(topic, number) for topic in topics for number in sorted(consumer.partitions_for_topic(topic))

@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from agents.embedded import PortTakenError, ServerError, jars, processes
 from agents.embedded.processes import LOOPBACK, ServerProcess
+from agents.kafka_access import client_arguments
 from agents.topics import FRAME_BYTES, MAX_STAGE_RECORD_BYTES
 
 READY_SECONDS = 90.0
@@ -73,13 +74,19 @@ def bootstrap_servers(brokers: Sequence[ServerProcess]) -> str:
 
 
 def count_brokers(servers: str, *, patience_seconds: float = 5.0) -> int:
-    """Ask the Kafka at `servers` how many brokers take work; 0 if none answers within `patience_seconds`."""
+    """Ask the Kafka at `servers` how many brokers take work; 0 if none answers within `patience_seconds`.
+
+    Raises SettingsError.
+    """
     if not any(_accepts(server) for server in servers.split(",")):  # an admin client would wait, and log, for nothing
         return 0
     patience_ms = int(patience_seconds * 1000)
     try:
         with KafkaAdminClient(
-            bootstrap_servers=servers.split(","), request_timeout_ms=patience_ms, bootstrap_timeout_ms=patience_ms
+            bootstrap_servers=servers.split(","),
+            request_timeout_ms=patience_ms,
+            bootstrap_timeout_ms=patience_ms,
+            **client_arguments(),
         ) as admin:
             return sum(not it.get("is_fenced", False) for it in admin.describe_cluster()["brokers"])
     except KafkaError:

@@ -14,6 +14,8 @@ from redis.retry import Retry
 
 from agents.embedded import PortTakenError, ServerError, processes
 from agents.embedded.processes import LOOPBACK, ServerProcess
+from agents.environment import SettingsError
+from agents.redis_access import client_arguments
 
 NAME = "redis"
 READY_SECONDS = 30.0
@@ -47,10 +49,14 @@ def ping(address: str) -> str | None:
     """Ask the Redis at `address`: None when it answers, else why not, in a few words."""
     try:
         with redis.Redis.from_url(
-            address, socket_timeout=2, socket_connect_timeout=2, retry=Retry(NoBackoff(), 0)
+            address,
+            socket_timeout=2,
+            socket_connect_timeout=2,
+            retry=Retry(NoBackoff(), 0),
+            **client_arguments(address),
         ) as client:
             client.ping()
-    except (redis.RedisError, ValueError) as error:
+    except (redis.RedisError, SettingsError, ValueError) as error:
         return str(error).rstrip(".")
     return None
 

@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Never
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Struct
 
 from agents.embedded import ServerError, kafka, processes, redis
 from agents.embedded.processes import ServerProcess
+from agents.kafka_access import PROTOCOL, protocol
+from agents.redis_access import without_password
 
 DEFAULT_FOLDER = Path(".stillwatch")
 KAFKA_VARIABLE = "KAFKA_BOOTSTRAP_SERVERS"
@@ -110,6 +111,8 @@ def _up(here: Path, before: tuple[ServerProcess, ...], brokers: int) -> Servers:
     brokers_up = tuple(it for it in before if it.name != redis.NAME)
     redis_up = tuple(it for it in before if it.name == redis.NAME)
     if not given_kafka:
+        if (asked := protocol()) != "PLAINTEXT":
+            raise ServerError(f"{PROTOCOL} is {asked}, which the embedded Kafka does not speak: set {KAFKA_VARIABLE}")
         brokers_up = kafka.start(here, brokers=brokers, running=brokers_up)
     if not given_redis:
         redis_up = redis_up or (redis.start(here),)
@@ -149,7 +152,7 @@ def _check_given(given_kafka: str | None, given_redis: str | None) -> None:
     if given_kafka and not kafka.count_brokers(given_kafka):
         raise ServerError(f"no Kafka answers at {given_kafka}, which {KAFKA_VARIABLE} names")
     if given_redis and (reason := redis.ping(given_redis)):
-        raise ServerError(f"the Redis at {_without_password(given_redis)}, which {REDIS_VARIABLE} names: {reason}")
+        raise ServerError(f"the Redis at {without_password(given_redis)}, which {REDIS_VARIABLE} names: {reason}")
 
 
 def _running(here: Path) -> tuple[ServerProcess, ...]:
@@ -177,19 +180,13 @@ def _redis_status(here: Path) -> ServerStatus:
         return ServerStatus("redis", healthy=False, sentence="Redis is not running.")
     address, whose = (given, f"given by {REDIS_VARIABLE}") if given else (redis.url(own[0]), _pids(own))
     if reason := redis.ping(address):
-        sentence = f"Redis does not answer at {_without_password(address)} ({whose}): {reason}."
+        sentence = f"Redis does not answer at {without_password(address)} ({whose}): {reason}."
         return ServerStatus("redis", healthy=False, sentence=sentence)
-    return ServerStatus("redis", healthy=True, sentence=f"Redis answers at {_without_password(address)} ({whose}).")
+    return ServerStatus("redis", healthy=True, sentence=f"Redis answers at {without_password(address)} ({whose}).")
 
 
 def _pids(own: tuple[ServerProcess, ...]) -> str:
     return ", ".join(f"pid {it.pid}" + ("" if processes.is_running(it) else " gone") for it in own)
-
-
-def _without_password(address: str) -> str:
-    """Return a URL as it may be shown: with the host, without who logs in and how."""
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
 @contextlib.contextmanager

@@ -1,1 +1,5 @@
-"""Enforcement at gateways: what decisions mean for the next request, asked and answered in time."""
+"""Enforcement at gateways.
+
+What a gateway in Python imports (`asgi`, `client`, `litellm_hook`) needs nothing but msgspec, xxhash and aiohttp, so
+that it goes into a gateway's own environment. Nothing is imported here, to keep it so.
+"""

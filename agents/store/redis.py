@@ -21,6 +21,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from agents.environment import SettingsError
 from agents.store import NO_APPENDS, NOTHING, Answer, Loaded, Opened, Place, StoreError
 from agents.store.script import Script
 from agents.store.wire import Wire, Word
@@ -46,6 +47,8 @@ class RedisStore:
         """Connect lazily to `url`. `observe_seconds` is told (operation, seconds). Raises StoreError for a bad url."""
         try:
             self._wire = Wire(url)
+        except SettingsError as error:
+            raise StoreError(str(error)) from error
         except ValueError as error:
             message = f"REDIS_URL is not an address of a Redis: {error}"
             raise StoreError(message) from error

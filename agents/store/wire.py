@@ -16,6 +16,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError
 
+from agents.redis_access import client_arguments
+
 TIMEOUT_SECONDS = 5.0
 CONNECT_SECONDS = 1.0
 
@@ -53,10 +55,13 @@ class Wire:
     """Connections to one Redis, single or cluster, made when they are first needed."""
 
     def __init__(self, url: str, *, timeout_seconds: float | None = None) -> None:
-        """Raises ValueError if `url` is not an address of a Redis. The timeout is for each answer and to connect."""
+        """Raises ValueError if `url` is not an address of a Redis, SettingsError for what it is to be used with.
+
+        The timeout is for each answer and to connect.
+        """
         self._url = url
-        self._limits = _limits(timeout_seconds)
-        self._single: Redis = Redis.from_url(url, **self._limits)
+        self._arguments = _limits(timeout_seconds) | client_arguments(url)
+        self._single: Redis = Redis.from_url(url, **self._arguments)
         pool = self._single.connection_pool
         pool.connection_class = _packed(pool.connection_class)
         self._cluster: RedisCluster | None = None
@@ -107,7 +112,7 @@ class Wire:
             except NoPermissionError:  # who may not ask may still read a single server
                 told = {}
             if told.get("cluster_enabled") and self._cluster is None:
-                self._cluster = _cluster(self._url, self._limits)
+                self._cluster = _cluster(self._url, self._arguments)
             self._is_known = True
         return self._cluster
 
@@ -121,9 +126,9 @@ def _limits(timeout_seconds: float | None) -> dict[str, Any]:
     }
 
 
-def _cluster(url: str, limits: dict[str, Any]) -> RedisCluster:
+def _cluster(url: str, arguments: dict[str, Any]) -> RedisCluster:
     """A client that reads the map of the cluster from the server at `url`."""
-    cluster: RedisCluster = RedisCluster.from_url(url, **limits)
+    cluster: RedisCluster = RedisCluster.from_url(url, **arguments)
     packed = _packed(cluster.connection_kwargs["connection_class"])
     cluster.connection_kwargs["connection_class"] = packed
     for node in cluster.startup_nodes:

@@ -1,6 +1,24 @@
 """Enforcement: what decisions mean for the next request, as every gateway of ours reads them."""
 
 from streams.enforcement.asking import Answer, Ask, Room, Verdict
+from streams.enforcement.breaker import Breaker, Held
+from streams.enforcement.freshness import Age, age
 from streams.enforcement.in_force import InForce, Standing, names_an_heir
+from streams.enforcement.refusals import Refusal, refusal, told
 
-__all__ = ["Answer", "Ask", "InForce", "Room", "Standing", "Verdict", "names_an_heir"]
+__all__ = [
+    "Age",
+    "Answer",
+    "Ask",
+    "Breaker",
+    "Held",
+    "InForce",
+    "Refusal",
+    "Room",
+    "Standing",
+    "Verdict",
+    "age",
+    "names_an_heir",
+    "refusal",
+    "told",
+]

@@ -82,6 +82,11 @@ class InForce:
         standing = self._standing[kind].get(subject_id)
         return None if standing is None or at_ms >= standing.until_ms or standing.action is None else standing
 
+    def latest(self, kind: SubjectKind, subject_id: str) -> int:
+        """The highest sequence known of a subject, whatever it decided; 0 if none is."""
+        standing = self._standing[kind].get(subject_id)
+        return 0 if standing is None else standing.sequence
+
     def over_account(self, account_id: str, at_ms: int) -> Standing | None:
         """The hardest that is in force for the account, by itself or as a member of campaigns."""
         named = self._named.get(account_id)

@@ -18,6 +18,6 @@ or a template that puts its variable part first. The sketch sees part of both. A
 are read, so that the time a request takes does not depend on who wrote it.
 """
 
-from streams.fingerprint.edge import Fingerprinter
+from streams.fingerprint.edge import Asked, Fingerprinter
 
-__all__ = ["Fingerprinter"]
+__all__ = ["Asked", "Fingerprinter"]

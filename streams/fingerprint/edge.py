@@ -6,7 +6,7 @@ from typing import NamedTuple
 from streams.events import Message, RequestEvent, RequestRecord
 from streams.fingerprint.capability import Shape, score
 from streams.fingerprint.keys import Keys
-from streams.fingerprint.masking import Masker
+from streams.fingerprint.masking import Masked, Masker
 from streams.fingerprint.memory import Memory
 from streams.fingerprint.sketch import Sketcher
 
@@ -17,7 +17,7 @@ _IMAGE_TYPES = frozenset({"image", "image_url", "input_image"})
 _TOOL_TYPES = frozenset({"tool_use", "tool_result", "tool_call"})
 
 
-def _known(value: str | None) -> str | None:
+def known(value: str | None) -> str | None:
     """The value, or None if it stands for one that is not known."""
     return None if value is None or value.strip().casefold() in _PLACEHOLDERS else value
 
@@ -29,6 +29,14 @@ class Conversation(NamedTuple):
     images: int = 0
     tool_parts: int = 0
     ask: str = ""
+
+
+class Asked(NamedTuple):
+    """What a gateway can tell of a request before it is answered: as its event will have it, and no text."""
+
+    template_hash: str | None
+    sketch: str | None
+    character_count: int
 
 
 class Fingerprinter:
@@ -46,6 +54,12 @@ class Fingerprinter:
         self._addresses = Memory(self._keys.address)
         self._agents = Memory(lambda agent: self._keys.hash("user_agent", agent))
 
+    def asked(self, messages: Sequence[Message]) -> Asked:
+        """Return what the event of a request with these `messages` will have: total, linear in their size."""
+        conversation = read(messages)
+        masked = self._masker.mask(conversation.ask)
+        return Asked(self._template_hash(masked), self._sketcher.sketch(masked.template), conversation.characters)
+
     def event(self, record: RequestRecord) -> RequestEvent:
         """Return the event of `record`: total on valid records, linear in its size, no text in the result."""
         conversation = read(record.messages or ())
@@ -62,22 +76,22 @@ class Fingerprinter:
             account_id=record.account_id,
             operation=record.operation,
             request_model=record.request_model,
-            org_id=_known(record.org_id),
+            org_id=known(record.org_id),
             api_key_id=record.api_key_id,
             account_created_at_ms=created_at_ms,
             plan=record.plan,
             plan_daily_tokens=record.plan_daily_tokens,
-            payment_hash=_known(record.payment_hash),
+            payment_hash=known(record.payment_hash),
             address_hash=address_hash,
             network_hash=network_hash,
             asn=record.asn,
             network_type=record.network_type,
             country=record.country,
             user_agent_hash=self._agents[record.user_agent] if record.user_agent else None,
-            tls_fingerprint=_known(record.tls_fingerprint),
+            tls_fingerprint=known(record.tls_fingerprint),
             access_path=record.access_path,
-            conversation_id=_known(record.conversation_id),
-            template_hash=self._keys.hash("template", " ".join(masked.template)) if masked.says_enough else None,
+            conversation_id=known(record.conversation_id),
+            template_hash=self._template_hash(masked),
             sketch=self._sketcher.sketch(masked.template),
             capability=capability,
             capability_strength=strength,
@@ -96,12 +110,15 @@ class Fingerprinter:
             latency_ms=record.latency_ms,
         )
 
+    def _template_hash(self, masked: Masked) -> str | None:
+        return self._keys.hash("template", " ".join(masked.template)) if masked.says_enough else None
+
 
 def read(messages: Sequence[Message]) -> Conversation:
     """Count what `messages` hold, and find the text of the last message of the user that has any.
 
-    The system prompt is not the ask: one framework's prompt must not tie its thousands of users together. Tool
-    results arrive under the user's role and have no text of their own, so the text before them is taken.
+    The system prompt is not the ask: one framework's prompt must not tie its thousands of users together. Nor are tool
+    results, which arrive under the user's role: whether their text is known or not, the text before them is the ask.
     """
     characters = images = tool_parts = 0
     ask = ""
@@ -109,13 +126,14 @@ def read(messages: Sequence[Message]) -> Conversation:
         content = message.content
         if isinstance(content, str):
             text = content
+            characters += len(text)
         elif content:
-            text = "\n".join([part.text for part in content if part.text])
+            text = "\n".join([part.text for part in content if part.text and part.type not in _TOOL_TYPES])
+            characters += len("\n".join([part.text for part in content if part.text]))
             images += sum(part.type in _IMAGE_TYPES for part in content)
             tool_parts += sum(part.type in _TOOL_TYPES for part in content)
         else:
             continue
-        characters += len(text)
         if message.role == "user" and text and not text.isspace():
             ask = text
     return Conversation(characters, images, tool_parts, ask)

@@ -6,21 +6,24 @@ import msgspec
 
 from streams.accounts import AccountView, Enforcement, Head
 from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Model, ModelState, log_scale
-from streams.batch import EventBatch
+from streams.batch import EventBatch, hashes_of
 from streams.decide import decide, is_due, is_exempt, is_limited, verdict_of
 from streams.decisions import LIMITING, Action
 from streams.folding import DueView, FoldedAccounts, is_allowed
+from streams.kernel import AT
 from streams.linking import links_of_batch
 from streams.links import Source
+from streams.payers import Payers
 from streams.policy import Policy
 from streams.signals import ACCOUNT_SIGNALS, reasons_of
 from streams.stages.observe_feedback import VERDICT, Reviewed, needed_for, take_feedback
 from streams.stages.observe_shard import SHARD, ObserveShard
 from streams.stages.shape import Outgoing, Output, StageName
 from streams.states import States
-from streams.windows import HOUR_MS
+from streams.windows import DAY_MS, HOUR_MS
 
 MODEL = "model"
+PAYERS = "payers"
 FEWEST_REQUESTS_TO_JUDGE = 30
 FEWEST_REQUESTS_TO_TEACH = 12
 FEATURES = (
@@ -54,6 +57,7 @@ class ObserveStage:
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
             MODEL: msgspec.msgpack.Decoder(ModelState),
             SHARD: msgspec.msgpack.Decoder(ObserveShard),
+            PAYERS: msgspec.msgpack.Decoder(Payers),
             VERDICT: msgspec.msgpack.Decoder(Reviewed),
         }
         self._encode = msgspec.msgpack.Encoder().encode
@@ -64,9 +68,9 @@ class ObserveStage:
         return EventBatch()
 
     def needs(self, items: EventBatch, states: States) -> set[str]:
-        """The accounts of the batch, the model and the shard; of feedback the accounts, and what was said of them."""
+        """The accounts of the batch, the model, the shard and payers; of feedback its accounts, and what was said."""
         if not isinstance(states.prepared, set):
-            states.prepared = {*items.keys, *needed_for(items.feedback), MODEL, SHARD}
+            states.prepared = {*items.keys, *needed_for(items.feedback), MODEL, SHARD, PAYERS}
         return states.prepared
 
     def decode(self, key: str, stored: bytes | None) -> object:
@@ -75,6 +79,8 @@ class ObserveStage:
             return Model(ModelState() if stored is None else self._decoders[MODEL].decode(stored), FEATURES)
         if key == SHARD:
             return ObserveShard() if stored is None else self._decoders[SHARD].decode(stored)
+        if key == PAYERS:
+            return Payers() if stored is None else self._decoders[PAYERS].decode(stored)
         if key.startswith(VERDICT):
             return Reviewed() if stored is None else self._decoders[VERDICT].decode(stored)
         return stored or b""
@@ -100,7 +106,13 @@ class ObserveStage:
         for view in folded.due():
             self._evaluate(source, items, view, folded, states, output)
         folded.write(states)
-        for owner, links in links_of_batch(items, folded.exempt(self._policy.allowlist), source, self._link_partitions):
+        unpaid, sampled = states.read(PAYERS, Payers).note(
+            items.account_hashes, hashes_of(items.payment), items.columns[AT] // DAY_MS
+        )
+        if sampled:
+            states.changed.add(PAYERS)
+        exempt = folded.exempt(self._policy.allowlist)
+        for owner, links in links_of_batch(items, exempt, unpaid, source, self._link_partitions):
             output.records.append(Outgoing("links", links, links.appended_at_ms, partition=owner))
         return output
 

@@ -61,6 +61,8 @@ def test_a_set_up_that_is_well_says_so_and_ends_with_0(run: Callable[..., Outcom
             "ok     Redis answers, version 7.0.15.",
             "ok     Redis drops no state (maxmemory-policy noeviction).",
             "ok     Redis uses 1.0 GiB of its maxmemory, 4.0 GiB (25%).",
+            "ok     Decisions leave unsigned: STILLWATCH_SIGNING_KEY is not set.",
+            "ok     STILLWATCH_VERIFY_KEYS is not set: whoever may write decisions to Kafka is obeyed.",
         ],
         "",
     )

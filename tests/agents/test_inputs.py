@@ -23,6 +23,7 @@ LINKS = next(
     for _, links in links_of_batch(
         EventBatch([Incoming(41, AT_MS, msgspec.structs.replace(EVENT, payment_hash="p"))]),
         [False],
+        np.zeros(1, np.bool_),
         Source(2, "log"),
         1,
     )

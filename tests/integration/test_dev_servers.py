@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -212,6 +213,8 @@ def test_the_command_prints_what_to_export_and_says_what_runs(folder: Path) -> N
     assert f"export KAFKA_BOOTSTRAP_SERVERS={running.bootstrap_servers}\n" in up.output
     assert f"export REDIS_URL={running.redis_url}\n" in up.output
     assert str(running.logs) in up.output
+    for variable, name in (("STILLWATCH_SIGNING_KEY", "signing.key"), ("STILLWATCH_VERIFY_KEYS", "signing.key.pub")):
+        assert f"export {variable}={shlex.quote(str(folder.resolve() / name))}\n" in up.output
 
     status = command("status", "--folder", str(folder))
     assert status.exit_code == 0

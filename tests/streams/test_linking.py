@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from random import Random
 from unittest.mock import patch
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from streams.batch import EventBatch, Incoming
 from streams.capabilities import POSITION
@@ -60,6 +62,7 @@ def test_what_an_event_does_not_name_ties_nobody() -> None:
 def records_of(
     events: Sequence[RequestEvent],
     exempt: Sequence[bool] | None = None,
+    unpaid: Sequence[bool] | None = None,
     *,
     partitions: int = PARTITIONS,
     first_offset: int = 0,
@@ -71,7 +74,8 @@ def records_of(
         for place, one in enumerate(events)
     ]
     spared = [False] * len(items) if exempt is None else exempt
-    pairs = list(links_of_batch(EventBatch(items), spared, SOURCE, partitions))
+    none_paid_with = np.array(unpaid or [False] * len(items), np.bool_)
+    pairs = list(links_of_batch(EventBatch(items), spared, none_paid_with, SOURCE, partitions))
     assert [number for number, _ in pairs] == sorted({number for number, _ in pairs})
     return dict(pairs)
 
@@ -151,6 +155,19 @@ def test_every_link_of_every_event_leaves_once_to_its_owner_in_the_order_of_the_
         assert (owner in records) is (len(expected) > 0)
         if owner in records:
             assert list(records[owner].each_use()) == expected
+
+
+@given(batches())
+def test_a_payment_that_is_none_is_as_if_the_event_did_not_name_it(
+    batch: tuple[list[RequestEvent], list[bool]],
+) -> None:
+    events, exempt = batch
+    unpaid = [one.payment_hash == "1" for one in events]
+    blank = [replace(one, payment_hash=None) if none else one for one, none in zip(events, unpaid, strict=True)]
+    with_it, without = records_of(events, exempt, unpaid), records_of(blank, exempt)
+    assert {owner: list(it.each_use()) for owner, it in with_it.items()} == {
+        owner: list(it.each_use()) for owner, it in without.items()
+    }
 
 
 @given(batches())

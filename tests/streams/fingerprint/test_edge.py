@@ -89,6 +89,14 @@ def test_a_shared_system_prompt_ties_nobody() -> None:
     assert made[0].template_hash != made[1].template_hash
 
 
+def test_the_result_of_a_tool_is_not_what_the_user_asked() -> None:
+    asked = Message("user", "Fix the failing test of the parser, please")
+    result = Message("user", [ContentPart("tool_result", "The file /src/parser.py has been written successfully")])
+    both = FINGERPRINTER.asked([asked, result])
+    assert both[:2] == FINGERPRINTER.asked([asked])[:2]
+    assert both.character_count == len("Fix the failing test of the parser, please") + 53
+
+
 def test_counts_are_of_all_messages() -> None:
     messages = [
         {"role": "system", "content": "12345"},
@@ -146,6 +154,12 @@ def test_no_text_anywhere_raises(messages: list[Message], address: str, agent: s
     asked = msgspec.structs.replace(record(), messages=messages, client_address=address, user_agent=agent)
     made = FINGERPRINTER.event(asked)
     assert msgspec.json.decode(msgspec.json.encode(made), type=RequestEvent) == made
+
+
+@given(st.lists(st.builds(Message, st.sampled_from(["user", "system", "x"]), _CONTENT)))
+def test_a_gateway_can_tell_beforehand_what_the_event_will_say(messages: list[Message]) -> None:
+    made = FINGERPRINTER.event(msgspec.structs.replace(record(), messages=messages))
+    assert FINGERPRINTER.asked(messages) == (made.template_hash, made.sketch, made.character_count)
 
 
 _SECRET = st.text(alphabet="abcdefgh 0123456789.:/", min_size=8, max_size=80)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from random import Random
 from typing import NamedTuple
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,7 +96,7 @@ def record_of(log: Sequence[RequestEvent], sent: Sent) -> Links | None:
     """The record as `observe` makes it for one partition that owns every link; None if nothing was shared in it."""
     items = [Incoming(offset, NOON_MS * 2, log[offset]) for offset in range(sent.start, sent.end)]
     exempt = [item.event.account_id == "d" for item in items]
-    return dict(links_of_batch(EventBatch(items), exempt, sent.source, 1)).get(0)
+    return dict(links_of_batch(EventBatch(items), exempt, np.zeros(len(items), np.bool_), sent.source, 1)).get(0)
 
 
 def taken(traffic: Traffic, *, forgetful: bool) -> NetworksBench:

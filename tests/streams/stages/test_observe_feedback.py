@@ -192,7 +192,7 @@ def test_a_campaign_is_none_of_the_accounts() -> None:
     observe = bench()
     hear(observe, verdict("innocent", "c-0123456789abcdef", subject_kind="campaign"))
     assert observe.decisions() == []
-    assert set(observe.states.held) == {"shard", "model"}
+    assert set(observe.states.held) == {"shard", "model", "payers"}
 
 
 def test_the_next_verdict_has_another_id_and_a_repeat_the_same() -> None:

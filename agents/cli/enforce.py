@@ -1,0 +1,99 @@
+"""`stillwatch enforce`: answer gateways by the decisions that are in force."""
+
+import asyncio
+import logging
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import click
+from prometheus_client import CollectorRegistry
+
+from agents import kafka_access
+from agents.cli.config import read_policy
+from agents.cli.failing import UnusableError
+from agents.enforcement.limiting import LimitCounters, LocalLimiter, RedisLimiter, Timing
+from agents.enforcement.mirror import Mirror
+from agents.enforcement.service import Enforcer, Log, envoy_server
+from agents.environment import path as named_path
+from agents.environment import words
+from agents.settings import (
+    KAFKA_VARIABLE,
+    LARGEST_NUMBER,
+    PREFIX_VARIABLE,
+    REDIS_VARIABLE,
+    VERIFY_VARIABLE,
+    SettingsError,
+    bootstrap_servers,
+)
+from agents.store import StoreError
+from agents.topics import DEFAULT_PREFIX, TopicNames, log_of_decisions
+from streams.policy import Policy
+
+
+@click.command(short_help="Answer gateways by the decisions that are in force.")
+@click.option("--http", default="127.0.0.1:9470", show_default=True, metavar="HOST:PORT", help="The check endpoint.")
+@click.option("--grpc", metavar="HOST:PORT", help="Answer Envoy too: external authorization and rate limits.")
+@click.option("--policy", "policy_path", type=click.Path(path_type=Path), help="Instead of deploy/policy.toml.")
+@click.option("--appeal-url", metavar="URL", help="Where a refusal says to turn to.")
+def enforce(http: str, grpc: str | None, policy_path: Path | None, appeal_url: str | None) -> None:
+    """Follow the decisions, and say of each request that a gateway asks about what becomes of it.
+
+    With KAFKA_BOOTSTRAP_SERVERS it reads the log of decisions, with REDIS_URL it keeps a mirror of them there and
+    counts what is throttled together with all other enforcers; it needs one of the two at least. Signatures are checked
+    with STILLWATCH_VERIFY_KEYS. What it does while it cannot know says [enforcement] in the policy.
+    """
+    host, port = _address(http)
+    source, policy = read_policy(policy_path)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    logging.getLogger("stillwatch").info("policy: %s, version %s", source, policy.version)
+    try:
+        asyncio.run(_serve(policy, host, port, grpc, appeal_url))
+    except (SettingsError, StoreError) as error:
+        raise UnusableError(str(error)) from error
+    except OSError as error:
+        raise UnusableError(f"The enforcer cannot listen on {http}: {error.strerror or error}.") from error
+
+
+async def _serve(policy: Policy, host: str, port: int, grpc: str | None, appeal_url: str | None) -> None:
+    """Make everything inside its loop, and answer until it is told to stop."""
+    prefix = os.environ.get(PREFIX_VARIABLE) or DEFAULT_PREFIX
+    registry = CollectorRegistry()
+    counters = LimitCounters(registry)
+    redis_url = words(os.environ, REDIS_VARIABLE)
+    log = None
+    if words(os.environ, KAFKA_VARIABLE) is not None:
+        servers = bootstrap_servers()
+        connect = {"bootstrap_servers": servers, **kafka_access.client_arguments()}
+        log = Log(partial(log_of_decisions, servers, TopicNames.under(prefix)), connect)
+    elif redis_url is None:
+        raise SettingsError(f"Neither {KAFKA_VARIABLE} nor {REDIS_VARIABLE} is set: there are no decisions to follow.")
+    local = LocalLimiter(counters=counters)
+    timing = Timing(deadline_seconds=policy.enforcement.deadline_ms / 1000)
+    limiter = (
+        local
+        if redis_url is None
+        else RedisLimiter(redis_url, prefix=prefix, timing=timing, local=local, counters=counters)
+    )
+    enforcer = Enforcer(
+        policy,
+        limiter,
+        registry,
+        log=log,
+        mirror=None if redis_url is None else Mirror(redis_url, prefix),
+        verify_keys=named_path(os.environ, VERIFY_VARIABLE),
+    )
+    envoy = None if grpc is None else envoy_server(enforcer.gate, registry, grpc, appeal_url)
+    await enforcer.run(host=host, port=port, appeal_url=appeal_url, envoy=envoy)
+    if isinstance(limiter, RedisLimiter):
+        await limiter.close()
+
+
+def _address(text: str) -> tuple[str, int]:
+    """Host and port. Raises UnusableError for what is none."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > LARGEST_NUMBER:
+        raise UnusableError(f"--http takes an address like 127.0.0.1:9470, not {text!r}.")
+    return host.strip("[]"), int(port)

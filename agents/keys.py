@@ -1,0 +1,182 @@
+"""The files that keys are in: the one that signs decisions, and those that gateways check them with (Ed25519, PEM).
+
+A key's id is the first 16 hexadecimal digits of the SHA-256 of its 32 public bytes. It names a key and vouches for
+nothing.
+"""
+
+import contextlib
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Final, Generic, TypeVar
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from agents.environment import SettingsError
+
+Loaded = TypeVar("Loaded")
+PublicKeys = dict[str, Ed25519PublicKey]
+
+ID_DIGITS: Final = 16
+NOT_FOR_OTHERS: Final = 0o027
+"""Of a file that holds a private key: nothing for others, and for its group at most to read it."""
+
+SUFFIXES: Final = (".pem", ".pub")
+"""The files of a folder that hold public keys."""
+
+_PUBLIC = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
+
+logger = logging.getLogger(__name__)
+
+
+def key_id(key: Ed25519PublicKey) -> str:
+    """What a key is called in a header, in a log and in a file's name."""
+    return sha256(key.public_bytes_raw()).hexdigest()[:ID_DIGITS]
+
+
+def read_private(path: Path) -> Ed25519PrivateKey:
+    """The key that signs. Raises SettingsError, also for a file that others than its owner and group can read."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode & 0o777
+            text = file.read()
+    except OSError as error:
+        message = f"{path}, which holds the signing key, cannot be read: {error.strerror}."
+        raise SettingsError(message) from error
+    if mode & NOT_FOR_OTHERS:
+        message = f"{path} holds the signing key and is open to others (mode {mode:04o}): chmod 600 it."
+        raise SettingsError(message)
+    try:
+        key = serialization.load_pem_private_key(text, password=None)
+    except (TypeError, ValueError, UnsupportedAlgorithm):  # its text is not repeated: it may hold a secret
+        key = None
+    if not isinstance(key, Ed25519PrivateKey):
+        message = f"{path} holds no Ed25519 private key (PEM, PKCS#8, without a password): `stillwatch keys new`."
+        raise SettingsError(message)
+    return key
+
+
+def read_public(path: Path) -> PublicKeys:
+    """The public keys in a file, or in the .pem and .pub files of a folder, by id. Raises SettingsError without any."""
+    found: PublicKeys = {}
+    try:
+        for file in _files(path):
+            blocks = _PUBLIC.findall(file.read_bytes())
+            if not blocks:
+                message = f"{file} holds no public key (PEM): `stillwatch keys new` makes one beside each signing key."
+                raise SettingsError(message)
+            for block in blocks:
+                key = _public(block, file)
+                found[key_id(key)] = key
+    except OSError as error:
+        message = f"{path}, where the keys are that decisions are checked with, cannot be read: {error.strerror}."
+        raise SettingsError(message) from error
+    if not found:
+        message = f"{path} holds no .pem or .pub file with a public key: nothing that is signed could be checked."
+        raise SettingsError(message)
+    return found
+
+
+def make_pair(path: Path) -> str:
+    """Write a new key to `path`, for its owner only, and its public half beside it; its id. Never overwrites.
+
+    Raises SettingsError. The public half is there first: who finds the key finds what it is checked with.
+    """
+    key = Ed25519PrivateKey.generate()
+    public = path.with_name(f"{path.name}.pub")
+    private_bytes = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public_bytes = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    if path.exists():
+        message = f"{path} is there already: a key is never overwritten."
+        raise SettingsError(message)
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(fresh, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            file.write(private_bytes)
+        try:
+            public.write_bytes(public_bytes)
+            os.link(fresh, path)  # unlike a rename it fails where somebody was quicker
+        finally:
+            fresh.unlink()
+    except OSError as error:
+        message = f"A key cannot be written to {path}: {error.strerror}."
+        raise SettingsError(message) from error
+    return key_id(key.public_key())
+
+
+def kept_pair(folder: Path) -> tuple[Path, Path]:
+    """The key pair of the servers in `folder`, made once: the file that signs, the file that checks.
+
+    Raises SettingsError.
+    """
+    path = folder / "signing.key"
+    if not path.exists():
+        make_pair(path)
+    return path, path.with_name(f"{path.name}.pub")
+
+
+class Watched(Generic[Loaded]):
+    """What `load` makes of a file or folder, loaded again when that has changed.
+
+    A file is known by its time, size and inode. What cannot be loaded (half a file, a wrong mode) leaves what was
+    there in force, and is said once in the log: a mistake in a rotation stops nobody.
+    """
+
+    def __init__(self, path: Path, load: Callable[[Path], Loaded]) -> None:
+        """Load for the first time. Raises SettingsError."""
+        self._path = path
+        self._load = load
+        self._stamp = _stamp(path)
+        self.value = load(path)
+
+    def refresh(self) -> bool:
+        """Look whether the files have changed (one `stat` each); whether something else is in force now."""
+        stamp = _stamp(self._path)
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        try:
+            self.value = self._load(self._path)
+        except SettingsError as error:
+            logger.error("Keys stay as they were: %s", error)  # noqa: TRY400  its sentence says it all
+            return False
+        return True
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if not path.is_dir():
+        yield path
+        return
+    yield from sorted(
+        it for it in path.iterdir() if it.suffix in SUFFIXES and not it.name.startswith(".") and it.is_file()
+    )
+
+
+def _public(block: bytes, file: Path) -> Ed25519PublicKey:
+    try:
+        key = serialization.load_pem_public_key(block)
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, Ed25519PublicKey):
+        message = f"{file} holds a public key that is not Ed25519."
+        raise SettingsError(message)
+    return key
+
+
+def _stamp(path: Path) -> tuple[tuple[str, int, int, int], ...]:
+    """What is different once a file is; empty where nothing can be read."""
+    found = []
+    with contextlib.suppress(OSError):
+        for file in _files(path):
+            told = file.stat()
+            found.append((file.name, told.st_mtime_ns, told.st_size, told.st_ino))
+    return tuple(found)
