@@ -77,7 +77,7 @@ TABLE: Final[Table] = merged(
             f"{FAILED} if it failed for a reason that is no HTTP status",
         ),
         Source("finish_reason", ("gen_ai.response.finish_reasons",), first),
-        Source("latency_ms", (DURATION,), count),
+        Source("latency_ms", (DURATION,), count, "nanoseconds, cut to milliseconds; spans only"),
         Source("country", ("geo.country.iso_code",)),
     ),
     own("stillwatch."),

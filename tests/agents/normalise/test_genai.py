@@ -236,7 +236,7 @@ def test_frames_are_read_one_after_the_other_and_where_they_break_off_it_is_said
         (content[:-1], "in breaks off in message 3"),
         (content + b"\0\0", "in breaks off after message 3"),
     ):
-        records = []
+        records: list[RequestRecord] = []
         with pytest.raises(UnreadableError, match=words):
             records.extend(read_frames(reader("otlp-protobuf"), BytesIO(cut), "in"))
         assert len(records) >= 2 or not records
@@ -271,7 +271,7 @@ parts = st.lists(
     min_size=1,
     max_size=3,
 )
-records = st.builds(
+any_record = st.builds(
     RequestRecord,
     event_id=words,
     occurred_at_ms=st.integers(EARLIEST_MS, NOW_MS),
@@ -309,7 +309,7 @@ records = st.builds(
 )
 
 
-@given(records)
+@given(any_record)
 def test_a_record_that_went_through_otlp_is_the_same(record: RequestRecord) -> None:
     (found,) = both(otlp.traces(otlp.span_of(record)))
     assert otlp.plain(found) == otlp.plain(record)

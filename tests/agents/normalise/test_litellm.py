@@ -87,7 +87,7 @@ def row(**fields: object) -> bytes:
 
 
 def metadata(**fields: object) -> dict[str, object]:
-    return PAYLOAD["metadata"] | fields
+    return {**PAYLOAD["metadata"], **fields}
 
 
 def test_a_payload_is_a_record() -> None:
@@ -188,8 +188,12 @@ def test_a_failure_has_the_code_that_is_told_and_is_no_success_without_one(field
         ("a prompt", [Message("user", "a prompt")]),
         (["one", "two"], [Message("user", "one"), Message("user", "two")]),
         ([{"role": "user", "content": "redacted-by-litellm"}], None),
-        ({}, [Message("user", None)]),
+        ({}, None),
         (None, None),
+        ([{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Weather?"}]},
+          {"type": "function_call", "name": "f", "arguments": "{}"}, {"type": "function_call_output", "output": "57"}],
+         [Message("user", [ContentPart("input_text", "Weather?")]), Message("assistant", [ContentPart("tool_use")]),
+          Message("tool", [ContentPart("tool_result", "57")])]),
         ([{"role": "system", "content": "S"}, {"role": "user", "content": [
             {"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": "data:..."}}]}],
          [Message("system", "S"), Message("user", [ContentPart("text", "What is it?"), ContentPart("image_url")])]),
