@@ -17,8 +17,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 BRANCHES := import json, sys; share = json.load(sys.stdin)["totals"]["percent_branches_covered"]; \
 	sys.exit(f"Only {share:.1f}% of the branches of streams/ are covered; the bar is 95%." if share < 95 else 0)
 
-# The environments that the benchmark makes for others than Stillwatch.
-PEERS := $(basename $(wildcard tests/benchmarks/plain/requirements/*.in))
+# The environments that the benchmark and the tests make for others than Stillwatch.
+PEERS := $(basename $(wildcard tests/benchmarks/plain/requirements/*.in tests/integration/requirements/*.in))
 
 help: ## say what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,7 +65,7 @@ bench: $(READY) ## measure the speeds that the README names, and the plain job b
 
 lock: $(READY) ## choose versions anew, with hashes and without an index's address
 	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
-		--extra embedded --extra report --group dev pyproject.toml -o requirements.lock --custom-compile-command "make lock"
+		--extra embedded --extra gateway --extra otlp --extra report --group dev pyproject.toml -o requirements.lock --custom-compile-command "make lock"
 	@for peer in $(PEERS); do $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
 		--python-version 3.11 "$$peer.in" -o "$$peer.txt" --custom-compile-command "make lock" || exit 1; done
 

@@ -7,7 +7,7 @@ import msgspec
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from agents.kafka_access import client_arguments
+from agents.kafka_access import client_arguments, manner
 from agents.routing import key_partition
 from agents.topics import ADMIN_TIMEOUT_MS, TopicError, TopicNames, partitions_of
 from streams.events import RequestEvent
@@ -56,7 +56,7 @@ class Ingest:
         except TopicError as error:
             raise IngestError(str(error)) from error
         except (KafkaError, OSError, ValueError) as error:
-            message = f"No Kafka answers at {bootstrap_servers}: {error}"
+            message = f"No Kafka answers at {bootstrap_servers}{manner()}: {error}"
             raise IngestError(message) from error
 
     def put(self, events: Iterable[RequestEvent], *, taken: Callable[[int], None] = lambda _count: None) -> int:

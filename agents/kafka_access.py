@@ -42,6 +42,18 @@ def protocol(environment: Environment = os.environ) -> str:
     return _one_of(environment, PROTOCOL, PROTOCOLS, "PLAINTEXT")
 
 
+def manner(environment: Environment = os.environ) -> str:
+    """How Kafka is spoken to, to be said where it does not answer; nothing of a Kafka in the open.
+
+    kafka-python tells a password or a certificate that is refused as a server that is not there. Raises SettingsError.
+    """
+    found = protocol(environment)
+    if found == "PLAINTEXT":
+        return ""
+    user = f" as {words(environment, USERNAME)}" if found.startswith("SASL") else ""
+    return f" over {found}{user} (it is the same where a password or a certificate is refused)"
+
+
 def _context(environment: Environment) -> ssl.SSLContext:
     """Trusts the authority that is named and no other, or without one those of the system."""
     ca_file, certificate, key = (path(environment, name) for name in (CA_FILE, CERTIFICATE_FILE, KEY_FILE))

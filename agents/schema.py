@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from agents.deadletters import Reason, Refusal, dead_letter
+from agents.signing import CONTEXT, KEY_ID_HEADER, SIGNATURE_HEADER
 from streams.decisions import Decision
 from streams.events import RequestEvent, RequestRecord
 from streams.feedback import Verdict
@@ -39,7 +40,8 @@ Document = dict[str, Any]
 class Topic(Struct, frozen=True):
     """One topic as others see it. `actions` are Stillwatch's own; `key` and `value` say what a record holds.
 
-    `value` is a struct, or None for bytes that are passed on as they came. `headers` maps a name to what it says.
+    `value` is a struct, or None for bytes that are passed on as they came. `headers` maps a name to what it says; they
+    are there without exception if `always_headers`.
     `rules` is what a reader must know beyond the summary.
     """
 
@@ -49,6 +51,7 @@ class Topic(Struct, frozen=True):
     value: type[Struct] | None
     actions: tuple[Literal["send", "receive"], ...]
     headers: Mapping[str, str] = MappingProxyType({})
+    always_headers: bool = True
     rules: str = ""
 
     @property
@@ -78,10 +81,21 @@ _HEADER_MEANINGS: Mapping[str, str] = MappingProxyType(
     }
 )
 
+_SIGNATURE_HEADERS: Mapping[str, str] = MappingProxyType(
+    {
+        KEY_ID_HEADER: "The first 16 hexadecimal digits of the SHA-256 of the raw public key that the record is of.",
+        SIGNATURE_HEADER: (
+            f"64 raw bytes: the Ed25519 signature of four parts, each after its length in 4 bytes, big endian: "
+            f"`{CONTEXT.decode()}`, the topic's word (`enforcement` or `alerts`), the record's key, its value."
+        ),
+    }
+)
+
 _ENFORCEMENT_RULES = (
     "Delivery is at least once, and in order for each subject only, not among subjects. The topic is kept for 90 days "
     "and is not compacted, because each decision about a campaign holds only the members it adds: a new gateway reads "
-    "it from its beginning. How a gateway applies decisions is in the description of the schema Decision."
+    "it from its beginning. How a gateway applies decisions is in the description of the schema Decision. The headers "
+    "are there where the worker has a signing key; a gateway that has the public key takes no decision without them."
 )
 
 TOPICS: tuple[Topic, ...] = (
@@ -123,6 +137,8 @@ TOPICS: tuple[Topic, ...] = (
         key="subject_id, as in the value.",
         value=Decision,
         actions=("send",),
+        headers=_SIGNATURE_HEADERS,
+        always_headers=False,
         rules=_ENFORCEMENT_RULES,
     ),
     Topic(
@@ -131,6 +147,8 @@ TOPICS: tuple[Topic, ...] = (
         key="subject_id, as in the value.",
         value=Decision,
         actions=("send",),
+        headers=_SIGNATURE_HEADERS,
+        always_headers=False,
     ),
     Topic(
         name="stillwatch.dlq",
@@ -212,7 +230,8 @@ def _message(topic: Topic) -> Document:
         message |= {"contentType": "application/json", "payload": {"$ref": reference}}
     if topic.headers:
         headers = {name: {"type": "string", "description": meaning} for name, meaning in topic.headers.items()}
-        message["headers"] = {"type": "object", "required": list(headers), "properties": headers}
+        required = {"required": list(headers)} if topic.always_headers else {}
+        message["headers"] = {"type": "object", **required, "properties": headers}
     key = {"type": "string", "description": topic.key}
     return message | {"bindings": {"kafka": {"key": key, "bindingVersion": KAFKA_BINDING}}}
 

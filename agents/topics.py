@@ -9,7 +9,7 @@ from kafka.errors import KafkaError
 from msgspec import Struct
 
 from agents.environment import SettingsError
-from agents.kafka_access import client_arguments
+from agents.kafka_access import client_arguments, manner
 
 REQUESTS = "stillwatch.requests"
 LINKS = "stillwatch.links"
@@ -139,7 +139,7 @@ def _admin(bootstrap_servers: str, failure: str) -> Iterator[Any]:
     except SettingsError as error:
         raise TopicError(str(error)) from error
     except (KafkaError, OSError, ValueError) as error:
-        raise TopicError(f"{failure} at {bootstrap_servers}: {error}") from error
+        raise TopicError(f"{failure} at {bootstrap_servers}{manner()}: {error}") from error
 
 
 def _create(admin: Any, table: tuple[TopicSpec, ...], replication: int) -> None:  # noqa: ANN401 - kafka-python is untyped

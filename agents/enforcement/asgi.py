@@ -30,7 +30,7 @@ ACCOUNT_HEADER: Final = "x-account-id"
 LARGEST_BODY: Final = 4 * 1024 * 1024
 """A larger body is not read, before and after it is unpacked: its request is checked by the account alone."""
 
-READ_AT: Final = ("/chat/completions", "/messages")
+READ_AT: Final = ("/completions", "/messages", "/responses")
 
 
 class StillwatchMiddleware:

@@ -1,46 +1,44 @@
-"""The conversation in a request, of the two shapes that gateways see: OpenAI's chat completions, Anthropic's messages.
+"""What was said in a request, read as it will be read from the gateway's logs: only then its template is the same.
 
-Both have `messages` with a `role` and a `content`, text or parts. Anthropic's system prompt stands apart and is no
-matter: the fingerprint is of what the user asked.
+Of OpenAI's chat completions and Anthropic's messages it stands in `messages`, of OpenAI's responses in `input`, of the
+older completions in `prompt`. Anthropic's system prompt stands apart and is no matter: the fingerprint is of what the
+user asked.
 """
 
 import zlib
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
 
+from agents.normalise.messages import messages
 from streams.events import Message
+
+SAID_IN: Final = ("messages", "input", "prompt")
 
 _EITHER_CONTAINER: Final = zlib.MAX_WBITS | 32
 """zlib's word for: gzip or zlib, as the data says."""
 
-
-class _Body(Struct, frozen=True, gc=False):
-    messages: list[Message] | None = None
-
-
-_BODY: Final = msgspec.json.Decoder(_Body)
-_MESSAGES: Final = msgspec.json.Decoder(list[Message])
+_BODY: Final = msgspec.json.Decoder(
+    msgspec.defstruct("Body", [(name, Any, None) for name in SAID_IN], frozen=True),
+)
 
 
 def of_body(body: bytes, encoding: str = "", *, largest: int) -> list[Message] | None:
-    """The messages in a body with that `Content-Encoding`; None where there are none that can be read.
+    """What is said in a body with that `Content-Encoding`; None where nothing is that can be read.
 
     It is unpacked to at most `largest` bytes. Compressed any other way than by gzip or deflate it is not read.
     """
     try:
-        return _BODY.decode(_unpacked(body, encoding.strip().lower(), largest)).messages
-    except (msgspec.DecodeError, ValueError, zlib.error):
+        read = _BODY.decode(_unpacked(body, encoding.strip().lower(), largest))
+    except (msgspec.DecodeError, ValueError, RecursionError, zlib.error):
         return None
+    return of_data(msgspec.structs.asdict(read))
 
 
-def of_data(messages: object) -> list[Message] | None:
-    """The same from what a gateway in Python has made of the messages."""
-    try:
-        return _MESSAGES.decode(msgspec.json.encode(messages))
-    except (msgspec.MsgspecError, TypeError, ValueError, RecursionError):
-        return None
+def of_data(data: Mapping[str, Any]) -> list[Message] | None:
+    """The same of a body that the gateway has decoded."""
+    return messages(next((data[name] for name in SAID_IN if data.get(name)), None))
 
 
 def _unpacked(body: bytes, encoding: str, largest: int) -> bytes:

@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 POLL_MS: Final = 500
 TROUBLE_S: Final = 1.0
-LOOK_S: Final = 30.0
+LOOK_S: Final = 10.0
 """How often it looks whether the topic has more partitions, or is another."""
 
 TIDY_S: Final = 3_600.0

@@ -2,7 +2,7 @@
 
 - `POST /v1/check`: an `Ask` as JSON; 200 with the `Verdict`, whatever that is; 400 with one sentence for anything else.
 - `GET /check`: the same in headers, for subrequests such as nginx's auth_request: X-Stillwatch-Account, -Template,
-  -Sketch and -Tokens. 204 where the request passes, else the refusal, whole, for the client.
+  -Sketch and -Tokens. 204 where the request passes, else the refusal, whole, for the client, and X-Stillwatch-Decision.
 - `/healthz`, `/readyz` (200 once all decisions are known) and `/metrics`.
 
 There is no authentication: give it an address that only gateways reach.
@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from agents.enforcement.gate import Gate
+from agents.enforcement.words import ask_of_words
 from streams.enforcement import Ask, refusal, told
 
 MAX_BODY_BYTES: Final = 16 * 1024
@@ -25,6 +26,9 @@ ACCOUNT, TEMPLATE, SKETCH, TOKENS = (
     "X-Stillwatch-Sketch",
     "X-Stillwatch-Tokens",
 )
+DECISION = "X-Stillwatch-Decision"
+"""Of a refusal, for a gateway that cannot pass the body on, so that its own can have the reference for an appeal."""
+
 CHECK_PATH: Final = "/v1/check"
 """Where `agents.enforcement.client` asks."""
 
@@ -52,12 +56,12 @@ class CheckServer:
                 web.get("/metrics", self._metrics),
             ]
         )
-        self._runner = web.AppRunner(application, access_log=None, handle_signals=False)
+        self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
 
     async def start(self) -> int:
         """Begin to answer; the port. Raises OSError where the address cannot be had."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, shutdown_timeout=1.0)
+        site = web.TCPSite(self._runner, self._host, self._port)
         await site.start()
         return int(self._runner.addresses[0][1])
 
@@ -74,21 +78,17 @@ class CheckServer:
         return web.Response(body=msgspec.json.encode(verdict), content_type="application/json")
 
     async def _check_headers(self, request: web.Request) -> web.Response:
-        account = request.headers.get(ACCOUNT)
-        if not account:
+        ask = ask_of_words(*map(request.headers.get, (ACCOUNT, TEMPLATE, SKETCH, TOKENS)))
+        if ask is None:
             return web.Response(status=204)  # nobody is named: that is for whoever authenticates
-        tokens = request.headers.get(TOKENS, "0")
-        ask = Ask(
-            account,
-            request.headers.get(TEMPLATE) or None,
-            request.headers.get(SKETCH) or None,
-            int(tokens) if tokens.isascii() and tokens.isdecimal() else 0,
-        )
         verdict = await self._gate.check(ask)
         if verdict.answer == "pass":
             return web.Response(status=204, headers=dict(told(verdict)))
         refused = refusal(verdict, self._appeal_url)
-        return web.Response(status=refused.status, headers=dict(refused.headers), body=refused.body)
+        headers = dict(refused.headers)
+        if verdict.decision_id is not None:
+            headers[DECISION] = verdict.decision_id
+        return web.Response(status=refused.status, headers=headers, body=refused.body)
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         return web.Response(text="ok\n")

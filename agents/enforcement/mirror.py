@@ -17,6 +17,7 @@ from typing import Any, Final
 from msgspec import Struct
 from redis.exceptions import RedisClusterException, RedisError
 
+from agents.settings import SettingsError
 from agents.signing import KEY_ID_HEADER, SIGNATURE_HEADER, Headers
 from agents.store import StoreError
 from agents.store.redis import redis_sentence
@@ -61,6 +62,8 @@ class Mirror:
             self._wire = Wire(url)
         except ValueError as error:
             raise StoreError(f"REDIS_URL is not an address of a Redis: {error}") from error
+        except SettingsError as error:
+            raise StoreError(str(error)) from error
         at = f"{{{prefix}:enforced}}"
         self._log, self._offsets, self._newest = f"{at}:log", f"{at}:offsets", f"{at}:newest"
         self._append = Script(__package__, "mirror.lua")

@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import logging
+import os
 import signal
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
@@ -135,7 +136,7 @@ def envoy_server(gate: Gate, registry: CollectorRegistry, address: str, appeal_u
         raise SettingsError(
             "Envoy is answered with packages that are not installed: pip install 'stillwatch[gateway]'."
         ) from error
-    options = envoy.EnvoyOptions(address=address, appeal_url=appeal_url)
+    options = envoy.read_options(os.environ, address, appeal_url)
     server: Beside = envoy.EnvoyServer(gate, envoy.Counted(registry), options)
     return server
 

@@ -10,7 +10,7 @@ from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
 from agents.environment import SettingsError
-from agents.kafka_access import client_arguments
+from agents.kafka_access import client_arguments, manner
 from agents.topics import FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicError
 from streams.decisions import Decision
 
@@ -78,5 +78,5 @@ def _consumer(bootstrap_servers: str) -> Iterator[Any]:  # kafka-python has no t
     except SettingsError as error:
         raise TopicError(str(error)) from error
     except (KafkaError, OSError, ValueError) as error:
-        message = f"No Kafka answers at {bootstrap_servers}: {error}"
+        message = f"No Kafka answers at {bootstrap_servers}{manner()}: {error}"
         raise TopicError(message) from error

@@ -8,7 +8,7 @@ from streams.events import ContentPart, Message
 
 REDACTED: Final = "redacted-by-litellm"
 """What LiteLLM writes in the place of every text where logging of messages is off: taken for a text, it would be one
-template that all accounts share."""
+template that all accounts share. Beside other texts it is a text: a client could say it to hide those."""
 
 _PARTS: Final = {"tool_call": "tool_use", "tool_call_response": "tool_result"}
 """OpenTelemetry's names of parts -> ours. Parts with a modality (`blob`, `uri`, `file`) have that as their type."""
@@ -23,9 +23,10 @@ _ITEMS: Final = {
 
 
 def messages(value: object) -> list[Message] | None:
-    """A conversation: a list of messages, a prompt, or a list of prompts; None where no text is known."""
-    if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
-        value = decoded(value)
+    """A conversation: a list of messages, a prompt, or a list of prompts; None where no text is known.
+
+    Text is a prompt, whatever it looks like: read as JSON, one that begins with a bracket would hide itself.
+    """
     if isinstance(value, dict):
         value = [value] if "role" in value else value.get("messages")
     if isinstance(value, str):
@@ -33,7 +34,7 @@ def messages(value: object) -> list[Message] | None:
     if not isinstance(value, list):
         return None
     found = [it for it in map(_message, value) if it is not None]
-    return None if any(_is_redacted(it) for it in found) else found or None
+    return None if all(map(_is_redacted, found)) else found
 
 
 def instructions(value: object) -> list[Message]:

@@ -117,8 +117,8 @@ class Fingerprinter:
 def read(messages: Sequence[Message]) -> Conversation:
     """Count what `messages` hold, and find the text of the last message of the user that has any.
 
-    The system prompt is not the ask: one framework's prompt must not tie its thousands of users together. Tool
-    results arrive under the user's role and have no text of their own, so the text before them is taken.
+    The system prompt is not the ask: one framework's prompt must not tie its thousands of users together. Nor are tool
+    results, which arrive under the user's role: whether their text is known or not, the text before them is the ask.
     """
     characters = images = tool_parts = 0
     ask = ""
@@ -126,13 +126,14 @@ def read(messages: Sequence[Message]) -> Conversation:
         content = message.content
         if isinstance(content, str):
             text = content
+            characters += len(text)
         elif content:
-            text = "\n".join([part.text for part in content if part.text])
+            text = "\n".join([part.text for part in content if part.text and part.type not in _TOOL_TYPES])
+            characters += len("\n".join([part.text for part in content if part.text]))
             images += sum(part.type in _IMAGE_TYPES for part in content)
             tool_parts += sum(part.type in _TOOL_TYPES for part in content)
         else:
             continue
-        characters += len(text)
         if message.role == "user" and text and not text.isspace():
             ask = text
     return Conversation(characters, images, tool_parts, ask)

@@ -129,7 +129,7 @@ async def ways(folder: Path) -> AsyncIterator[dict[str, Send]]:
             await stack.enter_async_context(programs.envoy(text, folder / name, admin))
 
         await stack.enter_async_context(programs.served(folder, asked))
-        text = config("envoy-ext-authz.yaml", {10000: models, 9901: upstream_admin, 9466: asked}, keys)
+        text = config("envoy-ext-authz.yaml", {10000: models, 9901: upstream_admin, 9471: asked}, keys)
         text = text.replace("route: {cluster: models, timeout: 0s}", "direct_response: {status: 200}")
         await start("models", without(text, "          # Who it is."), upstream_admin)
         for title, name, refused in (
@@ -138,7 +138,7 @@ async def ways(folder: Path) -> AsyncIterator[dict[str, Send]]:
             ("Envoy, rate limit service", "envoy-rate-limit.yaml", 429),
         ):
             listener, admin = processes.choose_ports((), 2)
-            text = config(name, {10000: listener, 9901: admin, 8080: models, 9466: asked}, keys)
+            text = config(name, {10000: listener, 9901: admin, 8080: models, 9471: asked}, keys)
             if title == PLAIN:
                 text = without(text, "          - name: envoy.filters.http.ext_authz")
             await start(f"{name}-{listener}", text, admin)

@@ -111,7 +111,7 @@ async def behind_envoy(
             "port_value: 10000}": f"port_value: {listener}}}",
             "port_value: 9901}": f"port_value: {admin}}}",
             "port_value: 8080}": f"port_value: {upstream}}}",
-            "port_value: 9466}": f"port_value: {asked}}}",
+            "port_value: 9471}": f"port_value: {asked}}}",
             "/etc/envoy/jwks.json": str(keys),
             FINGERPRINT: STUB_FINGERPRINT + "          #",
         }

@@ -6,13 +6,13 @@ import sys
 from prometheus_client import CollectorRegistry
 
 from agents.enforcement.envoy import Counted, EnvoyOptions, EnvoyServer
-from tests.gateways.scripted import Scripted
+from tests.gateways.gated import gate
 
 
 async def serve(port: int) -> None:
     """Until the process is ended."""
     options = EnvoyOptions(address=f"127.0.0.1:{port}")
-    async with EnvoyServer(Scripted(), Counted(CollectorRegistry()), options):
+    async with EnvoyServer(gate(), Counted(CollectorRegistry()), options):
         await asyncio.Event().wait()
 
 

@@ -1,6 +1,7 @@
 """deploy/gateways/envoy-ext-authz.yaml in a real Envoy."""
 
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,10 +11,11 @@ from msgspec import Struct
 
 from agents.embedded import processes
 from agents.embedded.processes import LOOPBACK
-from agents.enforcement.envoy import EnvoyOptions
+from agents.enforcement.envoy import EnvoyOptions, Tls
 from streams.enforcement import Ask
+from tests.certificates import Authority
 from tests.gateways import programs, scenes
-from tests.gateways.scripted import Scripted
+from tests.gateways.gated import Gated
 
 CONFIG = "envoy-ext-authz.yaml"
 SHORT = {"timeout: 0.020s": "timeout: 0.200s"}
@@ -26,12 +28,12 @@ class Scene(Struct, frozen=True):
     """A client and the checker that is asked about it."""
 
     client: scenes.Client
-    checker: Scripted
+    checker: Gated
 
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    checker = Scripted()
+    checker = Gated()
     async with scenes.asked(checker) as (server, _), scenes.behind_envoy(CONFIG, tmp_path, server.port) as client:
         yield Scene(client, checker)
 
@@ -48,7 +50,8 @@ async def test_a_suspended_account_is_refused_with_a_problem_until_it_is_release
     answer = await scene.client.of("suspended")
     assert answer.status == 403
     assert answer.problem["status"] == 403
-    assert answer.problem["reference"] == "decision-suspend"
+    assert answer.problem["reference"] == "decision-suspend-1"
+    assert answer.headers["retry-after"] == "3600"
     assert answer.headers["cache-control"] == "no-store"
     scene.checker.release("suspended")
     assert (await scene.client.of("suspended")).status == 200
@@ -59,7 +62,7 @@ async def test_a_throttled_account_passes_as_often_as_it_may_and_is_told_when_to
     assert [answer.status for answer in passed] == [200, 200, 200]
     assert [answer.headers["ratelimit"].split(";")[1] for answer in passed] == ["r=2", "r=1", "r=0"]
     assert [answer.echoed["x-stillwatch-remaining"] for answer in passed] == ["2", "1", "0"]
-    assert passed[0].echoed["x-stillwatch-decision"] == "decision-throttle"
+    assert passed[0].echoed["x-stillwatch-decision"] == "decision-throttle-1"
     assert "x-stillwatch-decision" not in passed[0].headers
     refused = await scene.client.of("throttled")
     assert refused.status == 429
@@ -91,7 +94,7 @@ async def test_a_client_cannot_say_who_it_is_or_how_its_request_looks(scene: Sce
 
 
 async def test_a_check_that_hangs_is_answered_from_local_state_before_envoy_gives_up(tmp_path: Path) -> None:
-    checker = Scripted()
+    checker = Gated()
     checker.is_hanging = True
     changes = {"timeout: 0.020s": "timeout: 2s"} | CLOSED
     async with scenes.asked(checker) as (server, registry):
@@ -102,7 +105,7 @@ async def test_a_check_that_hangs_is_answered_from_local_state_before_envoy_give
 
 
 async def test_the_account_may_be_in_the_metadata_of_another_filter(tmp_path: Path) -> None:
-    checker = Scripted()
+    checker = Gated()
     options = EnvoyOptions(address=f"{LOOPBACK}:0", account_metadata=("envoy.filters.http.jwt_authn", "claims", "sub"))
     changes = {
         "claim_to_headers: [{header_name: x-stillwatch-account, claim_name: sub}]": "payload_in_metadata: claims",
@@ -117,6 +120,28 @@ async def test_the_account_may_be_in_the_metadata_of_another_filter(tmp_path: Pa
     ):
         assert [(await client.of(who)).status for who in ("suspended", "innocent")] == [403, 200]
     assert checker.asked == [Ask("suspended"), Ask("innocent")]
+
+
+async def test_over_tls_envoy_is_answered_with_its_certificate_as_the_readme_says(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    gateway, gateway_key = authority.issue("gateway")
+    (snippet,) = re.findall(r"```yaml\n(.*?)```", (programs.DEPLOY / "README.md").read_text("utf-8"), re.DOTALL)
+    for there, here in (
+        ("/etc/envoy/gateway.pem", gateway),
+        ("/etc/envoy/gateway.key", gateway_key),
+        ("/etc/envoy/stillwatch-ca.pem", authority.ca),
+    ):
+        assert there in snippet
+        snippet = snippet.replace(there, str(here))
+    cluster = "  - name: stillwatch\n"
+    changes = {cluster: cluster + snippet, "timeout: 0.020s": "timeout: 10s"} | CLOSED
+    tls = Tls(*authority.issue("enforcer"), client_authorities=authority.ca)
+    options = EnvoyOptions(address=f"{LOOPBACK}:0", tls=tls)
+    async with (
+        scenes.asked(Gated(), options) as (server, _),
+        scenes.behind_envoy(CONFIG, tmp_path, server.port, changes) as client,
+    ):
+        assert [(await client.of(who)).status for who in ("suspended", "innocent")] == [403, 200]
 
 
 @pytest.mark.parametrize(("failure_mode", "status"), [({}, 200), (CLOSED, 503)], ids=["open", "closed"])

@@ -1,4 +1,4 @@
-"""deploy/gateways/nginx.conf in a real nginx, which asks a stand-in for the HTTP check of `stillwatch enforce`."""
+"""deploy/gateways/nginx.conf in a real nginx, which asks the check endpoint over HTTP."""
 
 import asyncio
 import shutil
@@ -9,54 +9,58 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from msgspec import Struct
+from prometheus_client import CollectorRegistry
 
 from agents.embedded import processes
-from streams.enforcement import Ask, refusal, told
-from tests.gateways import programs, scenes
-from tests.gateways.scripted import Scripted
+from agents.embedded.processes import LOOPBACK
+from agents.enforcement.gate import Gate
+from agents.enforcement.http import CheckServer
+from tests.gateways import gated, programs, scenes
 
 NGINX = shutil.which("nginx")
-ACCOUNTS = ("innocent", "suspended", "throttled", "stranger", "static")
+ACCOUNTS = ("innocent", "suspended", "throttled")
 CLOSED = {"return 204;": "return 503;"}
 SHORT = {"20ms": "200ms"}
 
 pytestmark = pytest.mark.skipif(NGINX is None, reason="there is no nginx on PATH")
 
 
-class Check:
-    """`GET /check` as `stillwatch enforce` answers it: 204, or the refusal. `seen` is every header that came."""
+class StandIn:
+    """For answers that the check endpoint gives only when it is broken. `seen` is every header that came."""
 
-    def __init__(self) -> None:
-        self.checker = Scripted()
+    def __init__(self, status: int = 204, *, is_hanging: bool = False) -> None:
         self.seen: list[dict[str, str]] = []
-        self.is_hanging = False
-        self.status: int | None = None
+        self._status = status
+        self._is_hanging = is_hanging
 
     async def answer(self, request: web.Request) -> web.Response:
         """Answer one check."""
         assert request.path == "/check"
         self.seen.append({name.lower(): value for name, value in request.headers.items()})
-        if self.is_hanging:
+        if self._is_hanging:
             await asyncio.Event().wait()
-        if self.status is not None:
-            return web.Response(status=self.status, headers={"WWW-Authenticate": 'Bearer realm="api"'})
-        verdict = await self.checker.check(Ask(request.headers["x-stillwatch-account"]))
-        if verdict.answer == "pass":
-            return web.Response(status=204, headers=dict(told(verdict)))
-        refused = refusal(verdict)
-        headers = dict(refused.headers) | {"X-Stillwatch-Decision": verdict.decision_id or ""}
-        return web.Response(status=refused.status, headers=headers, body=refused.body)
+        return web.Response(status=self._status, headers={"WWW-Authenticate": 'Bearer realm="api"'})
 
 
 class Scene(Struct, frozen=True):
-    """A client, and the check that is asked about it."""
+    """A client, and the gate that is asked about it."""
 
     client: scenes.Client
-    check: Check
+    gate: Gate
 
     async def of(self, account_id: str, **headers: str) -> scenes.Answer:
         """Send one request with the key of an account."""
         return await self.client.get({"Authorization": f"Bearer key-of-{account_id}"} | headers)
+
+
+@asynccontextmanager
+async def checked(gate: Gate, port: int = 0) -> AsyncIterator[int]:
+    """The check endpoint over HTTP; its port."""
+    server = CheckServer(gate, CollectorRegistry(), host=LOOPBACK, port=port)
+    try:
+        yield await server.start()
+    finally:
+        await server.stop()
 
 
 @asynccontextmanager
@@ -67,13 +71,13 @@ async def behind_nginx(
     asked: int | None = None,
     upstream: scenes.Handler = scenes.echo,
 ) -> AsyncIterator[Scene]:
-    """A client of a real nginx that asks at port `asked`, by default a `Check`, with the patience of a busy machine."""
+    """A client of a real nginx that asks at port `asked`, by default a gate, with the patience of a busy machine."""
     assert NGINX is not None
-    check = Check()
+    gate = gated.gate()
     (listener,) = processes.choose_ports((), 1)
     async with AsyncExitStack() as stack:
         models = await stack.enter_async_context(scenes.web_server(upstream))
-        checks = await stack.enter_async_context(scenes.web_server(check.answer)) if asked is None else asked
+        checks = await stack.enter_async_context(checked(gate)) if asked is None else asked
         kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         folders = "".join(f"    {kind}_temp_path {folder}/{kind};\n" for kind in kinds)
         keys = "\n".join(f'        "Bearer key-of-{account}" {account};' for account in ACCOUNTS)
@@ -82,7 +86,7 @@ async def behind_nginx(
             '        "Bearer EXAMPLE-KEY" acct-example;': keys,
             "127.0.0.1:8000;": f"127.0.0.1:{listener};",
             "127.0.0.1:8080;": f"127.0.0.1:{models};",
-            "127.0.0.1:9467;": f"127.0.0.1:{checks};",
+            "127.0.0.1:9470;": f"127.0.0.1:{checks};",
         }
         path = folder / "nginx.conf"
         path.write_text(programs.documented("nginx.conf", edits | dict(changes or {"20ms": "10s"})), encoding="utf-8")
@@ -90,36 +94,44 @@ async def behind_nginx(
         command = [NGINX, "-p", str(folder), "-c", str(path), "-e", "stderr", "-g", ours]
         with programs.started("nginx", command, folder) as process:
             await programs.until(process, lambda: programs.accepts(listener))
-            yield Scene(await stack.enter_async_context(scenes.client(listener)), check)
+            yield Scene(await stack.enter_async_context(scenes.client(listener)), gate)
 
 
-async def test_an_innocent_account_passes_and_nothing_of_the_client_reaches_the_check(tmp_path: Path) -> None:
-    lies = {"X-Stillwatch-Account": "other", "X-Stillwatch-Template": "t", "X-Stillwatch-Sketch": "s"}
+async def test_an_innocent_account_passes_and_what_the_client_says_of_itself_ends_here(tmp_path: Path) -> None:
+    lies = {"X-Stillwatch-Account": "suspended", "X-Stillwatch-Template": gated.TEMPLATE, "X-Stillwatch-Sketch": "s"}
     async with behind_nginx(tmp_path) as scene:
-        answer = await scene.of("innocent", Cookie="secret", **lies)
+        answer = await scene.of("innocent", **lies)
     assert answer.status == 200
     assert [name for name in answer.echoed if "stillwatch" in name] == []
     assert "ratelimit" not in answer.headers
-    (seen,) = scene.check.seen
+
+
+async def test_nothing_of_the_client_leaves_for_the_check(tmp_path: Path) -> None:
+    check = StandIn()
+    async with scenes.web_server(check.answer) as asked, behind_nginx(tmp_path, asked=asked) as scene:
+        assert (await scene.of("innocent", Cookie="secret", **{"X-Stillwatch-Template": "t"})).status == 200
+    (seen,) = check.seen
     assert set(seen) == {"host", "x-stillwatch-account"}
     assert seen["x-stillwatch-account"] == "innocent"
 
 
 async def test_a_key_that_nobody_has_is_not_served_and_not_checked(tmp_path: Path) -> None:
-    async with behind_nginx(tmp_path) as scene:
+    check = StandIn()
+    async with scenes.web_server(check.answer) as asked, behind_nginx(tmp_path, asked=asked) as scene:
         answer = await scene.of("nobody")
     assert answer.status == answer.problem["status"] == 401
     assert answer.headers["www-authenticate"] == "Bearer"
-    assert scene.check.seen == []
+    assert check.seen == []
 
 
 async def test_a_suspended_account_is_refused_with_a_problem_until_it_is_released(tmp_path: Path) -> None:
     async with behind_nginx(tmp_path) as scene:
         answer = await scene.of("suspended")
         assert answer.status == answer.problem["status"] == 403
-        assert answer.problem["reference"] == "decision-suspend"
+        assert answer.problem["reference"] == "decision-suspend-1"
+        assert answer.headers["retry-after"] == "3600"
         assert answer.headers["cache-control"] == "no-store"
-        scene.check.checker.release("suspended")
+        scene.gate.take(gated.decision("account", "suspended", "release", sequence=2))
         assert (await scene.of("suspended")).status == 200
 
 
@@ -137,8 +149,8 @@ async def test_a_throttled_account_gets_429_and_not_500_and_is_told_when_to_come
 
 @pytest.mark.parametrize(("status", "seen"), [(401, 401), (503, 503), (500, 200), (502, 200)])
 async def test_other_answers_of_the_check_are_kept_or_open_the_gateway(status: int, seen: int, tmp_path: Path) -> None:
-    async with behind_nginx(tmp_path) as scene:
-        scene.check.status = status
+    check = StandIn(status)
+    async with scenes.web_server(check.answer) as asked, behind_nginx(tmp_path, asked=asked) as scene:
         answer = await scene.of("innocent")
     assert answer.status == seen
     if seen == 401:
@@ -152,7 +164,7 @@ async def test_a_check_that_is_away_opens_or_closes_the_gateway_as_it_says(
     (nobody,) = processes.choose_ports((), 1)
     async with behind_nginx(tmp_path, {"20ms": "10s"} | failure_mode, asked=nobody) as scene:
         assert [(await scene.of(who)).status for who in ("innocent", "suspended")] == [status, status]
-        async with scenes.web_server(scene.check.answer, nobody):
+        async with checked(scene.gate, nobody):
             await scenes.eventually(lambda: scene.of("suspended"), 403)
 
 
@@ -160,8 +172,11 @@ async def test_a_check_that_is_away_opens_or_closes_the_gateway_as_it_says(
 async def test_a_check_that_hangs_holds_a_request_no_longer_than_the_timeout(
     failure_mode: dict[str, str], status: int, tmp_path: Path
 ) -> None:
-    async with behind_nginx(tmp_path, SHORT | failure_mode) as scene:
-        scene.check.is_hanging = True
+    check = StandIn(is_hanging=True)
+    async with (
+        scenes.web_server(check.answer) as asked,
+        behind_nginx(tmp_path, SHORT | failure_mode, asked=asked) as scene,
+    ):
         assert [(await scene.of(who)).status for who in ("innocent", "suspended")] == [status, status]
 
 

@@ -11,7 +11,7 @@ from msgspec import Struct
 from agents.embedded import processes
 from streams.enforcement import Ask
 from tests.gateways import programs, scenes
-from tests.gateways.scripted import Scripted
+from tests.gateways.gated import Gated
 
 CONFIG = "envoy-rate-limit.yaml"
 SHORT = {"timeout: 0.020s": "timeout: 0.200s"}
@@ -24,12 +24,12 @@ class Scene(Struct, frozen=True):
     """A client and the checker that is asked about it."""
 
     client: scenes.Client
-    checker: Scripted
+    checker: Gated
 
 
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    checker = Scripted()
+    checker = Gated()
     async with scenes.asked(checker) as (server, _), scenes.behind_envoy(CONFIG, tmp_path, server.port) as client:
         yield Scene(client, checker)
 
@@ -48,7 +48,7 @@ async def test_every_refusal_is_429_with_a_problem_that_says_so_until_it_is_rele
         assert answer.status == 429
         assert answer.problem["status"] == 429
         assert answer.problem["type"] == f"urn:problem-type:stillwatch:{what}"
-        assert "retry-after" not in answer.headers
+        assert answer.headers["retry-after"] == "3600"
     scene.checker.release("suspended")
     assert (await scene.client.of("suspended")).status == 200
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from agents.settings import SettingsError
+from agents.environment import Environment, SettingsError, path, words
 
 ACCOUNT_HEADER: Final = "x-stillwatch-account"
 TEMPLATE_HEADER: Final = "x-stillwatch-template"
@@ -14,6 +14,11 @@ SKETCH_HEADER: Final = "x-stillwatch-sketch"
 TOKENS_HEADER: Final = "x-stillwatch-tokens"
 REMAINING_HEADER: Final = "x-stillwatch-remaining"
 DECISION_HEADER: Final = "x-stillwatch-decision"
+
+ACCOUNT_METADATA: Final = "STILLWATCH_ENVOY_ACCOUNT_METADATA"
+CERTIFICATE_FILE: Final = "STILLWATCH_ENVOY_CERTFILE"
+KEY_FILE: Final = "STILLWATCH_ENVOY_KEYFILE"
+CA_FILE: Final = "STILLWATCH_ENVOY_CAFILE"
 
 UNIX: Final = "unix:"
 
@@ -41,7 +46,7 @@ class EnvoyOptions(Struct, frozen=True, kw_only=True):
     `grace_s` is how long a stopping server lets calls end.
     """
 
-    address: str = "127.0.0.1:9466"
+    address: str = "127.0.0.1:9471"
     domain: str = "stillwatch"
     account_header: str = ACCOUNT_HEADER
     account_metadata: tuple[str, ...] = ()
@@ -50,6 +55,28 @@ class EnvoyOptions(Struct, frozen=True, kw_only=True):
     largest_message_bytes: int = 128 * 1024
     most_at_once: int = 1_000
     grace_s: float = 5.0
+
+
+def read_options(environment: Environment, address: str, appeal_url: str | None = None) -> EnvoyOptions:
+    """What the environment says about a server at `address`. Raises SettingsError.
+
+    A path in metadata is written with strokes: `envoy.filters.http.jwt_authn/claims/sub`.
+    """
+    certificate, key = path(environment, CERTIFICATE_FILE), path(environment, KEY_FILE)
+    authorities = path(environment, CA_FILE)
+    if (certificate is None) != (key is None) or (certificate is None and authorities is not None):
+        raise SettingsError(f"TLS for Envoy needs both {CERTIFICATE_FILE} and {KEY_FILE}.")
+    default = EnvoyOptions()
+    return checked(
+        EnvoyOptions(
+            address=address,
+            domain=words(environment, "STILLWATCH_ENVOY_DOMAIN") or default.domain,
+            account_header=words(environment, "STILLWATCH_ENVOY_ACCOUNT_HEADER") or default.account_header,
+            account_metadata=tuple(filter(None, (words(environment, ACCOUNT_METADATA) or "").split("/"))),
+            appeal_url=appeal_url,
+            tls=None if certificate is None or key is None else Tls(certificate, key, authorities),
+        )
+    )
 
 
 def checked(options: EnvoyOptions) -> EnvoyOptions:

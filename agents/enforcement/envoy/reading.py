@@ -1,18 +1,13 @@
 """From what Envoy sends to what is asked. Nothing that it sends makes these raise: what cannot be meant is left out."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
 
 from agents.enforcement.envoy.options import SKETCH_HEADER, TEMPLATE_HEADER, TOKENS_HEADER, EnvoyOptions
+from agents.enforcement.words import ask_of_words
 from streams.enforcement import Ask
-
-LONGEST_WORD: Final = 128
-"""An account, a template or a sketch is never longer (`streams.events`)."""
-
-MOST_TOKENS: Final = 2**40
 
 
 def ask_of_check(request: CheckRequest, options: EnvoyOptions) -> Ask | None:
@@ -21,10 +16,8 @@ def ask_of_check(request: CheckRequest, options: EnvoyOptions) -> Ask | None:
     if options.account_metadata:
         account = _in_metadata(request, options.account_metadata)
     else:
-        account = _word(headers.get(options.account_header))
-    if account is None:
-        return None
-    return _ask(account, headers.get(TEMPLATE_HEADER), headers.get(SKETCH_HEADER), _tokens(headers.get(TOKENS_HEADER)))
+        account = headers.get(options.account_header)
+    return ask_of_words(account, headers.get(TEMPLATE_HEADER), headers.get(SKETCH_HEADER), headers.get(TOKENS_HEADER))
 
 
 def ask_of_descriptor(descriptor: RateLimitDescriptor, addend: int) -> Ask | None:
@@ -34,17 +27,10 @@ def ask_of_descriptor(descriptor: RateLimitDescriptor, addend: int) -> Ask | Non
     descriptor's own `hits_addend` counts, and without that `addend`, the request's: 0 is what nobody said.
     """
     entries = {entry.key: entry.value for entry in descriptor.entries}
-    account = _word(entries.get("account"))
-    if account is None:
-        return None
     if descriptor.HasField("hits_addend"):
         addend = descriptor.hits_addend.value
-    tokens = _tokens(entries["tokens"]) if "tokens" in entries else min(addend, MOST_TOKENS)
-    return _ask(account, entries.get("template"), entries.get("sketch"), tokens)
-
-
-def _ask(account: str, template: str | None, sketch: str | None, tokens: int) -> Ask:
-    return Ask(account, template_hash=_word(template), sketch=_word(sketch), tokens=tokens)
+    tokens = entries.get("tokens", addend)
+    return ask_of_words(entries.get("account"), entries.get("template"), entries.get("sketch"), tokens)
 
 
 def _in_metadata(request: CheckRequest, path: tuple[str, ...]) -> str | None:
@@ -62,15 +48,6 @@ def _in_metadata(request: CheckRequest, path: tuple[str, ...]) -> str | None:
         return None
     value = fields[last]
     if value.WhichOneof("kind") == "number_value" and value.number_value.is_integer():
-        return _word(f"{value.number_value:.0f}")
-    return _word(value.string_value)
-
-
-def _word(text: str | None) -> str | None:
-    return text if text and len(text) <= LONGEST_WORD else None
-
-
-def _tokens(text: str | None) -> int:
-    if text is None or len(text) > len(str(MOST_TOKENS)) or not (text.isascii() and text.isdecimal()):
-        return 0
-    return min(int(text), MOST_TOKENS)
+        return f"{value.number_value:.0f}"
+    text: str = value.string_value
+    return text

@@ -17,7 +17,7 @@ from agents.enforcement.envoy.answering import CHECK_PASS, check_response, rate_
 from agents.enforcement.envoy.counting import Counted, Service
 from agents.enforcement.envoy.options import UNIX, EnvoyOptions, Tls, checked
 from agents.enforcement.envoy.reading import ask_of_check, ask_of_descriptor
-from agents.settings import SettingsError
+from agents.environment import SettingsError
 from streams.enforcement import Ask, Verdict
 from streams.enforcement.asking import PASS
 

@@ -2,7 +2,7 @@
 
 from typing import Final, Literal, get_args
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry, Counter, disable_created_metrics
 
 Source = Literal["redis", "lease", "local"]
 """Who answered: Redis just now, what it said or gave before, or this process by itself."""
@@ -17,6 +17,7 @@ class LimitCounters:
     __slots__ = ("_admitted", "_refused", "answers", "leased", "near", "unanswered")
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        disable_created_metrics()  # no rule reads them, as in agents.metrics
         self.answers: Final = Counter(
             "stillwatch_limit_answers",
             "Requests of throttled subjects, by what came of them and by who answered.",

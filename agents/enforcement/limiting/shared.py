@@ -116,10 +116,8 @@ class RedisLimiter:
         room = held.draw(tokens, now_us)
         if room is not None:
             return self._told(key, held, tokens, room, "lease")
-        room = self._locally(key, held, tokens)
-        if self._is_asked(key, held, now_us) and room.admitted:
-            held.owe(tokens)
-        return room
+        self._is_asked(key, held, now_us)
+        return self._locally(key, held, tokens)
 
     async def close(self) -> None:
         """Let go of the connections; whoever waits is answered locally."""
@@ -204,13 +202,13 @@ class RedisLimiter:
             self._breaker.failed(self._clock())
             if self._counters is not None:
                 self._counters.unanswered.labels("late").inc()
-        room = self._locally(key, held, waiter.tokens)
-        if room.admitted:
-            held.owe(waiter.tokens)
-        waiter.answer.set_result(room)
+        waiter.answer.set_result(self._locally(key, held, waiter.tokens))
 
     def _locally(self, key: str, held: Held, tokens: int) -> Room:
+        """Answer without Redis, which is told if it is being asked anyway."""
         room = self._local.take_now(key, held.limits, tokens)
+        if room.admitted and held.is_asking:
+            held.owe(tokens)
         if self._counters is not None:
             near = room.remaining * NEAR < held.limits.requests
             self._counters.answered("local", admitted=room.admitted, is_near=near)

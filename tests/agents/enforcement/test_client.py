@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from agents.enforcement.checker import UNKNOWN, Fail
-from agents.enforcement.client import CheckClient
+from agents.enforcement.client import DEADLINE_S, CheckClient, configured
 from streams.decisions import Limits
 from streams.enforcement import Ask, Verdict
 
@@ -153,3 +153,29 @@ def test_without_a_wait_it_knows_nothing(fail: Fail) -> None:
 def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="no address of HTTP"):
         CheckClient(url)
+
+
+URL = {"STILLWATCH_CHECK_URL": "http://127.0.0.1:9470/v1/check"}
+
+
+def test_the_environment_says_how_to_ask() -> None:
+    plain = configured(URL)
+    assert (plain.deadline_s, plain.fail) == (DEADLINE_S, "open")
+    told = configured(URL | {"STILLWATCH_CHECK_DEADLINE_MS": "12.5", "STILLWATCH_FAIL": "closed"})
+    assert (told.deadline_s, told.fail) == (0.0125, "closed")
+
+
+@pytest.mark.parametrize(
+    ("environment", "named"),
+    [
+        ({}, "STILLWATCH_CHECK_URL"),
+        ({"STILLWATCH_CHECK_URL": "check"}, "no address of HTTP"),
+        (URL | {"STILLWATCH_FAIL": "maybe"}, "STILLWATCH_FAIL"),
+        (URL | {"STILLWATCH_CHECK_DEADLINE_MS": "soon"}, "STILLWATCH_CHECK_DEADLINE_MS"),
+        (URL | {"STILLWATCH_CHECK_DEADLINE_MS": "0"}, "STILLWATCH_CHECK_DEADLINE_MS"),
+        (URL | {"STILLWATCH_CHECK_DEADLINE_MS": "inf"}, "STILLWATCH_CHECK_DEADLINE_MS"),
+    ],
+)
+def test_a_setting_that_is_missing_or_unusable_is_named(environment: dict[str, str], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        configured(environment)

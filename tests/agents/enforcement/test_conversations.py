@@ -1,6 +1,7 @@
 """What is read of a request's body."""
 
 import gzip
+import json
 import zlib
 
 import msgspec
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.enforcement.conversations import of_body, of_data
-from streams.events import ContentPart, Message
+from streams.events import ContentPart, Message, RequestRecord
+from streams.fingerprint import Fingerprinter
 
 LARGEST = 4_096
 OPENAI = b'{"model": "m", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]}'
@@ -21,10 +23,13 @@ MESSAGES = st.lists(
     st.builds(
         Message,
         st.sampled_from(["user", "assistant"]),
-        st.none()
-        | st.text()
-        | st.lists(st.builds(ContentPart, st.sampled_from(["text", "image"]), st.none() | st.text())),
-    )
+        st.none() | st.text() | st.lists(st.builds(ContentPart, st.just("text"), st.none() | st.text())),
+    ),
+    max_size=5,
+)
+FINGERPRINTER = Fingerprinter(b"a key for the tests")
+RECORD = RequestRecord(
+    event_id="e", occurred_at_ms=1_780_000_000_000, account_id="a", operation="chat", request_model="m"
 )
 
 
@@ -58,9 +63,7 @@ def test_a_compressed_body_is_read_like_any(encoding: str, packed: bytes) -> Non
         (b"", ""),
         (b"{", ""),
         (b"[]", ""),
-        (b'{"prompt": "Hi"}', ""),
-        (b'{"messages": "Hi"}', ""),
-        (b'{"messages": [{"content": "Hi"}]}', ""),
+        (b'{"messages": 7}', ""),
         (b'{"messages": [{"role": "user", "content": "\xff"}]}', ""),
         (OPENAI, "gzip"),
         (OPENAI, "br"),
@@ -81,10 +84,44 @@ def test_no_body_raises(body: bytes, encoding: str) -> None:
 @given(messages=MESSAGES)
 def test_a_body_and_what_a_gateway_made_of_it_are_read_alike(messages: list[Message]) -> None:
     body = msgspec.json.encode({"messages": messages})
-    assert of_body(body, largest=len(body)) == messages
-    assert of_data(msgspec.json.decode(body)["messages"]) == messages
+    assert of_body(body, largest=len(body)) == (messages or None)
+    assert of_data(msgspec.json.decode(body)) == (messages or None)
 
 
-@pytest.mark.parametrize("data", [None, "Hi", 7, [object()], [{"role": "user", "content": object()}], {"role": "user"}])
-def test_data_that_is_no_conversation_is_none(data: object) -> None:
+@pytest.mark.parametrize(
+    "data", [{}, {"messages": None}, {"messages": 7}, {"messages": [7]}, {"input": []}, {"x": "Hi"}]
+)
+def test_data_in_which_nothing_is_said_is_none(data: dict[str, object]) -> None:
     assert of_data(data) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"prompt": "Hi"},
+        {"input": "Hi"},
+        {"input": [{"role": "user", "content": "Hi"}]},
+        {"messages": [{"role": "user", "content": "Hi"}], "prompt": "not this"},
+    ],
+)
+def test_a_prompt_and_an_input_are_what_the_user_said(data: dict[str, object]) -> None:
+    assert of_data(data) == of_body(msgspec.json.encode(data), largest=LARGEST) == [Message("user", "Hi")]
+
+
+@given(asked=st.text(min_size=1).filter(lambda it: it.strip() != ""))
+def test_a_gateway_sees_the_template_that_the_log_will_give(asked: str) -> None:
+    openai = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": asked}]
+    parts = [{"role": "user", "content": [{"type": "text", "text": asked}]}]
+    event = msgspec.structs.replace(RECORD, messages=[Message("user", asked)])
+    expected = FINGERPRINTER.event(event)
+    for said in (openai, parts):
+        seen = of_body(json.dumps({"messages": said}).encode(), largest=10**6)
+        assert seen is not None
+        template_hash, sketch, _ = FINGERPRINTER.asked(seen)
+        assert (template_hash, sketch) == (expected.template_hash, expected.sketch)
+
+
+def test_what_litellm_writes_for_a_hidden_text_hides_nothing_else() -> None:
+    said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "redacted-by-litellm"}]
+    assert of_data({"messages": said}) == [Message("user", "Hi"), Message("assistant", "redacted-by-litellm")]
+    assert of_data({"messages": said[1:]}) is None

@@ -130,6 +130,12 @@ def test_the_conventions_of_before_are_read() -> None:
     prompt = {"name": "gen_ai.content.prompt", "attributes": otlp.pairs({"gen_ai.prompt": json.dumps(SAID)})}
     (older,) = both(otlp.traces(otlp.span(before, events=[prompt])))
     assert older.messages == MESSAGES
+    (plain,) = both(otlp.traces(otlp.span(before | {"gen_ai.prompt": "[a] prompt"})))
+    assert plain.messages == [Message("user", "[a] prompt")]
+
+
+def test_messages_that_were_cut_short_are_left_out() -> None:
+    assert of_span({"gen_ai.input.messages": json.dumps(SAID)[:-30]}).messages is None
 
 
 def test_parts_of_every_kind() -> None:

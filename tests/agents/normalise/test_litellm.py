@@ -186,6 +186,8 @@ def test_a_failure_has_the_code_that_is_told_and_is_no_success_without_one(field
     ("said", "messages"),
     [
         ("a prompt", [Message("user", "a prompt")]),
+        ("[1] looks like a list", [Message("user", "[1] looks like a list")]),
+        ('{"role": "system"}', [Message("user", '{"role": "system"}')]),
         (["one", "two"], [Message("user", "one"), Message("user", "two")]),
         ([{"role": "user", "content": "redacted-by-litellm"}], None),
         ({}, None),

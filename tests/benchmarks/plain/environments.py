@@ -1,7 +1,7 @@
-"""An environment of its own for each third-party contestant, made when it is first needed and kept.
+"""An environment of its own for each third-party program, made when it is first needed and kept.
 
 Every package is pinned with its hashes in `requirements/NAME.txt`. What cannot be installed is a contestant less, with
-the reason in the report: the bench goes on without it.
+the reason in the report, or a test that is skipped: the bench and the tests go on without it.
 """
 
 import hashlib
@@ -28,11 +28,11 @@ class NotInstalledError(Exception):
     """A contestant's environment cannot be had; a few words why."""
 
 
-def python_of(environment: str | None, folder: Path) -> Path:
+def python_of(environment: str | None, folder: Path, requirements: Path = REQUIREMENTS) -> Path:
     """The interpreter of an environment in `folder`, installed if it is not there. Raises NotInstalledError."""
     if environment is None:
         return Path(sys.executable)
-    lock = REQUIREMENTS / f"{environment}.txt"
+    lock = requirements / f"{environment}.txt"
     here = folder / environment
     ready = here / ".ready"
     digest = hashlib.sha256(lock.read_bytes() + sys.version.encode()).hexdigest()

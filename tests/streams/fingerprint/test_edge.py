@@ -89,6 +89,14 @@ def test_a_shared_system_prompt_ties_nobody() -> None:
     assert made[0].template_hash != made[1].template_hash
 
 
+def test_the_result_of_a_tool_is_not_what_the_user_asked() -> None:
+    asked = Message("user", "Fix the failing test of the parser, please")
+    result = Message("user", [ContentPart("tool_result", "The file /src/parser.py has been written successfully")])
+    both = FINGERPRINTER.asked([asked, result])
+    assert both[:2] == FINGERPRINTER.asked([asked])[:2]
+    assert both.character_count == len("Fix the failing test of the parser, please") + 53
+
+
 def test_counts_are_of_all_messages() -> None:
     messages = [
         {"role": "system", "content": "12345"},

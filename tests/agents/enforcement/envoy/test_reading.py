@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.enforcement.envoy.options import EnvoyOptions
-from agents.enforcement.envoy.reading import MOST_TOKENS, ask_of_check, ask_of_descriptor
+from agents.enforcement.envoy.reading import ask_of_check, ask_of_descriptor
+from agents.enforcement.words import MOST_TOKENS
 from streams.enforcement import Ask
 
 HEADERS = EnvoyOptions()

@@ -1,6 +1,4 @@
 import asyncio
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,10 +15,11 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from prometheus_client import CollectorRegistry
 
 from agents.enforcement.envoy import Counted, EnvoyOptions, EnvoyServer, Tls
-from agents.settings import SettingsError
+from agents.environment import SettingsError
 from streams.enforcement import Ask
+from tests.certificates import Authority
 from tests.gateways import scenes
-from tests.gateways.scripted import Scripted
+from tests.gateways.gated import Gated
 
 OK, OVER = RateLimitResponse.OK, RateLimitResponse.OVER_LIMIT
 SERVICES = ("", "envoy.service.auth.v3.Authorization", "envoy.service.ratelimit.v3.RateLimitService")
@@ -61,7 +60,7 @@ def answers(registry: CollectorRegistry) -> dict[tuple[str, str], float]:
 
 
 async def test_checks_are_answered_and_counted_and_one_without_an_account_passes() -> None:
-    checker = Scripted()
+    checker = Gated()
     async with scenes.asked(checker) as (server, registry), channel(server) as opened:
         stub = AuthorizationStub(opened)
         responses = [await stub.Check(check(who)) for who in ("innocent", "suspended", "challenged", "")]
@@ -73,7 +72,7 @@ async def test_checks_are_answered_and_counted_and_one_without_an_account_passes
 
 
 async def test_rate_limit_requests_are_answered_and_those_that_are_not_ours_pass() -> None:
-    checker = Scripted()
+    checker = Gated()
     async with scenes.asked(checker) as (server, registry), channel(server) as opened:
         stub = RateLimitServiceStub(opened)
         requests = [
@@ -96,7 +95,7 @@ async def test_rate_limit_requests_are_answered_and_those_that_are_not_ours_pass
 
 async def test_descriptors_that_ask_the_same_take_one_request_of_a_throttle() -> None:
     same = {"account": "throttled"}
-    async with scenes.asked(Scripted()) as (server, _), channel(server) as opened:
+    async with scenes.asked(Gated()) as (server, _), channel(server) as opened:
         stub = RateLimitServiceStub(opened)
         responses = [await stub.ShouldRateLimit(limit(same, {"path": "/"}, same)) for _ in range(4)]
     assert [it.overall_code for it in responses] == [OK, OK, OK, OVER]
@@ -104,7 +103,7 @@ async def test_descriptors_that_ask_the_same_take_one_request_of_a_throttle() ->
 
 
 async def test_no_label_holds_an_account() -> None:
-    async with scenes.asked(Scripted()) as (server, registry), channel(server) as opened:
+    async with scenes.asked(Gated()) as (server, registry), channel(server) as opened:
         await AuthorizationStub(opened).Check(check("acct-4711"))
     labels = {value for metric in registry.collect() for it in metric.samples for value in it.labels.values()}
     assert labels == {
@@ -114,7 +113,7 @@ async def test_no_label_holds_an_account() -> None:
 
 @pytest.mark.parametrize("service", ["authorization", "rate_limit"])
 async def test_a_check_that_hangs_is_answered_from_local_state_within_the_callers_deadline(service: str) -> None:
-    checker = Scripted()
+    checker = Gated()
     checker.is_hanging = True
     async with scenes.asked(checker) as (server, registry), channel(server) as opened:
         if service == "authorization":
@@ -127,7 +126,7 @@ async def test_a_check_that_hangs_is_answered_from_local_state_within_the_caller
 
 
 async def test_a_request_that_is_too_large_is_refused_and_the_next_is_answered() -> None:
-    async with scenes.asked(Scripted()) as (server, _), channel(server) as opened:
+    async with scenes.asked(Gated()) as (server, _), channel(server) as opened:
         stub = AuthorizationStub(opened)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.Check(check("innocent", filler="x" * 200_000))
@@ -136,7 +135,7 @@ async def test_a_request_that_is_too_large_is_refused_and_the_next_is_answered()
 
 
 async def test_more_calls_at_once_than_there_may_be_are_refused() -> None:
-    checker = Scripted()
+    checker = Gated()
     checker.is_hanging = True
     options = EnvoyOptions(address="127.0.0.1:0", most_at_once=2)
     async with scenes.asked(checker, options) as (server, _), channel(server) as opened:
@@ -149,7 +148,7 @@ async def test_more_calls_at_once_than_there_may_be_are_refused() -> None:
 
 
 async def test_the_health_service_knows_every_service_and_is_told_when_not_to_ask() -> None:
-    async with scenes.asked(Scripted()) as (server, _), channel(server) as opened:
+    async with scenes.asked(Gated()) as (server, _), channel(server) as opened:
         stub = HealthStub(opened)
 
         async def statuses() -> set[int]:
@@ -163,7 +162,7 @@ async def test_the_health_service_knows_every_service_and_is_told_when_not_to_as
 
 
 async def test_a_server_that_stops_says_so_and_lets_calls_end() -> None:
-    checker = Scripted()
+    checker = Gated()
     checker.is_hanging = True
     async with scenes.asked(checker) as (server, _), channel(server) as opened:
         watched = HealthStub(opened).Watch(HealthCheckRequest(service=""))
@@ -181,7 +180,7 @@ async def test_a_server_that_stops_says_so_and_lets_calls_end() -> None:
 async def test_a_unix_socket_is_this_machine_too(tmp_path: Path) -> None:
     address = f"unix:{tmp_path}/envoy.sock"
     async with (
-        scenes.asked(Scripted(), EnvoyOptions(address=address)) as (server, _),
+        scenes.asked(Gated(), EnvoyOptions(address=address)) as (server, _),
         grpc.aio.insecure_channel(address) as opened,
     ):
         assert server.port == 0
@@ -189,8 +188,8 @@ async def test_a_unix_socket_is_this_machine_too(tmp_path: Path) -> None:
 
 
 async def test_a_port_that_is_taken_is_a_sentence() -> None:
-    async with scenes.asked(Scripted()) as (server, _):
-        second = EnvoyServer(Scripted(), Counted(CollectorRegistry()), EnvoyOptions(address=f"127.0.0.1:{server.port}"))
+    async with scenes.asked(Gated()) as (server, _):
+        second = EnvoyServer(Gated(), Counted(CollectorRegistry()), EnvoyOptions(address=f"127.0.0.1:{server.port}"))
         with pytest.raises(SettingsError, match=rf"cannot listen on 127\.0\.0\.1:{server.port}\.$"):
             await second.start()
         await second.stop()
@@ -199,9 +198,9 @@ async def test_a_port_that_is_taken_is_a_sentence() -> None:
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (EnvoyOptions(address="0.0.0.0:9466"), "may only listen on this machine"),
-        (EnvoyOptions(address="[::]:9466"), "may only listen on this machine"),
-        (EnvoyOptions(address="gateway.example:9466"), "may only listen on this machine"),
+        (EnvoyOptions(address="0.0.0.0:9471"), "may only listen on this machine"),
+        (EnvoyOptions(address="[::]:9471"), "may only listen on this machine"),
+        (EnvoyOptions(address="gateway.example:9471"), "may only listen on this machine"),
         (EnvoyOptions(account_metadata=("jwt",)), "a namespace and a key, not only 'jwt'"),
         (EnvoyOptions(account_header="X-Account"), "'X-Account' would never be found"),
         (EnvoyOptions(tls=Tls(Path("/no/cert"), Path("/no/key"))), "/no/key: No such file or directory"),
@@ -209,43 +208,30 @@ async def test_a_port_that_is_taken_is_a_sentence() -> None:
 )
 def test_options_that_cannot_be_meant_are_a_sentence(options: EnvoyOptions, sentence: str) -> None:
     with pytest.raises(SettingsError, match=sentence):
-        EnvoyServer(Scripted(), Counted(CollectorRegistry()), options)
+        EnvoyServer(Gated(), Counted(CollectorRegistry()), options)
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1", "unix:/run/s"])
 def test_an_address_of_this_machine_needs_no_tls(address: str) -> None:
-    EnvoyServer(Scripted(), Counted(CollectorRegistry()), EnvoyOptions(address=address))
+    EnvoyServer(Gated(), Counted(CollectorRegistry()), EnvoyOptions(address=address))
 
 
-def certified(folder: Path, name: str) -> tuple[Path, Path]:
-    """A certificate that signs itself, and its key."""
-    openssl = shutil.which("openssl")
-    assert openssl is not None
-    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-    command = [openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-keyout", str(key), "-out", str(certificate), "-days", "2", "-subj", f"/CN={name}"]
-    command += ["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)  # noqa: S603
-    return certificate, key
-
-
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl to make certificates with")
 async def test_with_tls_only_a_client_with_a_certificate_of_ours_is_answered(tmp_path: Path) -> None:
-    certificate, key = certified(tmp_path, "server")
-    mine, my_key = certified(tmp_path, "gateway")
-    stranger, stranger_key = certified(tmp_path, "stranger")
-    options = EnvoyOptions(address="127.0.0.1:0", tls=Tls(certificate, key, client_authorities=mine))
+    (tmp_path / "others").mkdir()
+    ours, others = Authority(tmp_path), Authority(tmp_path / "others")
+    certificate, key = ours.issue("enforcer")
+    options = EnvoyOptions(address="127.0.0.1:0", tls=Tls(certificate, key, client_authorities=ours.ca))
 
     async def status(client: tuple[Path, Path] | None) -> int:
         chain, private = (None, None) if client is None else (client[0].read_bytes(), client[1].read_bytes())
-        credentials = grpc.ssl_channel_credentials(certificate.read_bytes(), private, chain)
+        credentials = grpc.ssl_channel_credentials(ours.ca.read_bytes(), private, chain)
         async with grpc.aio.secure_channel(f"127.0.0.1:{server.port}", credentials) as opened:
             response = await AuthorizationStub(opened).Check(check("suspended"), timeout=5)
         return int(response.status.code)
 
-    async with scenes.asked(Scripted(), options) as (server, _):
-        assert await status((mine, my_key)) == 7
-        for nobody in (None, (stranger, stranger_key)):
+    async with scenes.asked(Gated(), options) as (server, _):
+        assert await status(ours.issue("gateway")) == 7
+        for nobody in (None, others.issue("gateway")):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await status(nobody)
             assert caught.value.code() == grpc.StatusCode.UNAVAILABLE

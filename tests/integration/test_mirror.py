@@ -1,0 +1,121 @@
+"""The mirror of decisions in a real Redis: each record once, the newest of each subject, and all members."""
+
+from collections.abc import AsyncIterator
+
+import msgspec
+import pytest
+
+from agents.enforcement.mirror import Entry, Mirror, Mirrored
+from agents.signing import KEY_ID_HEADER, SIGNATURE_HEADER
+from agents.store import StoreError
+from streams.decisions import Decision
+from streams.enforcement.in_force import KEPT_MS
+from tests.agents.signing_setup import decision
+
+pytestmark = pytest.mark.redis
+SIGNED = ((KEY_ID_HEADER, b"0123"), (SIGNATURE_HEADER, b"\x00\xff"))
+
+
+@pytest.fixture
+async def mirror(redis_url: str, topic_prefix: str) -> AsyncIterator[Mirror]:
+    made = Mirror(redis_url, topic_prefix)
+    yield made
+    await made.close()
+
+
+def record(offset: int, sequence: int = 1, subject: str = "a", place: str = "log/0", **fields: object) -> Mirrored:
+    told = {"subject_kind": "campaign" if fields.get("members") else "account", "members": (), **fields}
+    made = msgspec.structs.replace(decision(), subject_id=subject, sequence=sequence, **told)
+    return Mirrored(place, offset, subject.encode(), msgspec.json.encode(made), SIGNED, made)
+
+
+def decisions(entries: list[Entry]) -> list[tuple[str, int]]:
+    decoded = [msgspec.json.decode(entry.value, type=Decision) for entry in entries]
+    return [(it.subject_id, it.sequence) for it in decoded]
+
+
+async def test_an_entry_is_the_record_as_the_decider_signed_it(mirror: Mirror) -> None:
+    it = record(0)
+    await mirror.append([it])
+    (entry,) = await mirror.read("0")
+    assert (entry.key, entry.value, entry.headers) == (it.key, it.value, SIGNED)
+    assert await mirror.read(entry.entry_id) == []
+    assert await mirror.read(entry.entry_id, 1) == []
+
+
+async def test_what_was_not_signed_has_no_headers(mirror: Mirror) -> None:
+    await mirror.append([msgspec.structs.replace(record(0), headers=())])
+    (entry,) = await mirror.read("0")
+    assert entry.headers == ()
+
+
+async def test_a_record_is_appended_once_whoever_appends_it_and_however_the_log_is_cut(
+    mirror: Mirror, redis_url: str, topic_prefix: str
+) -> None:
+    records = [record(offset, subject=f"s{offset}") for offset in range(7)]
+    other = Mirror(redis_url, topic_prefix)
+    await mirror.append(records[:4])
+    await other.append(records[2:])
+    await mirror.append(records)
+    await other.close()
+    assert decisions(await mirror.read("0")) == [(f"s{offset}", 1) for offset in range(7)]
+    assert await mirror.offsets() == {"log/0": 7}
+    await mirror.append([record(0, subject="t", place="log/1"), record(40, subject="u")])
+    assert await mirror.offsets() == {"log/0": 41, "log/1": 1}
+
+
+async def test_the_newest_decision_of_a_subject_takes_the_place_of_the_one_before(mirror: Mirror) -> None:
+    await mirror.append([record(0, 1), record(1, 1, "b"), record(2, 2), record(3, 3)])
+    assert decisions(await mirror.read("0")) == [("b", 1), ("a", 3)]
+    await mirror.append([record(4, 2)])
+    assert decisions(await mirror.read("0")) == [("b", 1), ("a", 3)]
+
+
+async def test_whatever_names_members_is_kept(mirror: Mirror) -> None:
+    await mirror.append([record(0, 1, "c", members=("m",)), record(1, 2, "c", members=("n",))])
+    await mirror.append([record(2, 3, "c", subject_kind="campaign"), record(3, 4, "c", subject_kind="campaign")])
+    assert decisions(await mirror.read("0")) == [("c", 1), ("c", 2), ("c", 4)]
+    await mirror.append([record(4, 2, "c", members=("old",))])
+    assert decisions(await mirror.read("0")) == [("c", 1), ("c", 2), ("c", 4), ("c", 2)]
+
+
+async def test_more_than_fit_into_one_script_and_one_answer_come_in_their_order(mirror: Mirror) -> None:
+    await mirror.append([record(offset, subject=f"s{offset}") for offset in range(1_203)])
+    first = await mirror.read("0")
+    rest = await mirror.read(first[-1].entry_id)
+    assert decisions(first + rest) == [(f"s{offset}", 1) for offset in range(1_203)]
+
+
+async def test_what_the_topic_keeps_no_longer_is_dropped(mirror: Mirror) -> None:
+    await mirror.append([record(0), record(1, subject="b")])
+    (first, _) = await mirror.read("0")
+    at_ms = int(first.entry_id.split("-")[0])
+    await mirror.tidy(at_ms + KEPT_MS)
+    assert len(await mirror.read("0")) == 2
+    await mirror.tidy(at_ms + KEPT_MS + 60_000)
+    assert await mirror.read("0") == []
+    await mirror.append([record(2)])  # its sequence is not newer, but nobody remembers that
+    assert decisions(await mirror.read("0")) == [("a", 1)]
+
+
+async def test_a_redis_that_lost_everything_lives_another_life(
+    mirror: Mirror, redis_url: str, topic_prefix: str
+) -> None:
+    import redis.asyncio  # noqa: PLC0415  only here
+
+    life = await mirror.life()
+    assert await mirror.life() == life
+    async with redis.asyncio.Redis.from_url(redis_url) as client:
+        await client.delete(f"{{{topic_prefix}:enforced}}:offsets")
+    assert await mirror.life() != life
+    assert await mirror.offsets() == {}
+
+
+async def test_without_a_redis_there_is_one_sentence() -> None:
+    made = Mirror("redis://127.0.0.1:1", "p")
+    for work in (made.offsets(), made.read("0"), made.append([record(0)]), made.life(), made.tidy(0)):
+        with pytest.raises(StoreError, match="Redis"):
+            await work
+    await made.close()
+    with pytest.raises(StoreError, match="not an address of a Redis"):
+        Mirror("mailto:redis", "p")
