@@ -138,7 +138,7 @@ def _messages(signal: Signal) -> list[Message] | None:
     """What was said to the model: in the attributes of the signal, or else in those of its events."""
     for attributes in (signal.attributes, *(of_event for _, of_event in signal.events)):
         prompt = attributes.get("gen_ai.prompt")
-        for value in (decoded(attributes.get("gen_ai.input.messages")), decoded(prompt) or prompt):
+        for value in (decoded(attributes.get("gen_ai.input.messages")), decoded(prompt), prompt):
             said = messages(value)
             if said:
                 return instructions(attributes.get("gen_ai.system_instructions")) + said

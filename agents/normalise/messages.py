@@ -13,13 +13,12 @@ template that all accounts share. Beside other texts it is a text: a client coul
 _PARTS: Final = {"tool_call": "tool_use", "tool_call_response": "tool_result"}
 """OpenTelemetry's names of parts -> ours. Parts with a modality (`blob`, `uri`, `file`) have that as their type."""
 
-
 _ITEMS: Final = {
     "function_call": ("assistant", "tool_use", None),
     "function_call_output": ("tool", "tool_result", "output"),
     "reasoning": ("assistant", "reasoning", None),
 }
-"""Items of OpenAI's Responses API that are no messages -> whose message each is, its part, and where its text stands."""
+"""Items of OpenAI's Responses API that are no messages -> whose message each is, its part, where its text stands."""
 
 
 def messages(value: object) -> list[Message] | None:
