@@ -130,9 +130,9 @@ def test_the_conventions_of_before_are_read() -> None:
     prompt = {"name": "gen_ai.content.prompt", "attributes": otlp.pairs({"gen_ai.prompt": json.dumps(SAID)})}
     (older,) = both(otlp.traces(otlp.span(before, events=[prompt])))
     assert older.messages == MESSAGES
-    for prompt in ("[a] prompt", '{"a": "prompt"}'):
-        (plain,) = both(otlp.traces(otlp.span(before | {"gen_ai.prompt": prompt})))
-        assert plain.messages == [Message("user", prompt)]
+    for said_plainly in ("[a] prompt", '{"a": "prompt"}'):
+        (plain,) = both(otlp.traces(otlp.span(before | {"gen_ai.prompt": said_plainly})))
+        assert plain.messages == [Message("user", said_plainly)]
 
 
 def test_messages_that_were_cut_short_are_left_out() -> None:
