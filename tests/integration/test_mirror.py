@@ -26,7 +26,7 @@ async def mirror(redis_url: str, topic_prefix: str) -> AsyncIterator[Mirror]:
 def record(offset: int, sequence: int = 1, subject: str = "a", place: str = "log/0", **fields: object) -> Mirrored:
     told = {"subject_kind": "campaign" if fields.get("members") else "account", "members": (), **fields}
     made = msgspec.structs.replace(decision(), subject_id=subject, sequence=sequence, **told)
-    return Mirrored(place, offset, subject.encode(), msgspec.json.encode(made), SIGNED, made)
+    return Mirrored(place, offset, subject.encode(), msgspec.json.encode(made), SIGNED, 7, made)
 
 
 def decisions(entries: list[Entry]) -> list[tuple[str, int]]:
@@ -38,7 +38,7 @@ async def test_an_entry_is_the_record_as_the_decider_signed_it(mirror: Mirror) -
     it = record(0)
     await mirror.append([it])
     (entry,) = await mirror.read("0")
-    assert (entry.key, entry.value, entry.headers) == (it.key, it.value, SIGNED)
+    assert (entry.key, entry.value, entry.headers, entry.appended_at_ms) == (it.key, it.value, SIGNED, 7)
     assert await mirror.read(entry.entry_id) == []
     assert await mirror.read(entry.entry_id, 1) == []
 
