@@ -52,7 +52,7 @@ class Intake:
         self._clock = clock
 
     def take(self, key: bytes | None, value: bytes | None, headers: Headers, appended_at_ms: int) -> None:
-        """Take one record, that the log took then."""
+        """Take one record, that the log took then; 0 where nobody knows."""
         verified = self._verifier.verify(key, value, headers)
         if isinstance(verified, Refused):
             self._metrics.count_record(verified.reason)
@@ -63,7 +63,7 @@ class Intake:
         if how_old == "early":
             return
         self._gate.take(decision)
-        if how_old == "fresh" and self._gate.is_ready:
+        if how_old == "fresh" and self._gate.is_ready and appended_at_ms:
             self._metrics.in_force_seconds.observe(max(0, now_ms - appended_at_ms) / 1000)
 
     def heard(self) -> None:

@@ -30,6 +30,8 @@ AT_ONCE: Final = 500
 
 READ_AT_ONCE: Final = 1_000
 LIFE: Final = "life"
+DIGITS: Final = 15
+"""Of a time: those of the next thousand years have one or two fewer."""
 
 
 class Mirrored(Struct, frozen=True):
@@ -139,7 +141,10 @@ def _pairs(told: Any) -> list[tuple[bytes, bytes]]:  # noqa: ANN401  redis-py gi
 
 
 def _entry(entry_id: bytes, fields: Any) -> Entry:  # noqa: ANN401  redis gives a mapping or a list
+    """An entry as it stands there: whoever may write Redis may have written anything."""
     told = dict(_pairs(fields))
-    headers = [(KEY_ID_HEADER, told[b"key_id"]), (SIGNATURE_HEADER, told[b"signature"])]
+    headers = [(KEY_ID_HEADER, told.get(b"key_id")), (SIGNATURE_HEADER, told.get(b"signature"))]
+    appended = told.get(b"appended_at_ms", b"")
+    at_ms = int(appended) if appended.isdigit() and len(appended) <= DIGITS else 0
     vouching = tuple((name, it) for name, it in headers if it)
-    return Entry(entry_id.decode(), told[b"key"], told[b"value"], vouching, int(told[b"appended_at_ms"]))
+    return Entry(entry_id.decode(), told.get(b"key", b""), told.get(b"value", b""), vouching, at_ms)
