@@ -66,7 +66,7 @@ class LocalLimiter:
         return Room(room.admitted, room.remaining // self._replicas, room.retry_after_ms, is_local=True)
 
     def note(self, key: str, limits: Limits, tokens: int) -> None:
-        """Count one request that somebody else admitted, of no fewer tokens than none. It keeps nobody waiting for longer than a window."""
+        """Count one request that somebody else admitted. It keeps nobody waiting for longer than a window."""
         counted = self._of(key, limits)
         before = drained(counted.meter, limits, self._clock())
         after = capped(charged(before, limits, self._replicas, tokens * self._replicas), limits)
