@@ -126,7 +126,7 @@ class EnforcementPolicy(Struct, frozen=True):
     """What `stillwatch enforce` does by itself at a gateway.
 
     `fail`: requests while it cannot know pass (open) or are refused (closed). An answer takes at most `deadline_ms`.
-    The last two are its own breaker: so many may newly be limited in one hour of event time; the rest wait for the next.
+    The last two are its own breaker: so many may newly be limited in an hour of event time; the rest wait for the next.
     """
 
     fail: Fail = "open"

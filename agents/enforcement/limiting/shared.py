@@ -69,7 +69,8 @@ class RedisLimiter:
 
         Without one, each gateway allows the full limits while Redis is away.
 
-        `lease_share` 0: no leases. `clock` tells microseconds. Raises StoreError if `url` is no address of a Redis.
+        `lease_share` 0: no leases. `clock` tells microseconds. Raises StoreError if `url` is no
+        address of a Redis, or what it is to be used with is unusable.
         """
         wire = Wire(url, timeout_seconds=timing.timeout_seconds)
         self._prefix = prefix
