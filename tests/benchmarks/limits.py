@@ -70,7 +70,7 @@ class Ours:
         self._limits = limits
         self._limiter = RedisLimiter(
             url,
-            timing=Timing(deadline_seconds=5.0, timeout_seconds=5.0),
+            timing=Timing(deadline_seconds=5.0, silence_seconds=5.0, timeout_seconds=5.0),
             lease_share=10 if leases else 0,
             counters=LimitCounters(CollectorRegistry()),
         )

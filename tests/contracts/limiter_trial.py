@@ -11,7 +11,7 @@ from agents.store.script import Script
 from agents.store.wire import Wire, Word
 from tests.contracts.conftest import Servers
 
-PATIENT = Timing(deadline_seconds=20.0, timeout_seconds=20.0)
+PATIENT = Timing(deadline_seconds=20.0, silence_seconds=20.0, timeout_seconds=20.0)
 """Nobody is late, however busy the machine."""
 
 EPOCH_US = 1_790_000_000_000_000
