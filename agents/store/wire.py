@@ -4,7 +4,8 @@ Nothing is tried twice here: whoever calls knows which command may be. Large com
 in pieces, which takes a third of the processor time that redis-py's own packer takes.
 """
 
-from collections.abc import Iterable, Iterator
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import hiredis
@@ -15,7 +16,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError
 
+from agents.environment import SettingsError
 from agents.redis_access import client_arguments
+from agents.store import StoreError
 
 TIMEOUT_SECONDS = 5.0
 CONNECT_SECONDS = 1.0
@@ -54,13 +57,19 @@ class Wire:
     """Connections to one Redis, single or cluster, made when they are first needed."""
 
     def __init__(self, url: str, *, timeout_seconds: float | None = None) -> None:
-        """Raises ValueError if `url` is not an address of a Redis, SettingsError for what it is to be used with.
+        """The timeout is for each answer and to connect.
 
-        The timeout is for each answer and to connect.
+        Raises StoreError if `url` is no address of a Redis, or is to be used with what cannot be read.
         """
         self._url = url
-        self._arguments = _limits(timeout_seconds) | client_arguments(url)
-        self._single: Redis = Redis.from_url(url, **self._arguments)
+        try:
+            self._arguments = _limits(timeout_seconds) | client_arguments(url)
+            self._single: Redis = Redis.from_url(url, **self._arguments)
+        except SettingsError as error:
+            raise StoreError(str(error)) from error
+        except ValueError as error:
+            message = f"REDIS_URL is not an address of a Redis: {error}"
+            raise StoreError(message) from error
         pool = self._single.connection_pool
         pool.connection_class = _packed(pool.connection_class)
         self._cluster: RedisCluster | None = None
@@ -74,6 +83,20 @@ class Wire:
         await cluster.initialize()
         # Naming the node spares the client to compute the slot of each key, and any trying again.
         return await cluster.execute_command(*command, target_nodes=cluster.get_node_from_key(key))
+
+    async def send_all(self, commands: Sequence[tuple[str, Sequence[Word]]]) -> list[Any]:
+        """The answers to commands, each with the key that it is about; an error of redis-py where one was refused.
+
+        A single server gets them in one round trip. Raises what redis-py raises if that fails.
+        """
+        cluster = await self._find_out()
+        if cluster is None:
+            pipeline = self._single.pipeline(transaction=False)
+            for _, command in commands:
+                pipeline.execute_command(*command)
+            return await pipeline.execute(raise_on_error=False)
+        answers = (self.send(key, *command) for key, command in commands)
+        return await asyncio.gather(*answers, return_exceptions=True)
 
     async def info(self, section: str) -> list[dict[str, Any]]:
         """What each server that can be written to says of itself."""

@@ -1,7 +1,7 @@
 """Limiters whose time a test tells, the one of Redis as well."""
 
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from hashlib import sha1
 from typing import Any
@@ -43,10 +43,11 @@ class ToldTime(Script):
             self.text = self.text.replace(*told)
         self.digest = sha1(self.text, usedforsecurity=False).hexdigest()
 
-    async def run(self, wire: Wire, keys: list[str], words: list[Word]) -> Any:  # noqa: ANN401
-        self.asked += 1
+    async def run_all(self, wire: Wire, runs: Sequence[tuple[list[str], list[Word]]]) -> list[Any]:
+        self.asked += len(runs)
         seconds, microseconds = divmod(self._clock(), 1_000_000)
-        return await super().run(wire, keys, [*words, str(seconds), str(microseconds)])
+        told: list[Word] = [str(seconds), str(microseconds)]
+        return await super().run_all(wire, [(keys, words + told) for keys, words in runs])
 
 
 class Trial:
@@ -87,7 +88,7 @@ class Trial:
             clock=self.clock,
             local=local,
         )
-        limiter._script = self.script  # noqa: SLF001  the only way to tell Redis the time
+        limiter._questions.script = self.script  # noqa: SLF001  the only way to tell Redis the time
         self._opened.append(limiter)
         return limiter
 

@@ -102,6 +102,14 @@ async def test_subjects_share_nothing_and_other_limits_begin_anew(bench: Trial) 
     assert (await limiter.take("a", Limits(2, 100, 60_000), 100)).admitted
 
 
+async def test_fewer_tokens_than_none_give_nothing_back(bench: Trial) -> None:
+    limiter = bench.another()
+    assert (await limiter.take("a", HOUR, 60_000)).admitted
+    assert (await limiter.take("a", HOUR, -60_000)).admitted
+    assert limiter.take_now("a", HOUR, -60_000).admitted
+    assert not (await limiter.take("a", HOUR, 1)).admitted
+
+
 async def test_without_a_wait_it_counts_as_well(bench: Trial) -> None:
     limiter = bench.another()
     admitted = [limiter.take_now("a", HOUR, 10).admitted for _ in range(31)]

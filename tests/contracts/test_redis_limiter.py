@@ -26,6 +26,7 @@ PLENTY = Limits(requests=1_000_000, tokens=1_000_000_000, window_ms=60_000)
 
 HASTY = Timing(deadline_seconds=0.005, timeout_seconds=0.2)
 PAUSE_US = 500_000
+SILENCE_US = 50_000
 
 
 @pytest.fixture(params=SERVERS)
@@ -56,7 +57,7 @@ async def together(limiter: RedisLimiter, limits: Limits, times: int, tokens: in
 
 async def quiet(limiter: RedisLimiter) -> None:
     """Wait for what Redis has not answered yet."""
-    await asyncio.gather(*limiter._tasks)  # noqa: SLF001  nothing else tells
+    await limiter._questions.quiet()  # noqa: SLF001  nothing else tells
 
 
 async def test_a_lease_may_be_used_for_a_second_and_is_lost_then(leased: Trial) -> None:
@@ -225,6 +226,52 @@ async def test_a_frozen_redis_is_answered_for_in_time_and_what_it_takes_after_al
         await limiter.take("a", HOUR, 0)
         await quiet(limiter)
         assert (await other.take("a", HOUR, 0)).remaining == 30 - 1 - 5 - 1 - 1
+
+
+async def test_a_redis_that_is_silent_is_not_asked_until_it_answers(servers: Servers) -> None:
+    async with trial(servers) as held:
+        limiter = held.on_redis(timing=Timing(deadline_seconds=0.005, timeout_seconds=20))
+        with servers.frozen():
+            for key in range(3):
+                assert (await limiter.take(f"{key}", HOUR, 0)).is_local
+            asked = held.script.asked
+            held.clock.now_us += SILENCE_US
+            for key in range(1000):
+                assert (await limiter.take(f"more {key}", HOUR, 0)).is_local
+                assert limiter.take_now("0", HOUR, 0).is_local
+            assert held.script.asked == asked
+        await quiet(limiter)
+        await limiter.take("more 0", HOUR, 0)
+        assert held.script.asked == asked + 1
+
+
+async def test_many_gateways_at_once_by_the_clock_of_redis(servers: Servers) -> None:
+    prefix = uuid.uuid4().hex
+    limits = Limits(requests=300, tokens=3_000, window_ms=1_000)
+    gateways = [RedisLimiter(servers.url, prefix=prefix, timing=PATIENT) for _ in range(5)]
+    began_us = redis_us(servers)
+    admitted = 0
+
+    async def hammer(gateway: RedisLimiter) -> None:
+        nonlocal admitted
+        for _ in range(600):
+            room = await gateway.take("a", limits, 10)
+            assert not room.is_local
+            admitted += room.admitted
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(hammer(gateway) for gateway in gateways for _ in range(4)))
+    took_us = redis_us(servers) - began_us
+    assert limits.requests <= admitted <= limits.requests * (1 + took_us / 1_000_000)
+    for gateway in gateways:
+        await gateway.close()
+
+
+def redis_us(servers: Servers) -> int:
+    """Microseconds by the clock of Redis; servers of this machine share it."""
+    with servers.servers[0].client() as client:
+        seconds, microseconds = client.time()
+    return int(seconds) * 1_000_000 + int(microseconds)
 
 
 async def test_a_redis_that_refuses_is_answered_for(servers: Servers) -> None:

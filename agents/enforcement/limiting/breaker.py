@@ -19,16 +19,12 @@ class Breaker:
         self._again_us = now_us + self._pause_us
         return True
 
-    def is_open(self) -> bool:
-        """Whether Redis is held to be away."""
-        return self._failures >= self._threshold
-
     def worked(self) -> None:
         """A question was answered."""
         self._failures = 0
 
     def failed(self, now_us: int) -> None:
-        """A question was not answered, or not in time."""
+        """A question was not answered."""
         self._failures += 1
         if self._failures == self._threshold:
             self._again_us = now_us + self._pause_us

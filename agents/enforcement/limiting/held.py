@@ -2,6 +2,7 @@
 
 from asyncio import Future
 from collections import deque
+from collections.abc import Callable
 from itertools import accumulate
 
 from msgspec import Struct
@@ -43,9 +44,15 @@ class Question(Struct, frozen=True, gc=False):
     A lease must leave as much as it takes.
     """
 
+    at_us: int
     owed: Offer
     leases: list[Offer]
     needs: list[Offer]
+
+    @property
+    def offers(self) -> list[Offer]:
+        """All that is asked for, in turn."""
+        return self.leases + self.needs
 
 
 class Waiter(Struct, frozen=True, eq=False):
@@ -59,25 +66,25 @@ class Held:
     """One subject of one gateway. Times are microseconds of the gateway's clock."""
 
     __slots__ = (
-        "_asked_us",
+        "_asked",
         "_came",
         "_came_tokens",
         "_known",
         "_leasing",
+        "_owed",
         "_requests",
         "_tokens",
         "_until_us",
         "is_asking",
         "is_late",
         "limits",
-        "owed",
         "waiting",
     )
 
     def __init__(self, limits: Limits, leasing: Leasing, now_us: int) -> None:
         self.limits = limits
         self.waiting: deque[Waiter] = deque()
-        self.owed = NOTHING
+        self._owed = NOTHING
         self.is_asking = False
         self.is_late = False
         self._leasing = leasing
@@ -85,7 +92,7 @@ class Held:
         self._until_us = now_us
         self._known: Meter | None = None
         self._came = self._came_tokens = 0
-        self._asked_us = now_us - leasing.life_us
+        self._asked = Question(now_us - leasing.life_us, NOTHING, [], [NOTHING])
 
     @property
     def is_near(self) -> bool:
@@ -101,31 +108,48 @@ class Held:
 
     def owe(self, tokens: int) -> None:
         """One request was admitted that Redis was not asked about."""
-        self.owed = Offer(self.owed.requests + 1, self.owed.tokens + tokens)
+        self._owed = Offer(self._owed.requests + 1, self._owed.tokens + tokens)
 
     def ask(self, now_us: int) -> Question:
         """What to tell Redis. What is owed is told once."""
         self._forget(now_us)
         self.waiting = deque(it for it in self.waiting if not it.answer.done())
-        question = Question(self.owed, self._leases(now_us), self._needs(now_us))
-        self.owed = NOTHING
+        self._asked = Question(now_us, self._owed, self._leases(now_us), self._needs(now_us))
+        self._owed = NOTHING
         self._came = self._came_tokens = 0
-        self._asked_us = now_us
-        return question
+        return self._asked
 
-    def take_in(self, granted: Offer, known: Meter, asked_us: int) -> None:
-        """Hold what Redis gave, and what it says is used, since `asked_us`."""
-        until_us = asked_us + self._leasing.life_us
+    def take_in(self, taken: int, requests: tuple[int, int], tokens: tuple[int, int]) -> int:
+        """Hold what Redis gave of the last question, the offer number `taken` (0: none); how many were leased.
+
+        `requests` and `tokens` are what is used, as the script says it.
+        """
+        granted = self._asked.offers[taken - 1] if taken else NOTHING
+        until_us = self._asked.at_us + self._leasing.life_us
         is_empty = not (self._requests or self._tokens)
         self._until_us = until_us if is_empty else min(self._until_us, until_us)
         self._requests += granted.requests
         self._tokens += granted.tokens
-        self._known = Meter(asked_us, known.requests, known.tokens)
+        self._known = Meter(
+            self._asked.at_us,
+            requests[0] * self.limits.requests + requests[1],
+            tokens[0] * self.limits.tokens + tokens[1],
+        )
         # What was admitted meanwhile, because this answer took too long, is paid for out of it.
-        settled = Offer(min(self.owed.requests, self._requests), min(self.owed.tokens, self._tokens))
+        settled = Offer(min(self._owed.requests, self._requests), min(self._owed.tokens, self._tokens))
         self._requests -= settled.requests
         self._tokens -= settled.tokens
-        self.owed = Offer(self.owed.requests - settled.requests, self.owed.tokens - settled.tokens)
+        self._owed = Offer(self._owed.requests - settled.requests, self._owed.tokens - settled.tokens)
+        is_lease = 0 < taken <= len(self._asked.leases)
+        return granted.requests - self._asked.needs[0].requests if is_lease else 0
+
+    def give_up(self, locally: Callable[[int], Room]) -> None:
+        """Redis did not answer: whoever waits for so many tokens is answered by `locally`, and nothing is owed."""
+        self._owed = NOTHING
+        for waiter in self.waiting:
+            if not waiter.answer.done():
+                waiter.answer.set_result(locally(waiter.tokens))
+        self.waiting.clear()
 
     def serve(self, now_us: int) -> bool:
         """Answer those who wait, in turn; whether there is one about whom Redis must be asked."""
@@ -179,7 +203,7 @@ class Held:
         """Offers for those who wait and for those who will come in the life of a lease, within the share."""
         if not (self._leasing.share and self._came):
             return []
-        past_us = max(1, now_us - self._asked_us)
+        past_us = max(1, now_us - self._asked.at_us)
         coming = min(self._came * GROWTH, self._came * self._leasing.life_us // past_us)
         size = min(coming, self.limits.requests // self._leasing.share)
         waiting = sum(it.tokens for it in self.waiting)

@@ -56,7 +56,8 @@ class LocalLimiter:
         return self.take_now(key, limits, tokens)
 
     def take_now(self, key: str, limits: Limits, tokens: int) -> Room:
-        """Take one request of so many tokens, if the limits of `key` leave it."""
+        """Take one request of so many tokens, if the limits of `key` leave it. Fewer than none are none."""
+        tokens = max(0, tokens)
         counted = self._of(key, limits)
         meter, room = take(counted.meter, limits, self._clock(), self._replicas, tokens * self._replicas)
         counted.meter = meter

@@ -3,20 +3,21 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from msgspec import Struct
-from redis.exceptions import RedisClusterException, RedisError
 
 from agents.enforcement.limiting.breaker import Breaker
 from agents.enforcement.limiting.counters import LimitCounters, Source
-from agents.enforcement.limiting.held import NOTHING, Held, Leasing, Waiter
+from agents.enforcement.limiting.held import Held, Leasing, Waiter
 from agents.enforcement.limiting.local import SUBJECTS, LocalLimiter, monotonic_us
-from agents.store import StoreError
+from agents.enforcement.limiting.questions import Questions
 from agents.store.script import Script
 from agents.store.wire import Wire, Word
 from streams.decisions import Limits
 from streams.enforcement.asking import Room
-from streams.enforcement.gcra import NEAR, Meter, judged, ticks
+from streams.enforcement.gcra import Meter, judged, ticks
 
 TAKE = Script(__package__, "take.lua")
 
@@ -24,19 +25,19 @@ LEASE_SHARE = 10
 """A lease is at most a tenth of a limit, and half of what is left of it."""
 
 FAILURES = 3
-"""After so many failures in a row everything is answered locally at once, but for one question in a pause."""
-
-QUESTIONS = 64
-"""So many questions are under way at once, each on a connection of its own."""
+"""After so many failures in a row all is answered locally at once, but for one question in a pause."""
 
 
 class Timing(Struct, frozen=True):
-    """How long, in seconds: until a request is answered locally, until Redis has failed, what it said holds, a pause.
+    """How long, in seconds.
 
-    An answer after the deadline still counts when it comes; after the timeout, what it may have given is lost.
+    After the deadline a request is answered locally; the answer of Redis still counts when it comes. While Redis has
+    been silent for so long, nobody asks or waits. After the timeout it has failed, and what it may have given is lost;
+    after `FAILURES` in a row it is asked once in a pause. What it said or leased holds for the life of a lease.
     """
 
     deadline_seconds: float = 0.005
+    silence_seconds: float = 0.05
     timeout_seconds: float = 0.3
     lease_seconds: float = 1.0
     pause_seconds: float = 0.5
@@ -64,30 +65,29 @@ class RedisLimiter:
         counters: LimitCounters | None = None,
         clock: Callable[[], int] = monotonic_us,
     ) -> None:
-        """Connects when it is first asked. `local` answers where Redis does not; by itself it allows the full limits.
+        """Connects when it is first asked. `local` answers where Redis does not, and counts what it answers by itself.
 
-        `lease_share` 0: no leases. `clock` tells microseconds. Raises StoreError if `url` is no address of a Redis.
+        Without one, each gateway allows the full limits while Redis is away.
+
+        `lease_share` 0: no leases. `clock` tells microseconds. Raises StoreError if `url` is no
+        address of a Redis, or what it is to be used with is unusable.
         """
-        try:
-            self._wire = Wire(url, timeout_seconds=timing.timeout_seconds)
-        except ValueError as error:
-            message = f"REDIS_URL is not an address of a Redis: {error}"
-            raise StoreError(message) from error
+        wire = Wire(url, timeout_seconds=timing.timeout_seconds)
         self._prefix = prefix
-        self._script = TAKE
+        self._questions = Questions(wire, TAKE, clock)
         self._deadline_seconds = timing.deadline_seconds
+        self._silence_us = round(timing.silence_seconds * 1_000_000)
         self._leasing = Leasing(round(timing.lease_seconds * 1_000_000), lease_share)
-        self._local = local or LocalLimiter(subjects=subjects, clock=clock)
+        self._local = local or LocalLimiter(subjects=subjects, clock=clock, counters=counters)
         self._subjects = subjects
         self._counters = counters
         self._clock = clock
         self._breaker = Breaker(threshold=FAILURES, pause_us=round(timing.pause_seconds * 1_000_000))
         self._held: OrderedDict[str, Held] = OrderedDict()
-        self._free = asyncio.Semaphore(QUESTIONS)
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def take(self, key: str, limits: Limits, tokens: int) -> Room:
-        """Take one request of so many tokens, if the limits of `key` leave it."""
+        """Take one request of so many tokens, if the limits of `key` leave it. Fewer than none are none."""
+        tokens = max(0, tokens)
         if not (limits.requests and limits.tokens):
             return self._nothing(limits)
         held = self._of(key, limits)
@@ -109,6 +109,7 @@ class RedisLimiter:
 
     def take_now(self, key: str, limits: Limits, tokens: int) -> Room:
         """The same without any wait: from what is leased, else locally, and Redis is told of it afterwards."""
+        tokens = max(0, tokens)
         if not (limits.requests and limits.tokens):
             return self._nothing(limits)
         held = self._of(key, limits)
@@ -116,15 +117,12 @@ class RedisLimiter:
         room = held.draw(tokens, now_us)
         if room is not None:
             return self._told(key, held, tokens, room, "lease")
-        self._is_asked(key, held, now_us)
+        self._is_asked(key, held, now_us)  # what follows is told with that question
         return self._locally(key, held, tokens)
 
     async def close(self) -> None:
         """Let go of the connections; whoever waits is answered locally."""
-        for task in tuple(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._wire.close()
+        await self._questions.close()
 
     def _of(self, key: str, limits: Limits) -> Held:
         held = self._held.get(key)
@@ -139,59 +137,54 @@ class RedisLimiter:
 
     def _is_asked(self, key: str, held: Held, now_us: int) -> bool:
         """Whether Redis is being asked about the subject, from now on if not before, and may answer in time."""
+        if self._questions.silent_us(now_us) >= self._silence_us:
+            return False
         if held.is_asking:
-            return not (held.is_late or self._breaker.is_open())
+            return not held.is_late
         if not self._breaker.lets(now_us):
             return False
         try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # nobody runs who could ask
+            self._ask(key, held)
+        except RuntimeError:  # no loop runs that could ask
             return False
-        held.is_asking = True
-        task = loop.create_task(self._ask_on(key, held))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
         return True
 
-    async def _ask_on(self, key: str, held: Held) -> None:
-        """Ask until nobody waits who must be asked about."""
-        name = f"{self._prefix}:limit:{key}:{held.limits.requests}:{held.limits.tokens}:{held.limits.window_ms}"
-        try:
-            async with self._free:
-                while await self._ask(name, held):
-                    held.is_late = False
-        except (RedisError, RedisClusterException, OSError):
-            self._breaker.failed(self._clock())
-            held.owed = NOTHING
-            if self._counters is not None:
-                self._counters.unanswered.labels("failed").inc()
-        finally:
-            held.is_asking = held.is_late = False
-            for waiter in held.waiting:
-                if not waiter.answer.done():
-                    waiter.answer.set_result(self._locally(key, held, waiter.tokens))
-            held.waiting.clear()
-
-    async def _ask(self, name: str, held: Held) -> bool:
-        """Ask once and answer those who wait; whether to ask again. Raises what redis-py raises."""
+    def _ask(self, key: str, held: Held) -> None:
+        """Ask Redis about a subject. Raises RuntimeError where no loop runs."""
         limits = held.limits
-        asked_us = self._clock()
-        question = held.ask(asked_us)
-        offers = question.leases + question.needs
+        name = f"{self._prefix}:limit:{key}:{limits.requests}:{limits.tokens}:{limits.window_ms}"
+        answer = self._questions.ask(name, partial(self._words, held))
+        answer.add_done_callback(partial(self._answered, key, held))
+        held.is_asking = True
+
+    def _words(self, held: Held) -> list[Word]:
+        """What the script is told, as it leaves."""
+        limits = held.limits
+        question = held.ask(self._clock())
         words: list[Word] = [str(limits.window_ms * 1000), str(limits.requests), str(limits.tokens)]
         words.append(str(len(question.leases)))
-        for offer in (question.owed, *offers):
+        for offer in (question.owed, *question.offers):
             for cost, limit in ((offer.requests, limits.requests), (offer.tokens, limits.tokens)):
                 words += map(str, divmod(ticks(cost, limit, limits), limit))
-        taken, *used = await self._script.run(self._wire, [name], words)
-        if not held.is_late:
-            self._breaker.worked()
-        granted = offers[taken - 1] if taken else NOTHING
-        if self._counters is not None and 0 < taken <= len(question.leases):
-            self._counters.leased.inc(granted.requests - question.needs[0].requests)
-        meter = Meter(0, used[0] * limits.requests + used[1], used[2] * limits.tokens + used[3])
-        held.take_in(granted, meter, asked_us)
-        return held.serve(self._clock())
+        return words
+
+    def _answered(self, key: str, held: Held, answer: asyncio.Future[Any]) -> None:
+        """Answer those who wait, and ask again if that does not answer all."""
+        now_us = self._clock()
+        held.is_asking = held.is_late = False
+        if answer.exception() is not None:
+            self._breaker.failed(now_us)
+            if self._counters is not None:
+                self._counters.unanswered.labels("failed").inc()
+            held.give_up(partial(self._locally, key, held))
+            return
+        self._breaker.worked()
+        taken, *used = answer.result()
+        leased = held.take_in(taken, (used[0], used[1]), (used[2], used[3]))
+        if self._counters is not None:
+            self._counters.leased.inc(leased)
+        if held.serve(now_us):
+            self._ask(key, held)
 
     def _late(self, key: str, held: Held, waiter: Waiter) -> None:
         """Answer locally who waited for too long."""
@@ -199,7 +192,6 @@ class RedisLimiter:
             return
         if not held.is_late:
             held.is_late = True
-            self._breaker.failed(self._clock())
             if self._counters is not None:
                 self._counters.unanswered.labels("late").inc()
         waiter.answer.set_result(self._locally(key, held, waiter.tokens))
@@ -209,9 +201,6 @@ class RedisLimiter:
         room = self._local.take_now(key, held.limits, tokens)
         if room.admitted and held.is_asking:
             held.owe(tokens)
-        if self._counters is not None:
-            near = room.remaining * NEAR < held.limits.requests
-            self._counters.answered("local", admitted=room.admitted, is_near=near)
         return room
 
     def _told(self, key: str, held: Held, tokens: int, room: Room, source: Source) -> Room:
