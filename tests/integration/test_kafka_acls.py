@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 from kafka import KafkaConsumer
@@ -204,6 +205,23 @@ def test_a_broker_of_another_authority_or_of_another_name_is_not_spoken_to(
         partitions_of(by_name, TOPICS)
     with acting(secured.user("worker", KAFKA_SSL_CHECK_HOSTNAME="false")):
         assert partitions_of(by_name, TOPICS) == 2
+
+
+@pytest.mark.redis
+@pytest.mark.timeout(180)
+def test_a_worker_with_a_certificate_reads_and_commits(
+    secured: SecuredKafka, acting: As, redis_url: str, tmp_path: Path
+) -> None:
+    deployment = Deployment(secured.inside, redis_url, TOPICS, PREFIX, partitions=2)
+    with acting(secured.certified("gateway")):
+        put(secured.mutual, TOPICS.requests, event("mutual", 2))
+    with worker(deployment, tmp_path, environment=secured.certified("worker")) as running:
+        running.until_ready()
+        running.until_settled(deployment)
+        running.until("committed", lambda: sum(deployment.committed().values()) > 0)
+        assert running.drain() == 0
+    with redis.Redis.from_url(redis_url) as client:
+        client.delete(*client.scan_iter(match=f"{PREFIX}:*"))
 
 
 @pytest.mark.usefixtures("impatient")
