@@ -295,9 +295,8 @@ def enforced_as_users(secured: SecuredKafka, states: SecuredRedis, folder: Path)
     keys = {"STILLWATCH_VERIFY_KEYS": str(folder / "keys")}
     of_enforcer = secured.user("enforcer") | states.user("enforcer", folder) | keys
     with enforcer(folder, PREFIX, **of_enforcer) as one:
-        one.becomes_ready()
         assert one.check("acct-1")["subject_id"] == "acct-1"
-        with enforcer(folder, PREFIX, **states.user("gateway", folder), **keys) as other:
+        with enforcer(folder, PREFIX, **states.user("gateway", folder) | keys) as other:
             assert other.check("acct-1")["subject_id"] == "acct-1"
             assert "hunter2" not in other.log.read_text()
         assert one.check("acct-2").get("subject_id") is None
