@@ -85,31 +85,22 @@ def read_public(path: Path) -> PublicKeys:
 def make_pair(path: Path) -> str:
     """Write a new key to `path`, for its owner only, and its public half beside it; its id. Never overwrites.
 
-    Raises SettingsError. The public half is there first: who finds the key finds what it is checked with.
+    Raises SettingsError.
     """
-    key = Ed25519PrivateKey.generate()
-    public = path.with_name(f"{path.name}.pub")
-    private_bytes = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    public_bytes = key.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
     if path.exists():
         message = f"{path} is there already: a key is never overwritten."
         raise SettingsError(message)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    key = Ed25519PrivateKey.generate()
+    text = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
     try:
-        with open(fresh, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.write(private_bytes)
-        try:
-            public.write_bytes(public_bytes)
+        with _fresh(path, 0o600, text) as fresh:
             os.link(fresh, path)  # unlike a rename it fails where somebody was quicker
-        finally:
-            fresh.unlink()
     except OSError as error:
         message = f"A key cannot be written to {path}: {error.strerror}."
         raise SettingsError(message) from error
+    _write_public(path, key.public_key())
     return key_id(key.public_key())
 
 
@@ -119,9 +110,44 @@ def kept_pair(folder: Path) -> tuple[Path, Path]:
     Raises SettingsError.
     """
     path = folder / "signing.key"
-    if not path.exists():
-        make_pair(path)
-    return path, path.with_name(f"{path.name}.pub")
+    try:
+        if not path.exists():
+            make_pair(path)
+    except SettingsError:
+        if not path.exists():  # else somebody was quicker
+            raise
+    public = public_of(path)
+    if not public.exists():
+        _write_public(path, read_private(path).public_key())
+    return path, public
+
+
+def public_of(path: Path) -> Path:
+    """Where the public half of the key in `path` is."""
+    return path.with_name(f"{path.name}.pub")
+
+
+def _write_public(path: Path, key: Ed25519PublicKey) -> None:
+    """Write the public half of the key in `path` beside it, whole or not at all. Raises SettingsError."""
+    text = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    try:
+        with _fresh(path, 0o644, text) as fresh:
+            fresh.replace(public_of(path))
+    except OSError as error:
+        message = f"A key cannot be written to {public_of(path)}: {error.strerror}."
+        raise SettingsError(message) from error
+
+
+@contextlib.contextmanager
+def _fresh(path: Path, mode: int, text: bytes) -> Iterator[Path]:
+    """A new file with `text` beside `path`; it is gone after the block, unless it was moved. Raises OSError."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(fresh, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+        file.write(text)
+    try:
+        yield fresh
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 class Watched(Generic[Loaded]):

@@ -2,10 +2,7 @@
 
 import asyncio
 import logging
-import os
 import signal
-import threading
-import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -16,6 +13,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from agents.compiling import compile_all
+from agents.ending import end_anyway, fail, must_not_end
 from agents.faust_app import declare, faust_app
 from agents.feedback import FeedbackReader
 from agents.health import HealthServer
@@ -42,9 +40,6 @@ SLOW_REDIS_S: Final = 0.2
 SLOW_KAFKA_S: Final = 2.0
 PROBE_S: Final = 3.0
 """From when on a server counts as slow, and how often Kafka is asked: a fetch that hangs says nothing by itself."""
-
-BUG_EXIT_CODE: Final = 70
-UNDRAINED_EXIT_CODE: Final = 1
 
 
 class Worker:
@@ -87,7 +82,7 @@ class Worker:
                 metrics=self.metrics,
                 progress=self.progress,
                 read_again=partial(read_again, self._app),
-                fail=_fail,
+                fail=fail,
             )
             self._lanes[topic] = lane
             declare(self._app, name, lane, self._report)
@@ -118,11 +113,11 @@ class Worker:
                 asyncio.create_task(work) for work in (self._watch(), self._settle(), self._hear(), self._probe())
             ]
             for task in beside:
-                task.add_done_callback(_must_not_end)
+                task.add_done_callback(must_not_end)
             await self._app.wait_for_stopped(stop)  # type: ignore[arg-type]  # mode waits for asyncio's events as well
             if self._app.crashed:
-                _fail(RuntimeError("Faust stopped by itself; its log says why."))
-            _end_anyway(DRAIN_S)
+                fail(RuntimeError("Faust stopped by itself; its log says why."))
+            end_anyway(DRAIN_S)
             self.progress.not_ready("The worker is stopping.")
             for task in beside:
                 task.cancel()
@@ -248,26 +243,13 @@ class Worker:
             await asyncio.sleep(1.0)
 
 
-def _end_anyway(seconds: float) -> None:
-    """End the process after `seconds`, whatever hangs: a step that was not committed will be met again."""
-
-    def end() -> None:
-        logger.warning("The batch in hand is not done after %.0f s, so it is left to whoever comes next.", seconds)
-        logging.shutdown()
-        os._exit(UNDRAINED_EXIT_CODE)
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-
-
 async def _start(app: faust.App, stop: asyncio.Event) -> None:
     """Start the app; where stores are away that takes until they are back, so a worker told to stop ends before."""
     starting, stopping = asyncio.ensure_future(_begin(app)), asyncio.ensure_future(stop.wait())
     await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if not starting.done():
-        _end_anyway(DRAIN_S)
+        end_anyway(DRAIN_S)
     await starting
 
 
@@ -289,16 +271,3 @@ def _listed(partitions: Iterable[TP], prefix: str) -> str:
         f"{topic.removeprefix(f'{prefix}.')} {first}" + (f"-{last}" if last > first else "")
         for topic, first, last in runs
     )
-
-
-def _must_not_end(task: asyncio.Task[None]) -> None:
-    """End the process if a task that runs for as long as the worker met a bug."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        _fail(error)
-
-
-def _fail(error: BaseException) -> None:
-    """End the process on a bug: nothing is acknowledged, and whoever takes over meets the same batch."""
-    logger.critical("A bug: %s", "".join(traceback.format_exception(error)))
-    logging.shutdown()
-    os._exit(BUG_EXIT_CODE)

@@ -125,9 +125,8 @@ class FeedbackPolicy(Struct, frozen=True):
 class EnforcementPolicy(Struct, frozen=True):
     """What `stillwatch enforce` does by itself at a gateway.
 
-    `fail` is what becomes of requests while it cannot know: they pass (open) or are refused (closed). An answer takes
-    at most `deadline_ms`. The last two are the enforcer's own breaker: so many accounts and templates may newly be
-    limited by the decisions of one hour of event time, whatever they say; the rest wait for the next.
+    `fail`: requests while it cannot know pass (open) or are refused (closed). An answer takes at most `deadline_ms`.
+    The last two are its own breaker: so many may newly be limited in an hour of event time; the rest wait for the next.
     """
 
     fail: Fail = "open"

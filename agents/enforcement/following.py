@@ -6,9 +6,12 @@ changes nothing: an enforcer follows Kafka, and the mirror for when Kafka is awa
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -21,10 +24,11 @@ from agents.signing import Headers, Refused, Verifier
 from agents.store import StoreError
 from agents.topics import LogOfDecisions, TopicError
 from agents.transport import Record
-from streams.decisions import Decision
 from streams.enforcement import age
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 POLL_MS: Final = 500
 TROUBLE_S: Final = 1.0
@@ -47,23 +51,20 @@ class Intake:
         self._metrics = metrics
         self._clock = clock
 
-    def take(
-        self, key: bytes | None, value: bytes | None, headers: Headers, appended_at_ms: int | None = None
-    ) -> Decision | None:
-        """Take one record; the decision, None where it is none to act on. With its append time the delay is metered."""
+    def take(self, key: bytes | None, value: bytes | None, headers: Headers, appended_at_ms: int) -> None:
+        """Take one record, that the log took then; 0 where nobody knows."""
         verified = self._verifier.verify(key, value, headers)
         if isinstance(verified, Refused):
             self._metrics.count_record(verified.reason)
-            return None
+            return
         decision, now_ms = verified.decision, self._clock()
         how_old = age(decision, self._gate.latest(decision.subject_kind, decision.subject_id), now_ms)
         self._metrics.count_record(how_old)
         if how_old == "early":
-            return None
+            return
         self._gate.take(decision)
-        if how_old == "fresh" and appended_at_ms is not None and self._gate.is_ready:
+        if how_old == "fresh" and self._gate.is_ready and appended_at_ms:
             self._metrics.in_force_seconds.observe(max(0, now_ms - appended_at_ms) / 1000)
-        return decision
 
     def heard(self) -> None:
         """Note that the source of decisions answered."""
@@ -92,7 +93,7 @@ class LogReader:
         `start` says from which offset on each partition is read (what it leaves out: from the beginning).
         Raises TopicError, KafkaError, and what these three raise.
         """
-        log = await asyncio.to_thread(self._describe)
+        log = await beside(self._describe)
         consumer = AIOKafkaConsumer(
             **self._connect,
             group_id=None,
@@ -118,7 +119,7 @@ class LogReader:
                     return
                 if time.monotonic() - looked > LOOK_S:
                     looked = time.monotonic()
-                    if await asyncio.to_thread(self._describe) != log:
+                    if await beside(self._describe) != log:
                         return
         finally:
             await consumer.stop()
@@ -170,7 +171,7 @@ class MirrorFollower:
             entries = await self._mirror.read(self._after, POLL_MS if self._gate.is_ready else None)
             self._intake.heard()
             for number, entry in enumerate(entries, start=1):
-                self._intake.take(entry.key, entry.value, entry.headers)
+                self._intake.take(entry.key, entry.value, entry.headers, entry.appended_at_ms)
                 self._after = entry.entry_id
                 if number % BURST == 0:
                     await asyncio.sleep(0)
@@ -212,7 +213,9 @@ class Mirrorer:
             if not isinstance(verified, Refused):
                 place = f"{log.log_id}/{partition}"
                 key, value = record.key or b"", record.value or b""
-                mirrored.append(Mirrored(place, record.offset, key, value, record.headers, verified.decision))
+                mirrored.append(
+                    Mirrored(place, record.offset, key, value, record.headers, record.timestamp, verified.decision)
+                )
         await self._mirror.append(mirrored)
 
     async def _turn(self, _is_read: bool) -> bool:  # noqa: FBT001  the reader's callback
@@ -225,6 +228,27 @@ class Mirrorer:
             return False
         self._looked = now
         return await self._mirror.life() != self._life
+
+
+async def beside(work: Callable[[], T]) -> T:
+    """What `work`, which blocks, comes to; on a thread that the end of the process does not wait for."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def tell(outcome: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(lambda: None if answer.done() else outcome())
+
+    def run() -> None:
+        try:
+            done = work()
+        except Exception as error:  # noqa: BLE001  it is raised where it is waited for
+            tell(partial(answer.set_exception, error))
+        else:
+            tell(partial(answer.set_result, done))
+
+    threading.Thread(target=run, name="beside", daemon=True).start()
+    return await answer
 
 
 async def patiently(what: str, work: Callable[[], Any]) -> None:

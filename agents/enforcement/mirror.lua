@@ -1,7 +1,7 @@
 -- Append records of decisions to the mirror, each once, and drop from it what they take the place of.
 -- KEYS: the stream; the next offset of each log and partition; of each subject its newest record.
 -- ARGV: how many records; of each: log/partition, offset, subject, sequence, "1" if it must be kept for its members,
--- key, value, key id, signature.
+-- key, value, key id, signature, when the log took it.
 -- Answers, of each log/partition named, the offset that is expected next.
 local expected = {}
 local at = 2
@@ -18,7 +18,7 @@ for _ = 1, tonumber(ARGV[1]) do
     end
     if sequence > newest or kept == '1' then
       local added = redis.call('XADD', KEYS[1], '*', 'key', ARGV[at + 5], 'value', ARGV[at + 6],
-        'key_id', ARGV[at + 7], 'signature', ARGV[at + 8])
+        'key_id', ARGV[at + 7], 'signature', ARGV[at + 8], 'appended_at_ms', ARGV[at + 9])
       if sequence > newest then
         if id and droppable == '1' then redis.call('XDEL', KEYS[1], id) end
         redis.call('HSET', KEYS[3], subject, ARGV[at + 3] .. ' ' .. added .. ' ' .. (kept == '1' and '0' or '1'))
@@ -29,7 +29,7 @@ for _ = 1, tonumber(ARGV[1]) do
   else
     expected[place] = next_offset
   end
-  at = at + 9
+  at = at + 10
 end
 local answer = {}
 for place, next_offset in pairs(expected) do

@@ -3,7 +3,7 @@
 A stream that holds, as the bytes the decider signed, the newest record of each subject and all that name members. Any
 number of enforcers write it: the script appends a record of the log once. Its keys lie in one slot:
 
-    {prefix:enforced}:log      the stream; an entry has key, value, key_id and signature
+    {prefix:enforced}:log      the stream; an entry has key, value, key_id, signature and appended_at_ms
     {prefix:enforced}:offsets  log/partition -> the offset of the next record to append; and `life`
     {prefix:enforced}:newest   subject -> "sequence entry droppable"
 
@@ -17,7 +17,6 @@ from typing import Any, Final
 from msgspec import Struct
 from redis.exceptions import RedisClusterException, RedisError
 
-from agents.settings import SettingsError
 from agents.signing import KEY_ID_HEADER, SIGNATURE_HEADER, Headers
 from agents.store import StoreError
 from agents.store.redis import redis_sentence
@@ -31,6 +30,8 @@ AT_ONCE: Final = 500
 
 READ_AT_ONCE: Final = 1_000
 LIFE: Final = "life"
+DIGITS: Final = 15
+"""Of a time: those of the next thousand years have one or two fewer."""
 
 
 class Mirrored(Struct, frozen=True):
@@ -41,16 +42,18 @@ class Mirrored(Struct, frozen=True):
     key: bytes
     value: bytes
     headers: Headers
+    appended_at_ms: int
     decision: Decision
 
 
 class Entry(Struct, frozen=True):
-    """One entry of the mirror: a record as the decider signed it."""
+    """One entry of the mirror: a record as the decider signed it, and when the log took it."""
 
     entry_id: str
     key: bytes
     value: bytes
     headers: Headers
+    appended_at_ms: int
 
 
 class Mirror:
@@ -58,12 +61,7 @@ class Mirror:
 
     def __init__(self, url: str, prefix: str) -> None:
         """Connect lazily. Raises StoreError for a bad url."""
-        try:
-            self._wire = Wire(url)
-        except ValueError as error:
-            raise StoreError(f"REDIS_URL is not an address of a Redis: {error}") from error
-        except SettingsError as error:
-            raise StoreError(str(error)) from error
+        self._wire = Wire(url)
         at = f"{{{prefix}:enforced}}"
         self._log, self._offsets, self._newest = f"{at}:log", f"{at}:offsets", f"{at}:newest"
         self._append = Script(__package__, "mirror.lua")
@@ -97,6 +95,7 @@ class Mirror:
                     it.value,
                     headers.get(KEY_ID_HEADER) or b"",
                     headers.get(SIGNATURE_HEADER) or b"",
+                    str(it.appended_at_ms),
                 ]
             try:
                 await self._append.run(self._wire, [self._log, self._offsets, self._newest], words)
@@ -142,6 +141,10 @@ def _pairs(told: Any) -> list[tuple[bytes, bytes]]:  # noqa: ANN401  redis-py gi
 
 
 def _entry(entry_id: bytes, fields: Any) -> Entry:  # noqa: ANN401  redis gives a mapping or a list
+    """An entry as it stands there: whoever may write Redis may have written anything."""
     told = dict(_pairs(fields))
-    headers = [(KEY_ID_HEADER, told[b"key_id"]), (SIGNATURE_HEADER, told[b"signature"])]
-    return Entry(entry_id.decode(), told[b"key"], told[b"value"], tuple((name, it) for name, it in headers if it))
+    headers = [(KEY_ID_HEADER, told.get(b"key_id")), (SIGNATURE_HEADER, told.get(b"signature"))]
+    appended = told.get(b"appended_at_ms", b"")
+    at_ms = int(appended) if appended.isdigit() and len(appended) <= DIGITS else 0
+    vouching = tuple((name, it) for name, it in headers if it)
+    return Entry(entry_id.decode(), told.get(b"key", b""), told.get(b"value", b""), vouching, at_ms)

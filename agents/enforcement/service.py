@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
 
+from agents.ending import must_not_end
 from agents.enforcement.following import Intake, KafkaFollower, LogReader, Mirrorer, MirrorFollower
 from agents.enforcement.gate import Gate
 from agents.enforcement.http import CheckServer
@@ -105,7 +106,7 @@ class Enforcer:
             works.append(Mirrorer(reader, self._mirror, self._verifier).run())
         for work in works:
             task = asyncio.create_task(work)
-            task.add_done_callback(_must_not_end)
+            task.add_done_callback(must_not_end)
             self._tasks.append(task)
 
     async def close(self) -> None:
@@ -139,11 +140,3 @@ def envoy_server(gate: Gate, registry: CollectorRegistry, address: str, appeal_u
     options = envoy.read_options(os.environ, address, appeal_url)
     server: Beside = envoy.EnvoyServer(gate, envoy.Counted(registry), options)
     return server
-
-
-def _must_not_end(task: asyncio.Task[None]) -> None:
-    """End the process where a bug ended a follower: one that no longer hears must not go on as if it did."""
-    if task.cancelled():
-        return
-    logger.critical("A follower has ended, which it must not.", exc_info=task.exception())
-    signal.raise_signal(signal.SIGTERM)

@@ -62,7 +62,7 @@ TABLE: Final[Table] = merged(
         Source("reasoning_tokens", ("gen_ai.usage.reasoning.output_tokens",), count),
         Source("status_code", ("response_code",), status),
         Source("finish_reason", ("gen_ai.response.finish_reason",)),
-        Source("latency_ms", ("duration",), count),
+        Source("latency_ms", ("duration",), count, "count, of milliseconds"),
     ),
     own("stillwatch."),
 )

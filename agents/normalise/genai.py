@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from agents.normalise.mapping import Source, Table, at, for_account, merged, own, read_fields, record
 from agents.normalise.messages import instructions, messages
-from agents.normalise.readings import address, count, first, identifier, moment, names, number, status, text
+from agents.normalise.readings import address, count, decoded, first, identifier, moment, names, number, status, text
 from agents.records import Found
 from streams.events import Message
 
@@ -77,7 +77,7 @@ TABLE: Final[Table] = merged(
             f"{FAILED} if it failed for a reason that is no HTTP status",
         ),
         Source("finish_reason", ("gen_ai.response.finish_reasons",), first),
-        Source("latency_ms", (DURATION,), count),
+        Source("latency_ms", (DURATION,), count, "nanoseconds, cut to milliseconds; spans only"),
         Source("country", ("geo.country.iso_code",)),
     ),
     own("stillwatch."),
@@ -137,8 +137,9 @@ def _is_call(signal: Signal) -> bool:
 def _messages(signal: Signal) -> list[Message] | None:
     """What was said to the model: in the attributes of the signal, or else in those of its events."""
     for attributes in (signal.attributes, *(of_event for _, of_event in signal.events)):
-        for name in ("gen_ai.input.messages", "gen_ai.prompt"):
-            said = messages(attributes.get(name))
+        prompt = attributes.get("gen_ai.prompt")
+        for value in (decoded(attributes.get("gen_ai.input.messages")), decoded(prompt), prompt):
+            said = messages(value)
             if said:
                 return instructions(attributes.get("gen_ai.system_instructions")) + said
     said = [

@@ -95,7 +95,7 @@ TABLE: Final[Table] = merged(
             "status_code", ("error_information.error_code", "status"), None, f"{FAILED} if it failed without a code"
         ),
         Source("finish_reason", ("response.choices.0.finish_reason", "response.stop_reason")),
-        Source("latency_ms", ("endTime", "startTime"), None, "the one less the other"),
+        Source("latency_ms", ("endTime", "startTime"), None, "the one less the other, in milliseconds"),
     ),
     own("metadata.user_api_key_auth_metadata."),
 )

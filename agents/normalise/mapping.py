@@ -1,6 +1,7 @@
 """From an entry of a foreign log to a request record, by a table: which field comes from which attributes."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -17,7 +18,8 @@ class Source(Struct, frozen=True):
     """Where a field of a request record comes from: attributes, of which the first that says something counts.
 
     An attribute may be a path: `a.b.0` is the attribute of that name, or element 0 of `b` in `a`. `reading` answers
-    with the value of the field, or None for what says nothing; without one, `note` says what the format's code does.
+    with the value of the field, or None for what says nothing; without one, the format's own code reads it. `note` says
+    what the name of the reading does not.
     """
 
     field: str
@@ -43,6 +45,7 @@ OWN: Final[dict[str, Callable[[Any], object]]] = {
 """What no log knows by itself, but a gateway's owner may: an attribute of this name under a prefix of ours is taken."""
 
 REQUIRED: Final = ("event_id", "occurred_at_ms", "account_id", "operation", "request_model")
+_LONGEST_INDEX: Final = 9
 _TYPES: Final = {it.name: it.type for it in msgspec.structs.fields(RequestRecord)}
 _CUT: Final = {"operation": 128, "request_model": 128}
 """What a client may make as long as it likes, and what is left of it: a request must not get lost by that."""
@@ -73,24 +76,29 @@ def for_account(table: Table, attribute: str | None) -> Table:
 
 def at(entry: Any, path: str) -> Any:  # noqa: ANN401 - it is whatever stands there
     """What stands at `path`, or None: an attribute of that whole name before one inside another."""
-    if isinstance(entry, Mapping):
-        if path in entry:
-            return entry[path]
-        head, dot, rest = path.partition(".")
-        while dot:
+    if isinstance(entry, dict):
+        found = entry.get(path)
+        if found is not None:
+            return found
+        for head, rest in _splits(path):
             if head in entry and (found := at(entry[head], rest)) is not None:
                 return found
-            more, dot, rest = rest.partition(".")
-            head = f"{head}.{more}"
     elif isinstance(entry, list):
         head, dot, rest = path.partition(".")
-        if head.isdecimal() and len(head) < len(str(2**32)) and int(head) < len(entry):
+        if head.isdecimal() and len(head) < _LONGEST_INDEX and int(head) < len(entry):
             return at(entry[int(head)], rest) if dot else entry[int(head)]
     return None
 
 
+@lru_cache(maxsize=1_000)
+def _splits(path: str) -> tuple[tuple[str, str], ...]:
+    """A path at each of its dots: the attribute, and the path inside it."""
+    words = path.split(".")
+    return tuple((".".join(words[:number]), ".".join(words[number:])) for number in range(1, len(words)))
+
+
 def read_fields(entry: Mapping[str, Any], table: Table) -> dict[str, Any]:
-    """The fields that `entry` says something about. What is not required and does not fit the contract is left out."""
+    """The fields that `entry` says something about, as the readings of the table have them."""
     fields: dict[str, Any] = {}
     for source in table:
         if source.reading is None:
@@ -98,23 +106,25 @@ def read_fields(entry: Mapping[str, Any], table: Table) -> dict[str, Any]:
         for attribute in source.attributes:
             raw = at(entry, attribute)
             value = None if raw is None else source.reading(raw)
-            if value is None:
-                continue
-            if source.field in _CUT and isinstance(value, str):
-                value = value[: _CUT[source.field]]
-            if source.field in REQUIRED or _fits(source.field, value):
+            if value is not None:
                 fields[source.field] = value
                 break
     return fields
 
 
 def record(fields: dict[str, Any], table: Table) -> Found:
-    """The record of `fields`, or what is missing; the sentence names the attributes that were tried."""
+    """The record of `fields`, without those that do not fit the contract; or what is missing, and what was tried."""
     for name in REQUIRED:
         if name not in fields:
             return _missing(name, table)
+    for name, length in _CUT.items():
+        fields[name] = fields[name][:length]
     try:
         return msgspec.convert(fields, RequestRecord)
+    except msgspec.ValidationError:
+        fitting = {name: value for name, value in fields.items() if name in REQUIRED or _fits(name, value)}
+    try:
+        return msgspec.convert(fitting, RequestRecord)
     except msgspec.ValidationError as error:
         refusal = classify(error, b"")
         return refusal.reason.value, refusal.sentence

@@ -13,13 +13,21 @@ template that all accounts share. Beside other texts it is a text: a client coul
 _PARTS: Final = {"tool_call": "tool_use", "tool_call_response": "tool_result"}
 """OpenTelemetry's names of parts -> ours. Parts with a modality (`blob`, `uri`, `file`) have that as their type."""
 
+_ITEMS: Final = {
+    "function_call": ("assistant", "tool_use", None),
+    "function_call_output": ("tool", "tool_result", "output"),
+    "reasoning": ("assistant", "reasoning", None),
+}
+"""Items of OpenAI's Responses API that are no messages -> whose message each is, its part, where its text stands."""
+
 
 def messages(value: object) -> list[Message] | None:
-    """A conversation: a list of messages, a prompt, or a list of prompts; None where no text is known."""
-    if isinstance(value, str) and value.lstrip()[:1] in {"[", "{"}:
-        value = decoded(value)
+    """A conversation: a list of messages, a prompt, or a list of prompts; None where no text is known.
+
+    Text is a prompt, whatever it looks like: read as JSON, one that begins with a bracket would hide itself.
+    """
     if isinstance(value, dict):
-        value = value.get("messages", [value])
+        value = [value] if "role" in value else value.get("messages")
     if isinstance(value, str):
         value = [value]
     if not isinstance(value, list):
@@ -41,14 +49,17 @@ def _message(value: object) -> Message | None:
     if not isinstance(value, dict):
         return None
     role = value.get("role")
+    if role is None and (item := _ITEMS.get(str(value.get("type")))) is not None:
+        said, kind, place = item
+        return Message(said, [ContentPart(kind, _first_text([value.get(place)] if place else []))])
     role = role if isinstance(role, str) else "user"
     content = _content(value.get("parts", value.get("content")))
     if role == "tool" and isinstance(content, str):
         content = [ContentPart("tool_result", content)]
     calls = value.get("tool_calls")
     if isinstance(calls, list) and calls:
-        said = [ContentPart("text", content)] if isinstance(content, str) else content or []
-        content = [*said, *(ContentPart("tool_use") for _ in calls)]
+        parts = [ContentPart("text", content)] if isinstance(content, str) else content or []
+        content = [*parts, *(ContentPart("tool_use") for _ in calls)]
     return Message(role, content)
 
 

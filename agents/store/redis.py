@@ -21,7 +21,6 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from agents.environment import SettingsError
 from agents.store import NO_APPENDS, NOTHING, Answer, Loaded, Opened, Place, StoreError
 from agents.store.script import Script
 from agents.store.wire import Wire, Word
@@ -45,13 +44,7 @@ class RedisStore:
         self, url: str, *, prefix: str = "stillwatch", observe_seconds: Callable[[str, float], None] | None = None
     ) -> None:
         """Connect lazily to `url`. `observe_seconds` is told (operation, seconds). Raises StoreError for a bad url."""
-        try:
-            self._wire = Wire(url)
-        except SettingsError as error:
-            raise StoreError(str(error)) from error
-        except ValueError as error:
-            message = f"REDIS_URL is not an address of a Redis: {error}"
-            raise StoreError(message) from error
+        self._wire = Wire(url)
         self._prefix = prefix
         self._observe_seconds = observe_seconds or (lambda _operation, _seconds: None)
         self._open = Script(__package__, "open.lua")

@@ -16,7 +16,9 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoPermissionError
 
+from agents.environment import SettingsError
 from agents.redis_access import client_arguments
+from agents.store import StoreError
 
 TIMEOUT_SECONDS = 5.0
 CONNECT_SECONDS = 1.0
@@ -55,13 +57,19 @@ class Wire:
     """Connections to one Redis, single or cluster, made when they are first needed."""
 
     def __init__(self, url: str, *, timeout_seconds: float | None = None) -> None:
-        """Raises ValueError if `url` is not an address of a Redis, SettingsError for what it is to be used with.
+        """The timeout is for each answer and to connect.
 
-        The timeout is for each answer and to connect.
+        Raises StoreError if `url` is no address of a Redis, or is to be used with what cannot be read.
         """
         self._url = url
-        self._arguments = _limits(timeout_seconds) | client_arguments(url)
-        self._single: Redis = Redis.from_url(url, **self._arguments)
+        try:
+            self._arguments = _limits(timeout_seconds) | client_arguments(url)
+            self._single: Redis = Redis.from_url(url, **self._arguments)
+        except SettingsError as error:
+            raise StoreError(str(error)) from error
+        except ValueError as error:
+            message = f"REDIS_URL is not an address of a Redis: {error}"
+            raise StoreError(message) from error
         pool = self._single.connection_pool
         pool.connection_class = _packed(pool.connection_class)
         self._cluster: RedisCluster | None = None

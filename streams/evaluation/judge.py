@@ -5,14 +5,13 @@ from collections.abc import Collection, Iterator
 from heapq import heappop, heappush
 from statistics import median
 
-from msgspec import Struct, field
-
 from streams.decisions import LADDER, LIMITING, Action, Decision
 from streams.enforcement import Ask
 from streams.evaluation.calibration import calibration
 from streams.evaluation.enforcing import Enforcing
 from streams.evaluation.intervals import average_precision, interval, precision_recall
 from streams.evaluation.results import CampaignResult, ClassResult, Evaluation, Point
+from streams.evaluation.tallies import Campaign, Decided, Named, Suspect
 from streams.scenarios import Truth
 
 DELAY_MS = 1_000
@@ -36,11 +35,11 @@ class Judge:
         self._enforcing = Enforcing()
         self._delay_ms = delay_ms
         self._labels: dict[str, str] = {}
-        self._suspects: dict[str, _Suspect] = {}
-        self._campaigns: dict[str, _Campaign] = {}
-        self._decided: dict[str, _Decided] = {}
+        self._suspects: dict[str, Suspect] = {}
+        self._campaigns: dict[str, Campaign] = {}
+        self._decided: dict[str, Decided] = {}
         self._pending: list[tuple[int, int, Decision]] = []
-        self._named: dict[str, _Named] = {}
+        self._named: dict[str, Named] = {}
         self._turned_away: defaultdict[str, float] = defaultdict(float)
         self._cover_turned_away: defaultdict[str, float] = defaultdict(float)
         self._records = 0
@@ -52,8 +51,8 @@ class Judge:
             return
         self._labels[truth.account_id] = truth.label
         if truth.campaign_id is not None:
-            campaign = self._campaigns.setdefault(truth.campaign_id, _Campaign(truth.label))
-            self._suspects[truth.account_id] = campaign.members[truth.account_id] = _Suspect(campaign)
+            campaign = self._campaigns.setdefault(truth.campaign_id, Campaign(truth.label))
+            self._suspects[truth.account_id] = campaign.members[truth.account_id] = Suspect(campaign)
 
     def decide(self, decision: Decision) -> None:
         """Hold a decision until its time comes: exchanges up to then are judged without it."""
@@ -86,7 +85,7 @@ class Judge:
         over = self._enforcing.over_request(ask, at_ms)
         if suspect is None:
             if over is not None and over.action is not None:
-                self._limit(account_id, self._decided.setdefault(account_id, _Decided()), over.action, at_ms)
+                self._limit(account_id, self._decided.setdefault(account_id, Decided()), over.action, at_ms)
             return
         campaign = suspect.campaign
         campaign.exchanges += 1
@@ -146,16 +145,16 @@ class Judge:
                 released.accounts.discard(decision.subject_id)
         limits = decision.action in LIMITING and not decision.shadow
         if decision.subject_kind == "campaign":
-            named = self._named.setdefault(decision.subject_id, _Named())
+            named = self._named.setdefault(decision.subject_id, Named())
             self._note_links(decision, named, in_force_ms)
             accounts = named.told(decision, limits=limits)
         for account_id in accounts:
-            decided = self._decided.setdefault(account_id, _Decided())
+            decided = self._decided.setdefault(account_id, Decided())
             decided.score = max(decided.score, decision.score)
             if limits:
                 self._limit(account_id, decided, decision.action, in_force_ms)
 
-    def _limit(self, account_id: str, decided: "_Decided", action: Action, at_ms: int) -> None:
+    def _limit(self, account_id: str, decided: Decided, action: Action, at_ms: int) -> None:
         if decided.limited_ms is None:
             decided.limited_ms = at_ms
         if LADDER.index(action) > LADDER.index(decided.hardest):
@@ -164,7 +163,7 @@ class Judge:
         if suspect is not None and suspect.campaign.limited_ms is None:
             suspect.campaign.limited_ms = at_ms
 
-    def _note_links(self, decision: Decision, named: "_Named", at_ms: int) -> None:
+    def _note_links(self, decision: Decision, named: Named, at_ms: int) -> None:
         """Note which campaigns the decision is an alert about, and whom it ties to accounts named before."""
         known = frozenset(named.campaigns)
         for account_id in decision.members:
@@ -186,7 +185,7 @@ class Judge:
     def _campaign(self, campaign_id: str) -> CampaignResult:
         campaign = self._campaigns[campaign_id]
         members = campaign.spoken()
-        decided = [self._decided.get(name, _Decided()) for name in members]
+        decided = [self._decided.get(name, Decided()) for name in members]
         replacements = [it for it in members.values() if it.replaces]
         relinked = [it for it in replacements if it.linked_ms is not None]
         limited = sum(it.limited_ms is not None for it in decided)
@@ -235,60 +234,6 @@ class Judge:
         for label in sorted(accounts, key=lambda label: (label.startswith("look_alike:"), label)):
             yield _class(label, accounts[label], hardest[label])
         yield _class(ALL, accounts.total(), sum(hardest.values(), Counter()))
-
-
-class _Campaign(Struct):
-    """What a campaign has done, and what was done about it."""
-
-    label: str
-    members: dict[str, "_Suspect"] = field(default_factory=dict)
-    exchanges: int = 0
-    leaked: int = 0
-    cover: int = 0
-    cover_leaked: int = 0
-    passed: int = 0
-    first_ms: int | None = None
-    evidence_ms: int | None = None
-    limited_ms: int | None = None
-    alerted_ms: int | None = None
-
-    def spoken(self) -> dict[str, "_Suspect"]:
-        """The members that have sent something."""
-        return {name: it for name, it in self.members.items() if it.first_ms is not None}
-
-
-class _Suspect(Struct):
-    """An account of a campaign."""
-
-    campaign: _Campaign
-    first_ms: int | None = None
-    replaces: bool = False
-    linked_ms: int | None = None
-
-
-class _Named(Struct):
-    """Whom decisions about one campaign named so far, the campaigns these really belong to, and what befell all."""
-
-    accounts: set[str] = field(default_factory=set)
-    campaigns: set[int] = field(default_factory=set)
-    score: float = 0.0
-    hardest: int = 0
-
-    def told(self, decision: Decision, *, limits: bool) -> Collection[str]:
-        """Those to whom the decision does anything new: all if it is harder or surer than any before, else members."""
-        hardness = LADDER.index(decision.action) if limits else 0
-        is_news = hardness > self.hardest or decision.score > self.score
-        self.accounts.update(decision.members)
-        self.hardest, self.score = max(self.hardest, hardness), max(self.score, decision.score)
-        return self.accounts if is_news else decision.members
-
-
-class _Decided(Struct):
-    """An account that decisions are about."""
-
-    score: float = 0.0
-    limited_ms: int | None = None
-    hardest: Action = "observe"
 
 
 def _class(label: str, accounts: int, hardest: Counter[Action]) -> ClassResult:

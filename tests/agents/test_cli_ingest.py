@@ -1,6 +1,8 @@
 """`stillwatch ingest` where nothing can be produced: one sentence, exit code 2, no file changed."""
 
+import json
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -80,3 +82,59 @@ def test_an_address_that_is_none_is_one_sentence(
     code, _, err = ingest(STILLWATCH_FINGERPRINT_KEY=KEY, KAFKA_BOOTSTRAP_SERVERS=address)
     assert (code, err.count("\n")) == (2, 1)
     assert err.startswith(f"Error: No Kafka answers at {address}: ")
+
+
+def refused(capfd: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one sentence with which a command line is refused."""
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    out, err = capfd.readouterr()
+    assert (ended.value.code, out, err.count("\n")) == (2, "", 1)
+    return err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["ingest"], "Name either RECORDS or --from-topic."),
+        (["ingest", "rows", "--from-topic", "t"], "Name either RECORDS or --from-topic."),
+        (["ingest", "--from-topic", "stillwatch.requests"], "--from-topic stillwatch.requests is where the events go"),
+        (["ingest", "rows", "--format", "guess"], "'guess' is not one of 'record', 'litellm', 'otlp-json'"),
+        (["ingest", "rows", "--account-attribute", "user.id"], "--account-attribute is for foreign formats"),
+    ],
+)
+def test_what_to_read_and_how_is_said_once(capfd: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    assert words in refused(capfd, *arguments)
+
+
+def test_a_format_whose_package_is_missing_says_which(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.proto.collector.trace.v1.trace_service_pb2", None)
+    (tmp_path / "in").write_bytes(b"")
+    assert refused(capfd, "ingest", f"{tmp_path}/in", "--format", "otlp-protobuf") == (
+        "Error: OTLP as protobuf needs the package opentelemetry-proto: install stillwatch with its extra `otlp`.\n"
+    )
+
+
+def test_a_log_of_a_gateway_is_replayed_without_any_server(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("STILLWATCH_FINGERPRINT_KEY", raising=False)
+    entry = {"start_time": "2025-08-30T16:51:37.894Z", "x-request-id": "1", "x-envoy-origin-path": "/v1/completions"}
+    named = entry | {"genai_model_name": "m", "tenant": "t-1"}
+    rows = [named, named, entry | {"x-request-id": "2"}, named | {"tenant": None, "x-request-id": "3"}]
+    (tmp_path / "in").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = [f"{tmp_path}/in", "--decisions", f"{tmp_path}/out", "--rejects", f"{tmp_path}/rejects"]
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", *files, "--format", "envoy", "--account-attribute", "tenant"])
+    _, err = capfd.readouterr()
+    assert ended.value.code == 1
+    assert err.splitlines() == [
+        f"1 records, 0 decisions in {tmp_path}/out",
+        "1 entries that are no call of a model were passed over",
+        f"2 bad rows (1 duplicate_event_id, 1 missing_account): written to {tmp_path}/rejects",
+        "  first duplicate_event_id: line 2: A record before it has the same `event_id`.",
+        "  first missing_account: line 4: No account: none of `tenant` says one; --account-attribute names another.",
+    ]
+    assert (tmp_path / "rejects").read_text() == "".join(json.dumps(row) + "\n" for row in (rows[1], rows[3]))

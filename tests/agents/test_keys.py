@@ -56,6 +56,21 @@ def test_servers_keep_their_pair(tmp_path: Path) -> None:
     assert list(read_public(public)) == [name]
 
 
+def test_a_start_that_was_killed_half_way_and_one_that_was_slower_leave_a_pair_that_belongs_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    private, public = kept_pair(tmp_path)
+    kept = public.read_bytes()
+    public.unlink()
+    kept_pair(tmp_path)
+    assert public.read_bytes() == kept
+    absent_at_first = iter([False, False])
+    monkeypatch.setattr(Path, "exists", lambda _path: next(absent_at_first, True))
+    assert kept_pair(tmp_path) == (private, public)
+    assert public.read_bytes() == kept
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["signing.key", "signing.key.pub"]
+
+
 @pytest.mark.parametrize("mode", [0o604, 0o644, 0o660, 0o602, 0o601])
 def test_a_signing_key_that_is_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
     make_pair(tmp_path / "a.key")

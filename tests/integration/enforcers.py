@@ -109,7 +109,15 @@ class Running:
 
 
 @contextmanager
-def enforcer(folder: Path, prefix: str, *arguments: str, ready: bool = True, **environment: str) -> Iterator[Running]:
+def enforcer(folder: Path, prefix: str, *arguments: str, **environment: str) -> Iterator[Running]:
+    """An enforcer that knows all decisions, as `starting` otherwise."""
+    with starting(folder, prefix, *arguments, **environment) as running:
+        running.becomes_ready()
+        yield running
+
+
+@contextmanager
+def starting(folder: Path, prefix: str, *arguments: str, **environment: str) -> Iterator[Running]:
     """An enforcer with these variables and no others of ours; it is stopped, and must end well."""
     (port,) = choose_ports((), 1)
     log = folder / f"enforcer-{port}.log"
@@ -128,8 +136,6 @@ def enforcer(folder: Path, prefix: str, *arguments: str, ready: bool = True, **e
                 "the enforcer answers"
             )
             assert process.poll() is None, log.read_text()
-            if ready:
-                running.becomes_ready()
             yield running
             process.send_signal(signal.SIGTERM)
             assert process.wait(SECONDS) == 0, log.read_text()

@@ -52,6 +52,10 @@ class SecuredRedis(Struct, frozen=True):
         return redis.Redis.from_url(self.admin_url)
 
 
+HIGHEST_CLUSTER_PORT = 55_535
+"""The bus of a cluster is ten thousand ports higher."""
+
+
 def password_of(name: str) -> str:
     return f"{name}-hunter2"
 
@@ -66,7 +70,7 @@ def users() -> dict[str, str]:
 def secured_redis(folder: Path, *settings: str) -> Iterator[SecuredRedis]:
     """A Redis that listens with TLS only; `settings` are more lines of its configuration."""
     program = find_program()
-    (port,) = processes.choose_ports((), 1)
+    port = next(it for it in processes.choose_ports((), 20) if it <= HIGHEST_CLUSTER_PORT)
     authority = Authority(folder)
     certificate, key = authority.issue("redis")
     rules = [line.replace("CHANGE-ME", password_of(name)) for name, line in users().items()]

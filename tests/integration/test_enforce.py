@@ -14,7 +14,7 @@ from agents.signing import Signer
 from agents.topics import TopicNames
 from streams.decisions import Limits, Wording
 from tests.agents.signing_setup import encoded, signer
-from tests.integration.enforcers import STILLWATCH, Decider, Running, decided, enforcer
+from tests.integration.enforcers import STILLWATCH, Decider, Running, decided, enforcer, starting
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis]
 NOWHERE = "127.0.0.1:1"
@@ -156,7 +156,7 @@ def test_where_nothing_can_be_heard_the_policys_word_counts(
     policy = tmp_path / "policy.toml"
     policy.write_text(f'version = "t"\n[enforcement]\nfail = "{fail}"\n')
     nothing = {"KAFKA_BOOTSTRAP_SERVERS": NOWHERE, "REDIS_URL": f"redis://{NOWHERE}"}
-    with enforcer(tmp_path, topic_prefix, "--policy", str(policy), ready=False, **nothing) as deaf:
+    with starting(tmp_path, topic_prefix, "--policy", str(policy), **nothing) as deaf:
         assert not deaf.is_ready
         verdict = deaf.check("anybody")
         assert (verdict["answer"], verdict["is_static"]) == (answer, True)

@@ -11,15 +11,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
+import psutil
 import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from agents.embedded.processes import wait_until
 from agents.ingest_topic import MESSAGES_AT_ONCE
-from agents.topics import TopicNames
+from agents.topics import TopicNames, create_topics
 from streams.events import RequestEvent
 from tests.agents.normalise import otlp
+from tests.faults.brokers import cluster
 from tests.integration.worker_harness import REPOSITORY, STILLWATCH, Deployment
 
 pytest.importorskip("opentelemetry.proto", reason="opentelemetry-proto is not installed")
@@ -31,6 +33,7 @@ MESSAGES = 7 * MESSAGES_AT_ONCE
 SPANS = 3
 GARBAGE = {number: b"xyzzygarbage \xff %d" % number for number in range(50, MESSAGES, 400)}
 SECRETS = (b"xyzzyprompt", b"203.0.113.77", b"xyzzyagent", b"xyzzygarbage")
+FAULTY = str(Path(__file__).with_name("faulty_ingest.py"))
 Place = tuple[int, int]
 
 
@@ -134,8 +137,7 @@ def test_killed_and_restarted_nothing_is_lost_and_what_comes_twice_is_what_was_n
     source, rejects, log = Source(deployment), tmp_path / "rejects", tmp_path / "log"
     arguments = source.arguments(rejects)
 
-    faulty = str(Path(__file__).with_name("faulty_ingest.py"))
-    with running(deployment, log, sys.executable, faulty, "3", *arguments) as process:
+    with running(deployment, log, sys.executable, FAULTY, "SIGKILL", "3", *arguments) as process:
         assert process.wait(90) == -signal.SIGKILL, log.read_text()
     at_kill, had = source.committed(), produced(deployment)
     assert sum(at_kill) == 2 * MESSAGES_AT_ONCE
@@ -183,6 +185,28 @@ def test_sigterm_says_what_was_done_and_what_was_refused(deployment: Deployment,
     assert lines[1] == f"{others} entries that are no call of a model were passed over"
     assert lines[2] == f"{len(GARBAGE)} bad rows ({len(GARBAGE)} not_protobuf): written to {tmp_path / 'rejects'}"
     assert produced(deployment) == source.before(source.ends())
+
+
+@pytest.mark.timeout(240)
+def test_a_broker_that_is_killed_before_a_commit_and_comes_back_costs_nothing(
+    tmp_path: Path, topic_prefix: str
+) -> None:
+    log = tmp_path / "log"
+    with cluster(tmp_path / "kafka", 1) as one:
+        names = create_topics(one.bootstrap_servers, partitions=4, prefix=topic_prefix)
+        deployment = Deployment(one.bootstrap_servers, "redis://no.redis.is.needed", names, topic_prefix, partitions=4)
+        source = Source(deployment)
+        arguments = source.arguments(tmp_path / "rejects")
+        with running(deployment, log, sys.executable, FAULTY, "SIGSTOP", "3", *arguments) as process:
+            stopped = psutil.Process(process.pid)
+            assert wait_until(lambda: stopped.status() == psutil.STATUS_STOPPED, seconds=60), log.read_text()
+            one.kill(1)
+            process.send_signal(signal.SIGCONT)
+            one.restart()
+            assert wait_until(lambda: source.committed() == source.ends(), seconds=90), log.read_text()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(30) == 1
+        assert produced(deployment) == source.before(source.ends())
 
 
 def test_a_topic_that_is_missing_or_our_own_is_one_sentence(deployment: Deployment) -> None:

@@ -1,11 +1,14 @@
 """Each part of Stillwatch as its own user of a real Kafka with authorizer: what it must do it can, and nothing else."""
 
+import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
 from kafka import KafkaConsumer
@@ -25,12 +28,13 @@ from streams.decisions import Decision
 from streams.events import RequestEvent
 from streams.windows import DAY_MS, MINUTE_MS
 from tests.certificates import Authority
+from tests.integration.enforcers import enforcer
 from tests.integration.secured_kafka import MECHANISMS, SecuredKafka, principals, secured_kafka, table
 from tests.integration.secured_redis import PREFIX, SecuredRedis, secured_redis
 from tests.integration.worker_harness import Deployment, worker
 
 pytestmark = pytest.mark.kafka
-NOON_MS = 1_790_000_000_000 // DAY_MS * DAY_MS + DAY_MS // 2
+BEGAN_MS = time.time_ns() // 1_000_000 - 20 * MINUTE_MS
 TOPICS = TopicNames.under(PREFIX)
 ALL = tuple(getattr(TOPICS, name) for name in TOPICS.__struct_fields__)
 IMPLIED = {"Read": "Describe", "Write": "Describe", "Delete": "Describe", "Alter": "Describe"}
@@ -67,11 +71,11 @@ def event(account: str, number: int) -> RequestEvent:
     """One of many requests of a new account that uses several times what its plan allows."""
     return RequestEvent(
         event_id=f"{account}-{number}",
-        occurred_at_ms=NOON_MS + number * MINUTE_MS,
+        occurred_at_ms=BEGAN_MS + number * MINUTE_MS,
         account_id=account,
         operation="chat",
         request_model="m",
-        account_created_at_ms=NOON_MS - DAY_MS,
+        account_created_at_ms=BEGAN_MS - DAY_MS,
         plan_daily_tokens=1_000,
         input_tokens=1_000,
     )
@@ -203,6 +207,23 @@ def test_a_broker_of_another_authority_or_of_another_name_is_not_spoken_to(
         assert partitions_of(by_name, TOPICS) == 2
 
 
+@pytest.mark.redis
+@pytest.mark.timeout(180)
+def test_a_worker_with_a_certificate_reads_and_commits(
+    secured: SecuredKafka, acting: As, redis_url: str, tmp_path: Path
+) -> None:
+    deployment = Deployment(secured.inside, redis_url, TOPICS, PREFIX, partitions=2)
+    with acting(secured.certified("gateway")):
+        put(secured.mutual, TOPICS.requests, event("mutual", 2))
+    with worker(deployment, tmp_path, environment=secured.certified("worker")) as running:
+        running.until_ready()
+        running.until_settled(deployment)
+        running.until("committed", lambda: sum(deployment.committed().values()) > 0)
+        assert running.drain() == 0
+    with redis.Redis.from_url(redis_url) as client:
+        client.delete(*client.scan_iter(match=f"{PREFIX}:*"))
+
+
 @pytest.mark.usefixtures("impatient")
 def test_a_certificate_is_a_user_too_and_one_is_needed(secured: SecuredKafka, acting: As, tmp_path: Path) -> None:
     with acting(secured.certified("gateway")):
@@ -249,6 +270,7 @@ def deployed_as_users(secured: SecuredKafka, states: SecuredRedis, acting: As, t
         with acting(secured.user("gateway")):
             put(secured.sasl, TOPICS.requests, *(event("acct-1", number) for number in range(10)))
         running.until("decided", lambda: actions(secured, acting, tmp_path) == ["throttle"])
+        enforced_as_users(secured, states, tmp_path)
         said = deployment.run("release", "acct-1", "--reviewer", "kim", **secured.user("reviewer"))
         assert (said.returncode, said.stderr) == (0, "")
         running.until("released", lambda: actions(secured, acting, tmp_path) == ["throttle", "release"])
@@ -261,6 +283,25 @@ def deployed_as_users(secured: SecuredKafka, states: SecuredRedis, acting: As, t
         for command in (("explain", "acct-1"), ("state", "acct-1"), ("doctor",)):
             told = deployment.run(*command, **of_oncall)
             assert (told.returncode, told.stderr) == (0, ""), told.stdout
+    with states.admin() as client:
+        denied = {(it["username"], it["object"]) for it in client.acl_log()}
+    assert {what for _, what in denied} <= {"client|setinfo"}  # redis-py says its name, where it may
+
+
+def enforced_as_users(secured: SecuredKafka, states: SecuredRedis, folder: Path) -> None:
+    """The throttle is in force at an enforcer, and at a gateway that knows it from the mirror alone."""
+    (folder / "keys").mkdir()
+    shutil.copy(folder / "decider.key.pub", folder / "keys")
+    keys = {"STILLWATCH_VERIFY_KEYS": str(folder / "keys")}
+    of_enforcer = secured.user("enforcer") | states.user("enforcer", folder) | keys
+    with enforcer(folder, PREFIX, **of_enforcer) as one:
+        one.becomes_ready()
+        assert one.check("acct-1")["subject_id"] == "acct-1"
+        with enforcer(folder, PREFIX, **states.user("gateway", folder), **keys) as other:
+            assert other.check("acct-1")["subject_id"] == "acct-1"
+            assert "hunter2" not in other.log.read_text()
+        assert one.check("acct-2").get("subject_id") is None
+        assert "own word" not in one.log.read_text()
 
 
 def actions(secured: SecuredKafka, acting: As, keys: Path) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
+from redis.asyncio import Redis
 
 from agents.enforcement.mirror import Entry, Mirror, Mirrored
 from agents.signing import KEY_ID_HEADER, SIGNATURE_HEADER
@@ -26,7 +27,7 @@ async def mirror(redis_url: str, topic_prefix: str) -> AsyncIterator[Mirror]:
 def record(offset: int, sequence: int = 1, subject: str = "a", place: str = "log/0", **fields: object) -> Mirrored:
     told = {"subject_kind": "campaign" if fields.get("members") else "account", "members": (), **fields}
     made = msgspec.structs.replace(decision(), subject_id=subject, sequence=sequence, **told)
-    return Mirrored(place, offset, subject.encode(), msgspec.json.encode(made), SIGNED, made)
+    return Mirrored(place, offset, subject.encode(), msgspec.json.encode(made), SIGNED, 7, made)
 
 
 def decisions(entries: list[Entry]) -> list[tuple[str, int]]:
@@ -38,7 +39,7 @@ async def test_an_entry_is_the_record_as_the_decider_signed_it(mirror: Mirror) -
     it = record(0)
     await mirror.append([it])
     (entry,) = await mirror.read("0")
-    assert (entry.key, entry.value, entry.headers) == (it.key, it.value, SIGNED)
+    assert (entry.key, entry.value, entry.headers, entry.appended_at_ms) == (it.key, it.value, SIGNED, 7)
     assert await mirror.read(entry.entry_id) == []
     assert await mirror.read(entry.entry_id, 1) == []
 
@@ -47,6 +48,17 @@ async def test_what_was_not_signed_has_no_headers(mirror: Mirror) -> None:
     await mirror.append([msgspec.structs.replace(record(0), headers=())])
     (entry,) = await mirror.read("0")
     assert entry.headers == ()
+
+
+async def test_what_a_stranger_wrote_there_is_an_entry_without_what_it_lacks(
+    mirror: Mirror, redis_url: str, topic_prefix: str
+) -> None:
+    async with Redis.from_url(redis_url) as client:
+        await client.xadd(f"{{{topic_prefix}:enforced}}:log", {"appended_at_ms": "9" * 40, "x": "y"})
+        await client.xadd(f"{{{topic_prefix}:enforced}}:log", {"appended_at_ms": "-", "key": "k", "signature": "s"})
+    first, second = await mirror.read("0")
+    assert (first.key, first.value, first.headers, first.appended_at_ms) == (b"", b"", (), 0)
+    assert (second.key, second.headers, second.appended_at_ms) == (b"k", ((SIGNATURE_HEADER, b"s"),), 0)
 
 
 async def test_a_record_is_appended_once_whoever_appends_it_and_however_the_log_is_cut(
@@ -101,11 +113,9 @@ async def test_what_the_topic_keeps_no_longer_is_dropped(mirror: Mirror) -> None
 async def test_a_redis_that_lost_everything_lives_another_life(
     mirror: Mirror, redis_url: str, topic_prefix: str
 ) -> None:
-    import redis.asyncio  # noqa: PLC0415  only here
-
     life = await mirror.life()
     assert await mirror.life() == life
-    async with redis.asyncio.Redis.from_url(redis_url) as client:
+    async with Redis.from_url(redis_url) as client:
         await client.delete(f"{{{topic_prefix}:enforced}}:offsets")
     assert await mirror.life() != life
     assert await mirror.offsets() == {}

@@ -196,7 +196,8 @@ async def test_a_redis_that_wants_a_certificate_gets_one(
 
 
 async def test_a_cluster_is_spoken_to_in_the_same_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with secured_redis(tmp_path, "cluster-enabled yes", "tls-cluster yes") as found:
+    (bus,) = processes.choose_ports((), 1)
+    with secured_redis(tmp_path, "cluster-enabled yes", "tls-cluster yes", f"cluster-port {bus}") as found:
         with found.admin() as client:
             client.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
             is_up = processes.wait_until(

@@ -13,8 +13,6 @@ from agents.enforcement.limiting.counters import LimitCounters, Source
 from agents.enforcement.limiting.held import Held, Leasing, Waiter
 from agents.enforcement.limiting.local import SUBJECTS, LocalLimiter, monotonic_us
 from agents.enforcement.limiting.questions import Questions
-from agents.environment import SettingsError
-from agents.store import StoreError
 from agents.store.script import Script
 from agents.store.wire import Wire, Word
 from streams.decisions import Limits
@@ -74,13 +72,7 @@ class RedisLimiter:
         `lease_share` 0: no leases. `clock` tells microseconds. Raises StoreError if `url` is no
         address of a Redis, or what it is to be used with is unusable.
         """
-        try:
-            wire = Wire(url, timeout_seconds=timing.timeout_seconds)
-        except SettingsError as error:
-            raise StoreError(str(error)) from error
-        except ValueError as error:
-            message = f"REDIS_URL is not an address of a Redis: {error}"
-            raise StoreError(message) from error
+        wire = Wire(url, timeout_seconds=timing.timeout_seconds)
         self._prefix = prefix
         self._questions = Questions(wire, TAKE, clock)
         self._deadline_seconds = timing.deadline_seconds

@@ -106,7 +106,7 @@ def as_protobuf(export: dict[str, Any]) -> bytes:
     from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest  # noqa: PLC0415
     from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest  # noqa: PLC0415
 
-    request = ExportTraceServiceRequest() if "resourceSpans" in export else ExportLogsServiceRequest()
+    request: Any = ExportTraceServiceRequest() if "resourceSpans" in export else ExportLogsServiceRequest()
     (resources,) = request.DESCRIPTOR.fields
     (scopes,) = (it for it in resources.message_type.fields if it.number == 2)
     names = {
@@ -115,7 +115,7 @@ def as_protobuf(export: dict[str, Any]) -> bytes:
         "logRecords": scopes.message_type.fields_by_number[2].json_name,
     }
     json_format.ParseDict(_renamed(_with_base64_ids(export), names), request, ignore_unknown_fields=True)
-    return request.SerializeToString()
+    return bytes(request.SerializeToString())
 
 
 def _renamed(of: Any, names: Mapping[str, str]) -> Any:  # noqa: ANN401

@@ -147,7 +147,7 @@ def answers(port: int) -> bool:
 def ask(port: int) -> None:
     headers = {
         "User-Agent": "test/1.0",
-        "X-User-Id": "customer-7",
+        "X-Stillwatch-Account": "customer-7",
         "X-Ai-Eg-Model": "gpt-4o-mini",
         "Agent-Session-Id": "s-1",
     }

@@ -130,6 +130,13 @@ def test_the_conventions_of_before_are_read() -> None:
     prompt = {"name": "gen_ai.content.prompt", "attributes": otlp.pairs({"gen_ai.prompt": json.dumps(SAID)})}
     (older,) = both(otlp.traces(otlp.span(before, events=[prompt])))
     assert older.messages == MESSAGES
+    for said_plainly in ("[a] prompt", '{"a": "prompt"}'):
+        (plain,) = both(otlp.traces(otlp.span(before | {"gen_ai.prompt": said_plainly})))
+        assert plain.messages == [Message("user", said_plainly)]
+
+
+def test_messages_that_were_cut_short_are_left_out() -> None:
+    assert of_span({"gen_ai.input.messages": json.dumps(SAID)[:-30]}).messages is None
 
 
 def test_parts_of_every_kind() -> None:
@@ -236,7 +243,7 @@ def test_frames_are_read_one_after_the_other_and_where_they_break_off_it_is_said
         (content[:-1], "in breaks off in message 3"),
         (content + b"\0\0", "in breaks off after message 3"),
     ):
-        records = []
+        records: list[RequestRecord] = []
         with pytest.raises(UnreadableError, match=words):
             records.extend(read_frames(reader("otlp-protobuf"), BytesIO(cut), "in"))
         assert len(records) >= 2 or not records
@@ -271,7 +278,7 @@ parts = st.lists(
     min_size=1,
     max_size=3,
 )
-records = st.builds(
+any_record = st.builds(
     RequestRecord,
     event_id=words,
     occurred_at_ms=st.integers(EARLIEST_MS, NOW_MS),
@@ -309,7 +316,7 @@ records = st.builds(
 )
 
 
-@given(records)
+@given(any_record)
 def test_a_record_that_went_through_otlp_is_the_same(record: RequestRecord) -> None:
     (found,) = both(otlp.traces(otlp.span_of(record)))
     assert otlp.plain(found) == otlp.plain(record)

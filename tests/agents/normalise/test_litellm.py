@@ -186,10 +186,16 @@ def test_a_failure_has_the_code_that_is_told_and_is_no_success_without_one(field
     ("said", "messages"),
     [
         ("a prompt", [Message("user", "a prompt")]),
+        ("[1] looks like a list", [Message("user", "[1] looks like a list")]),
+        ('{"role": "system"}', [Message("user", '{"role": "system"}')]),
         (["one", "two"], [Message("user", "one"), Message("user", "two")]),
         ([{"role": "user", "content": "redacted-by-litellm"}], None),
-        ({}, [Message("user", None)]),
+        ({}, None),
         (None, None),
+        ([{"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Weather?"}]},
+          {"type": "function_call", "name": "f", "arguments": "{}"}, {"type": "function_call_output", "output": "57"}],
+         [Message("user", [ContentPart("input_text", "Weather?")]), Message("assistant", [ContentPart("tool_use")]),
+          Message("tool", [ContentPart("tool_result", "57")])]),
         ([{"role": "system", "content": "S"}, {"role": "user", "content": [
             {"type": "text", "text": "What is it?"}, {"type": "image_url", "image_url": {"url": "data:..."}}]}],
          [Message("system", "S"), Message("user", [ContentPart("text", "What is it?"), ContentPart("image_url")])]),

@@ -62,7 +62,11 @@ class Reference:
             held = self.held[kind]
             held[:] = [it for it in held if it not in before - after]
             for name in everybody:
-                if name in after - before and not self.admit(kind, at_ms // HOUR_MS):
+                if name not in after - before:
+                    continue
+                if self.admit(kind, at_ms // HOUR_MS):
+                    held[:] = [it for it in held if it != name]
+                else:
                     held += [name] * (name not in held)
                     self.ever_held += 1
 
