@@ -132,7 +132,7 @@ async def test_one_gateway_hears_what_the_algorithm_says(
 
 
 @pytest.mark.parametrize("kind", ON_REDIS)
-@pytest.mark.parametrize("lease_share", [0, 2, LEASED])
+@pytest.mark.parametrize("lease_share", [0, 2])
 @given(limits=limits | roomy, asks=several)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 async def test_several_gateways_admit_no_more_than_the_burst_and_the_rate(
