@@ -62,6 +62,7 @@ bench: $(READY) ## measure the speeds that the README names, and the plain job b
 	@$(BIN)/python -m tests.benchmarks.whole_job --processes 2
 	@$(BIN)/python -m tests.benchmarks.whole_job --processes 2 --rate 20000 --policy tests/faults/policy.toml
 	@$(BIN)/python -m tests.benchmarks.limits
+	@$(BIN)/python -m tests.benchmarks.through_envoy
 	@$(BIN)/python -m tests.benchmarks.plain --accounts 10000,100000,1000000
 
 lock: $(READY) ## choose versions anew, with hashes and without an index's address
