@@ -31,8 +31,9 @@ class Reason(Struct, frozen=True, gc=False):
 class Limits(Struct, frozen=True, gc=False):
     """What each account of a throttled subject may still do, by itself: `requests` and `tokens` per `window_ms`.
 
-    The windows follow each other without overlap; an account of a throttled campaign does not share them with others.
-    Whoever uses a throttled network does.
+    A gateway counts in windows that follow each other without overlap, or lets so much pass at once and fills it up evenly
+    in the time of a window. An account of a throttled campaign does not share its limits with others; whoever uses a
+    throttled network does.
     """
 
     requests: Annotated[int, Meta(ge=0)]
@@ -63,7 +64,8 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
     4. Let go at `expires_at_ms`, or at `release`.
     5. Where a request is under several decisions, of its account, of a campaign or of a network, the hardest counts:
        suspend, challenge, throttle.
-    6. `limits` are for each account by itself, in each window of `window_ms`; those of a network for all its requests.
+    6. `limits` are for each account by itself, in each window of `window_ms` or filled up evenly in that time; those of
+       a network for all its requests.
     7. A release of a campaign whose `campaign_id` differs from `subject_id`: that other campaign, the heir, took it in
        and names its limited members again. Subjects are not ordered among each other, so hold the release until a
        decision about the heir names them, but no longer than 60 seconds.

@@ -1,10 +1,9 @@
 """The gate: decisions in, and for each request an answer out of this process's own memory.
 
 An innocent request costs two lookups. Only where a throttle is in force is anybody else asked, the limiter, and its
-answer is waited for no longer than the deadline.
+answer comes within its deadline.
 """
 
-import asyncio
 import time
 from collections.abc import Callable
 
@@ -42,7 +41,6 @@ class Gate:
         self._metrics = metrics
         self._clock = clock
         self._spared = policy.allowlist.accounts
-        self._deadline_s = enforcement.deadline_ms / 1000
         self._in_force = InForce()
         self._breaker = Breaker(
             self._in_force, accounts=enforcement.accounts_per_hour, templates=enforcement.templates_per_hour
@@ -134,13 +132,7 @@ class Gate:
         return PASS, throttles if request is None else [*throttles, (request.subject_id, request)]
 
     async def _room(self, key: str, standing: Standing, ask: Ask) -> Room:
-        if standing.limits is None:
-            return _NO_ROOM
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                return await self._limiter.take(key, standing.limits, ask.tokens)
-        except TimeoutError:
-            return self._limiter.take_now(key, standing.limits, ask.tokens)
+        return _NO_ROOM if standing.limits is None else await self._limiter.take(key, standing.limits, ask.tokens)
 
     def _told(self, ask: Ask, verdict: Verdict, now_ms: int, began: float) -> Verdict:
         self._metrics.count(verdict)

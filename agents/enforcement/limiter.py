@@ -7,7 +7,7 @@ from streams.enforcement import Room
 
 
 class Limiter(Protocol):
-    """Counts requests and tokens of what is throttled. It never raises."""
+    """Counts requests and tokens of what is throttled. It never raises, and answers within the operator's deadline."""
 
     async def take(self, key: str, limits: Limits, tokens: int) -> Room:
         """Take one request of so many tokens out of what `limits` leave `key`, over all gateways."""

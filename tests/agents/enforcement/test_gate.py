@@ -1,8 +1,7 @@
 """The gate: what is in force decides, throttles are counted, and where it cannot know it says what it was told."""
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 import pytest
@@ -13,7 +12,7 @@ from agents.enforcement.gate import Gate
 from agents.enforcement.limiting import LocalLimiter
 from agents.enforcement.metrics import EnforcementMetrics
 from streams.decisions import Decision, Limits, Wording
-from streams.enforcement import Ask, Room, Verdict
+from streams.enforcement import Ask, Verdict
 from streams.enforcement.in_force import KEPT_MS
 from streams.policy import DEFAULT_POLICY, Allowlist, EnforcementPolicy
 from streams.windows import HOUR_MS
@@ -44,24 +43,7 @@ class Made:
         return self.registry.get_sample_value(name, labels) or 0.0
 
 
-@dataclass
-class Slow:
-    """A limiter that answers only without waiting."""
-
-    asked: list[str] = field(default_factory=list)
-
-    async def take(self, _key: str, _limits: Limits, _tokens: int) -> Room:
-        await asyncio.Event().wait()
-        raise AssertionError
-
-    def take_now(self, key: str, limits: Limits, tokens: int) -> Room:
-        self.asked.append(key)
-        return Room(admitted=tokens <= limits.tokens, remaining=1, is_local=True)
-
-
-def gate(
-    decisions: Sequence[Decision] = (), *, slow: Slow | None = None, ready: bool = True, **enforcement: object
-) -> Made:
+def gate(decisions: Sequence[Decision] = (), *, ready: bool = True, **enforcement: object) -> Made:
     """A gate that knows these decisions."""
     clock, registry = Clock(), CollectorRegistry()
     policy = replace(
@@ -69,7 +51,7 @@ def gate(
         allowlist=Allowlist(accounts=frozenset({"spared"})),
         enforcement=replace(EnforcementPolicy(), **enforcement),
     )
-    limiter = slow or LocalLimiter(clock=lambda: clock.now_ms * 1_000)
+    limiter = LocalLimiter(clock=lambda: clock.now_ms * 1_000)
     made = Made(Gate(limiter, policy, EnforcementMetrics(registry), clock), clock, registry)
     for it in decisions:
         made.gate.take(it)
@@ -153,14 +135,6 @@ async def test_until_it_knows_the_operators_word_counts_but_not_for_whom_it_know
     assert not made.gate.is_ready
     made.gate.ready()
     assert await both(made, Ask("b")) == Verdict()
-
-
-async def test_a_limiter_that_does_not_answer_in_time_is_not_waited_for() -> None:
-    slow = Slow()
-    made = gate([decision("throttle", "a", 0, limits=TWO)], slow=slow, deadline_ms=1)
-    assert (await made.gate.check(Ask("a"))).answer == "pass"
-    assert (await made.gate.check(Ask("a", tokens=1_001))).answer == "throttle"
-    assert slow.asked == ["account:a", "account:a"]
 
 
 async def test_a_throttle_without_limits_lets_nothing_pass() -> None:
