@@ -31,9 +31,9 @@ class Reason(Struct, frozen=True, gc=False):
 class Limits(Struct, frozen=True, gc=False):
     """What each account of a throttled subject may still do, by itself: `requests` and `tokens` per `window_ms`.
 
-    A gateway counts in windows that follow each other without overlap, or lets so much pass at once and fills it up evenly
-    in the time of a window. An account of a throttled campaign does not share its limits with others; whoever uses a
-    throttled network does.
+    A gateway counts in windows that follow each other without overlap, or lets so much pass at once and fills it up
+    evenly in the time of a window. An account of a throttled campaign does not share its limits with others; whoever
+    uses a throttled network does.
     """
 
     requests: Annotated[int, Meta(ge=0)]

@@ -127,7 +127,7 @@ class Library:
 
         self._client = redis.asyncio.Redis.from_url(url)
         pool = self._client.connection_pool
-        held = storage.RedisStorage(f"async+{url}", implementation="redispy", connection_pool=pool)
+        held = storage.RedisStorage(f"async+{url}", implementation="redispy", connection_pool=pool)  # type: ignore[arg-type]
         self._strategy = getattr(strategies, strategy)(held)
         seconds = limits.window_ms // 1000
         self._requests = RateLimitItemPerSecond(limits.requests, seconds, namespace="requests")
