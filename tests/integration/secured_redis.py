@@ -1,7 +1,6 @@
 """A real Redis over TLS with the users of deploy/redis-acls.txt; skipped where redis-server is old or has no TLS."""
 
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
@@ -18,7 +17,7 @@ from agents.embedded.redis import PREFERRED_MAJOR, find_program
 from tests.certificates import Authority
 
 ACLS = Path(__file__).parents[2] / "deploy" / "redis-acls.txt"
-PREFIX = f"test-{uuid.uuid4().hex[:12]}"
+PREFIX = "test-secured"
 """In place of the word `stillwatch`, in Kafka and in Redis."""
 
 ADMIN = "the test's own word"
