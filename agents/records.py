@@ -95,7 +95,7 @@ def one_record() -> Parse:
 class RecordReader:
     """Reads rows one by one; counts the good records, and the bad ones by fault.
 
-    `now_ms`: records more than a day later are from a clock that is wrong. `reject` is given every row with a bad
+    Records more than a day after `clock` (in ms) are from a clock that is wrong. `reject` is given every row with a bad
     record as it stands in the input, its line end included, in order; a row that is too large comes in several pieces.
     `parse` reads a row, which has at most `largest` bytes. Besides the hashes of the last `REMEMBERED_IDS` event ids,
     nothing grows with the input.
@@ -103,7 +103,7 @@ class RecordReader:
 
     def __init__(
         self,
-        now_ms: int,
+        clock: Callable[[], int],
         reject: Callable[[bytes], object] = lambda _row: None,
         parse: Parse | None = None,
         *,
@@ -114,7 +114,7 @@ class RecordReader:
         self.bad: Counter[Fault] = Counter()
         self.first: dict[Fault, BadRow] = {}
         self.largest = largest
-        self._latest_ms = now_ms + MAX_AHEAD_MS
+        self._clock = clock
         self._reject = reject
         self._parse = parse or one_record()
         self._ids: dict[int, None] = {}
@@ -187,7 +187,7 @@ class RecordReader:
         return [_intact(it) if isinstance(it, RequestRecord) else it for it in found]
 
     def _checked(self, record: RequestRecord) -> RequestRecord | Refused:
-        if record.occurred_at_ms > self._latest_ms:
+        if record.occurred_at_ms > self._clock() + MAX_AHEAD_MS:
             return "in_the_future", "`occurred_at_ms` is more than a day in the future."
         if not self._is_new(record.event_id):
             return "duplicate_event_id", "A record before it has the same `event_id`."

@@ -114,7 +114,7 @@ class Verifier:
             name = checked
         try:
             decision = _decode(value or b"")
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return Refused("garbage")
         if key != decision.subject_id.encode("utf-8", "surrogatepass"):
             return Refused("garbage")

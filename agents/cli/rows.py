@@ -39,10 +39,13 @@ def reading(
 
 def reader_of(foreign: tuple[Format, Parse] | None, reject: Callable[[bytes], object]) -> RecordReader:
     """A reader of request records, or of rows in a foreign format."""
-    now_ms = time.time_ns() // 1_000_000
     if foreign is None:
-        return RecordReader(now_ms, reject)
-    return RecordReader(now_ms, reject, foreign[1], largest=MAX_BATCH_BYTES)
+        return RecordReader(_now_ms, reject)
+    return RecordReader(_now_ms, reject, foreign[1], largest=MAX_BATCH_BYTES)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def events_of(

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from agents.enforcement.asking import Asker
 from agents.enforcement.checker import Checker, Fail
-from agents.enforcement.conversations import of_body
+from agents.enforcement.conversations import of_body, said_at
 from agents.enforcement.faults import Faults
 from streams.enforcement import Refusal, refusal, told
 from streams.enforcement.refusals import Headers
@@ -87,7 +87,10 @@ class StillwatchMiddleware:
         body = await held.read(LARGEST_BODY)
         if held.is_large:
             self._asker.faults.count("too_large")
-        return None if body is None else of_body(body, _value(scope, b"content-encoding") or "", largest=LARGEST_BODY)
+        if body is None:
+            return None
+        encoding = _value(scope, b"content-encoding") or ""
+        return of_body(body, encoding, first=said_at(scope["path"]), largest=LARGEST_BODY)
 
 
 def header(name: str) -> AccountOf:
@@ -129,7 +132,12 @@ class _Held:
 def _value(scope: Scope, name: bytes) -> str | None:
     """The value of the last header of that name, which has to be in small letters."""
     values: list[bytes] = [value for key, value in scope["headers"] if key == name]
-    return values[-1].decode("latin-1").strip() if values else None
+    if not values:
+        return None
+    try:
+        return values[-1].decode().strip()
+    except UnicodeDecodeError:
+        return values[-1].decode("latin-1").strip()
 
 
 def _adding(headers: Headers, send: Send) -> Send:

@@ -48,7 +48,13 @@ class CheckClient:
                 return await self._answer(ask)
         except TimeoutError as error:
             self.faults.count("late", error)
-        except (aiohttp.ClientPayloadError, aiohttp.ClientResponseError, msgspec.MsgspecError, _StrangeError) as error:
+        except (
+            aiohttp.ClientPayloadError,
+            aiohttp.ClientResponseError,
+            msgspec.MsgspecError,
+            RecursionError,
+            _StrangeError,
+        ) as error:
             self.faults.count("strange", error)
         except (aiohttp.ClientError, OSError) as error:
             self.faults.count("away", error)

@@ -24,8 +24,15 @@ _BODY: Final = msgspec.json.Decoder(
 )
 
 
-def of_body(body: bytes, encoding: str = "", *, largest: int) -> list[Message] | None:
-    """What is said in a body with that `Content-Encoding`; None where nothing is that can be read.
+def said_at(path: str) -> str:
+    """Where it stands in the body of a request to that path: a server may ignore what stands elsewhere."""
+    if path.endswith("/responses"):
+        return "input"
+    return "prompt" if path.endswith("/completions") and not path.endswith("/chat/completions") else "messages"
+
+
+def of_body(body: bytes, encoding: str = "", *, first: str = "messages", largest: int) -> list[Message] | None:
+    """What is said in a body with that `Content-Encoding`, `first` of all there; None where nothing can be read.
 
     It is unpacked to at most `largest` bytes. Compressed any other way than by gzip or deflate it is not read.
     """
@@ -33,12 +40,12 @@ def of_body(body: bytes, encoding: str = "", *, largest: int) -> list[Message] |
         read = _BODY.decode(_unpacked(body, encoding.strip().lower(), largest))
     except (msgspec.DecodeError, ValueError, RecursionError, zlib.error):
         return None
-    return of_data(msgspec.structs.asdict(read))
+    return of_data(msgspec.structs.asdict(read), first)
 
 
-def of_data(data: Mapping[str, Any]) -> list[Message] | None:
+def of_data(data: Mapping[str, Any], first: str = "messages") -> list[Message] | None:
     """The same of a body that the gateway has decoded."""
-    return messages(next((data[name] for name in SAID_IN if data.get(name)), None))
+    return messages(next((data[name] for name in (first, *SAID_IN) if data.get(name)), None))
 
 
 def _unpacked(body: bytes, encoding: str, largest: int) -> bytes:

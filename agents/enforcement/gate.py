@@ -61,11 +61,11 @@ class Gate:
         self._is_ready = True
         self._metrics.ready.set(1)
 
-    def take(self, decision: Decision) -> bool:
-        """Put a decision into force, as far as the breaker lets it; whether it is news."""
+    def take(self, decision: Decision, appended_at_ms: int | None = None) -> bool:
+        """Put a decision into force, as far as the breaker lets it in the hour of its append; whether it is news."""
         self._has_shadows |= decision.shadow
         self._in_shadow.take(decision)
-        is_news = self._breaker.take(decision)
+        is_news = self._breaker.take(decision, appended_at_ms)
         self._meter_breaker()
         return is_news
 
@@ -113,16 +113,14 @@ class Gate:
 
     def _judged(self, ask: Ask, now_ms: int) -> tuple[Verdict, list[tuple[str, Standing]]]:
         """The answer as far as it is known here, and the throttles that have to have room, each with its key."""
-        account = self._in_force.over_account(ask.account_id, now_ms)
-        request = self._in_force.over_request(ask, now_ms)
-        if account is None and request is None:
-            return PASS if self._is_ready else self._unknown, []
         if ask.account_id in self._spared:
             return PASS, []
+        account = self._in_force.over_account(ask.account_id, now_ms)
+        request = self._in_force.over_request(ask, now_ms, self._breaker.holds_network)
+        if account is None and request is None:
+            return PASS if self._is_ready else self._unknown, []
         if account is not None and self._breaker.holds_account(ask.account_id):
             account = None
-        if request is not None and self._breaker.holds_network(request.subject_id):
-            request = None
         hardest = account or request
         if account is not None and request is not None and _hardness(request) > _hardness(account):
             hardest = request

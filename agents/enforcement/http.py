@@ -18,6 +18,7 @@ from prometheus_client.exposition import choose_encoder
 from agents.enforcement.gate import Gate
 from agents.enforcement.words import ask_of_words
 from streams.enforcement import Ask, refusal, told
+from streams.enforcement.asking import PASS
 
 MAX_BODY_BYTES: Final = 16 * 1024
 ACCOUNT, TEMPLATE, SKETCH, TOKENS = (
@@ -72,9 +73,10 @@ class CheckServer:
     async def _check(self, request: web.Request) -> web.Response:
         try:
             ask = _ASK.decode(await request.read())
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return web.Response(status=400, text=f"This is no question: {error}\n")
-        verdict = await self._gate.check(ask)
+        bounded = ask_of_words(ask.account_id, ask.template_hash, ask.sketch, max(0, ask.tokens))
+        verdict = PASS if bounded is None else await self._gate.check(bounded)
         return web.Response(body=msgspec.json.encode(verdict), content_type="application/json")
 
     async def _check_headers(self, request: web.Request) -> web.Response:

@@ -45,6 +45,13 @@ def owner(key: Any, _data: Mapping[str, Any]) -> str | None:  # noqa: ANN401  Li
     return account or None
 
 
+SAID_IN_CALLS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("responses", "aresponses"), "input"),
+    **dict.fromkeys(("text_completion", "atext_completion"), "prompt"),
+}
+"""Where what is said stands, by LiteLLM's word for the endpoint; elsewhere in `messages`."""
+
+
 class StillwatchHook(CustomLogger):  # type: ignore[misc]  # LiteLLM is not here when types are checked
     """Asks about each request that LiteLLM has authenticated, before it calls a model.
 
@@ -71,12 +78,12 @@ class StillwatchHook(CustomLogger):  # type: ignore[misc]  # LiteLLM is not here
         user_api_key_dict: Any,  # noqa: ANN401  LiteLLM's UserAPIKeyAuth
         cache: Any,  # noqa: ANN401, ARG002  LiteLLM's DualCache
         data: MutableMapping[str, Any],
-        call_type: str,  # noqa: ARG002  LiteLLM's interface
+        call_type: str,
     ) -> None:
         """Raise ProxyException where the request is refused; return None, which lets it pass as it is, where not."""
 
         async def said() -> Sequence[Message] | None:
-            return of_data(data)
+            return of_data(data, SAID_IN_CALLS.get(call_type, "messages"))
 
         verdict = await self._asker.verdict(lambda: self._account_of(user_api_key_dict, data), said)
         _left.set(told(verdict))

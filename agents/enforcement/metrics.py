@@ -8,8 +8,11 @@ from agents.signing import RefusedFor
 from streams.decisions import LIMITING, SubjectKind
 from streams.enforcement import Age, Verdict
 
-Taken = Literal[Age, RefusedFor]
-"""What became of a record of decisions: how old it is (a fresh one counts), or why it is not taken."""
+Taken = Literal[Age, RefusedFor, "overlong"]
+"""What became of a record of decisions: how old it is (a fresh one counts), or why it is not taken.
+
+overlong: it would be in force for longer than any of ours.
+"""
 
 CHECK_SECONDS: Final = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05)
 IN_FORCE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
@@ -60,10 +63,11 @@ class EnforcementMetrics:
         )
         self.heard_seconds = Gauge(
             "stillwatch_enforcer_heard_timestamp_seconds",
-            "When the source of decisions answered last, whether it had any or not.",
+            "When a source of decisions, the log or its mirror, answered last, whether it had any or not.",
+            ("source",),
             registry=registry,
         )
-        for outcome in (*get_args(Age), *get_args(RefusedFor)):
+        for outcome in (*get_args(Age), *get_args(RefusedFor), "overlong"):
             self._records.labels(outcome)
         self.held.labels("account")
         self.held.labels("network")

@@ -1,11 +1,12 @@
 -- Append records of decisions to the mirror, each once, and drop from it what they take the place of.
 -- KEYS: the stream; the next offset of each log and partition; of each subject its newest record.
--- ARGV: how many records; of each: log/partition, offset, subject, sequence, "1" if it must be kept for its members,
+-- ARGV: the life that the writer knows; how many records; of each: log/partition, offset, subject, sequence, "1" if it must be kept for its members,
 -- key, value, key id, signature, when the log took it.
--- Answers, of each log/partition named, the offset that is expected next.
+-- Answers, of each log/partition named, the offset that is expected next; nothing where Redis lives another life.
+if redis.call('HGET', KEYS[2], 'life') ~= ARGV[1] then return false end
 local expected = {}
-local at = 2
-for _ = 1, tonumber(ARGV[1]) do
+local at = 3
+for _ = 1, tonumber(ARGV[2]) do
   local place, offset = ARGV[at], tonumber(ARGV[at + 1])
   local next_offset = expected[place] or tonumber(redis.call('HGET', KEYS[2], place) or '0')
   if offset >= next_offset then

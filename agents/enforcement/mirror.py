@@ -4,12 +4,13 @@ A stream that holds, as the bytes the decider signed, the newest record of each 
 number of enforcers write it: the script appends a record of the log once. Its keys lie in one slot:
 
     {prefix:enforced}:log      the stream; an entry has key, value, key_id, signature and appended_at_ms
-    {prefix:enforced}:offsets  log/partition -> the offset of the next record to append; and `life`
+    {prefix:enforced}:offsets  log/partition -> the offset of the next record to append; `life`; `complete`
     {prefix:enforced}:newest   subject -> "sequence entry droppable"
 
 Whoever follows trusts the signatures, not Redis.
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -30,12 +31,14 @@ AT_ONCE: Final = 500
 
 READ_AT_ONCE: Final = 1_000
 LIFE: Final = "life"
+COMPLETE: Final = "complete"
+_NEWEST: Final = re.compile(rb"\d+ (\d{1,15})-\d+ [01]")
 DIGITS: Final = 15
 """Of a time: those of the next thousand years have one or two fewer."""
 
 
 class Mirrored(Struct, frozen=True):
-    """One record of the log of decisions, and what it says."""
+    """One record of the log of decisions, and what it says; None where nobody here can tell who signed it."""
 
     place: str
     offset: int
@@ -43,7 +46,7 @@ class Mirrored(Struct, frozen=True):
     value: bytes
     headers: Headers
     appended_at_ms: int
-    decision: Decision
+    decision: Decision | None
 
 
 class Entry(Struct, frozen=True):
@@ -67,30 +70,41 @@ class Mirror:
         self._append = Script(__package__, "mirror.lua")
 
     async def life(self) -> str:
-        """A word that stays as long as Redis loses nothing: it is made where there is none."""
+        """A word that stays until Redis has lost everything: it is made where there is none."""
         await self._send("HSETNX", self._offsets, LIFE, secrets.token_hex(8))
         told = await self._send("HGET", self._offsets, LIFE)
         return told.decode() if isinstance(told, bytes) else ""
 
+    async def complete(self) -> None:
+        """Note that all was written that the log held when somebody began to write; it is lost with the rest."""
+        await self._send("HSET", self._offsets, COMPLETE, "yes")
+
+    async def is_complete(self) -> bool:
+        """Whether that was noted."""
+        return await self._send("HGET", self._offsets, COMPLETE) is not None
+
     async def offsets(self) -> Mapping[str, int]:
         """Of each log and partition the offset of the next record to append."""
         told = _pairs(await self._send("HGETALL", self._offsets))
-        return {place.decode(): int(offset) for place, offset in told if place != LIFE.encode()}
+        return {place.decode(): int(offset) for place, offset in told if offset.isdigit()}
 
-    async def append(self, records: Sequence[Mirrored]) -> None:
-        """Append records in the order of the log; those that were appended before change nothing."""
+    async def append(self, records: Sequence[Mirrored], life: str) -> bool:
+        """Append records in the order of the log; those that were appended before change nothing.
+
+        False if Redis lives another life than `life`: then nothing was appended.
+        """
         for start in range(0, len(records), AT_ONCE):
             some = records[start : start + AT_ONCE]
-            words: list[Word] = [str(len(some))]
+            words: list[Word] = [life, str(len(some))]
             for it in some:
                 headers = dict(it.headers)
-                decision = it.decision
+                subject, sequence, is_kept = _told(it.decision)
                 words += [
                     it.place,
                     str(it.offset),
-                    f"{decision.subject_kind}:{decision.subject_id}".encode("utf-8", "surrogatepass"),
-                    str(decision.sequence),
-                    "1" if decision.members else "0",
+                    subject,
+                    str(sequence),
+                    "1" if is_kept else "0",
                     it.key,
                     it.value,
                     headers.get(KEY_ID_HEADER) or b"",
@@ -98,9 +112,12 @@ class Mirror:
                     str(it.appended_at_ms),
                 ]
             try:
-                await self._append.run(self._wire, [self._log, self._offsets, self._newest], words)
+                told = await self._append.run(self._wire, [self._log, self._offsets, self._newest], words)
             except (RedisError, RedisClusterException) as error:
                 raise StoreError(redis_sentence(error)) from error
+            if told is None:
+                return False
+        return True
 
     async def read(self, after: str, wait_ms: int | None = None) -> list[Entry]:
         """Entries after that one ("0" for all), at most a thousand; an empty list if there is none within `wait_ms`."""
@@ -118,7 +135,7 @@ class Mirror:
         cursor = "0"
         while True:
             cursor, told = await self._send("HSCAN", self._newest, cursor, "COUNT", "1000")
-            over = [subject for subject, it in _pairs(told) if int(it.split()[1].split(b"-")[0]) < oldest]
+            over = [subject for subject, it in _pairs(told) if _entry_ms(it) < oldest]
             if over:
                 await self._send("HDEL", self._newest, *over)
             cursor = cursor.decode() if isinstance(cursor, bytes) else str(cursor)
@@ -138,6 +155,24 @@ class Mirror:
 
 def _pairs(told: Any) -> list[tuple[bytes, bytes]]:  # noqa: ANN401  redis-py gives a mapping or a list
     return list(told.items()) if isinstance(told, dict) else list(zip(told[::2], told[1::2], strict=True))
+
+
+def _told(decision: Decision | None) -> tuple[bytes, int, bool]:
+    """Its subject, its sequence, and whether it is kept when a later one comes.
+
+    That is one that names members, or one who is no member any more (rule 9), and one that nobody here understands.
+    """
+    if decision is None:
+        return b"", 0, True
+    subject = f"{decision.subject_kind}:{decision.subject_id}".encode("utf-8", "surrogatepass")
+    is_kept = len(decision.members) > 0 or (decision.subject_kind == "account" and decision.action == "release")
+    return subject, decision.sequence, is_kept
+
+
+def _entry_ms(newest: bytes) -> int:
+    """When the newest entry of a subject was written; 0 where a stranger wrote something else there."""
+    found = _NEWEST.fullmatch(newest)
+    return 0 if found is None else int(found[1])
 
 
 def _entry(entry_id: bytes, fields: Any) -> Entry:  # noqa: ANN401  redis gives a mapping or a list

@@ -5,7 +5,8 @@ import importlib
 import logging
 import os
 import signal
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -13,12 +14,13 @@ from msgspec import Struct
 from prometheus_client import CollectorRegistry
 
 from agents.ending import must_not_end
-from agents.enforcement.following import Intake, KafkaFollower, LogReader, Mirrorer, MirrorFollower
+from agents.enforcement.following import Intake, KafkaFollower, Mirrorer, MirrorFollower
 from agents.enforcement.gate import Gate
 from agents.enforcement.http import CheckServer
 from agents.enforcement.limiter import Limiter
 from agents.enforcement.metrics import EnforcementMetrics
 from agents.enforcement.mirror import Mirror
+from agents.enforcement.reading import LogReader
 from agents.settings import SettingsError
 from agents.signing import Verifier
 from agents.topics import LogOfDecisions
@@ -27,6 +29,8 @@ from streams.policy import Policy
 logger = logging.getLogger(__name__)
 
 TICK_S: Final = 5.0
+PATIENCE_S: Final = 5.0
+"""So long the log may take to say that all is known, before its mirror may."""
 
 
 class Log(Struct, frozen=True):
@@ -80,7 +84,6 @@ class Enforcer:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._verifier.refresh)
         server = CheckServer(self.gate, self._registry, host=host, port=port, appeal_url=appeal_url)
         logger.info("Checks, metrics and health on http://%s:%d", host, await server.start())
         if envoy is not None:
@@ -96,15 +99,19 @@ class Enforcer:
     def follow(self, envoy: Beside | None = None) -> None:
         """Begin to follow decisions, and to mirror them."""
         intake = Intake(self.gate, self._verifier, self._metrics)
-        works: list[Coroutine[Any, Any, None]] = [self._tick(envoy)]
+        works: list[Coroutine[Any, Any, None]] = []
+        followers: list[KafkaFollower | MirrorFollower] = []
         if self._log is not None:
-            works.append(KafkaFollower(LogReader(self._log.describe, self._log.connect), intake, self.gate).run())
+            reader = LogReader(self._log.describe, self._log.connect, partial(intake.heard, "log"))
+            followers.append(KafkaFollower(reader, intake, self.gate))
         if self._mirror is not None:
-            works.append(MirrorFollower(self._mirror, intake, self.gate).run())
+            patience_s = 0.0 if self._log is None else PATIENCE_S
+            followers.append(MirrorFollower(self._mirror, intake, self.gate, patience_s))
         if self._log is not None and self._mirror is not None:
             reader = LogReader(self._log.describe, self._log.connect)
             works.append(Mirrorer(reader, self._mirror, self._verifier).run())
-        for work in works:
+        works += [follower.run() for follower in followers]
+        for work in (*works, self._tick(envoy, followers)):
             task = asyncio.create_task(work)
             task.add_done_callback(must_not_end)
             self._tasks.append(task)
@@ -117,7 +124,7 @@ class Enforcer:
         if self._mirror is not None:
             await self._mirror.close()
 
-    async def _tick(self, envoy: Beside | None) -> None:
+    async def _tick(self, envoy: Beside | None, followers: Sequence[KafkaFollower | MirrorFollower]) -> None:
         """Now and then let time pass for the gate, and look for new keys."""
         told = True
         while True:
@@ -126,7 +133,9 @@ class Enforcer:
                 await envoy.say(is_serving=told)
             await asyncio.sleep(TICK_S if told else 0.1)
             self.gate.tick()
-            self._verifier.refresh()
+            if self._verifier.refresh():
+                for follower in followers:
+                    follower.begin_anew()
 
 
 def envoy_server(gate: Gate, registry: CollectorRegistry, address: str, appeal_url: str | None) -> Beside:

@@ -75,13 +75,16 @@ class Breaker:
         """Whether decisions about the network are not to be enforced yet."""
         return subject_id in self._templates.held
 
-    def take(self, decision: Decision) -> bool:
-        """Put a decision into force, and hold what is above the limits; whether it is news."""
-        at_ms = decision.decided_at_ms
+    def take(self, decision: Decision, at_ms: int | None = None) -> bool:
+        """Put a decision into force, and hold what is above the limits; whether it is news.
+
+        `at_ms` is when the log took it, which no decider chooses; when it was decided, where nobody knows.
+        """
+        at_ms = decision.decided_at_ms if at_ms is None else at_ms
         self.advance(at_ms)
         is_network = decision.subject_kind == "network"
         fuse = self._templates if is_network else self._accounts
-        touched = self._touched(decision)
+        touched = self._touched(decision, at_ms)
         before = {it for it in touched if self._is_limited(it, at_ms, is_network=is_network)}
         is_news = self._in_force.take(decision)
         for name in touched:
@@ -115,14 +118,14 @@ class Breaker:
             elif not fuse.take(name, self._hour):
                 return
 
-    def _touched(self, decision: Decision) -> tuple[str, ...]:
+    def _touched(self, decision: Decision, at_ms: int) -> tuple[str, ...]:
         """Whose standing a decision may change: of a campaign that stays limited only that of the members it adds."""
         if decision.subject_kind != "campaign":
             return (decision.subject_id,)
         members = self._members.setdefault(decision.subject_id, {})
         added = dict.fromkeys(decision.members)
         members.update(added)
-        stood = self._in_force.of("campaign", decision.subject_id, decision.decided_at_ms) is not None
+        stood = self._in_force.of("campaign", decision.subject_id, at_ms) is not None
         stays = stood and decision.action in LIMITING and not decision.shadow
         return tuple(added if stays else members)
 

@@ -1,5 +1,7 @@
 """What is in force: decisions in, and for a request the one that counts, by the rules of `Decision`."""
 
+from collections.abc import Callable
+
 from msgspec import Struct
 
 from streams.decisions import LADDER, LIMITING, Action, Decision, Limits, SubjectKind
@@ -101,15 +103,22 @@ class InForce:
                 hardest = _harder(hardest, self.of("campaign", campaign_id, at_ms))
         return hardest
 
-    def over_request(self, ask: Ask, at_ms: int) -> Standing | None:
+    def over_request(
+        self, ask: Ask, at_ms: int, is_held: Callable[[str], bool] = lambda _subject_id: False
+    ) -> Standing | None:
         """The hardest that is in force for what a request says, whoever sends it (rule 8), but for an exempt account.
 
-        Of those that are limited alike the request's own template comes first, then the most similar.
+        Of those that are limited alike the request's own template comes first, then the most similar. What `is_held`
+        counts for nothing.
         """
-        found = None if ask.template_hash is None else self.of("network", f"template:{ask.template_hash}", at_ms)
+        names = [] if ask.template_hash is None else [f"template:{ask.template_hash}"]
         if ask.sketch is not None:
-            for name in self._wordings.like(ask.sketch):
-                found = _harder(found, self.of("network", name, at_ms))
+            names += self._wordings.like(ask.sketch)
+        found = None
+        for name in names:
+            standing = self.of("network", name, at_ms)
+            if standing is not None and not is_held(name):
+                found = _harder(found, standing)
         return None if found is None or self.is_exempt(ask.account_id, at_ms) else found
 
     def is_exempt(self, account_id: str, at_ms: int) -> bool:

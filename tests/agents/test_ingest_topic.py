@@ -45,7 +45,7 @@ class Producer:
 
 def test_a_bad_message_is_kept_and_holds_nothing_up(tmp_path: Path) -> None:
     producer: Any = Producer()
-    reader = RecordReader(NOW_MS)
+    reader = RecordReader(lambda: NOW_MS)
     with Rejects(tmp_path / "rejects") as rejects:
         taking = TopicIngest(reader, Fingerprinter(b"k" * 16), producer, rejects)
         taking.take([message(4, record(1)), message(5, b"no \xff"), message(6, None), message(7, record(2))])
@@ -79,7 +79,9 @@ def test_without_a_file_rejects_are_only_counted() -> None:
 def test_what_the_broker_refuses_ends_it() -> None:
     producer: Any = Producer(refuses=True)
     with Rejects(None) as rejects, pytest.raises(IngestError):
-        TopicIngest(RecordReader(NOW_MS), Fingerprinter(b"k" * 16), producer, rejects).take([message(1, record(1))])
+        TopicIngest(RecordReader(lambda: NOW_MS), Fingerprinter(b"k" * 16), producer, rejects).take(
+            [message(1, record(1))]
+        )
 
 
 async def test_a_commit_that_another_member_made_void_is_said_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:

@@ -34,14 +34,14 @@ def row(**fields: object) -> bytes:
 def read(content: bytes) -> tuple[list[RequestRecord], bytes, RecordReader]:
     """The records, the rejects and the reader."""
     rejects = bytearray()
-    reader = RecordReader(NOW_MS, rejects.extend)
+    reader = RecordReader(lambda: NOW_MS, rejects.extend)
     records = list(reader.read(BytesIO(content), "rows"))
     return records, bytes(rejects), reader
 
 
 def read_file(path: Path) -> list[RequestRecord]:
     with opened(str(path)) as lines:
-        return list(RecordReader(NOW_MS).read(lines, str(path)))
+        return list(RecordReader(lambda: NOW_MS).read(lines, str(path)))
 
 
 def deep(levels: int) -> bytes:
@@ -242,7 +242,7 @@ def test_a_gzip_cut_short_says_after_which_line(tmp_path: Path) -> None:
         pytest.raises(UnreadableError, match=rf"^{path} is cut short or damaged after line 2: "),
         opened(str(path)) as it,
     ):
-        records.extend(RecordReader(NOW_MS).read(it, str(path)))
+        records.extend(RecordReader(lambda: NOW_MS).read(it, str(path)))
     assert len(records) == 2
 
 
@@ -296,4 +296,16 @@ def test_a_disc_that_fails_while_reading_is_one_sentence() -> None:
             return super().readline(size)
 
     with pytest.raises(UnreadableError, match=r"^rows cannot be read after line 1: Input/output error$"):
-        list(RecordReader(NOW_MS).read(Failing(row() * 2), "rows"))
+        list(RecordReader(lambda: NOW_MS).read(Failing(row() * 2), "rows"))
+
+
+def test_a_reader_that_runs_for_days_goes_by_the_time_of_each_record(tmp_path: Path) -> None:
+    now_ms = NOW_MS
+    reader = RecordReader(lambda: now_ms)
+    later = row(event_id="later", occurred_at_ms=NOW_MS + 2 * 86_400_000)
+    (tmp_path / "rows").write_bytes(later)
+    with (tmp_path / "rows").open("rb") as lines:
+        assert list(reader.read(lines, "rows")) == []
+    now_ms += 2 * 86_400_000
+    with (tmp_path / "rows").open("rb") as lines:
+        assert [record.event_id for record in reader.read(lines, "rows")] == ["later"]

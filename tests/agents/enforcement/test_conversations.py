@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.enforcement.conversations import of_body, of_data
+from agents.enforcement.conversations import of_body, of_data, said_at
 from streams.events import ContentPart, Message, RequestRecord
 from streams.fingerprint import Fingerprinter
 
@@ -125,3 +125,12 @@ def test_what_litellm_writes_for_a_hidden_text_hides_nothing_else() -> None:
     said = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "redacted-by-litellm"}]
     assert of_data({"messages": said}) == [Message("user", "Hi"), Message("assistant", "redacted-by-litellm")]
     assert of_data({"messages": said[1:]}) is None
+
+
+def test_what_is_said_is_read_where_the_endpoint_reads_it() -> None:
+    body = b'{"messages": [{"role": "user", "content": "a"}], "input": "b", "prompt": "c"}'
+    paths = ("/v1/chat/completions", "/v1/messages", "/v1/responses", "/v1/completions")
+    read = [of_body(body, first=said_at(path), largest=1_000) for path in paths]
+    assert [said[-1].content if said else None for said in read] == ["a", "a", "b", "c"]
+    (only,) = of_body(b'{"prompt": "c"}', first=said_at("/v1/responses"), largest=1_000) or []
+    assert only.content == "c"

@@ -10,7 +10,7 @@ NOW_MS = 1_790_000_000_000
 
 
 def reader(name: str, account_attribute: str | None = None, now_ms: int = NOW_MS) -> RecordReader:
-    return RecordReader(now_ms, parse=FORMATS[name].parser(account_attribute), largest=MAX_BATCH_BYTES)
+    return RecordReader(lambda: now_ms, parse=FORMATS[name].parser(account_attribute), largest=MAX_BATCH_BYTES)
 
 
 def read(

@@ -253,7 +253,7 @@ def test_frames_are_read_one_after_the_other_and_where_they_break_off_it_is_said
 
 def test_a_bad_frame_is_kept_with_its_length() -> None:
     kept: list[bytes] = []
-    taking = RecordReader(NOW_MS, kept.append, lambda _row: [("not_protobuf", "No.")], largest=MAX_BATCH_BYTES)
+    taking = RecordReader(lambda: NOW_MS, kept.append, lambda _row: [("not_protobuf", "No.")], largest=MAX_BATCH_BYTES)
     assert list(read_frames(taking, BytesIO(otlp.framed([b"abc", b"d"])), "in")) == []
     assert b"".join(kept) == otlp.framed([b"abc", b"d"])
 

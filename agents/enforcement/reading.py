@@ -1,0 +1,128 @@
+"""How the log of decisions is read: all of it, whatever happens to Kafka meanwhile."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from agents.explaining.topic import FETCH_BYTES
+from agents.store import StoreError
+from agents.topics import LogOfDecisions, TopicError
+from agents.transport import Record
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+POLL_MS: Final = 500
+TROUBLE_S: Final = 1.0
+LOOK_S: Final = 10.0
+"""How often it looks whether the topic has more partitions, or is another."""
+
+
+class LogReader:
+    """Reads every partition of the log of decisions in no group, anew whenever it is another log or has more of them.
+
+    `describe` asks Kafka what the log is, blocking; it raises TopicError where it cannot be asked. `connect` is what a
+    client is made with. `heard` is called whenever Kafka has said something.
+    """
+
+    def __init__(
+        self,
+        describe: Callable[[], LogOfDecisions],
+        connect: Mapping[str, Any],
+        heard: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._describe = describe
+        self._connect = connect
+        self._heard = heard
+
+    async def read(
+        self,
+        start: Callable[[LogOfDecisions], Awaitable[Mapping[int, int]]],
+        take: Callable[[LogOfDecisions, int, Sequence[Record]], Awaitable[None]],
+        turn: Callable[[bool], Awaitable[bool]],
+    ) -> None:
+        """Read until the log changes, or `turn`, told whether all was read that was there at first, says to begin anew.
+
+        `start` says from which offset on each partition is read (what it leaves out: from the beginning).
+        Raises TopicError, KafkaError, and what these three raise.
+        """
+        log = await beside(self._describe)
+        consumer = AIOKafkaConsumer(
+            **self._connect,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=FETCH_BYTES,
+        )
+        await consumer.start()
+        try:
+            places = [TopicPartition(log.topic, number) for number in range(log.partitions)]
+            consumer.assign(places)
+            ends = await consumer.end_offsets(places)
+            begins, wanted = await consumer.beginning_offsets(places), await start(log)
+            for place in places:
+                consumer.seek(place, max(begins[place], wanted.get(place.partition, 0)))
+            looked, look = time.monotonic(), None
+            while True:
+                for place, records in (await consumer.getmany(timeout_ms=POLL_MS)).items():
+                    self._heard()
+                    await take(log, place.partition, records)
+                positions = [await consumer.position(place) >= end for place, end in ends.items()]
+                if await turn(all(positions)):
+                    return
+                if look is None and time.monotonic() - looked > LOOK_S:
+                    look = asyncio.ensure_future(beside(self._describe))
+                if look is not None and look.done():
+                    looked, looking, look = time.monotonic(), look, None
+                    with suppress(TopicError):  # who cannot be asked may still be read
+                        if looking.result() != log:
+                            return
+                        self._heard()
+        finally:
+            await consumer.stop()
+
+
+async def beside(work: Callable[[], T]) -> T:
+    """What `work`, which blocks, comes to; on a thread that the end of the process does not wait for."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def tell(outcome: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(lambda: None if answer.done() else outcome())
+
+    def run() -> None:
+        try:
+            done = work()
+        except Exception as error:  # noqa: BLE001  it is raised where it is waited for
+            tell(partial(answer.set_exception, error))
+        else:
+            tell(partial(answer.set_result, done))
+
+    threading.Thread(target=run, name="beside", daemon=True).start()
+    return await answer
+
+
+async def patiently(what: str, work: Callable[[], Any]) -> None:
+    """Do it again and again until cancelled; where a server is away say so once, wait and try again."""
+    said = ""
+    while True:
+        try:
+            await work()
+            said = ""
+        except (KafkaError, StoreError, TopicError, OSError, ValueError) as trouble:
+            sentence = str(trouble) or type(trouble).__name__
+            if sentence != said:
+                logger.warning("%s: %s", what, sentence)
+            said = sentence
+            await asyncio.sleep(TROUBLE_S)
