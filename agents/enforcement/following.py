@@ -57,7 +57,8 @@ class Intake:
         if decision.expires_at_ms - decision.decided_at_ms > LONGEST_MS:
             self._metrics.count_record("overlong")
             return
-        how_old = age(decision, self._gate.latest(decision.subject_kind, decision.subject_id), now_ms)
+        latest = self._gate.latest(decision.subject_kind, decision.subject_id, decision.decided_at_ms)
+        how_old = age(decision, latest, now_ms)
         if source == "log" or how_old in {"fresh", "early"}:  # what the mirror has as well is no repeat
             self._metrics.count_record(how_old)
         if how_old == "early":

@@ -69,9 +69,9 @@ class Gate:
         self._meter_breaker()
         return is_news
 
-    def latest(self, kind: SubjectKind, subject_id: str) -> int:
-        """The highest sequence known of a subject, 0 if none is."""
-        return self._in_force.latest(kind, subject_id)
+    def latest(self, kind: SubjectKind, subject_id: str, decided_at_ms: int | None = None) -> int:
+        """What `InForce.latest` says."""
+        return self._in_force.latest(kind, subject_id, decided_at_ms)
 
     def tick(self) -> None:
         """Let the breaker's hour pass, and drop what is over and too old to come again; call it every few seconds."""

@@ -5,7 +5,7 @@ number of enforcers write it: the script appends a record of the log once. Its k
 
     {prefix:enforced}:log      the stream; an entry has key, value, key_id, signature and appended_at_ms
     {prefix:enforced}:offsets  log/partition -> the offset of the next record to append; `life`; `complete`
-    {prefix:enforced}:newest   subject -> "sequence entry droppable"
+    {prefix:enforced}:newest   subject -> "sequence entry droppable decided_at_ms"
 
 Whoever follows trusts the signatures, not Redis.
 """
@@ -32,7 +32,7 @@ AT_ONCE: Final = 500
 READ_AT_ONCE: Final = 1_000
 LIFE: Final = "life"
 COMPLETE: Final = "complete"
-_NEWEST: Final = re.compile(rb"\d+ (\d{1,15})-\d+ [01]")
+_NEWEST: Final = re.compile(rb"\d+ (\d{1,15})-\d+ [01] \d+")
 DIGITS: Final = 15
 """Of a time: those of the next thousand years have one or two fewer."""
 
@@ -110,6 +110,7 @@ class Mirror:
                     headers.get(KEY_ID_HEADER) or b"",
                     headers.get(SIGNATURE_HEADER) or b"",
                     str(it.appended_at_ms),
+                    "0" if it.decision is None else str(it.decision.decided_at_ms),
                 ]
             try:
                 told = await self._append.run(self._wire, [self._log, self._offsets, self._newest], words)

@@ -14,6 +14,10 @@ HEIR_MS = 60_000
 KEPT_MS = 90 * 24 * 3_600_000
 """How long a decision is remembered: as long as the topic keeps it. An older one that comes again is then refused."""
 
+ANEW_MS = 24 * 3_600_000
+"""A decision so much later than the one that counts does so whatever its sequence: a decider that has forgotten the
+subject, because it was quiet for a month or its Redis was lost, counts from 1 again (rule 1)."""
+
 _HARDNESS = {action: LADDER.index(action) for action in LADDER}
 
 
@@ -53,7 +57,7 @@ class InForce:
             named[decision.subject_id] = max(decision.decided_at_ms, named.get(decision.subject_id, 0))
         subjects = self._standing[decision.subject_kind]
         before = subjects.get(decision.subject_id)
-        if before is not None and before.sequence >= decision.sequence:
+        if decision.sequence <= self.latest(decision.subject_kind, decision.subject_id, decision.decided_at_ms):
             return False
         standing = Standing(
             decision.subject_kind,
@@ -84,10 +88,15 @@ class InForce:
         standing = self._standing[kind].get(subject_id)
         return None if standing is None or at_ms >= standing.until_ms or standing.action is None else standing
 
-    def latest(self, kind: SubjectKind, subject_id: str) -> int:
-        """The highest sequence known of a subject, whatever it decided; 0 if none is."""
+    def latest(self, kind: SubjectKind, subject_id: str, decided_at_ms: int | None = None) -> int:
+        """The highest sequence known of a subject, whatever it decided; 0 if none is.
+
+        0 too for a decision of `decided_at_ms`, where that is so much later that the decider has begun to count anew.
+        """
         standing = self._standing[kind].get(subject_id)
-        return 0 if standing is None else standing.sequence
+        if standing is None or (decided_at_ms or 0) - standing.decided_at_ms >= ANEW_MS:
+            return 0
+        return standing.sequence
 
     def over_account(self, account_id: str, at_ms: int) -> Standing | None:
         """The hardest that is in force for the account, by itself or as a member of campaigns."""

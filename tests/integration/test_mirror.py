@@ -10,7 +10,7 @@ from agents.enforcement.mirror import Entry, Mirror, Mirrored
 from agents.signing import KEY_ID_HEADER, SIGNATURE_HEADER
 from agents.store import StoreError
 from streams.decisions import Decision
-from streams.enforcement.in_force import KEPT_MS
+from streams.enforcement.in_force import ANEW_MS, KEPT_MS
 from tests.agents.signing_setup import decision
 
 pytestmark = pytest.mark.redis
@@ -85,6 +85,12 @@ async def test_the_newest_decision_of_a_subject_takes_the_place_of_the_one_befor
     assert decisions(await mirror.read("0")) == [("b", 1), ("a", 3)]
     await append(mirror, [record(4, 2)])
     assert decisions(await mirror.read("0")) == [("b", 1), ("a", 3)]
+
+
+async def test_a_decision_a_day_later_counts_whatever_its_sequence(mirror: Mirror) -> None:
+    late_ms = decision().decided_at_ms + ANEW_MS
+    await append(mirror, [record(0, 9), record(1, 1, decided_at_ms=late_ms - 1), record(2, 2, decided_at_ms=late_ms)])
+    assert decisions(await mirror.read("0")) == [("a", 2)]
 
 
 async def test_whatever_names_members_is_kept(mirror: Mirror) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from streams.decisions import Action, Limits, Wording
 from streams.enforcement import Ask, InForce, Standing
-from streams.enforcement.in_force import KEPT_MS
+from streams.enforcement.in_force import ANEW_MS, KEPT_MS
 from tests.streams.evaluation.deciding import MINUTE, decision
 
 
@@ -194,3 +194,14 @@ def test_what_is_over_is_forgotten_after_ninety_days_and_what_stands_is_not() ->
     assert gateway.over_account("a", KEPT_MS + 2) is None
     assert gateway.over_request(Ask("a", "u", "0a0b"), 1) is None
     assert gateway.take(decision("suspend", "d", KEPT_MS + 1))
+
+
+def test_whom_the_decider_had_forgotten_it_may_count_from_one_again_a_day_later() -> None:
+    gateway = InForce()
+    gateway.take(decision("release", "a", 0, 57, expires_at_ms=MINUTE))
+    assert not gateway.take(decision("suspend", "a", ANEW_MS - 1, 1))
+    assert gateway.latest("account", "a", ANEW_MS - 1) == 57
+    assert gateway.latest("account", "a", ANEW_MS) == 0
+    assert gateway.take(decision("suspend", "a", ANEW_MS, 1))
+    assert action(gateway.over_account("a", ANEW_MS)) == "suspend"
+    assert not gateway.take(decision("release", "a", 0, 57, expires_at_ms=MINUTE * 9))
