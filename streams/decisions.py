@@ -57,8 +57,8 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
     The rules for a gateway; what a reviewer decided has the `model_version` reviewer, and no reasons:
 
     1. Of each subject the decision with the highest `sequence` counts. Drop repeats and older ones: delivery is at
-       least once. But one that was decided a day or more after the one that counts does so whatever its sequence: the
-       decider had forgotten the subject, and counts from 1 again.
+       least once. But one that was decided a day or more after the one that counts does so whatever its sequence, and
+       one a day or more before it never: the decider had forgotten the subject, and counts from 1 again.
     2. Do not enforce a decision with `shadow` true, nor the action `observe`; they count for 1 and 3 all the same.
     3. `members` are the accounts that *this* decision adds. A decision about a campaign applies to the `members` of all
        its decisions so far. Keep them when it expires: a later decision applies to them again.

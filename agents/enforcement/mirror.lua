@@ -16,8 +16,9 @@ for _ = 1, tonumber(ARGV[2]) do
     if before then
       newest, id, droppable, decided = string.match(before, '^(%d+) (%S+) (%d) (%d+)$')
       newest = tonumber(newest) or 0
-      -- So much later it counts whatever its sequence (streams.enforcement.in_force.ANEW_MS).
-      if decided and tonumber(ARGV[at + 10]) - tonumber(decided) >= 86400000 then newest = 0 end
+      -- So much later it counts whatever its sequence, so much older never (streams.enforcement.in_force.ANEW_MS).
+      local later = decided and sequence > 0 and tonumber(ARGV[at + 10]) - tonumber(decided) or 0
+      if later >= 86400000 then newest = 0 elseif later <= -86400000 then newest = math.huge end
     end
     if sequence > newest or kept == '1' then
       local added = redis.call('XADD', KEYS[1], '*', 'key', ARGV[at + 5], 'value', ARGV[at + 6],

@@ -1,5 +1,6 @@
 """What is in force: decisions in, and for a request the one that counts, by the rules of `Decision`."""
 
+import sys
 from collections.abc import Callable
 
 from msgspec import Struct
@@ -91,12 +92,16 @@ class InForce:
     def latest(self, kind: SubjectKind, subject_id: str, decided_at_ms: int | None = None) -> int:
         """The highest sequence known of a subject, whatever it decided; 0 if none is.
 
-        0 too for a decision of `decided_at_ms`, where that is so much later that the decider has begun to count anew.
+        For a decision of `decided_at_ms` that is so much later that the decider has begun to count anew it is 0 as
+        well, and above every other for one that is so much older, from before it did.
         """
         standing = self._standing[kind].get(subject_id)
-        if standing is None or (decided_at_ms or 0) - standing.decided_at_ms >= ANEW_MS:
+        if standing is None:
             return 0
-        return standing.sequence
+        later_ms = 0 if decided_at_ms is None else decided_at_ms - standing.decided_at_ms
+        if abs(later_ms) < ANEW_MS:
+            return standing.sequence
+        return 0 if later_ms > 0 else sys.maxsize
 
     def over_account(self, account_id: str, at_ms: int) -> Standing | None:
         """The hardest that is in force for the account, by itself or as a member of campaigns."""

@@ -91,6 +91,8 @@ async def test_a_decision_a_day_later_counts_whatever_its_sequence(mirror: Mirro
     late_ms = decision().decided_at_ms + ANEW_MS
     await append(mirror, [record(0, 9), record(1, 1, decided_at_ms=late_ms - 1), record(2, 2, decided_at_ms=late_ms)])
     assert decisions(await mirror.read("0")) == [("a", 2)]
+    await append(mirror, [record(3, 10)])
+    assert decisions(await mirror.read("0")) == [("a", 2)]
 
 
 async def test_whatever_names_members_is_kept(mirror: Mirror) -> None:
