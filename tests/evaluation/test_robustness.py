@@ -153,7 +153,7 @@ def test_the_page_tells_each_try() -> None:
     assert "now" in page
     one, none = "1 of 10 (2,529 to 445,016 per million)", "0 of 10 (0 to 308,497 per million)"
     for row in (
-        f"| thin | 1 | 2 | 50.0% | 50.0% | 100.0% | never | {one} |",
+        f"| thin | 1 | 2 | 50.0% | 50.0% | 50.0% | 100.0% | never | {one} |",
         f"| content and rhythm | 50.0% | 100.0% | never | {none} |",
         f"| blunt | 10 | 20 | 4.0 | 70 of 350 | 1 | 100% | {none} |",
         f"| careful | 10 | 20 | 8.0 | 140 of 350 | 1 | 100% | {none} |",

@@ -4,7 +4,7 @@ from collections import Counter
 from random import Random
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.batch import NO_HASH
@@ -67,6 +67,7 @@ def test_who_was_not_seen_for_a_week_is_forgotten() -> None:
     assert set(payers.paid) == {0}
 
 
+@settings(max_examples=20)
 @given(st.integers(0, 2**32), st.sampled_from((0.0, 0.05, 0.2, 0.9)))
 def test_of_a_hundred_thousand_accounts_the_sample_is_the_smallest_hashes_and_tells_shares(
     seed: int, share: float
