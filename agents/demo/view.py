@@ -83,6 +83,7 @@ def what_next(program: str) -> RenderableType:
     table.add_row(f"  {program} run &", "the worker")
     table.add_row(f"  {program} ingest LOG", "your own requests, to Kafka")
     table.add_row(f"  {program} state ACCOUNT", "what is known of an account")
+    table.add_row(f"  {program} enforce &", "answers your gateways")
     table.add_row(f"  {program} replay LOG --decisions OUT", "the same without servers")
     table.add_row("  README.md", "what a LOG looks like")
     return table
