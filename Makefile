@@ -61,7 +61,9 @@ bench: $(READY) ## measure the speeds that the README names, and the plain job b
 	@$(BIN)/python -m tests.benchmarks.whole_job
 	@$(BIN)/python -m tests.benchmarks.whole_job --processes 2
 	@$(BIN)/python -m tests.benchmarks.whole_job --processes 2 --rate 20000 --policy tests/faults/policy.toml
+	@$(BIN)/python -m tests.benchmarks.enforcing
 	@$(BIN)/python -m tests.benchmarks.limits
+	@$(BIN)/python -m tests.benchmarks.python_gateway
 	@$(BIN)/python -m tests.benchmarks.through_envoy
 	@$(BIN)/python -m tests.benchmarks.plain --accounts 10000,100000,1000000
 

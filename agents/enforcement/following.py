@@ -123,6 +123,7 @@ class MirrorFollower:
         self._intake = intake
         self._gate = gate
         self._after = "0"
+        self._is_anew = False
         self._ready_from = time.monotonic() + patience_s
 
     async def run(self) -> None:
@@ -131,10 +132,12 @@ class MirrorFollower:
 
     def begin_anew(self) -> None:
         """Read all of it again, soon: what was refused before may be good by other keys."""
-        self._after = "0"
+        self._is_anew = True
 
     async def _follow(self) -> None:
         while True:
+            if self._is_anew:
+                self._after, self._is_anew = "0", False
             entries = await self._mirror.read(self._after, POLL_MS if self._gate.is_ready else None)
             self._intake.heard("mirror")
             for number, entry in enumerate(entries, start=1):

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from shutil import copy
 
 import pytest
 import redis
@@ -93,6 +94,21 @@ def test_what_the_decider_did_not_sign_is_refused_and_metered(
     assert running.answer("victim") == "pass"
     for reason in ("unknown_key", "unsigned"):
         assert running.metric("stillwatch_decision_records_total", outcome=reason) >= 1
+
+
+def test_what_a_new_key_signed_counts_once_its_public_half_is_there(
+    running: Running, kafka_bootstrap: str, topics: TopicNames, tmp_path: Path
+) -> None:
+    (tmp_path / "new").mkdir()
+    newcomer = Decider(kafka_bootstrap, topics, signer(tmp_path / "new" / "b.key"))
+    newcomer(decided("suspend", "early by the new key"))
+    newcomer.close()
+    assert wait_until(
+        lambda: running.metric("stillwatch_decision_records_total", outcome="unknown_key") >= 1, seconds=30
+    )
+    assert running.answer("early by the new key") == "pass"
+    copy(tmp_path / "new" / "b.key.pub", tmp_path / "keys")
+    running.comes_to("suspend", "early by the new key")
 
 
 def test_two_enforcers_count_a_throttle_together(
