@@ -5,6 +5,7 @@ import shutil
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -27,7 +28,10 @@ LONGEST_LINE = 120
 @click.option("--truth", metavar="TRUTH", help="What each account really is, as JSON Lines; the same endings.")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--scale", type=float, default=1.0, show_default=True, help="Multiplies the number of accounts.")
-@click.option("--days", type=int, default=1, show_default=True, help="How many, from a Monday on.")
+@click.option("--days", type=int, default=1, show_default=True, help="How many.")
+@click.option(
+    "--start", type=click.DateTime(["%Y-%m-%d"]), default="2026-10-05", show_default=True, help="The first day (UTC)."
+)
 @click.option("--list", "listing", is_flag=True, help="Describe every scenario in one sentence, and stop.")
 def simulate(
     scenarios: tuple[str, ...],
@@ -36,6 +40,7 @@ def simulate(
     seed: int,
     scale: float,
     days: int,
+    start: datetime,
     *,
     listing: bool,
 ) -> None:
@@ -47,7 +52,8 @@ def simulate(
         click.echo("\n".join(map(_described, SCENARIOS)))
         return
     _check(scenarios, out, truth, scale, days)
-    script = simulate_labelled(scenarios, seed=seed, scale=scale, days=days)
+    start_ms = int(start.replace(tzinfo=UTC).timestamp()) * 1000
+    script = simulate_labelled(scenarios, seed=seed, scale=scale, start_ms=start_ms, days=days)
     records, accounts = _write(script, out or STDOUT, truth)
     click.echo(f"Wrote {records:,} records of {accounts:,} accounts.", err=True)
 

@@ -130,6 +130,18 @@ def test_several_days_are_written_one_after_the_other(tmp_path: Path) -> None:
     assert len(days) == 3
 
 
+def test_the_first_day_may_be_another_and_all_moves_with_it(tmp_path: Path) -> None:
+    one, other = tmp_path / "one", tmp_path / "other"
+    for path, start in ((one, "2026-10-05"), (other, "2026-11-30")):
+        assert run("thin", "--scale", "0.01", "--out", str(path), "--start", start).exit_code == 0
+    days = [{msgspec.json.decode(line)["occurred_at_ms"] // DAY_MS for line in path.open()} for path in (one, other)]
+    assert {day + 56 for day in days[0]} == days[1]
+
+
+def test_a_first_day_that_is_none_is_a_mistake() -> None:
+    assert run("thin", "--out", "-", "--start", "soon").exit_code == 2
+
+
 @pytest.mark.parametrize("days", ["0", "-1", "367"])
 def test_days_that_make_no_world_are_refused(days: str) -> None:
     assert "--days" in mistake(run("relay", "--out", "-", "--days", days))
