@@ -8,16 +8,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal
+from typing import Final
 
 from agents.enforcement.gate import Gate, clock_ms
-from agents.enforcement.metrics import EnforcementMetrics
+from agents.enforcement.metrics import EnforcementMetrics, Source
 from agents.enforcement.mirror import Mirror, Mirrored
 from agents.enforcement.reading import LOOK_S, POLL_MS, TROUBLE_S, LogReader, patiently
 from agents.signing import Headers, Refused, Verifier
 from agents.topics import LogOfDecisions
 from agents.transport import Record
+from streams.decisions import Decision, SubjectKind
 from streams.enforcement import age
+from streams.enforcement.in_force import ANEW_MS
 from streams.policy import LONGEST_EXPIRY_HOURS
 from streams.windows import HOUR_MS
 
@@ -27,11 +29,11 @@ TIDY_S: Final = 3_600.0
 BURST: Final = 16
 """Decisions taken before somebody else has a turn, in about two milliseconds: a gateway's questions must not wait."""
 
+MOST_TOLD: Final = 200_000
+"""Of so many subjects a repeat is known as one."""
+
 LONGEST_MS: Final = LONGEST_EXPIRY_HOURS * HOUR_MS
 """No decision of ours is in force for longer."""
-
-Source = Literal["log", "mirror"]
-"""Where a record was read."""
 
 
 class Intake:
@@ -44,6 +46,8 @@ class Intake:
         self._verifier = verifier
         self._metrics = metrics
         self._clock = clock
+        self._told: dict[tuple[Source, SubjectKind, str], tuple[int, int]] = {}
+        """What each source told last of each subject, the newest last: its sequence, and when it was decided."""
 
     def take(
         self, key: bytes | None, value: bytes | None, headers: Headers, appended_at_ms: int, source: Source
@@ -51,21 +55,32 @@ class Intake:
         """Take one record, that the log took then; 0 where nobody knows."""
         verified = self._verifier.verify(key, value, headers)
         if isinstance(verified, Refused):
-            self._metrics.count_record(verified.reason)
+            self._metrics.count_record(verified.reason, source)
             return
         decision, now_ms = verified.decision, self._clock()
         if decision.expires_at_ms - decision.decided_at_ms > LONGEST_MS:
-            self._metrics.count_record("overlong")
+            self._metrics.count_record("overlong", source)
             return
         latest = self._gate.latest(decision.subject_kind, decision.subject_id, decision.decided_at_ms)
         how_old = age(decision, latest, now_ms)
-        if source == "log" or how_old in {"fresh", "early"}:  # what the mirror has as well is no repeat
-            self._metrics.count_record(how_old)
+        self._count(decision, source, now_ms)
         if how_old == "early":
             return
         self._gate.take(decision, appended_at_ms or decision.decided_at_ms)
         if how_old == "fresh" and self._gate.is_ready and appended_at_ms:
             self._metrics.in_force_seconds.observe(max(0, now_ms - appended_at_ms) / 1000)
+
+    def _count(self, decision: Decision, source: Source, now_ms: int) -> None:
+        """Count it by its age among what its own source told: what the other told as well is no repeat."""
+        subject = source, decision.subject_kind, decision.subject_id
+        sequence, decided_at_ms = self._told.get(subject, (0, 0))
+        begins_anew = decision.decided_at_ms - decided_at_ms >= ANEW_MS
+        self._metrics.count_record(age(decision, 0 if begins_anew else sequence, now_ms), source)
+        if begins_anew or decision.sequence > sequence:
+            self._told.pop(subject, None)
+            self._told[subject] = decision.sequence, decision.decided_at_ms
+            if len(self._told) > MOST_TOLD:
+                del self._told[next(iter(self._told))]
 
     def heard(self, source: Source) -> None:
         """Note that a source of decisions answered."""

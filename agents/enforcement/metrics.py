@@ -14,6 +14,9 @@ Taken = Literal[Age, RefusedFor, "overlong"]
 overlong: it would be in force for longer than any of ours.
 """
 
+Source = Literal["log", "mirror"]
+"""Where a record was read."""
+
 CHECK_SECONDS: Final = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05)
 IN_FORCE_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60)
 
@@ -48,8 +51,8 @@ class EnforcementMetrics:
         )
         self._records = Counter(
             "stillwatch_decision_records",
-            "Records of decisions by what became of them.",
-            ("outcome",),
+            "Records of decisions by what they are among those of their source, the log or its mirror.",
+            ("outcome", "source"),
             registry=registry,
         )
         self.held = Gauge(
@@ -68,7 +71,8 @@ class EnforcementMetrics:
             registry=registry,
         )
         for outcome in (*get_args(Age), *get_args(RefusedFor), "overlong"):
-            self._records.labels(outcome)
+            for source in get_args(Source):
+                self._records.labels(outcome, source)
         self.held.labels("account")
         self.held.labels("network")
         for answer in sorted(LIMITING):
@@ -93,6 +97,6 @@ class EnforcementMetrics:
         """Count a request that would have been answered so if shadow were lifted."""
         self._would.labels(answer).inc()
 
-    def count_record(self, outcome: Taken) -> None:
+    def count_record(self, outcome: Taken, source: Source) -> None:
         """Count a record of decisions."""
-        self._records.labels(outcome).inc()
+        self._records.labels(outcome, source).inc()

@@ -64,6 +64,12 @@ def test_what_was_decided_before_and_after_the_start_is_in_force_until_it_is_rel
     decide(decided("release", "late"), decided("release", "template:t", 2, subject_kind="network"))
     running.comes_to("pass", "late", template_hash="t")
     assert running.metric("stillwatch_decision_in_force_seconds_count") >= 4
+    assert running.metric("stillwatch_decision_records_total", outcome="replayed") == 0
+    again = decided("suspend", "again")
+    decide(again, again)
+    assert wait_until(
+        lambda: running.metric("stillwatch_decision_records_total", outcome="replayed", source="log") == 1, seconds=30
+    )
     assert running.metric("stillwatch_checks_total", answer="suspend") >= 1
 
 
