@@ -1,7 +1,6 @@
 """Envoy's access log becomes records: as Envoy AI Gateway documents it, and as the real Envoy writes our format."""
 
 import json
-import shutil
 import socket
 import subprocess
 import time
@@ -14,9 +13,10 @@ import pytest
 from agents.embedded.processes import choose_ports, wait_until
 from streams.events import RequestRecord
 from tests.agents.normalise.reading import one, read
+from tests.gateways.programs import envoy_program
 
 FORMAT = Path(__file__).parents[3] / "deploy" / "envoy-access-log.json"
-ENVOY = shutil.which("envoy")
+ENVOY = envoy_program()
 
 DOCUMENTED: dict[str, Any] = {
     ":authority": "api.router.tetrate.ai",
