@@ -21,6 +21,7 @@ from aiokafka.errors import KafkaError
 
 from agents.ingest import Ingest, IngestError
 from agents.kafka_access import client_arguments
+from agents.private import owner_only
 from agents.records import RecordReader
 from agents.topics import TopicError, log_ids
 from streams.fingerprint import Fingerprinter
@@ -51,7 +52,7 @@ class Rejects:
     def __enter__(self) -> Self:
         if self._path is not None:
             try:
-                self._file = open(self._path, "ab", opener=_owner_only)
+                self._file = open(self._path, "ab", opener=owner_only)
             except OSError as error:
                 raise IngestError(f"{self._path} cannot be written: {error.strerror}.") from error
         return self
@@ -179,7 +180,3 @@ async def _commit(consumer: Any, offsets: dict[TopicPartition, int]) -> None:  #
     except KafkaError as error:
         # Another member has the partition by now, or the coordinator has gone: it is read again, which ids tell.
         _log.warning("offsets were not committed, so their messages will be read again: %s", type(error).__name__)
-
-
-def _owner_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from agents import kafka_access, redis_access
 from agents.environment import LARGEST_NUMBER, SettingsError, number, path, required
+from agents.private import owner_only
 from agents.redis_access import without_password
 from agents.topics import DEFAULT_PREFIX
 
@@ -127,14 +128,10 @@ def kept_key(folder: Path) -> str:
     try:
         if not path.exists():
             fresh = path.with_name(f".{path.name}.{os.getpid()}")
-            with open(fresh, "w", encoding="ascii", opener=_owner_only) as file:
+            with open(fresh, "w", encoding="ascii", opener=owner_only) as file:
                 file.write(secrets.token_hex(32))
             fresh.replace(path)
         return path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
         message = f"{path}, which keeps the fingerprint key, cannot be used: {getattr(error, 'strerror', error)}."
         raise SettingsError(message) from error
-
-
-def _owner_only(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

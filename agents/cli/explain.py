@@ -1,6 +1,5 @@
 """`stillwatch explain`: why something is decided about a subject, and what would have to change."""
 
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -10,6 +9,7 @@ import msgspec
 
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
+from agents.clock import now_ms
 from agents.evaluation.recorded import each_decision
 from agents.explaining.live import Known, live
 from agents.explaining.page import Report, page
@@ -43,7 +43,7 @@ def explain_command(
     history, stored = known.history, known.stored
     at_ms = asked_ms
     if at_ms is None:
-        at_ms = time.time_ns() // 1_000_000 if decisions is None else history.newest_ms or 0
+        at_ms = now_ms() if decisions is None else history.newest_ms or 0
     try:
         found = explain(history, policy, at_ms)
     except OverflowError as error:

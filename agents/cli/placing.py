@@ -1,6 +1,5 @@
 """Files that a command writes: whole under their name, or not there at all."""
 
-import os
 import secrets
 import sys
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from agents.cli.failing import UnusableError
+from agents.private import owner_only
 
 STDOUT = "-"
 """The name that means standard output."""
@@ -50,7 +50,7 @@ def placed(name: str | Path, *, private: bool = False) -> Iterator[Placed]:
         path = Path(name).resolve()
         ordinary = path.is_file() or not path.exists()
         beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp") if ordinary else path
-        file = open(beside, "xb" if ordinary else "wb", opener=_private if private else None)  # noqa: SIM115
+        file = open(beside, "xb" if ordinary else "wb", opener=owner_only if private else None)  # noqa: SIM115
     try:
         yield Placed(file, shown)
         with _named(shown):
@@ -61,10 +61,6 @@ def placed(name: str | Path, *, private: bool = False) -> Iterator[Placed]:
         if ordinary:
             beside.unlink(missing_ok=True)
         _close_quietly(file)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _move(beside: Path, path: Path) -> None:

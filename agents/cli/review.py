@@ -1,7 +1,6 @@
 """`stillwatch release` and `stillwatch confirm`: what a reviewer found out about an account or a campaign."""
 
 import re
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +8,7 @@ import click
 import msgspec
 
 from agents.cli.failing import UnusableError
+from agents.clock import now_ms
 from agents.reviewers import FeedbackError, produce
 from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers
 from agents.topics import DEFAULT_PREFIX, TopicError, TopicNames
@@ -69,7 +69,7 @@ def _say(word: Word, *, subject: str, account: bool, note: str | None, reviewer:
     kind = "campaign" if CAMPAIGN.fullmatch(subject) and not account else "account"
     fields = {"subject_kind": kind, "subject_id": subject, "verdict": word, "reviewer": reviewer, "note": note}
     try:
-        verdict = msgspec.convert(fields | {"decided_at_ms": time.time_ns() // 1_000_000}, Verdict)
+        verdict = msgspec.convert(fields | {"decided_at_ms": now_ms()}, Verdict)
         msgspec.json.encode(verdict)  # what a terminal could not decode cannot be encoded
     except ValueError as error:
         raise UnusableError("SUBJECT has 1 to 128 characters, --reviewer 1 to 64, --note at most 500") from error

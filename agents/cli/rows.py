@@ -1,6 +1,5 @@
 """What `replay` and `ingest` share: rows in, events out, bad rows set apart and reported."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ import msgspec
 
 from agents.cli.failing import UnusableError
 from agents.cli.placing import STDOUT, placed
+from agents.clock import now_ms
 from agents.deadletters import classify
 from agents.normalise import MAX_BATCH_BYTES, Format
 from agents.normalise.frames import read_frames
@@ -40,12 +40,8 @@ def reading(
 def reader_of(foreign: tuple[Format, Parse] | None, reject: Callable[[bytes], object]) -> RecordReader:
     """A reader of request records, or of rows in a foreign format."""
     if foreign is None:
-        return RecordReader(_now_ms, reject)
-    return RecordReader(_now_ms, reject, foreign[1], largest=MAX_BATCH_BYTES)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
+        return RecordReader(now_ms, reject)
+    return RecordReader(now_ms, reject, foreign[1], largest=MAX_BATCH_BYTES)
 
 
 def events_of(

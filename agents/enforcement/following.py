@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from agents.enforcement.gate import Gate, clock_ms
+from agents import clock as clocks
+from agents.enforcement.gate import Gate
 from agents.enforcement.metrics import EnforcementMetrics, Source
 from agents.enforcement.mirror import Mirror, Mirrored
 from agents.enforcement.reading import LOOK_S, POLL_MS, TROUBLE_S, LogReader, patiently
@@ -40,7 +41,7 @@ class Intake:
     """Takes records of decisions into a gate: only such as the decider signed, and none from the future."""
 
     def __init__(
-        self, gate: Gate, verifier: Verifier, metrics: EnforcementMetrics, clock: Callable[[], int] = clock_ms
+        self, gate: Gate, verifier: Verifier, metrics: EnforcementMetrics, clock: Callable[[], int] = clocks.now_ms
     ) -> None:
         self._gate = gate
         self._verifier = verifier
@@ -223,7 +224,7 @@ class Mirrorer:
         now = time.monotonic()
         if now - self._tidied > TIDY_S:
             self._tidied = now
-            await self._mirror.tidy(clock_ms())
+            await self._mirror.tidy(clocks.now_ms())
         if now - self._looked < LOOK_S:
             return False
         self._looked = now

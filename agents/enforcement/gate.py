@@ -7,19 +7,16 @@ answer comes within its deadline.
 import time
 from collections.abc import Callable
 
+from agents import clock as clocks
 from agents.enforcement.checker import UNKNOWN
 from agents.enforcement.limiter import Limiter
 from agents.enforcement.metrics import EnforcementMetrics
-from streams.decisions import LADDER, Decision, SubjectKind
+from streams.decisions import Decision, SubjectKind
 from streams.enforcement import Ask, Breaker, InForce, Room, Standing, Verdict
 from streams.enforcement.asking import PASS
+from streams.enforcement.in_force import harder
 from streams.policy import Policy
 from streams.windows import HOUR_MS
-
-
-def clock_ms() -> int:
-    """Milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
 
 
 class Gate:
@@ -30,7 +27,7 @@ class Gate:
         limiter: Limiter,
         policy: Policy,
         metrics: EnforcementMetrics,
-        clock: Callable[[], int] = clock_ms,
+        clock: Callable[[], int] = clocks.now_ms,
     ) -> None:
         """Nobody is limited, and nothing known: until `ready` the policy says what to answer.
 
@@ -121,9 +118,7 @@ class Gate:
             return PASS if self._is_ready else self._unknown, []
         if account is not None and self._breaker.holds_account(ask.account_id):
             account = None
-        hardest = account or request
-        if account is not None and request is not None and _hardness(request) > _hardness(account):
-            hardest = request
+        hardest = harder(account, request)
         if hardest is not None and hardest.action != "throttle":
             return _refused(hardest, now_ms), []
         throttles = [] if account is None else [(f"account:{ask.account_id}", account)]
@@ -143,10 +138,6 @@ class Gate:
 
 
 _NO_ROOM = Room(admitted=False, remaining=0, retry_after_ms=0, is_local=True)
-
-
-def _hardness(standing: Standing) -> int:
-    return -1 if standing.action is None else LADDER.index(standing.action)
 
 
 def _refused(standing: Standing, now_ms: int) -> Verdict:

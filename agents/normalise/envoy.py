@@ -6,12 +6,9 @@ nothing is known of templates.
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any, Final
 
-import msgspec
-
-from agents.normalise.mapping import Source, Table, at, for_account, merged, own, read_fields, record
+from agents.normalise.mapping import Source, Table, at, entries_of, for_account, merged, own, read_fields, record
 from agents.normalise.readings import address, count, identifier, moment, number, status, text
 from agents.records import Found, Parse
 
@@ -72,20 +69,10 @@ client's as Envoy's settings trust it; `x-forwarded-for` is not read, for anybod
 
 def parser(account_attribute: str | None = None) -> Parse:
     """Reads one entry, or an array of them."""
-    table = for_account(TABLE, account_attribute)
-    decode = msgspec.json.Decoder(float_hook=Decimal).decode
-
-    def parse(row: bytes) -> list[Found]:
-        document = decode(row)
-        entries = document if isinstance(document, list) else [document]
-        return [_found(entry, table) for entry in entries]
-
-    return parse
+    return entries_of(for_account(TABLE, account_attribute), _found)
 
 
-def _found(entry: object, table: Table) -> Found:
-    if not isinstance(entry, Mapping):
-        return "wrong_type", "An entry is no object."
+def _found(entry: Mapping[str, Any], table: Table) -> Found:
     fields = read_fields(entry, table)
     if "request_model" not in fields:
         return None  # a health check, a call of a tool: of no model

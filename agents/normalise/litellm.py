@@ -6,12 +6,9 @@ or `single`.
 """
 
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
-import msgspec
-
-from agents.normalise.mapping import Source, Table, at, for_account, merged, own, read_fields, record
+from agents.normalise.mapping import Source, Table, at, entries_of, for_account, merged, own, read_fields, record
 from agents.normalise.messages import messages
 from agents.normalise.readings import address, count, identifier, moment, names, number, status, text
 from agents.records import Found, Parse
@@ -105,20 +102,10 @@ comes last: who may say anything would be somebody else at every request."""
 
 def parser(account_attribute: str | None = None) -> Parse:
     """Reads one payload or an array of them."""
-    table = for_account(TABLE, account_attribute)
-    decode = msgspec.json.Decoder(float_hook=Decimal).decode
-
-    def parse(row: bytes) -> list[Found]:
-        document = decode(row)
-        entries = document if isinstance(document, list) else [document]
-        return [_found(entry, table) for entry in entries]
-
-    return parse
+    return entries_of(for_account(TABLE, account_attribute), _found)
 
 
-def _found(entry: object, table: Table) -> Found:
-    if not isinstance(entry, Mapping):
-        return "wrong_type", "An entry is no object."
+def _found(entry: Mapping[str, Any], table: Table) -> Found:
     fields = read_fields(entry, table)
     if "request_model" not in fields and "operation" in fields and fields["operation"] not in OPERATIONS.values():
         return None  # a call for a list of tools, for a file or a batch: of no model

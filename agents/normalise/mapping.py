@@ -1,6 +1,7 @@
 """From an entry of a foreign log to a request record, by a table: which field comes from which attributes."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 
 from agents.deadletters import classify
 from agents.normalise.readings import count, moment, text
-from agents.records import Found, Refused
+from agents.records import Found, Parse, Refused
 from streams.events import RequestRecord
 
 
@@ -128,6 +129,21 @@ def record(fields: dict[str, Any], table: Table) -> Found:
     except msgspec.ValidationError as error:
         refusal = classify(error, b"")
         return refusal.reason.value, refusal.sentence
+
+
+def entries_of(table: Table, found: Callable[[Mapping[str, Any], Table], Found]) -> Parse:
+    """Reads a row that is one JSON object or an array of them, each by `found`."""
+    decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
+    def parse(row: bytes) -> list[Found]:
+        document = decode(row)
+        entries = document if isinstance(document, list) else [document]
+        return [
+            found(entry, table) if isinstance(entry, Mapping) else ("wrong_type", "An entry is no object.")
+            for entry in entries
+        ]
+
+    return parse
 
 
 def attributes_of(field: str, table: Table) -> tuple[str, ...]:

@@ -1,6 +1,8 @@
 """The breaker: how many accounts and templates one hour may newly limit here, whatever the decider says.
 
 The decider has a blast radius of its own. This one is for the day on which the decider is wrong, or is not the decider.
+As shipped it is above what the shipped policy lets the decider do in an hour: 2,000 accounts, as many again in
+campaigns, and 20,000 of a campaign that is suspended.
 """
 
 from typing import Final
@@ -9,12 +11,10 @@ from msgspec import Struct
 
 from streams.decisions import LIMITING, Decision
 from streams.enforcement.in_force import InForce
+from streams.policy import EnforcementPolicy
 from streams.windows import HOUR_MS
 
-ACCOUNTS_AN_HOUR: Final = 30_000
-TEMPLATES_AN_HOUR: Final = 1_000
-"""Above what the shipped policy lets the decider do in an hour: 2,000 accounts, as many again in campaigns, and 20,000
-of a campaign that is suspended."""
+_SHIPPED: Final = EnforcementPolicy()
 
 
 class _Fuse:
@@ -43,7 +43,7 @@ class Held(Struct, frozen=True):
 
 
 class Breaker:
-    """Gives decisions to `InForce`, and holds those they newly limit above so many an hour of `decided_at_ms`.
+    """Gives decisions to `InForce`, and holds those they newly limit above so many an hour of the log.
 
     Who is held is limited as far as `InForce` knows, and not by a gateway, which asks `holds_account` and
     `holds_network` before it acts. Those that wait are let in when the next hour begins, in their order and as far as
@@ -52,7 +52,11 @@ class Breaker:
     """
 
     def __init__(
-        self, in_force: InForce, *, accounts: int = ACCOUNTS_AN_HOUR, templates: int = TEMPLATES_AN_HOUR
+        self,
+        in_force: InForce,
+        *,
+        accounts: int = _SHIPPED.accounts_per_hour,
+        templates: int = _SHIPPED.templates_per_hour,
     ) -> None:
         """Begin with nobody held. `in_force` is changed by `take` only."""
         self._in_force = in_force

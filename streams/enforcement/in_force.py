@@ -7,15 +7,16 @@ from msgspec import Struct
 
 from streams.decisions import LADDER, LIMITING, Action, Decision, Limits, SubjectKind
 from streams.enforcement.asking import Ask
+from streams.windows import DAY_MS, MINUTE_MS
 from streams.wordings import Wordings
 
-HEIR_MS = 60_000
+HEIR_MS = MINUTE_MS
 """How long a campaign that another took in still counts (rule 7)."""
 
-KEPT_MS = 90 * 24 * 3_600_000
+KEPT_MS = 90 * DAY_MS
 """How long a decision is remembered: as long as the topic keeps it. An older one that comes again is then refused."""
 
-ANEW_MS = 24 * 3_600_000
+ANEW_MS = DAY_MS
 """A decision so much later than the one that counts does so whatever its sequence: a decider that has forgotten the
 subject, because it was quiet for a month or its Redis was lost, counts from 1 again (rule 1)."""
 
@@ -114,7 +115,7 @@ class InForce:
         released_ms = self._released.get(account_id, -1)
         for campaign_id, named_ms in named.items():
             if named_ms > released_ms:
-                hardest = _harder(hardest, self.of("campaign", campaign_id, at_ms))
+                hardest = harder(hardest, self.of("campaign", campaign_id, at_ms))
         return hardest
 
     def over_request(
@@ -132,7 +133,7 @@ class InForce:
         for name in names:
             standing = self.of("network", name, at_ms)
             if standing is not None and not is_held(name):
-                found = _harder(found, standing)
+                found = harder(found, standing)
         return None if found is None or self.is_exempt(ask.account_id, at_ms) else found
 
     def is_exempt(self, account_id: str, at_ms: int) -> bool:
@@ -164,8 +165,8 @@ def names_an_heir(decision: Decision) -> bool:
     return is_campaign and decision.campaign_id not in {None, decision.subject_id}
 
 
-def _harder(one: Standing | None, other: Standing | None) -> Standing | None:
-    """The harder of two; the one if they are alike."""
+def harder(one: Standing | None, other: Standing | None) -> Standing | None:
+    """The harder of two that are in force; the one if they are alike."""
     if one is None or other is None:
         return other if one is None else one
     return other if _HARDNESS[other.action or "observe"] > _HARDNESS[one.action or "observe"] else one

