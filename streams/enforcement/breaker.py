@@ -5,16 +5,11 @@ As shipped it is above what the shipped policy lets the decider do in an hour: 2
 campaigns, and 20,000 of a campaign that is suspended.
 """
 
-from typing import Final
-
 from msgspec import Struct
 
 from streams.decisions import LIMITING, Decision
 from streams.enforcement.in_force import InForce
-from streams.policy import EnforcementPolicy
 from streams.windows import HOUR_MS
-
-_SHIPPED: Final = EnforcementPolicy()
 
 
 class _Fuse:
@@ -51,13 +46,7 @@ class Breaker:
     never waits.
     """
 
-    def __init__(
-        self,
-        in_force: InForce,
-        *,
-        accounts: int = _SHIPPED.accounts_per_hour,
-        templates: int = _SHIPPED.templates_per_hour,
-    ) -> None:
+    def __init__(self, in_force: InForce, *, accounts: int, templates: int) -> None:
         """Begin with nobody held. `in_force` is changed by `take` only."""
         self._in_force = in_force
         self._accounts = _Fuse(accounts)

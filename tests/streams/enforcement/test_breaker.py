@@ -130,7 +130,7 @@ def test_how_often_it_is_told_the_time_changes_nothing(told: list[Decision], eve
 
 
 def test_what_is_above_waits_for_the_next_hour_in_its_order() -> None:
-    breaker = Breaker(InForce(), accounts=2)
+    breaker = Breaker(InForce(), accounts=2, templates=1_000)
     for number, name in enumerate("abcdef"):
         breaker.take(decision("suspend", name, HOUR_MS + number))
     assert [name for name in "abcdef" if breaker.holds_account(name)] == ["c", "d", "e", "f"]
@@ -147,7 +147,7 @@ def test_what_is_above_waits_for_the_next_hour_in_its_order() -> None:
 
 
 def test_who_is_limited_already_does_not_count_again() -> None:
-    breaker = Breaker(InForce(), accounts=1)
+    breaker = Breaker(InForce(), accounts=1, templates=1_000)
     breaker.take(decision("throttle", "a", HOUR_MS))
     breaker.take(decision("suspend", "a", HOUR_MS + 1, 2))
     breaker.take(decision("suspend", "c-1", HOUR_MS + 2, members=("a",)))
@@ -158,7 +158,7 @@ def test_who_is_limited_already_does_not_count_again() -> None:
 
 
 def test_a_campaign_that_becomes_limited_counts_all_its_members_so_far() -> None:
-    breaker = Breaker(InForce(), accounts=3)
+    breaker = Breaker(InForce(), accounts=3, templates=1_000)
     breaker.take(decision("observe", "c-1", HOUR_MS, members=("a", "b")))
     assert breaker.held == Held(0, 0)
     breaker.take(decision("suspend", "c-1", HOUR_MS + 1, 2, members=("c", "d")))
@@ -167,7 +167,7 @@ def test_a_campaign_that_becomes_limited_counts_all_its_members_so_far() -> None
 
 def test_a_release_is_never_held_and_who_is_released_waits_no_more() -> None:
     in_force = InForce()
-    breaker = Breaker(in_force, accounts=0)
+    breaker = Breaker(in_force, accounts=0, templates=1_000)
     breaker.take(decision("suspend", "a", HOUR_MS))
     assert breaker.holds_account("a")
     breaker.take(decision("release", "a", HOUR_MS + 1, 2))
@@ -176,13 +176,13 @@ def test_a_release_is_never_held_and_who_is_released_waits_no_more() -> None:
 
 
 def test_shadow_counts_for_nothing() -> None:
-    breaker = Breaker(InForce(), accounts=0)
+    breaker = Breaker(InForce(), accounts=0, templates=1_000)
     breaker.take(decision("suspend", "a", HOUR_MS, shadow=True))
     assert breaker.held == Held(0, 0)
 
 
 def test_what_is_forgotten_is_forgotten_everywhere() -> None:
-    breaker = Breaker(InForce(), accounts=9)
+    breaker = Breaker(InForce(), accounts=9, templates=1_000)
     breaker.take(decision("suspend", "c-1", HOUR_MS, members=("a",), expires_at_ms=2 * HOUR_MS))
     breaker.forget(HOUR_MS + KEPT_MS + 1)
     breaker.take(decision("suspend", "c-1", 2 * KEPT_MS, members=("b",)))
