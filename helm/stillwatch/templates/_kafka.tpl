@@ -20,21 +20,27 @@ true
 {{- end }}
 
 {{/*
-As whom a part speaks to Kafka: (dict "root" $ "user" "worker"), as JSON. What is not set is what Strimzi makes.
+As whom a part speaks to Kafka: (dict "root" $ "user" "worker"), as JSON. What is not set is what Strimzi makes; a
+notifier that is nobody is the enforcer, which may read the decisions too.
 */}}
 {{- define "stillwatch.kafka.user" -}}
-{{- $user := index .root.Values.kafka.users .user -}}
-{{- $made := printf "%s-%s" (include "stillwatch.fullname" .root) .user -}}
+{{- $users := .root.Values.kafka.users -}}
+{{- $name := .user -}}
+{{- if and (eq $name "notifier") (not $users.notifier.username) (not $users.notifier.existingSecret) -}}
+{{- $name = "enforcer" -}}
+{{- end -}}
+{{- $user := index $users $name -}}
+{{- $made := printf "%s-%s" (include "stillwatch.fullname" .root) $name -}}
 {{- $strimzi := .root.Values.strimzi -}}
 {{- $username := $user.username | default (ternary $made "" (and $strimzi.enabled $strimzi.users)) -}}
 {{- $secret := $user.existingSecret | default (ternary $made "" (eq (include "stillwatch.strimzi.secrets" .root) "true")) -}}
 {{- $protocol := .root.Values.kafka.securityProtocol -}}
 {{- if hasPrefix "SASL" $protocol -}}
 {{- if not $username -}}
-{{- fail (printf "kafka.users.%s.username is not set, and kafka.securityProtocol %s asks for one." .user $protocol) -}}
+{{- fail (printf "kafka.users.%s.username is not set, and kafka.securityProtocol %s asks for one." $name $protocol) -}}
 {{- end -}}
 {{- if not $secret -}}
-{{- fail (printf "kafka.users.%s.existingSecret is not set, and kafka.securityProtocol %s asks for a password." .user $protocol) -}}
+{{- fail (printf "kafka.users.%s.existingSecret is not set, and kafka.securityProtocol %s asks for a password." $name $protocol) -}}
 {{- end -}}
 {{- end -}}
 {{- dict "username" $username "secret" $secret "password" $user.passwordKey "certificate" $user.certificateKey "key" $user.privateKeyKey | toJson -}}

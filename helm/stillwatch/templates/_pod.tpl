@@ -36,7 +36,7 @@ affinity:
 {{- if .values.topologySpreadConstraints }}
 topologySpreadConstraints:
   {{- range .values.topologySpreadConstraints }}
-  - {{- toYaml . | nindent 4 }}
+  - {{ toYaml . | nindent 4 | trim }}
     labelSelector:
       matchLabels:
         {{- include "stillwatch.selector" (dict "root" $.root "part" $.part) | nindent 8 }}
