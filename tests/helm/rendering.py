@@ -42,7 +42,7 @@ def objects(*options: str, chart: Path = CHART) -> tuple[Object, ...]:
     """All that helm renders with these options."""
     done = helm("template", *options, chart=chart)
     assert done.returncode == 0, told(done.stderr)
-    return tuple(it for it in yaml.safe_load_all(done.stdout) if it)
+    return tuple(it for it in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if it)
 
 
 @cache

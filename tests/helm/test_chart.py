@@ -76,7 +76,7 @@ def test_the_readme_is_what_schema_and_values_say() -> None:
 
 
 @needs_helm
-def test_a_changed_policy_starts_workers_and_enforcers_anew_and_nothing_else_does() -> None:
+def test_a_changed_policy_starts_who_reads_it_anew_and_nobody_else() -> None:
     def sums(*options: str) -> dict[str, str | None]:
         found = objects("--values", str(EXAMPLES["production"]), *options)
         return {
@@ -86,8 +86,9 @@ def test_a_changed_policy_starts_workers_and_enforcers_anew_and_nothing_else_doe
         }
 
     before, after = sums(), sums("--set-string", 'policy.text=version = "other"')
-    assert {name for name in before if before[name] != after[name]} == {"stillwatch-worker", "stillwatch-enforcer"}
-    assert before["stillwatch-notifier"] is None
+    readers = {"stillwatch-worker", "stillwatch-enforcer", "stillwatch-notifier"}
+    assert {name for name in before if before[name] != after[name]} == readers
+    assert before["stillwatch-normaliser"] is None
 
 
 @needs_helm

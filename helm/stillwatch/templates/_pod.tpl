@@ -65,7 +65,7 @@ resources:
 {{/* Annotations of a pod: a pod whose policy has changed starts anew. */}}
 {{- define "stillwatch.podAnnotations" -}}
 {{- $found := dict -}}
-{{- if and (has .part (list "worker" "enforcer")) (not .root.Values.policy.existingConfigMap) -}}
+{{- if and (has .part (list "worker" "enforcer" "notifier")) (not .root.Values.policy.existingConfigMap) -}}
 {{- $_ := set $found "checksum/policy" (include "stillwatch.policyText" .root | sha256sum) -}}
 {{- end -}}
 {{- $found = merge (deepCopy (.values.podAnnotations | default dict)) $found -}}

@@ -40,8 +40,31 @@
 
 {{- define "stillwatch.notifier.volumes" -}}
 {{ include "stillwatch.tmp.volume" .root }}
+{{ include "stillwatch.policy.volume" .root }}
 {{- include "stillwatch.verify.volume" .root }}
 {{- include "stillwatch.kafka.volumes" . }}
+{{- with .values.auth }}
+{{- if .existingSecret }}
+- name: alertmanager
+  secret:
+    secretName: {{ .existingSecret }}
+    defaultMode: 0440
+    items:
+      {{- if .username }}
+      - {key: {{ .passwordKey | quote }}, path: password}
+      {{- else }}
+      - {key: {{ .tokenKey | quote }}, path: token}
+      {{- end }}
+{{- end }}
+{{- end }}
+{{- if .values.tls.caSecret }}
+- name: alertmanager-ca
+  secret:
+    secretName: {{ .values.tls.caSecret }}
+    defaultMode: 0440
+    items:
+      - {key: {{ .values.tls.caKey | quote }}, path: ca.crt}
+{{- end }}
 {{- end }}
 
 {{- define "stillwatch.normaliser.volumes" -}}
