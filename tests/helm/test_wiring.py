@@ -222,5 +222,4 @@ def test_an_enforcer_that_follows_the_mirror_alone_is_told_nothing_of_kafka() ->
     assert environment(pod, Path("/nowhere")) == {
         "STILLWATCH_PREFIX": "stillwatch",
         "REDIS_URL": "redis://redis.example:6379/0",
-        "REDIS_SSL_CHECK_HOSTNAME": "true",
     }
