@@ -6,15 +6,17 @@ value is a new series, and because a metrics page has no right to know who someb
 """
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client.metrics import MetricWrapperBase
 
 from agents.deadletters import Reason
 from agents.store import AnswerKind
 from streams.decisions import Action, SubjectKind
+from streams.drift import MEASURES
 from streams.feedback import ReviewedKind, Word
 from streams.stages.shape import Measure, Output, StageName
 
@@ -54,6 +56,7 @@ class Metrics:
         "clamped_events",
         "dead_letters",
         "decisions",
+        "drifts",
         "duplicates",
         "events_read",
         "lag",
@@ -67,6 +70,7 @@ class Metrics:
         "redis_fence_answers",
         "redis_seconds",
         "removed_records",
+        "traffic_share",
         "unmet_verdicts",
         "verdicts",
         "windows_held",
@@ -196,6 +200,18 @@ class Metrics:
             buckets=PROBABILITIES,
             registry=registry,
         )
+        self.drifts: Final = Counter(
+            "stillwatch_drifts",
+            "Times that what share of the requests has a field, fails or opens a conversation has moved for good.",
+            ["measure"],
+            registry=registry,
+        )
+        self.traffic_share: Final = Gauge(
+            "stillwatch_traffic_share_ratio",
+            "What share of the requests has a field, fails or opens a conversation, in as long a time as it is steady.",
+            ["measure"],
+            registry=registry,
+        )
         self._measured: Final[dict[Measure, Histogram]] = {
             "campaign_probability": self.campaign_probability,
             "lesson_loss": self.lesson_loss,
@@ -253,18 +269,20 @@ class Metrics:
         return counters
 
     def _start_at_zero(self) -> None:
-        for stage in get_args(StageName):
-            self.events_read.labels(stage=stage)
-            self.batch_seconds.labels(stage=stage)
-        for stage in get_args(WindowStage):
-            self.windows_held.labels(stage=stage)
+        by_one_word: tuple[tuple[MetricWrapperBase, Iterable[str]], ...] = (
+            (self.events_read, get_args(StageName)),
+            (self.batch_seconds, get_args(StageName)),
+            (self.windows_held, get_args(WindowStage)),
+            (self.drifts, MEASURES),
+            (self.dead_letters, [reason.value for reason in Reason]),
+            (self.redis_fence_answers, get_args(AnswerKind)),
+        )
+        for metric, words in by_one_word:
+            for word in words:
+                metric.labels(word)
         for word in get_args(Word):
             for reviewed in get_args(ReviewedKind):
                 self.verdicts.labels(verdict=word, subject_kind=reviewed)
-        for reason in Reason:
-            self.dead_letters.labels(reason=reason.value)
-        for answer in get_args(AnswerKind):
-            self.redis_fence_answers.labels(answer=answer)
         for action in get_args(Action):
             for kind in get_args(SubjectKind):
                 for shadow in (False, True):

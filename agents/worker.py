@@ -13,6 +13,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry
 
 from agents.compiling import compile_all
+from agents.drift import watching
 from agents.ending import end_anyway, fail, must_not_end
 from agents.faust_app import declare, faust_app
 from agents.feedback import FeedbackReader
@@ -67,7 +68,11 @@ class Worker:
         self._lanes: dict[str, Lane[Any]] = {}
         self._partitions = partitions
         stages: dict[str, tuple[Any, str, Any]] = {
-            "observe": (ObserveStage(policy, partitions, partitions), self._names.requests, read_events),
+            "observe": (
+                ObserveStage(policy, partitions, partitions),
+                self._names.requests,
+                watching(read_events, self.metrics),
+            ),
             "networks": (NetworksStage(policy), self._names.links, one_by_one(read_links)),
             "campaigns": (CampaignsStage(policy), self._names.findings, one_by_one(read_findings)),
         }

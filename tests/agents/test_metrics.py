@@ -19,6 +19,7 @@ ALLOWED_LABELS = {
     "action",
     "answer",
     "le",
+    "measure",
     "operation",
     "outcome",
     "partition",
@@ -45,6 +46,7 @@ def metrics(registry: CollectorRegistry) -> Metrics:
     made = Metrics(registry)
     made.place("stillwatch.requests", 0, position=10, end_offset=12)
     made.redis_seconds.labels(operation="apply").observe(0.001)
+    made.traffic_share.labels(measure="payment").set(0.9)
     return made
 
 
@@ -77,7 +79,7 @@ def test_units_and_suffixes_follow_prometheus(registry: CollectorRegistry) -> No
         elif family.type == "histogram":
             assert family.name.endswith("_seconds") or family.name in UNITLESS_HISTOGRAMS
         elif family.type == "gauge":
-            assert family.name.endswith("_records") or family.name in UNITLESS_GAUGES
+            assert family.name.endswith(("_records", "_ratio")) or family.name in UNITLESS_GAUGES
         else:
             assert (family.type, family.name) == ("info", "stillwatch_build")
 
