@@ -26,7 +26,7 @@ from agents.post import Post
 from agents.progress import Progress, Watchdog
 from agents.settings import AGENTS, SIGNING_VARIABLE, Settings
 from agents.signing import Signer
-from agents.store import NOTHING
+from agents.store import NOTHING, OtherFormatError, Place
 from agents.store.redis import RedisStore
 from agents.topics import TopicError, TopicNames, feedback_log, log_ids
 from agents.transport import OutsideLog, read_again, resume_with
@@ -96,12 +96,16 @@ class Worker:
         self._app.on_partitions_revoked.connect(self._revoked)  # type: ignore[arg-type]
 
     async def run(self) -> None:
-        """Work until SIGTERM or SIGINT, then finish the batches in hand. Raises StoreError, KafkaError at the start."""
+        """Work until SIGTERM or SIGINT, then finish the batches in hand.
+
+        Raises StoreError, OtherFormatError and KafkaError at the start, before it takes part in the group.
+        """
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         await self._store.check()
+        await self._store.check_format(self._places())
         await self._post.start()
         watchdog = Watchdog(self.progress)
         health = HealthServer(
@@ -131,12 +135,23 @@ class Worker:
             await self._store.close()
             watchdog.stop()
 
+    def _places(self) -> list[Place]:
+        """Every place that may come to this worker."""
+        return [
+            Place(lane.stage.name, number)
+            for topic, lane in self._lanes.items()
+            for number in range(1 if topic == self._names.findings else self._partitions)
+        ]
+
     async def _resume(self, starts: Mapping[TP, int]) -> Mapping[TP, int]:
         """Where the store stands: Redis is the truth about what was done, the consumer group only a hint."""
         resumed: dict[TP, int] = {}
         logs = await self._log_ids({tp.topic for tp in starts})
         for tp, committed in starts.items():
-            offset = await self._lanes[tp.topic].resume(tp.partition, logs.get(tp.topic, ""))
+            try:
+                offset = await self._lanes[tp.topic].resume(tp.partition, logs.get(tp.topic, ""))
+            except OtherFormatError as other:  # Faust would make a crash of its own of it
+                fail(other)
             if offset < committed:
                 # The group's offset is committed after Redis, so Redis has lost data since.
                 logger.warning(
