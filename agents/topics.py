@@ -166,6 +166,17 @@ def _check_partitions(admin: Any, table: tuple[TopicSpec, ...]) -> None:  # noqa
             )
 
 
+def standing(bootstrap_servers: str, names: TopicNames) -> tuple[dict[str, int], int]:
+    """Those of our topics that exist, with their partitions, and how many brokers there are. Raises `TopicError`."""
+    with _admin(bootstrap_servers, "No Kafka answers") as admin:
+        found = {
+            it["name"]: len(it["partitions"])
+            for it in admin.describe_topics([spec.name for spec in specs(names)])
+            if not it["error_code"]
+        }
+        return found, len(admin.describe_cluster()["brokers"])
+
+
 def partitions_of(bootstrap_servers: str, names: TopicNames) -> int:
     """How many partitions the requests have. Raises `TopicError` when no Kafka answers or the topic is missing."""
     return _partitions(bootstrap_servers, names.requests.removesuffix(".requests"), [names.requests])[0]
@@ -215,7 +226,7 @@ def _partitions(bootstrap_servers: str, prefix: str, topics: list[str]) -> list[
         if not found.get(topic):
             raise TopicError(
                 f"Kafka at {bootstrap_servers} has no topic {topic}: "
-                f"`stillwatch dev up --prefix {prefix}` creates the topics."
+                f"`stillwatch topics create --prefix {prefix}` creates the topics."
             )
     return [found[topic] for topic in topics]
 

@@ -73,7 +73,7 @@ def test_what_is_wrong_is_said_and_ends_with_1(run: Callable[..., Outcome], desc
     code, lines, err = run()
     assert (code, err) == (1, "")
     assert [line for line in lines if line.startswith("WRONG")] == [
-        "WRONG  There is no topic stillwatch.dlq: `stillwatch dev up --prefix stillwatch` creates it."
+        "WRONG  There is no topic stillwatch.dlq: `stillwatch topics create --prefix stillwatch` makes it."
     ]
 
 

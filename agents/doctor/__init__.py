@@ -59,7 +59,7 @@ def look_at_kafka(settings: Settings) -> tuple[list[Found], int | None]:
         actual = described.get(spec.name)
         if actual is None:
             wrong.append(
-                ill(f"There is no topic {spec.name}: `stillwatch dev up --prefix {settings.prefix}` creates it.")
+                ill(f"There is no topic {spec.name}: `stillwatch topics create --prefix {settings.prefix}` makes it.")
             )
             continue
         if actual.partitions != spec.partitions:
