@@ -22,12 +22,13 @@ def differences(names: TopicNames, described: Mapping[str, Described]) -> list[s
             wrong.append(f"There is no topic {spec.name}: `stillwatch topics create --prefix {prefix}` makes it.")
             continue
         if actual.partitions != spec.partitions:
-            wrong.append(
-                f"The topic {spec.name} has {actual.partitions} partition(s); it needs {spec.partitions}: "
-                f"`kafka-topics.sh --alter` adds partitions, and only a new topic has fewer."
+            fix = (
+                f"`kafka-topics.sh --alter --topic {spec.name} --partitions {spec.partitions}` adds them."
                 if actual.partitions < spec.partitions
-                else f"The topic {spec.name} has {actual.partitions} partition(s); it needs {spec.partitions}: "
-                f"a topic cannot lose partitions, so delete it and have `stillwatch topics create` make it anew."
+                else "a topic cannot lose partitions, so start anew under another prefix."
+            )
+            wrong.append(
+                f"The topic {spec.name} has {actual.partitions} partition(s); it needs {spec.partitions}: {fix}"
             )
         wrong += _of_settings(spec, actual)
     return wrong
@@ -53,7 +54,7 @@ def _is_enough(has: str, wanted: int) -> bool:
 
 def table(names: TopicNames, described: Mapping[str, Described]) -> list[tuple[str, ...]]:
     """A row for each topic that exists: name, partitions, copies, how long and how large a record may be."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for spec in specs(names):
         actual = described.get(spec.name)
         if actual is not None:
