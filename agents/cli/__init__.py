@@ -30,6 +30,7 @@ COMMANDS = {
     "schema": "agents.cli.schema:schema",
     "simulate": "agents.cli.simulate:simulate",
     "state": "agents.cli.state:state",
+    "topics": "agents.cli.topics:topics",
 }
 """Command -> where it is defined."""
 

@@ -35,7 +35,9 @@ def decided(bootstrap_servers: str, topic: str) -> Iterator[Decision | None]:
     with _consumer(bootstrap_servers) as consumer:
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:
-            message = f"Kafka at {bootstrap_servers} has no topic {topic}: `stillwatch dev up` creates the topics."
+            message = (
+                f"Kafka at {bootstrap_servers} has no topic {topic}: `stillwatch topics create` creates the topics."
+            )
             raise TopicError(message)
         ends = consumer.end_offsets([TopicPartition(topic, number) for number in sorted(numbers)])
         consumer.assign(list(ends))
