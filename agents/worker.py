@@ -10,7 +10,7 @@ from typing import Any, Final
 import faust
 from aiokafka import AIOKafkaConsumer
 from faust.types import TP
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from agents.compiling import compile_all
 from agents.drift import watching
@@ -30,6 +30,7 @@ from agents.store import NOTHING, OtherFormatError, Place
 from agents.store.redis import RedisStore
 from agents.topics import TopicError, TopicNames, feedback_log, log_ids
 from agents.transport import OutsideLog, read_again, resume_with
+from agents.vitals import Vitals
 from streams.policy import Policy
 from streams.stages import CampaignsStage, NetworksStage, ObserveStage
 
@@ -91,6 +92,9 @@ class Worker:
             )
             self._lanes[topic] = lane
             declare(self._app, name, lane, self._report)
+        unsent = {lane.stage.name: partial(getattr, lane, "unsent") for lane in self._lanes.values()}
+        self.registry.register(Vitals(self.progress, unsent))
+        ProcessCollector(registry=self.registry)
         resume_with(self._app, offsets=self._resume, outside_log=self._outside)
         self._app.on_partitions_assigned.connect(self._assigned)  # type: ignore[arg-type]  # mode's types
         self._app.on_partitions_revoked.connect(self._revoked)  # type: ignore[arg-type]
