@@ -5,13 +5,12 @@ a short list of words, a topic or a partition: never an account, an address, a h
 value is a new series, and because a metrics page has no right to know who somebody is.
 """
 
-import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final, Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 
+from agents import built
 from agents.deadletters import Reason
 from agents.store import AnswerKind
 from streams.decisions import Action, SubjectKind
@@ -200,8 +199,8 @@ class Metrics:
             "campaign_probability": self.campaign_probability,
             "lesson_loss": self.lesson_loss,
         }
-        self.build: Final = Info("stillwatch_build", "The version that runs.", registry=registry)
-        self.build.info({"version": _installed_version(), "python": platform.python_version()})
+        self.build: Final = Info(*built.METRIC, registry=registry)
+        self.build.info(built.labels())
         self._tallied: Final = self._by_tally()
         self._start_at_zero()
 
@@ -273,10 +272,3 @@ class Metrics:
 
 def _word(truth: bool) -> str:  # noqa: FBT001 - the one argument is what the function is about
     return "true" if truth else "false"
-
-
-def _installed_version() -> str:
-    try:
-        return version("stillwatch")
-    except PackageNotFoundError:
-        return "unknown"
