@@ -5,14 +5,13 @@ a short list of words, a topic or a partition: never an account, an address, a h
 value is a new series, and because a metrics page has no right to know who somebody is.
 """
 
-import platform
 from collections.abc import Iterable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
 from prometheus_client.metrics import MetricWrapperBase
 
+from agents import built
 from agents.deadletters import Reason
 from agents.metric_labels import GateReason, LessonOutcome, UnmetReason, WindowStage
 from agents.store import AnswerKind
@@ -227,8 +226,8 @@ class Metrics:
             "campaign_probability": self.campaign_probability,
             "lesson_loss": self.lesson_loss,
         }
-        self.build: Final = Info("stillwatch_build", "The version that runs.", registry=registry)
-        self.build.info({"version": _installed_version(), "python": platform.python_version()})
+        self.build: Final = Info(*built.METRIC, registry=registry)
+        self.build.info(built.labels())
         self._tallied: Final = self._by_tally()
         self._start_at_zero()
 
@@ -309,10 +308,3 @@ class Metrics:
 
 def _word(truth: bool) -> str:  # noqa: FBT001 - the one argument is what the function is about
     return "true" if truth else "false"
-
-
-def _installed_version() -> str:
-    try:
-        return version("stillwatch")
-    except PackageNotFoundError:
-        return "unknown"

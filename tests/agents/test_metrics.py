@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ALLOWED_LABELS = {
     "action",
     "answer",
+    "commit",
     "le",
     "measure",
     "operation",
@@ -193,7 +194,9 @@ def test_no_metric_can_be_added_afterwards(metrics: Metrics) -> None:
 def test_the_page_has_no_created_series_and_names_the_build(registry: CollectorRegistry) -> None:
     page = generate_latest(registry).decode()
     assert "_created" not in page
-    assert re.search(r'^stillwatch_build_info\{python="3[^"]+",version="[^"]+"\} 1\.0$', page, re.MULTILINE)
+    assert re.search(
+        r'^stillwatch_build_info\{(commit="[^"]+",)?python="3[^"]+",version="[^"]+"\} 1\.0$', page, re.MULTILINE
+    )
 
 
 @pytest.mark.usefixtures("metrics")
