@@ -22,6 +22,7 @@ COMMANDS = {
     "enforce": "agents.cli.enforce:enforce",
     "evaluate": "agents.cli.evaluate:evaluate",
     "explain": "agents.cli.explain:explain_command",
+    "export": "agents.cli.export:export",
     "ingest": "agents.cli.ingest:ingest",
     "keys": "agents.cli.keys:keys",
     "release": "agents.cli.review:release",
