@@ -7,81 +7,107 @@ import signal
 import sys
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, get_args
 
 import click
+import msgspec
 from msgspec import Struct
 
 from agents.cli.failing import UnusableError
 from agents.cli.moments import milliseconds
 from agents.cli.placing import STDOUT, placed
 from agents.clock import now_ms
-from agents.environment import SettingsError
+from agents.environment import SettingsError, words
 from agents.environment import path as named_path
 from agents.evaluation.recorded import each_decision
 from agents.explaining.topic import each_record
+from agents.exporting.bundle import Terms, bundle_of
 from agents.exporting.cases import Cases, concerns_campaigns
 from agents.exporting.findings import Shown
 from agents.exporting.following import Follower
 from agents.exporting.intake import WHY, Intake, LeftOut
 from agents.exporting.lines import Wanted, added_to, lines_of
-from agents.exporting.sharing import SHARING_VARIABLE, read_sharing_key
+from agents.exporting.links import stored_links
+from agents.exporting.sharing import SHARING_VARIABLE, SharingKey, read_sharing_key
+from agents.exporting.stix import Tlp
 from agents.kafka_access import client_arguments
 from agents.records import UnreadableError
-from agents.settings import PREFIX_VARIABLE, VERIFY_VARIABLE, bootstrap_servers
+from agents.settings import PREFIX_VARIABLE, REDIS_VARIABLE, VERIFY_VARIABLE, bootstrap_servers
 from agents.signing import Verifier
+from agents.store import StoreError
 from agents.topics import DEFAULT_PREFIX, TopicError, TopicNames, log_of_decisions
 from streams.decisions import Decision
 
 logger = logging.getLogger(__name__)
 
 
+Format = Literal["ocsf", "stix"]
+
+
 class Asked(Struct, frozen=True):
-    """What the command line asks for."""
+    """What the command line asks for. `terms`: as STIX, on these."""
 
     wanted: Wanted
     shown: Shown
     out: str
+    terms: Terms | None = None
 
 
 @click.command(short_help="Tell a SIEM or other providers of campaigns.")
-@click.option("--format", "format_name", required=True, type=click.Choice(["ocsf"]), help="For a SIEM.")
+@click.option("--format", "format_name", required=True, type=click.Choice(get_args(Format)), help="For whom it is.")
 @click.option("--decisions", metavar="FILE", help="Decisions as `replay` writes them, - for stdin; without any server.")
 @click.option("--follow", is_flag=True, help="Go on with what is decided from now on, until it is stopped (ocsf).")
 @click.option("--campaign", metavar="c-...", help="That campaign alone.")
 @click.option("--since", metavar="TIME", help="Nothing from before, ISO 8601, UTC unless it says otherwise.")
 @click.option("--accounts", is_flag=True, help="Name accounts too, salted with the sharing key.")
+@click.option("--producer", metavar="NAME", help="Who says it (stix).")
+@click.option("--tlp", type=click.Choice(get_args(Tlp)), help="To whom it may go on (stix), amber unless given.")
 @click.option("--out", default=STDOUT, show_default=True, metavar="FILE", help="Where it goes, - for stdout.")
-def export(
-    format_name: Literal["ocsf"],
+def export(  # noqa: PLR0913  one an option
+    format_name: Format,
     *,
     decisions: str | None,
     follow: bool,
     campaign: str | None,
     since: str | None,
     accounts: bool,
+    producer: str | None,
+    tlp: Tlp | None,
     out: str,
 ) -> None:
-    """Write what was decided about campaigns as OCSF Detection Findings, a line each.
+    """Write campaigns as OCSF Detection Findings, one a line, for a SIEM; or as a STIX 2.1 bundle for other providers.
 
-    Reads Kafka (KAFKA_BOOTSTRAP_SERVERS) unless --decisions names a file. Signatures are checked with
-    STILLWATCH_VERIFY_KEYS. What links accounts is written salted with the key in the file that STILLWATCH_SHARING_KEY
-    names. Exit code 1 if nothing is decided about --campaign.
+    Reads Kafka (KAFKA_BOOTSTRAP_SERVERS) and for STIX also Redis (REDIS_URL, if it is set), unless --decisions names a
+    file. Signatures are checked with STILLWATCH_VERIFY_KEYS. What ties accounts is written salted, with the key in the
+    file that STILLWATCH_SHARING_KEY names. Exit code 1 if nothing is decided about --campaign.
     """
-    if follow and decisions is not None:
-        raise UnusableError("--follow follows Kafka; leave --decisions out")
+    if follow and (decisions is not None or format_name == "stix"):
+        raise UnusableError("--follow is for Kafka and ocsf: leave --decisions and stix out")
+    if format_name == "ocsf" and (producer is not None or tlp is not None):
+        raise UnusableError("--producer and --tlp are for stix")
+    wanted = Wanted(campaign, 0 if since is None else milliseconds("--since", since))
     try:
         key = read_sharing_key(os.environ)
+        terms = None if format_name == "ocsf" else _terms(producer, tlp, key, accounts=accounts)
         if accounts and key is None:
-            raise SettingsError(f"--accounts needs {SHARING_VARIABLE}: nothing leaves that is not salted.")
-        wanted = Wanted(campaign, 0 if since is None else milliseconds("--since", since))
-        asked = Asked(wanted, Shown(key, accounts=accounts), out)
+            raise UnusableError(f"--accounts needs {SHARING_VARIABLE}: no account leaves that is not salted")
+        asked = Asked(wanted, Shown(key, accounts=accounts), out, terms)
         if follow:
             asyncio.run(_follow(asked))
         else:
             _once(asked, decisions)
-    except (SettingsError, TopicError, UnreadableError) as error:
+    except (SettingsError, StoreError, TopicError, UnreadableError) as error:
         raise UnusableError(str(error)) from error
+
+
+def _terms(producer: str | None, tlp: Tlp | None, key: SharingKey | None, *, accounts: bool) -> Terms:
+    if not producer:
+        raise UnusableError("--format stix needs --producer NAME: who says it")
+    if key is None:
+        raise UnusableError(
+            f"--format stix needs {SHARING_VARIABLE}, the file with the key that what leaves is salted with"
+        )
+    return Terms(producer, tlp or "amber", key, accounts=accounts)
 
 
 def _once(asked: Asked, decisions: str | None) -> None:
@@ -94,8 +120,23 @@ def _once(asked: Asked, decisions: str | None) -> None:
         click.echo(f"Nothing is decided about {campaign_id}.", err=True)
         raise click.exceptions.Exit(1)
     with placed(asked.out, private=True) as file:
+        if asked.terms is not None:
+            file.write(_bundle(cases, asked.wanted, asked.terms, ask_redis=decisions is None))
+            return
         for line in lines_of(changes, asked.wanted, asked.shown):
             file.write(line)
+
+
+def _bundle(cases: Cases, wanted: Wanted, terms: Terms, *, ask_redis: bool) -> bytes:
+    """The bundle of the campaigns that are wanted."""
+    chosen = [
+        case
+        for name, case in sorted(cases.known.items())
+        if wanted.campaign_id in {None, name} and case.modified_ms >= wanted.since_ms
+    ]
+    redis_url = words(os.environ, REDIS_VARIABLE) if ask_redis else None
+    stored = {} if redis_url is None else stored_links(redis_url, _prefix(), [it.campaign_id for it in chosen])
+    return msgspec.json.format(msgspec.json.encode(bundle_of(chosen, stored, terms))) + b"\n"
 
 
 def _from_file(name: str) -> tuple[list[Decision], int]:
@@ -174,4 +215,8 @@ def _write(file: BinaryIO, line: bytes, out: str) -> None:
 
 
 def _names() -> TopicNames:
-    return TopicNames.under(os.environ.get(PREFIX_VARIABLE) or DEFAULT_PREFIX)
+    return TopicNames.under(_prefix())
+
+
+def _prefix() -> str:
+    return os.environ.get(PREFIX_VARIABLE) or DEFAULT_PREFIX

@@ -26,8 +26,8 @@ class Case(Struct):
     """One campaign by its decisions.
 
     `members` are all accounts that they named, with when each was named first, `templates` its limited templates by
-    link, `took_in` the campaigns that it took in, and when, `heir` the one that took it in. `newest` is the decision that
-    counts, `judged` the last that gave reasons.
+    link, `took_in` the campaigns that it took in, and when, `heir` the one that took it in. `newest` is the decision
+    that counts, `judged` the last that gave reasons.
     """
 
     campaign_id: str
@@ -95,7 +95,7 @@ class Cases:
         return list(self._changes(case, decision)) if is_news else []
 
     def take_all(self, decisions: Iterable[Decision]) -> Iterator[Change]:
-        """Take decisions that are complete up to the last of them: in order of time, with all that expired meanwhile."""
+        """Take all decisions up to the last of these, in order of time, with what expired meanwhile."""
         for decision in in_order(decisions):
             yield from self.expire(decision.decided_at_ms - 1)
             yield from self.take(decision)

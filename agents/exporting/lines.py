@@ -12,6 +12,9 @@ from agents.exporting.cases import Change
 from agents.exporting.findings import Shown, finding_of
 from agents.private import owner_only
 
+_BEGIN = b'{"time":'
+"""How a line begins."""
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -49,13 +52,13 @@ def added_to(path: Path) -> tuple[BinaryIO, frozenset[str]]:
     written to. Raises OSError, and ValueError for a file that holds something else.
     """
     if path.exists() and not path.is_file():
-        return open(path, "wb"), frozenset()
-    file = open(path, "a+b", opener=owner_only)
+        return path.open("wb"), frozenset()
+    file = open(path, "a+b", opener=owner_only)  # noqa: SIM115  whoever asks for it closes it
     try:
         file.seek(0)
         written, whole = set(), 0
         for line in file:
-            if not line.endswith(b"\n"):
+            if not line.endswith(b"\n") and line[: len(_BEGIN)] == _BEGIN[: len(line)]:
                 break
             written.add(msgspec.json.decode(line, type=_Line).metadata.uid)
             whole += len(line)

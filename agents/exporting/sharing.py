@@ -7,7 +7,6 @@ guess nor tell two things apart from one; who has it can compare what is salted 
 import hmac
 import os
 import stat
-from pathlib import Path
 from typing import Final, Literal
 
 from agents.environment import Environment, SettingsError, path

@@ -36,5 +36,12 @@ def done(decision: Decision, ending: Ending | None) -> str:
     return f"{what}, until {moment(decision.expires_at_ms)}{tail}."
 
 
+def deed(decision: Decision, heir: str | None) -> str:
+    """What was decided, whether or not it has expired since."""
+    if decision.action == "release":
+        return done(decision, "released" if heir is None else "taken_in")
+    return done(decision, None)
+
+
 def _many(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
