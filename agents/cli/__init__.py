@@ -24,6 +24,7 @@ COMMANDS = {
     "enforce": "agents.cli.enforce:enforce",
     "evaluate": "agents.cli.evaluate:evaluate",
     "explain": "agents.cli.explain:explain_command",
+    "export": "agents.cli.export:export",
     "health": "agents.cli.health:health",
     "ingest": "agents.cli.ingest:ingest",
     "keys": "agents.cli.keys:keys",
