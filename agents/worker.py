@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -92,7 +92,9 @@ class Worker:
             )
             self._lanes[topic] = lane
             declare(self._app, name, lane, self._report)
-        unsent = {lane.stage.name: partial(getattr, lane, "unsent") for lane in self._lanes.values()}
+        unsent: dict[str, Callable[[], int]] = {
+            lane.stage.name: partial(getattr, lane, "unsent") for lane in self._lanes.values()
+        }
         self.registry.register(Vitals(self.progress, unsent))
         ProcessCollector(registry=self.registry)
         resume_with(self._app, offsets=self._resume, outside_log=self._outside)

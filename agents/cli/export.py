@@ -17,6 +17,7 @@ from agents.cli.failing import UnusableError
 from agents.cli.moments import milliseconds
 from agents.cli.placing import STDOUT, placed
 from agents.clock import now_ms
+from agents.enforcement.metrics import Taken
 from agents.environment import SettingsError, words
 from agents.environment import path as named_path
 from agents.evaluation.recorded import each_decision
@@ -25,7 +26,7 @@ from agents.exporting.bundle import Terms, bundle_of
 from agents.exporting.cases import Cases, concerns_campaigns
 from agents.exporting.findings import Shown
 from agents.exporting.following import Follower
-from agents.exporting.intake import WHY, Intake, LeftOut
+from agents.exporting.intake import WHY, Intake
 from agents.exporting.lines import Wanted, added_to, lines_of
 from agents.exporting.links import stored_links
 from agents.exporting.sharing import SHARING_VARIABLE, SharingKey, read_sharing_key
@@ -174,7 +175,7 @@ async def _follow(asked: Asked) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     file, written = _opened(asked.out)
-    cases, told = Cases(), set[LeftOut]()
+    cases, told = Cases(), set[Taken]()
     is_first = True
     async for batch in follower.batches(stop):
         each = cases.take_all(batch) if is_first else (change for it in batch for change in cases.take(it))
