@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 import pytest
+import yaml
 
 from agents.cli import cli
 from agents.cli.enforce import enforce
@@ -15,12 +16,14 @@ from agents.settings import Settings
 from agents.worker import DRAIN_S
 from tests.helm.rendering import (
     EXAMPLES,
+    RELEASE,
     Object,
     container_of,
     every_pod,
     example,
     named,
     needs_helm,
+    objects,
     part_of,
     pods,
     values,
@@ -204,3 +207,35 @@ def named_pod(found: tuple[Object, ...], name: str) -> Object:
     kind, _, rest = name.partition(" ")
     pod: Object = named(found, kind, rest)["spec"]["template"]
     return pod
+
+
+@needs_helm
+def test_pods_are_chosen_by_labels_that_no_version_and_no_value_changes() -> None:
+    changed = ("--set", "image.tag=other,commonLabels.team=other,worker.podLabels.more=other")
+    for found in (example("minimal"), objects("--values", str(EXAMPLES["minimal"]), *changed)):
+        selectors = [it["spec"]["selector"]["matchLabels"] for it in found if it["kind"] == "Deployment"]
+        assert sorted(it.pop("app.kubernetes.io/component") for it in selectors) == ["enforcer", "worker"]
+        assert selectors == 2 * [{"app.kubernetes.io/name": "stillwatch", "app.kubernetes.io/instance": RELEASE}]
+
+
+@needs_helm
+def test_a_pod_is_where_the_values_say() -> None:
+    spec = named(example("production"), "Deployment", "-worker")["spec"]["template"]["spec"]
+    given = yaml.safe_load(EXAMPLES["production"].read_text(encoding="utf-8"))["worker"]
+    assert {key: spec[key] for key in ("tolerations", "affinity", "priorityClassName")} == {
+        key: given[key] for key in ("tolerations", "affinity", "priorityClassName")
+    }
+    assert [(it["topologyKey"], it["whenUnsatisfiable"]) for it in spec["topologySpreadConstraints"]] == [
+        ("topology.kubernetes.io/zone", "ScheduleAnyway"),
+        ("kubernetes.io/hostname", "ScheduleAnyway"),
+    ]
+    assert spec["imagePullSecrets"] == [{"name": "registry"}]
+    more = container_of(named(example("external-kafka"), "Deployment", "-worker")["spec"]["template"])
+    assert {"name": "TZ", "value": "UTC"} in more["env"]
+    assert {"name": "more", "mountPath": "/more"} in more["volumeMounts"]
+
+
+@needs_helm
+def test_a_cluster_that_gives_out_user_ids_itself_is_left_to_it() -> None:
+    for _, pod in pods(example("external-kafka")):
+        assert pod["spec"]["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
