@@ -61,6 +61,7 @@ class Metrics:
         "rebuilt_partitions",
         "redis_fence_answers",
         "redis_seconds",
+        "refused_models",
         "removed_records",
         "traffic_share",
         "unmet_verdicts",
@@ -152,6 +153,12 @@ class Metrics:
         self.rebuilt_partitions: Final = Counter(
             "stillwatch_rebuilt_partitions",
             "Partitions that were rebuilt from the log, because Redis had lost states or held older ones.",
+            registry=registry,
+        )
+        self.refused_models: Final = Counter(
+            "stillwatch_refused_models",
+            "Models that Redis held without a good signature, by stage; each begins anew.",
+            ["stage"],
             registry=registry,
         )
         self.removed_records: Final = Counter(
@@ -285,6 +292,7 @@ class Metrics:
         by_one_word: tuple[tuple[MetricWrapperBase, Iterable[str]], ...] = (
             (self.events_read, get_args(StageName)),
             (self.batch_seconds, get_args(StageName)),
+            (self.refused_models, get_args(StageName)),
             (self.windows_held, get_args(WindowStage)),
             (self.drifts, MEASURES),
             (self.dead_letters, [reason.value for reason in Reason]),
