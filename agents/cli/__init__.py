@@ -26,6 +26,7 @@ COMMANDS = {
     "keys": "agents.cli.keys:keys",
     "release": "agents.cli.review:release",
     "replay": "agents.cli.replay:replay",
+    "repartition": "agents.cli.repartition:repartition",
     "run": "agents.cli.run:run",
     "schema": "agents.cli.schema:schema",
     "simulate": "agents.cli.simulate:simulate",
