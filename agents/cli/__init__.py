@@ -31,6 +31,7 @@ COMMANDS = {
     "notify": "agents.cli.notify:notify",
     "release": "agents.cli.review:release",
     "replay": "agents.cli.replay:replay",
+    "repartition": "agents.cli.repartition:repartition",
     "run": "agents.cli.run:run",
     "schema": "agents.cli.schema:schema",
     "simulate": "agents.cli.simulate:simulate",
