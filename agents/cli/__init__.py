@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": "agents.cli.explain:explain_command",
     "ingest": "agents.cli.ingest:ingest",
     "keys": "agents.cli.keys:keys",
+    "plan": "agents.cli.plan:plan_command",
     "release": "agents.cli.review:release",
     "replay": "agents.cli.replay:replay",
     "run": "agents.cli.run:run",
