@@ -256,7 +256,7 @@ def log_ids(bootstrap_servers: str, topics: Iterable[str]) -> dict[str, str]:
 def end_copy(bootstrap_servers: str, names: TopicNames) -> None:
     """Have the broker's clock say when a record was appended, from now on. Raises `TopicError`."""
     topics = (names.requests, names.feedback)
-    with _admin(bootstrap_servers, "The settings of the topics could not be changed") as admin:
+    with asking(bootstrap_servers, "The settings of the topics could not be changed") as admin:
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, it, {TIMESTAMPS: BROKERS_TIME}) for it in topics])
 
 

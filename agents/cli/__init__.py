@@ -29,6 +29,7 @@ COMMANDS = {
     "ingest": "agents.cli.ingest:ingest",
     "keys": "agents.cli.keys:keys",
     "notify": "agents.cli.notify:notify",
+    "plan": "agents.cli.plan:plan_command",
     "release": "agents.cli.review:release",
     "replay": "agents.cli.replay:replay",
     "repartition": "agents.cli.repartition:repartition",
