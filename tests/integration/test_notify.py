@@ -149,7 +149,7 @@ def test_a_notifier_that_was_killed_tells_what_was_released_and_decided_meanwhil
 
 
 @NEEDS_ALERTMANAGER
-def test_the_shipped_configuration_delivers_a_campaign_to_the_webhook(
+def test_the_shipped_configuration_tells_pagerduty_slack_and_the_webhook_of_a_page(
     decide: Decider, tmp_path: Path, topic_prefix: str, kafka_bootstrap: str
 ) -> None:
     with (
@@ -157,32 +157,59 @@ def test_the_shipped_configuration_delivers_a_campaign_to_the_webhook(
         alertmanager(tmp_path, _shipped(tmp_path, receiver.url)) as found,
         notifier(tmp_path, topic_prefix, kafka_bootstrap, found.url),
     ):
-        decide(decided("suspend", "c-1", members=MANY, reasons=(WHY,)))
-        decide(decided("throttle", "c-2", members=("a",)))
+
+        def told(path: str, count: int) -> list[tuple[dict[str, str], Any]]:
+            def heard() -> list[tuple[dict[str, str], Any]]:
+                return [(headers, body) for it, headers, body in receiver.heard if it == path]
+
+            assert wait_until(lambda: len(heard()) >= count, seconds=SECONDS), receiver.heard
+            return heard()
+
+        decide(decided("throttle", "c-2", members=("a",)), decided("suspend", "c-1", members=MANY, reasons=(WHY,)))
         comes_to(found, ("c-1", "suspend", "page"), ("c-2", "throttle", "none"))
-        assert wait_until(lambda: len(receiver.heard) >= 1, seconds=SECONDS)
+        for path in ("/stillwatch", "/slack", "/pagerduty"):
+            told(path, 1)
         decide(decided("release", "c-1", 2, subject_kind="campaign"))
-        assert wait_until(lambda: len(receiver.heard) >= 2, seconds=SECONDS)
-    (path, headers, firing), (_, _, resolved), *_ = receiver.heard
-    assert (path, headers["Authorization"]) == ("/stillwatch", "Bearer a token of the test")
-    assert (firing["receiver"], firing["status"], resolved["status"]) == ("pages", "firing", "resolved")
+        (headers, firing), (_, resolved) = told("/stillwatch", 2)
+        (_, slack), (_, slack_over) = told("/slack", 2)
+        (_, pager), (_, pager_over) = told("/pagerduty", 2)
+    assert (headers["Authorization"], firing["receiver"]) == ("Bearer a token of the test", "pages")
     assert [it["labels"]["campaign_id"] for it in firing["alerts"]] == ["c-1"], "nobody is told of c-2"
-    assert resolved["alerts"][0]["annotations"]["summary"] == "Campaign c-1 is no longer suspended: released."
+    assert (firing["status"], resolved["status"]) == ("firing", "resolved")
+    (message,), (over,) = slack["attachments"], slack_over["attachments"]
+    assert message["title"] == "[FIRING] 20 accounts of campaign c-1 are suspended."
+    assert message["text"].splitlines()[0] == "*20 accounts of campaign c-1 are suspended.* (page)"
+    assert "- They pay together.\n" in message["text"]
+    assert "Undo: `stillwatch release c-1`\n" in message["text"]
+    assert message["text"].splitlines()[-2:] == [
+        "Runbook: https://github.com/stillwatch/stillwatch/blob/main/deploy/runbooks/StillwatchCampaign.md",
+        "Dashboard: http://127.0.0.1:3000/d/stillwatch-campaigns",
+    ]
+    assert over["title"] == "[RESOLVED] Campaign c-1 is no longer suspended: released."
+    assert over["text"].startswith("Over:\n- Campaign c-1 is no longer suspended: released.\n")
+    assert (pager["event_action"], pager_over["event_action"]) == ("trigger", "resolve")
+    assert pager["dedup_key"] == pager_over["dedup_key"]
+    assert pager["routing_key"] == "a routing key of the test"
+    assert pager["payload"]["summary"] == message["title"]
+    assert "account-" not in str(receiver.heard)
 
 
 def _shipped(folder: Path, url: str) -> Path:
-    """deploy/alertmanager with the webhook at `url`, without the services that are not ours, and in a hurry."""
+    """deploy/alertmanager as it is shipped, but for the services, which are at `url`, and in a hurry."""
     shipped = ROOT / "deploy" / "alertmanager"
-    config: dict[str, Any] = yaml.safe_load((shipped / "alertmanager.yml").read_text())
+    text = (shipped / "alertmanager.yml").read_text()
+    config: dict[str, Any] = yaml.safe_load(text.replace("/etc/alertmanager/secrets", str(folder / "secrets")))
     for receiver in config["receivers"]:
-        receiver.pop("pagerduty_configs", None)
-        receiver.pop("slack_configs", None)
         for webhook in receiver.get("webhook_configs", ()):
             webhook["url"] = webhook["url"].replace("http://127.0.0.1:9099", url)
+        for pagerduty in receiver.get("pagerduty_configs", ()):
+            pagerduty["url"] = f"{url}/pagerduty"
     config["route"] |= {"group_wait": "0s", "group_interval": "1s"}
     config["templates"] = [str(shipped / "templates" / "*.tmpl")]
     (folder / "secrets").mkdir()
     (folder / "secrets" / "webhook-token").write_text("a token of the test")
+    (folder / "secrets" / "slack-url").write_text(f"{url}/slack")
+    (folder / "secrets" / "pagerduty-routing-key").write_text("a routing key of the test")
     path = folder / "shipped.yml"
     path.write_text(yaml.safe_dump(config))
     return path
