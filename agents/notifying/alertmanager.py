@@ -9,6 +9,7 @@ Alertmanager that is named. TLS: STILLWATCH_ALERTMANAGER_CAFILE, and _CERTFILE w
 import asyncio
 import os
 import ssl
+from base64 import b64encode
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
@@ -110,11 +111,10 @@ def _authorization(environment: Environment) -> dict[str, str]:
         message = f"{PREFIX}_USERNAME and {PREFIX}_PASSWORD go together: one of them is not set."
         raise SettingsError(message)
     if user is not None and password is not None:
-        try:
-            return {"Authorization": aiohttp.BasicAuth(user, password, encoding="utf-8").encode()}
-        except ValueError:
+        if ":" in user:
             message = f"{PREFIX}_USERNAME may not have a colon in it."
-            raise SettingsError(message) from None
+            raise SettingsError(message)
+        return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
     if token is None:
         return {}
     if not token.isprintable():
