@@ -118,7 +118,7 @@ def create_topics(
     """
     names = TopicNames.under(prefix)
     table = specs(names, partitions=partitions)
-    with _admin(bootstrap_servers, "the topics could not be created") as admin:
+    with asking(bootstrap_servers, "the topics could not be created") as admin:
         _create(admin, table, replication)
         admin.wait_for_topics([spec.name for spec in table], timeout_ms=ADMIN_TIMEOUT_MS)
         _check_partitions(admin, table)
@@ -126,7 +126,7 @@ def create_topics(
 
 
 @contextmanager
-def _admin(bootstrap_servers: str, failure: str) -> Iterator[Any]:
+def asking(bootstrap_servers: str, failure: str = "No Kafka answers") -> Iterator[Any]:
     """Ask a cluster; what goes wrong is a `TopicError` that begins with `failure`."""
     try:
         with KafkaAdminClient(
@@ -164,6 +164,17 @@ def _check_partitions(admin: Any, table: tuple[TopicSpec, ...]) -> None:  # noqa
                 f"the topic {spec.name} has {present[spec.name]} partition(s), not {spec.partitions}: "
                 f"ask for {present[spec.name]}, or start anew under another prefix or in another folder"
             )
+
+
+def standing(bootstrap_servers: str, names: TopicNames) -> tuple[dict[str, int], int]:
+    """Those of our topics that exist, with their partitions, and how many brokers there are. Raises `TopicError`."""
+    with asking(bootstrap_servers) as admin:
+        found = {
+            it["name"]: len(it["partitions"])
+            for it in admin.describe_topics([spec.name for spec in specs(names)])
+            if not it["error_code"]
+        }
+        return found, len(admin.describe_cluster()["brokers"])
 
 
 def partitions_of(bootstrap_servers: str, names: TopicNames) -> int:
@@ -209,13 +220,13 @@ def log_of_decisions(bootstrap_servers: str, names: TopicNames) -> LogOfDecision
 
 
 def _partitions(bootstrap_servers: str, prefix: str, topics: list[str]) -> list[int]:
-    with _admin(bootstrap_servers, "No Kafka answers") as admin:
+    with asking(bootstrap_servers) as admin:
         found = {it["name"]: len(it["partitions"]) for it in admin.describe_topics(topics)}
     for topic in topics:
         if not found.get(topic):
             raise TopicError(
                 f"Kafka at {bootstrap_servers} has no topic {topic}: "
-                f"`stillwatch dev up --prefix {prefix}` creates the topics."
+                f"`stillwatch topics create --prefix {prefix}` creates the topics."
             )
     return [found[topic] for topic in topics]
 
@@ -225,7 +236,7 @@ def log_ids(bootstrap_servers: str, topics: Iterable[str]) -> dict[str, str]:
 
     Raises `TopicError` when no Kafka answers.
     """
-    with _admin(bootstrap_servers, "No Kafka answers") as admin:
+    with asking(bootstrap_servers) as admin:
         return {it["name"]: it["topic_id"] for it in admin.describe_topics(list(topics)) if not it["error_code"]}
 
 
@@ -239,7 +250,7 @@ class Described(Struct, frozen=True):
 
 def describe_topics(bootstrap_servers: str, names: TopicNames) -> dict[str, Described]:
     """Those of our topics that exist, by name. Raises `TopicError` when no Kafka answers."""
-    with _admin(bootstrap_servers, "No Kafka answers") as admin:
+    with asking(bootstrap_servers) as admin:
         found = {
             it["name"]: it["partitions"]
             for it in admin.describe_topics([spec.name for spec in specs(names)])

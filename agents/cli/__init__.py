@@ -24,15 +24,18 @@ COMMANDS = {
     "enforce": "agents.cli.enforce:enforce",
     "evaluate": "agents.cli.evaluate:evaluate",
     "explain": "agents.cli.explain:explain_command",
+    "export": "agents.cli.export:export",
     "health": "agents.cli.health:health",
     "ingest": "agents.cli.ingest:ingest",
     "keys": "agents.cli.keys:keys",
+    "notify": "agents.cli.notify:notify",
     "release": "agents.cli.review:release",
     "replay": "agents.cli.replay:replay",
     "run": "agents.cli.run:run",
     "schema": "agents.cli.schema:schema",
     "simulate": "agents.cli.simulate:simulate",
     "state": "agents.cli.state:state",
+    "topics": "agents.cli.topics:topics",
 }
 """Command -> where it is defined."""
 
