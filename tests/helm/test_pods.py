@@ -78,7 +78,7 @@ def test_every_mount_has_its_volume_and_the_other_way_round(name: str, pod: Obje
     mounts = [it["name"] for it in container_of(pod)["volumeMounts"]]
     assert sorted(volumes) == sorted(mounts), name
     assert len(set(volumes)) == len(volumes)
-    assert {"name": "tmp", "mountPath": "/tmp"} in container_of(pod)["volumeMounts"]
+    assert {"name": "tmp", "mountPath": "/tmp"} in container_of(pod)["volumeMounts"]  # noqa: S108  a pod's, not ours
     for volume in pod["spec"]["volumes"]:
         if "secret" in volume:
             assert volume["secret"]["defaultMode"] == 0o440  # for the pod's group, and nobody else
@@ -200,7 +200,9 @@ def test_selectors_of_deployments_and_services_choose_their_own_pods(name: str) 
             for spread in it["spec"]["template"]["spec"].get("topologySpreadConstraints", ()):
                 assert spread["labelSelector"] == it["spec"]["selector"]
         if it["kind"] == "Service":
-            chosen = [pod for pod, one in pods(found) if it["spec"]["selector"].items() <= one["metadata"]["labels"].items()]
+            chosen = [
+                pod for pod, one in pods(found) if it["spec"]["selector"].items() <= one["metadata"]["labels"].items()
+            ]
             (name_of_pods,) = chosen
             assert name_of_pods.endswith("-enforcer")
             ports = {port["name"] for port in container_of(named_pod(found, name_of_pods))["ports"]}
