@@ -1,6 +1,7 @@
 """`stillwatch backup` and `stillwatch restore`: the logs that everything follows from, in files."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ def restore(folder: Path, to_prefix: str, partitions: int | None, replication: i
 
 
 def _run(work: Callable[[], Coroutine[Any, Any, int]]) -> int:
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it comes as an error
     try:
         return asyncio.run(work())
     except (SettingsError, TopicError, CopyError, StoreError) as error:

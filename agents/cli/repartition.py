@@ -1,6 +1,7 @@
 """`stillwatch repartition copy|finish|compare`: more partitions, by a copy of the logs under another prefix."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -116,6 +117,7 @@ def compare_command(prefix: str, to_prefix: str, *, everything: bool) -> None:
 
 
 def _run(work: Callable[[Callable[[str], None]], Coroutine[Any, Any, None]]) -> None:
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it comes as an error
     try:
         asyncio.run(work(lambda sentence: click.echo(sentence, err=True)))
     except (SettingsError, TopicError, CopyError, StoreError) as error:

@@ -89,5 +89,5 @@ def test_a_prefix_that_redis_knows_is_refused(scene: Scene, world: World, tmp_pa
         client.set(f"{to_prefix}:{{observe:3}}:offset", 7)
     for words in (("restore", str(folder)), ("repartition", "copy", "--partitions", "4")):
         refused = scene.deployment.run(*words, "--to-prefix", to_prefix)
-        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1)
+        assert (refused.returncode, refused.stderr.count("\n")) == (2, 1), refused.stderr
         assert refused.stderr.startswith(f"Error: Redis holds states under the prefix {to_prefix}, of other topics: ")
