@@ -93,6 +93,9 @@ class Copy:
         self._plan = plan
         self._tell = tell
         self._told_at = 0.0
+        self.in_step = asyncio.Event()
+        """Set once all was copied that the logs held when they were looked at."""
+
         self._source = LogSource(bootstrap_servers, plan.old, plan.counts, plan.group)
         self._sink = Sink(bootstrap_servers, plan.new, plan.partitions, keeps_times=plan.takes_times)
 
@@ -175,6 +178,7 @@ class Copy:
         if count:
             await source.keep()
             self._tell_progress(count, 0, started)
+        self.in_step.set()
         return count
 
     def _tell_progress(self, count: int, left: int, started: float) -> None:
