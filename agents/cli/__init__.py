@@ -23,6 +23,7 @@ COMMANDS = {
     "dev": "agents.cli.dev:dev",
     "doctor": "agents.cli.doctor:doctor",
     "enforce": "agents.cli.enforce:enforce",
+    "erase": "agents.cli.erase:erase",
     "evaluate": "agents.cli.evaluate:evaluate",
     "explain": "agents.cli.explain:explain_command",
     "export": "agents.cli.export:export",
