@@ -3,7 +3,7 @@
 Three kinds of failure, and this is the one place that tells them apart:
 - a bad record is a dead letter, and the batch goes on;
 - trouble with Redis or Kafka is waited out with the partition held, and nothing is acknowledged;
-- anything else is a bug: the process ends with the offset unmoved.
+- anything else, a bug or states of another version, ends the process with the offset unmoved.
 """
 
 import asyncio
@@ -33,8 +33,7 @@ T = TypeVar("T")
 ReadAgain = Callable[[], None]
 """Have every partition of this worker resume anew, each where the store stands by then."""
 
-FIRST_WAIT_S = 0.1
-LONGEST_WAIT_S = 2.0
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 2.0
 
 _BECAUSE = {
     "duplicate": "the step was taken before.",
@@ -63,7 +62,7 @@ class Lane(Generic[Items]):
         read_again: ReadAgain,
         fail: Callable[[BaseException], None],
     ) -> None:
-        """`fail` is told of a bug and must end the process."""
+        """`fail` is told of a bug and must end the process. `unsent` counts what Kafka has not acknowledged yet."""
         self.stage = stage
         self.topic = topic
         self._read = read
@@ -79,6 +78,7 @@ class Lane(Generic[Items]):
         self._gaps = Gaps()
         self._repeated: dict[int, int] = {}
         self.owned: dict[int, Owned] = {}
+        self.unsent = 0
 
     async def resume(self, number: int, log: str = "") -> int:
         """Open partition `number` where the store stands and send what it left to be sent; the offset to read next.
@@ -265,7 +265,9 @@ class Lane(Generic[Items]):
 
     async def _send(self, advanced: Advanced) -> None:
         """Produce until the broker has it all: the states are committed, so this may only be repeated."""
+        self.unsent += len(advanced.posted)
         await self._patiently(partial(self._post.send, advanced.posted))
+        self.unsent -= len(advanced.posted)  # not reached only where the process ends
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Repeat `work` until Redis and Kafka let it through."""

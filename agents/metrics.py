@@ -5,29 +5,20 @@ a short list of words, a topic or a partition: never an account, an address, a h
 value is a new series, and because a metrics page has no right to know who somebody is.
 """
 
-import platform
-from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
-from typing import Final, Literal, get_args
+from collections.abc import Iterable, Mapping
+from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client.metrics import MetricWrapperBase
 
+from agents import built
 from agents.deadletters import Reason
+from agents.metric_labels import GateReason, LessonOutcome, UnmetReason, WindowStage
 from agents.store import AnswerKind
 from streams.decisions import Action, SubjectKind
+from streams.drift import MEASURES
 from streams.feedback import ReviewedKind, Word
 from streams.stages.shape import Measure, Output, StageName
-
-WindowStage = Literal["observe", "networks"]
-"""The stages that hold windows: of accounts, and of networks and other shared things."""
-
-GateReason = Literal["limited", "not_finite", "strange", "taught_recently"]
-"""Why a window may not teach: its subject is limited, a feature is no number, it is too strange, or it just did."""
-
-LessonOutcome = Literal["right", "wrong", "warming"]
-
-UnmetReason = Literal["unknown", "taken_in"]
-"""Why a verdict about a campaign does nothing: nobody knows the campaign, or another one took it in."""
 
 BATCH_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 DECISION_SECONDS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
@@ -47,6 +38,7 @@ class Metrics:
     __slots__ = (
         "_measured",
         "_tallied",
+        "alerts",
         "append_to_decision_seconds",
         "batch_seconds",
         "build",
@@ -54,19 +46,24 @@ class Metrics:
         "clamped_events",
         "dead_letters",
         "decisions",
+        "drifts",
         "duplicates",
         "events_read",
         "lag",
         "last_offset",
         "late_events",
+        "learned_at",
         "learned_windows",
         "learning_refusals",
         "lesson_loss",
         "lessons",
+        "named_members",
         "rebuilt_partitions",
         "redis_fence_answers",
         "redis_seconds",
+        "refused_models",
         "removed_records",
+        "traffic_share",
         "unmet_verdicts",
         "verdicts",
         "windows_held",
@@ -116,6 +113,18 @@ class Metrics:
             ["action", "subject_kind", "shadow"],
             registry=registry,
         )
+        self.alerts: Final = Counter(
+            "stillwatch_alerts",
+            "Alerts about campaigns that went out to on-call, by action.",
+            ["action"],
+            registry=registry,
+        )
+        self.named_members: Final = Counter(
+            "stillwatch_named_members",
+            "Accounts that decisions named as members of a campaign; again when another campaign takes it in.",
+            ["shadow"],
+            registry=registry,
+        )
         self.learning_refusals: Final = Counter(
             "stillwatch_learning_refusals",
             "Windows that the gate kept away from the anomaly model, by stage and reason.",
@@ -146,6 +155,12 @@ class Metrics:
             "Partitions that were rebuilt from the log, because Redis had lost states or held older ones.",
             registry=registry,
         )
+        self.refused_models: Final = Counter(
+            "stillwatch_refused_models",
+            "Models that Redis held without a good signature, by stage; each begins anew.",
+            ["stage"],
+            registry=registry,
+        )
         self.removed_records: Final = Counter(
             "stillwatch_removed_records",
             "Records that the log no longer had when they were to be read.",
@@ -154,6 +169,12 @@ class Metrics:
         self.learned_windows: Final = Counter(
             "stillwatch_learned_windows",
             "Windows that taught the anomaly model, by stage.",
+            ["stage"],
+            registry=registry,
+        )
+        self.learned_at: Final = Gauge(
+            "stillwatch_learned_timestamp_seconds",
+            "When a window last taught the anomaly model here, by stage; until one does, when the process started.",
             ["stage"],
             registry=registry,
         )
@@ -196,18 +217,31 @@ class Metrics:
             buckets=PROBABILITIES,
             registry=registry,
         )
+        self.drifts: Final = Counter(
+            "stillwatch_drifts",
+            "Times that what share of the requests has a field, fails or opens a conversation has moved for good.",
+            ["measure"],
+            registry=registry,
+        )
+        self.traffic_share: Final = Gauge(
+            "stillwatch_traffic_share_ratio",
+            "What share of the requests has a field, fails or opens a conversation, in as long a time as it is steady.",
+            ["measure"],
+            registry=registry,
+        )
         self._measured: Final[dict[Measure, Histogram]] = {
             "campaign_probability": self.campaign_probability,
             "lesson_loss": self.lesson_loss,
         }
-        self.build: Final = Info("stillwatch_build", "The version that runs.", registry=registry)
-        self.build.info({"version": _installed_version(), "python": platform.python_version()})
+        self.build: Final = Info(*built.METRIC, registry=registry)
+        self.build.info(built.labels())
         self._tallied: Final = self._by_tally()
         self._start_at_zero()
 
-    def count_decision(self, action: Action, subject_kind: SubjectKind, *, shadow: bool) -> None:
-        """Count one decision."""
+    def count_decision(self, action: Action, subject_kind: SubjectKind, *, shadow: bool, members: int = 0) -> None:
+        """Count one decision, and the accounts that it names as members of a campaign."""
         self.decisions.labels(action=action, subject_kind=subject_kind, shadow=_word(shadow)).inc()
+        self.named_members.labels(shadow=_word(shadow)).inc(members)
 
     def count_output(self, stage: StageName, output: Output) -> None:
         """Count and measure what a fold said that it is worth it. Raises KeyError as `count_tally`."""
@@ -219,6 +253,8 @@ class Metrics:
         """Count what a fold tallied. Raises KeyError for a name that no metric stands for, which is a bug."""
         for name, count in tally.items():
             self._tallied[stage, name].inc(count)
+        if tally.get("learned"):
+            self.learned_at.labels(stage=stage).set_to_current_time()
 
     def place(self, topic: str, partition: int, *, position: int, end_offset: int) -> None:
         """Show how far a partition is: `position` is the next offset to process, `end_offset` the end of the log."""
@@ -253,30 +289,30 @@ class Metrics:
         return counters
 
     def _start_at_zero(self) -> None:
-        for stage in get_args(StageName):
-            self.events_read.labels(stage=stage)
-            self.batch_seconds.labels(stage=stage)
+        by_one_word: tuple[tuple[MetricWrapperBase, Iterable[str]], ...] = (
+            (self.events_read, get_args(StageName)),
+            (self.batch_seconds, get_args(StageName)),
+            (self.refused_models, get_args(StageName)),
+            (self.windows_held, get_args(WindowStage)),
+            (self.drifts, MEASURES),
+            (self.dead_letters, [reason.value for reason in Reason]),
+            (self.redis_fence_answers, get_args(AnswerKind)),
+        )
+        for metric, words in by_one_word:
+            for word in words:
+                metric.labels(word)
         for stage in get_args(WindowStage):
-            self.windows_held.labels(stage=stage)
+            self.learned_at.labels(stage=stage).set_to_current_time()
         for word in get_args(Word):
             for reviewed in get_args(ReviewedKind):
                 self.verdicts.labels(verdict=word, subject_kind=reviewed)
-        for reason in Reason:
-            self.dead_letters.labels(reason=reason.value)
-        for answer in get_args(AnswerKind):
-            self.redis_fence_answers.labels(answer=answer)
         for action in get_args(Action):
+            self.alerts.labels(action=action)
             for kind in get_args(SubjectKind):
                 for shadow in (False, True):
+                    self.named_members.labels(shadow=_word(shadow))
                     self.decisions.labels(action=action, subject_kind=kind, shadow=_word(shadow))
 
 
 def _word(truth: bool) -> str:  # noqa: FBT001 - the one argument is what the function is about
     return "true" if truth else "false"
-
-
-def _installed_version() -> str:
-    try:
-        return version("stillwatch")
-    except PackageNotFoundError:
-        return "unknown"

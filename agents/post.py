@@ -90,12 +90,17 @@ class Post:
         return headers
 
     def _count(self, letters: Iterable[Posted]) -> None:
-        """Count the decisions that gateways now have, and how long they took from the log to the log."""
+        """Count the alerts and decisions that others now have, and how long they took from the log to the log."""
         now_ms = time.time() * 1000
         for letter in letters:
-            if letter.topic != "enforcement" or letter.value is None:
+            if letter.topic not in SIGNED or letter.value is None:
                 continue
             decision = _decision.decode(letter.value)
-            self._metrics.count_decision(decision.action, decision.subject_kind, shadow=decision.shadow)
+            if letter.topic == "alerts":
+                self._metrics.alerts.labels(action=decision.action).inc()
+                continue
+            self._metrics.count_decision(
+                decision.action, decision.subject_kind, shadow=decision.shadow, members=len(decision.members)
+            )
             if letter.appended_at_ms:
                 self._metrics.append_to_decision_seconds.observe(max(0.0, now_ms - letter.appended_at_ms) / 1000)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from msgspec import Struct
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from agents.ending import must_not_end
 from agents.enforcement.following import Intake, KafkaFollower, Mirrorer, MirrorFollower
@@ -75,6 +75,7 @@ class Enforcer:
         self._mirror = mirror
         self._verifier = Verifier(verify_keys)
         self._metrics = EnforcementMetrics(registry)
+        ProcessCollector(registry=registry)
         self.gate = Gate(limiter, policy, self._metrics)
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -319,6 +319,21 @@ async def test_a_broker_that_takes_nothing_is_waited_for_and_nothing_is_folded_a
     assert bench.mailbox.said == [(2, 0)]
 
 
+async def test_what_kafka_has_yet_to_acknowledge_is_counted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    unsent: list[int] = []
+    send = bench.mailbox.send
+
+    async def look(posted: Iterable[Posted]) -> None:
+        unsent.append(bench.lane.unsent)
+        await send(posted)
+
+    await bench.take([1, 2])
+    monkeypatch.setattr(bench.mailbox, "send", look)
+    bench.mailbox.failures = 1
+    await bench.take([3, 4], start=2)
+    assert (unsent, bench.lane.unsent) == ([1, 1], 0)
+
+
 async def test_another_worker_that_moved_the_partition_on_wins(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     await bench.take([1, 2])
     other = Bench(bench.store)

@@ -1,6 +1,7 @@
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
@@ -18,7 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ALLOWED_LABELS = {
     "action",
     "answer",
+    "commit",
     "le",
+    "measure",
     "operation",
     "outcome",
     "partition",
@@ -32,7 +35,8 @@ ALLOWED_LABELS = {
     "version",
 }
 UNITLESS_HISTOGRAMS = {"stillwatch_campaign_probability", "stillwatch_lesson_loss"}
-UNITLESS_GAUGES = {"stillwatch_last_offset", "stillwatch_windows_held"}
+GAUGES = {"stillwatch_last_offset", "stillwatch_learned_timestamp_seconds", "stillwatch_windows_held"}
+"""Those that do not count records."""
 
 
 @pytest.fixture
@@ -45,6 +49,7 @@ def metrics(registry: CollectorRegistry) -> Metrics:
     made = Metrics(registry)
     made.place("stillwatch.requests", 0, position=10, end_offset=12)
     made.redis_seconds.labels(operation="apply").observe(0.001)
+    made.traffic_share.labels(measure="payment").set(0.9)
     return made
 
 
@@ -77,7 +82,7 @@ def test_units_and_suffixes_follow_prometheus(registry: CollectorRegistry) -> No
         elif family.type == "histogram":
             assert family.name.endswith("_seconds") or family.name in UNITLESS_HISTOGRAMS
         elif family.type == "gauge":
-            assert family.name.endswith("_records") or family.name in UNITLESS_GAUGES
+            assert family.name.endswith(("_records", "_ratio")) or family.name in GAUGES
         else:
             assert (family.type, family.name) == ("info", "stillwatch_build")
 
@@ -99,6 +104,30 @@ def test_a_decision_is_counted_under_its_action_kind_and_shadow(metrics: Metrics
     labels = {"action": "suspend", "subject_kind": "account"}
     assert registry.get_sample_value("stillwatch_decisions_total", {**labels, "shadow": "true"}) == 1
     assert registry.get_sample_value("stillwatch_decisions_total", {**labels, "shadow": "false"}) == 0
+
+
+def test_members_are_counted_apart_from_those_in_shadow(metrics: Metrics, registry: CollectorRegistry) -> None:
+    metrics.count_decision("throttle", "campaign", shadow=False, members=7)
+    metrics.count_decision("suspend", "campaign", shadow=False, members=2)
+    metrics.count_decision("suspend", "campaign", shadow=True, members=5)
+    assert registry.get_sample_value("stillwatch_named_members_total", {"shadow": "false"}) == 9
+    assert registry.get_sample_value("stillwatch_named_members_total", {"shadow": "true"}) == 5
+
+
+def test_when_a_window_taught_last_is_told_by_stage(
+    metrics: Metrics, registry: CollectorRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def at(stage: str) -> float | None:
+        return registry.get_sample_value("stillwatch_learned_timestamp_seconds", {"stage": stage})
+
+    started = at("networks")
+    assert started is not None
+    assert abs(started - time.time()) < 600
+    monkeypatch.setattr(time, "time", lambda: 1_791_158_400.5)
+    metrics.count_tally("observe", {"learned": 0, "late": 1})
+    assert at("observe") != 1_791_158_400.5
+    metrics.count_tally("observe", {"learned": 3})
+    assert (at("observe"), at("networks")) == (1_791_158_400.5, started)
 
 
 def test_what_a_fold_tallies_is_counted_by_stage(metrics: Metrics, registry: CollectorRegistry) -> None:
@@ -165,7 +194,9 @@ def test_no_metric_can_be_added_afterwards(metrics: Metrics) -> None:
 def test_the_page_has_no_created_series_and_names_the_build(registry: CollectorRegistry) -> None:
     page = generate_latest(registry).decode()
     assert "_created" not in page
-    assert re.search(r'^stillwatch_build_info\{python="3[^"]+",version="[^"]+"\} 1\.0$', page, re.MULTILINE)
+    assert re.search(
+        r'^stillwatch_build_info\{(commit="[^"]+",)?python="3[^"]+",version="[^"]+"\} 1\.0$', page, re.MULTILINE
+    )
 
 
 @pytest.mark.usefixtures("metrics")
