@@ -87,8 +87,7 @@ class Worker:
             )
             self._lanes[topic] = lane
             declare(self._app, name, lane, self._report)
-        unsent = {lane.stage.name: partial(getattr, lane, "unsent") for lane in self._lanes.values()}
-        self.registry.register(Vitals(self.progress, unsent))
+        self.registry.register(Vitals(self.progress, self._lanes.values()))
         ProcessCollector(registry=self.registry)
         resume_with(self._app, offsets=self._resume, outside_log=self._outside)
         self._app.on_partitions_assigned.connect(self._assigned)  # type: ignore[arg-type]  # mode's types

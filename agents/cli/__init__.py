@@ -30,6 +30,7 @@ COMMANDS = {
     "schema": "agents.cli.schema:schema",
     "simulate": "agents.cli.simulate:simulate",
     "state": "agents.cli.state:state",
+    "status": "agents.cli.status:status",
 }
 """Command -> where it is defined."""
 
