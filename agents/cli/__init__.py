@@ -24,6 +24,7 @@ COMMANDS = {
     "explain": "agents.cli.explain:explain_command",
     "ingest": "agents.cli.ingest:ingest",
     "keys": "agents.cli.keys:keys",
+    "notify": "agents.cli.notify:notify",
     "release": "agents.cli.review:release",
     "replay": "agents.cli.replay:replay",
     "run": "agents.cli.run:run",

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry
 from agents import kafka_access
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
+from agents.cli.listening import address
 from agents.enforcement.limiting import LimitCounters, LocalLimiter, RedisLimiter, Timing
 from agents.enforcement.mirror import Mirror
 from agents.enforcement.service import Enforcer, Log, envoy_server
@@ -20,7 +21,6 @@ from agents.environment import path as named_path
 from agents.environment import words
 from agents.settings import (
     KAFKA_VARIABLE,
-    LARGEST_NUMBER,
     PREFIX_VARIABLE,
     REDIS_VARIABLE,
     VERIFY_VARIABLE,
@@ -44,7 +44,7 @@ def enforce(http: str, grpc: str | None, policy_path: Path | None, appeal_url: s
     counts what is throttled together with all other enforcers; it needs one of the two at least. Signatures are checked
     with STILLWATCH_VERIFY_KEYS. What it does while it cannot know says [enforcement] in the policy.
     """
-    host, port = _address(http)
+    host, port = address(http, "127.0.0.1:9470")
     source, policy = read_policy(policy_path)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
@@ -89,11 +89,3 @@ async def _serve(policy: Policy, host: str, port: int, grpc: str | None, appeal_
     await enforcer.run(host=host, port=port, appeal_url=appeal_url, envoy=envoy)
     if isinstance(limiter, RedisLimiter):
         await limiter.close()
-
-
-def _address(text: str) -> tuple[str, int]:
-    """Host and port. Raises UnusableError for what is none."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > LARGEST_NUMBER:
-        raise UnusableError(f"--http takes an address like 127.0.0.1:9470, not {text!r}.")
-    return host.strip("[]"), int(port)

@@ -8,9 +8,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 from agents import clock as clocks
+from agents.enforcement.admission import Admission
 from agents.enforcement.gate import Gate
 from agents.enforcement.metrics import EnforcementMetrics, Source
 from agents.enforcement.mirror import Mirror, Mirrored
@@ -18,11 +19,7 @@ from agents.enforcement.reading import LOOK_S, POLL_MS, TROUBLE_S, LogReader, pa
 from agents.signing import Headers, Refused, Verifier
 from agents.topics import LogOfDecisions
 from agents.transport import Record
-from streams.decisions import Decision, SubjectKind
 from streams.enforcement import age
-from streams.enforcement.in_force import ANEW_MS
-from streams.policy import LONGEST_EXPIRY_HOURS
-from streams.windows import HOUR_MS
 
 logger = logging.getLogger(__name__)
 
@@ -30,58 +27,54 @@ TIDY_S: Final = 3_600.0
 BURST: Final = 16
 """Decisions taken before somebody else has a turn, in about two milliseconds: a gateway's questions must not wait."""
 
-MOST_TOLD: Final = 200_000
-"""Of so many subjects a repeat is known as one."""
 
-LONGEST_MS: Final = LONGEST_EXPIRY_HOURS * HOUR_MS
-"""No decision of ours is in force for longer."""
-
-
-class Intake:
-    """Takes records of decisions into a gate: only such as the decider signed, and none from the future."""
-
-    def __init__(
-        self, gate: Gate, verifier: Verifier, metrics: EnforcementMetrics, clock: Callable[[], int] = clocks.now_ms
-    ) -> None:
-        self._gate = gate
-        self._verifier = verifier
-        self._metrics = metrics
-        self._clock = clock
-        self._told: dict[tuple[Source, SubjectKind, str], tuple[int, int]] = {}
-        """What each source told last of each subject, the newest last: its sequence, and when it was decided."""
+class Takes(Protocol):
+    """What a follower gives records to."""
 
     def take(
         self, key: bytes | None, value: bytes | None, headers: Headers, appended_at_ms: int, source: Source
     ) -> None:
         """Take one record, that the log took then; 0 where nobody knows."""
-        verified = self._verifier.verify(key, value, headers)
-        if isinstance(verified, Refused):
-            self._metrics.count_record(verified.reason, source)
+        ...
+
+
+class Knows(Protocol):
+    """What is told once all decisions up to the start are known."""
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether they are."""
+        ...
+
+    def ready(self) -> None:
+        """They are."""
+        ...
+
+
+class Intake:
+    """Takes records of decisions into a gate, such as `Admission` lets in."""
+
+    def __init__(
+        self, gate: Gate, verifier: Verifier, metrics: EnforcementMetrics, clock: Callable[[], int] = clocks.now_ms
+    ) -> None:
+        self._gate = gate
+        self._admission = Admission(verifier, metrics.count_record, clock)
+        self._metrics = metrics
+        self._clock = clock
+
+    def take(
+        self, key: bytes | None, value: bytes | None, headers: Headers, appended_at_ms: int, source: Source
+    ) -> None:
+        """Take one record, that the log took then; 0 where nobody knows."""
+        decision = self._admission.admit(key, value, headers, source)
+        if decision is None:
             return
-        decision, now_ms = verified.decision, self._clock()
-        if decision.expires_at_ms - decision.decided_at_ms > LONGEST_MS:
-            self._metrics.count_record("overlong", source)
-            return
+        now_ms = self._clock()
         latest = self._gate.latest(decision.subject_kind, decision.subject_id, decision.decided_at_ms)
         how_old = age(decision, latest, now_ms)
-        self._count(decision, source, now_ms)
-        if how_old == "early":
-            return
         self._gate.take(decision, appended_at_ms or decision.decided_at_ms)
         if how_old == "fresh" and self._gate.is_ready and appended_at_ms:
             self._metrics.in_force_seconds.observe(max(0, now_ms - appended_at_ms) / 1000)
-
-    def _count(self, decision: Decision, source: Source, now_ms: int) -> None:
-        """Count it by its age among what its own source told: what the other told as well is no repeat."""
-        subject = source, decision.subject_kind, decision.subject_id
-        sequence, decided_at_ms = self._told.get(subject, (0, 0))
-        begins_anew = decision.decided_at_ms - decided_at_ms >= ANEW_MS
-        self._metrics.count_record(age(decision, 0 if begins_anew else sequence, now_ms), source)
-        if begins_anew or decision.sequence > sequence:
-            self._told.pop(subject, None)
-            self._told[subject] = decision.sequence, decision.decided_at_ms
-            if len(self._told) > MOST_TOLD:
-                del self._told[next(iter(self._told))]
 
     def heard(self, source: Source) -> None:
         """Note that a source of decisions answered."""
@@ -91,7 +84,7 @@ class Intake:
 class KafkaFollower:
     """Follows the log itself, from where it was when it has to connect anew."""
 
-    def __init__(self, reader: LogReader, intake: Intake, gate: Gate) -> None:
+    def __init__(self, reader: LogReader, intake: Takes, gate: Knows) -> None:
         self._reader = reader
         self._intake = intake
         self._gate = gate

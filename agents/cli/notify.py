@@ -1,0 +1,67 @@
+"""`stillwatch notify`: tell Alertmanager of the campaigns that are limited."""
+
+import asyncio
+import logging
+import os
+import sys
+from functools import partial
+from pathlib import Path
+
+import click
+from prometheus_client import CollectorRegistry
+
+from agents import kafka_access
+from agents.cli.config import read_policy
+from agents.cli.failing import UnusableError
+from agents.cli.listening import address
+from agents.enforcement.service import Log
+from agents.environment import path as named_path
+from agents.notifying.alertmanager import Alertmanager
+from agents.notifying.rendering import DASHBOARDS, RUNBOOKS, Places
+from agents.notifying.service import Notifier
+from agents.settings import PREFIX_VARIABLE, VERIFY_VARIABLE, SettingsError, bootstrap_servers
+from agents.signing import Verifier
+from agents.topics import DEFAULT_PREFIX, TopicNames, log_of_decisions
+from streams.notifying import CampaignBook
+
+
+@click.command(short_help="Tell Alertmanager of campaigns that are limited.")
+@click.option("--alertmanager", "urls", metavar="URL", multiple=True, required=True, help="Again for each further one.")
+@click.option("--runbooks", default=RUNBOOKS, show_default=True, metavar="URL", help="The folder of the runbooks.")
+@click.option("--dashboards", default=DASHBOARDS, show_default=True, metavar="URL", help="Grafana's address.")
+@click.option("--http", default="127.0.0.1:9472", show_default=True, metavar="HOST:PORT", help="Metrics and health.")
+@click.option("--policy", "policy_path", type=click.Path(path_type=Path), help="Instead of deploy/policy.toml.")
+def notify(urls: tuple[str, ...], runbooks: str, dashboards: str, http: str, policy_path: Path | None) -> None:
+    """Follow the decisions about campaigns, and keep one alert a campaign in each Alertmanager up to date.
+
+    Reads the log of decisions at KAFKA_BOOTSTRAP_SERVERS and checks signatures with STILLWATCH_VERIFY_KEYS. A campaign
+    that is challenged or suspended and has as many accounts as `alert_accounts` in the policy has the severity page, of
+    one of the two a ticket, any other none, and so has one in shadow. It ends with the decision, or with its release.
+
+    Credentials are read from STILLWATCH_ALERTMANAGER_TOKEN_FILE, or _USERNAME and _PASSWORD_FILE; certificates from
+    _CAFILE, _CERTFILE and _KEYFILE.
+    """
+    host, port = address(http, "127.0.0.1:9472")
+    source, policy = read_policy(policy_path)
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
+    logging.getLogger("stillwatch").info("policy: %s, version %s", source, policy.version)
+    try:
+        servers = bootstrap_servers()
+        names = TopicNames.under(os.environ.get(PREFIX_VARIABLE) or DEFAULT_PREFIX)
+        notifier = Notifier(
+            CampaignBook(policy.campaign.alert_accounts),
+            Log(
+                partial(log_of_decisions, servers, names),
+                {"bootstrap_servers": servers, **kafka_access.client_arguments()},
+            ),
+            Verifier(named_path(os.environ, VERIFY_VARIABLE)),
+            list({it.name: it for it in map(Alertmanager, urls)}.values()),
+            Places(runbooks, dashboards),
+            CollectorRegistry(),
+        )
+        asyncio.run(notifier.run(host=host, port=port))
+    except SettingsError as error:
+        raise UnusableError(str(error)) from error
+    except OSError as error:
+        raise UnusableError(f"The notifier cannot listen on {http}: {error.strerror or error}.") from error
