@@ -11,6 +11,8 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 
 BIN := .venv/bin
 READY := .venv/.ready
+LOCK := $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --python-version 3.11 \
+	--custom-compile-command "make lock"
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
 
 # Coverage's own bar counts lines and branches together; this one counts the branches by themselves.
@@ -68,10 +70,12 @@ bench: $(READY) ## measure the speeds that the README names, and the plain job b
 	@$(BIN)/python -m tests.benchmarks.plain --accounts 10000,100000,1000000
 
 lock: $(READY) ## choose versions anew, with hashes and without an index's address
-	@$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --universal --python-version 3.11 \
-		--extra embedded --extra gateway --extra otlp --extra report --group dev pyproject.toml -o requirements.lock --custom-compile-command "make lock"
-	@for peer in $(PEERS); do $(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url \
-		--python-version 3.11 "$$peer.in" -o "$$peer.txt" --custom-compile-command "make lock" || exit 1; done
+	@$(LOCK) --universal --extra embedded --extra gateway --extra otlp --extra report --group dev pyproject.toml \
+		-o requirements.lock
+	@$(LOCK) --universal --no-annotate --constraint requirements.lock --extra gateway --extra otlp pyproject.toml \
+		-o deploy/requirements-runtime.lock
+	@$(LOCK) --universal --no-annotate --constraint requirements.lock --group build -o deploy/requirements-build.lock
+	@for peer in $(PEERS); do $(LOCK) "$$peer.in" -o "$$peer.txt" || exit 1; done
 
 format: $(READY) ## put the code in form
 	@$(BIN)/ruff check --fix --quiet || true

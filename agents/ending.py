@@ -5,11 +5,14 @@ import logging
 import os
 import threading
 import traceback
-from typing import Final
+from typing import Final, Never
+
+from agents.store import OtherFormatError
 
 logger = logging.getLogger(__name__)
 
 BUG_EXIT_CODE: Final = 70
+UNUSABLE_EXIT_CODE: Final = 2
 UNDRAINED_EXIT_CODE: Final = 1
 
 
@@ -32,8 +35,12 @@ def must_not_end(task: asyncio.Task[None]) -> None:
         fail(error)
 
 
-def fail(error: BaseException) -> None:
-    """End the process on a bug: nothing is acknowledged, and whoever takes over meets the same batch."""
-    logger.critical("A bug: %s", "".join(traceback.format_exception(error)))
+def fail(error: BaseException) -> Never:
+    """End the process on a bug: nothing is acknowledged, and whoever takes over meets the same batch.
+
+    States that another version of Stillwatch wrote are no bug: a sentence says what to do.
+    """
+    is_bug = not isinstance(error, OtherFormatError)
+    logger.critical("A bug: %s" if is_bug else "%s", "".join(traceback.format_exception(error)) if is_bug else error)
     logging.shutdown()
-    os._exit(BUG_EXIT_CODE)
+    os._exit(BUG_EXIT_CODE if is_bug else UNUSABLE_EXIT_CODE)

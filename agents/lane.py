@@ -3,7 +3,7 @@
 Three kinds of failure, and this is the one place that tells them apart:
 - a bad record is a dead letter, and the batch goes on;
 - trouble with Redis or Kafka is waited out with the partition held, and nothing is acknowledged;
-- anything else is a bug: the process ends with the offset unmoved.
+- anything else, a bug or states of another version, ends the process with the offset unmoved.
 """
 
 import asyncio

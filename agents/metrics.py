@@ -5,17 +5,18 @@ a short list of words, a topic or a partition: never an account, an address, a h
 value is a new series, and because a metrics page has no right to know who somebody is.
 """
 
-import platform
-from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterable, Mapping
 from typing import Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, disable_created_metrics
+from prometheus_client.metrics import MetricWrapperBase
 
+from agents import built
 from agents.deadletters import Reason
 from agents.metric_labels import GateReason, LessonOutcome, UnmetReason, WindowStage
 from agents.store import AnswerKind
 from streams.decisions import Action, SubjectKind
+from streams.drift import MEASURES
 from streams.feedback import ReviewedKind, Word
 from streams.stages.shape import Measure, Output, StageName
 
@@ -45,6 +46,7 @@ class Metrics:
         "clamped_events",
         "dead_letters",
         "decisions",
+        "drifts",
         "duplicates",
         "events_read",
         "lag",
@@ -59,7 +61,9 @@ class Metrics:
         "rebuilt_partitions",
         "redis_fence_answers",
         "redis_seconds",
+        "refused_models",
         "removed_records",
+        "traffic_share",
         "unmet_verdicts",
         "verdicts",
         "windows_held",
@@ -151,6 +155,12 @@ class Metrics:
             "Partitions that were rebuilt from the log, because Redis had lost states or held older ones.",
             registry=registry,
         )
+        self.refused_models: Final = Counter(
+            "stillwatch_refused_models",
+            "Models that Redis held without a good signature, by stage; each begins anew.",
+            ["stage"],
+            registry=registry,
+        )
         self.removed_records: Final = Counter(
             "stillwatch_removed_records",
             "Records that the log no longer had when they were to be read.",
@@ -207,12 +217,24 @@ class Metrics:
             buckets=PROBABILITIES,
             registry=registry,
         )
+        self.drifts: Final = Counter(
+            "stillwatch_drifts",
+            "Times that what share of the requests has a field, fails or opens a conversation has moved for good.",
+            ["measure"],
+            registry=registry,
+        )
+        self.traffic_share: Final = Gauge(
+            "stillwatch_traffic_share_ratio",
+            "What share of the requests has a field, fails or opens a conversation, in as long a time as it is steady.",
+            ["measure"],
+            registry=registry,
+        )
         self._measured: Final[dict[Measure, Histogram]] = {
             "campaign_probability": self.campaign_probability,
             "lesson_loss": self.lesson_loss,
         }
-        self.build: Final = Info("stillwatch_build", "The version that runs.", registry=registry)
-        self.build.info({"version": _installed_version(), "python": platform.python_version()})
+        self.build: Final = Info(*built.METRIC, registry=registry)
+        self.build.info(built.labels())
         self._tallied: Final = self._by_tally()
         self._start_at_zero()
 
@@ -267,19 +289,23 @@ class Metrics:
         return counters
 
     def _start_at_zero(self) -> None:
-        for stage in get_args(StageName):
-            self.events_read.labels(stage=stage)
-            self.batch_seconds.labels(stage=stage)
+        by_one_word: tuple[tuple[MetricWrapperBase, Iterable[str]], ...] = (
+            (self.events_read, get_args(StageName)),
+            (self.batch_seconds, get_args(StageName)),
+            (self.refused_models, get_args(StageName)),
+            (self.windows_held, get_args(WindowStage)),
+            (self.drifts, MEASURES),
+            (self.dead_letters, [reason.value for reason in Reason]),
+            (self.redis_fence_answers, get_args(AnswerKind)),
+        )
+        for metric, words in by_one_word:
+            for word in words:
+                metric.labels(word)
         for stage in get_args(WindowStage):
-            self.windows_held.labels(stage=stage)
             self.learned_at.labels(stage=stage).set_to_current_time()
         for word in get_args(Word):
             for reviewed in get_args(ReviewedKind):
                 self.verdicts.labels(verdict=word, subject_kind=reviewed)
-        for reason in Reason:
-            self.dead_letters.labels(reason=reason.value)
-        for answer in get_args(AnswerKind):
-            self.redis_fence_answers.labels(answer=answer)
         for action in get_args(Action):
             self.alerts.labels(action=action)
             for kind in get_args(SubjectKind):
@@ -290,10 +316,3 @@ class Metrics:
 
 def _word(truth: bool) -> str:  # noqa: FBT001 - the one argument is what the function is about
     return "true" if truth else "false"
-
-
-def _installed_version() -> str:
-    try:
-        return version("stillwatch")
-    except PackageNotFoundError:
-        return "unknown"

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from agents import kafka_access, redis_access
-from agents.environment import LARGEST_NUMBER, SettingsError, number, path, required
+from agents.environment import LARGEST_NUMBER, SettingsError, number, path, required, secret, words
 from agents.private import owner_only
 from agents.redis_access import without_password
 from agents.topics import DEFAULT_PREFIX
@@ -30,6 +30,7 @@ __all__ = [
     "bootstrap_servers",
     "fingerprint_key",
     "kept_key",
+    "names_a_key",
     "read_settings",
     "replay_key",
 ]
@@ -100,8 +101,11 @@ def bootstrap_servers(environment: Mapping[str, str] = os.environ) -> str:
 
 
 def fingerprint_key(environment: Mapping[str, str] = os.environ) -> bytes:
-    """The key of the edge fingerprint. Raises SettingsError if it is not set or too short."""
-    text = environment.get(KEY_VARIABLE, "")
+    """The key of the edge fingerprint, from its variable or from the file that STILLWATCH_FINGERPRINT_KEY_FILE names.
+
+    Raises SettingsError if it is not set, cannot be read or is too short.
+    """
+    text = secret(environment, KEY_VARIABLE)
     if not text:
         message = (
             f"{KEY_VARIABLE} is not set: it keys every hash that leaves the gateway; `stillwatch dev up` makes one."
@@ -115,8 +119,13 @@ def fingerprint_key(environment: Mapping[str, str] = os.environ) -> bytes:
 
 
 def replay_key(environment: Mapping[str, str] = os.environ) -> bytes:
-    """The key of the edge fingerprint where nothing leaves this machine. Raises SettingsError if it is too short."""
-    return fingerprint_key(environment) if environment.get(KEY_VARIABLE) else REPLAY_KEY
+    """The key of the edge fingerprint where nothing leaves this machine. Raises SettingsError as `fingerprint_key`."""
+    return fingerprint_key(environment) if names_a_key(environment) else REPLAY_KEY
+
+
+def names_a_key(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether the environment says which key the edge fingerprint has, or which file has it."""
+    return any(words(environment, name) for name in (KEY_VARIABLE, f"{KEY_VARIABLE}_FILE"))
 
 
 def kept_key(folder: Path) -> str:

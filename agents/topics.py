@@ -7,6 +7,7 @@ from typing import Any, Self
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agents.environment import SettingsError
 from agents.kafka_access import client_arguments, manner
@@ -37,6 +38,10 @@ REPLAY_MS = 29 * DAY_MS
 
 OUTCOME_MS = 90 * DAY_MS
 """How long decisions, alerts and dead letters are kept, for the person who looks into an appeal."""
+
+TIMESTAMPS = "message.timestamp.type"
+BROKERS_TIME = "LogAppendTime"
+WRITERS_TIME = "CreateTime"
 
 ADMIN_TIMEOUT_MS = 10_000
 ALREADY_EXISTS = 36
@@ -71,16 +76,18 @@ class TopicSpec(Struct, frozen=True):
     partitions: int
     retention_ms: int
     max_message_bytes: int = MAX_STAGE_RECORD_BYTES + FRAME_BYTES
+    timestamps: str = BROKERS_TIME
 
     def configs(self, replication: int) -> dict[str, str]:
         """Return the topic's settings in Kafka's words.
 
         A record's time is the moment the broker took it, for every topic: event times, which a client or a replayed
-        log makes, then decide neither how long a record stays nor whether the broker refuses it.
+        log makes, then decide neither how long a record stays nor whether the broker refuses it. A copy of a log
+        keeps the times of the log (`timestamps`), until gateways write to it.
         """
         return {
             "cleanup.policy": "delete",  # never compact: a campaign's decisions each carry only the members they add
-            "message.timestamp.type": "LogAppendTime",
+            TIMESTAMPS: self.timestamps,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_message_bytes),
             "min.insync.replicas": str(max(1, replication - 1)),
@@ -110,15 +117,21 @@ def create_topics(
     partitions: int = DEFAULT_PARTITIONS,
     replication: int = 1,
     prefix: str = DEFAULT_PREFIX,
+    for_copies: bool = False,
 ) -> TopicNames:
     """Create the topics that are missing, wait until each can be written to, and return their names.
+
+    `for_copies`: the requests and the feedback take the writer's word for when a record was appended.
 
     A topic that exists stays as it is. Raises `TopicError` when no Kafka answers, when it refuses, and when an existing
     topic has another number of partitions than asked for: that would send an account to a partition without its past.
     """
     names = TopicNames.under(prefix)
     table = specs(names, partitions=partitions)
-    with _admin(bootstrap_servers, "the topics could not be created") as admin:
+    if for_copies:
+        copied = {names.requests, names.feedback}
+        table = tuple(replace(it, timestamps=WRITERS_TIME) if it.name in copied else it for it in table)
+    with asking(bootstrap_servers, "the topics could not be created") as admin:
         _create(admin, table, replication)
         admin.wait_for_topics([spec.name for spec in table], timeout_ms=ADMIN_TIMEOUT_MS)
         _check_partitions(admin, table)
@@ -126,7 +139,7 @@ def create_topics(
 
 
 @contextmanager
-def _admin(bootstrap_servers: str, failure: str) -> Iterator[Any]:
+def asking(bootstrap_servers: str, failure: str = "No Kafka answers") -> Iterator[Any]:
     """Ask a cluster; what goes wrong is a `TopicError` that begins with `failure`."""
     try:
         with KafkaAdminClient(
@@ -164,6 +177,17 @@ def _check_partitions(admin: Any, table: tuple[TopicSpec, ...]) -> None:  # noqa
                 f"the topic {spec.name} has {present[spec.name]} partition(s), not {spec.partitions}: "
                 f"ask for {present[spec.name]}, or start anew under another prefix or in another folder"
             )
+
+
+def standing(bootstrap_servers: str, names: TopicNames) -> tuple[dict[str, int], int]:
+    """Those of our topics that exist, with their partitions, and how many brokers there are. Raises `TopicError`."""
+    with asking(bootstrap_servers) as admin:
+        found = {
+            it["name"]: len(it["partitions"])
+            for it in admin.describe_topics([spec.name for spec in specs(names)])
+            if not it["error_code"]
+        }
+        return found, len(admin.describe_cluster()["brokers"])
 
 
 def partitions_of(bootstrap_servers: str, names: TopicNames) -> int:
@@ -209,13 +233,13 @@ def log_of_decisions(bootstrap_servers: str, names: TopicNames) -> LogOfDecision
 
 
 def _partitions(bootstrap_servers: str, prefix: str, topics: list[str]) -> list[int]:
-    with _admin(bootstrap_servers, "No Kafka answers") as admin:
+    with asking(bootstrap_servers) as admin:
         found = {it["name"]: len(it["partitions"]) for it in admin.describe_topics(topics)}
     for topic in topics:
         if not found.get(topic):
             raise TopicError(
                 f"Kafka at {bootstrap_servers} has no topic {topic}: "
-                f"`stillwatch dev up --prefix {prefix}` creates the topics."
+                f"`stillwatch topics create --prefix {prefix}` creates the topics."
             )
     return [found[topic] for topic in topics]
 
@@ -225,8 +249,15 @@ def log_ids(bootstrap_servers: str, topics: Iterable[str]) -> dict[str, str]:
 
     Raises `TopicError` when no Kafka answers.
     """
-    with _admin(bootstrap_servers, "No Kafka answers") as admin:
+    with asking(bootstrap_servers) as admin:
         return {it["name"]: it["topic_id"] for it in admin.describe_topics(list(topics)) if not it["error_code"]}
+
+
+def end_copy(bootstrap_servers: str, names: TopicNames) -> None:
+    """Have the broker's clock say when a record was appended, from now on. Raises `TopicError`."""
+    topics = (names.requests, names.feedback)
+    with asking(bootstrap_servers, "The settings of the topics could not be changed") as admin:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, it, {TIMESTAMPS: BROKERS_TIME}) for it in topics])
 
 
 class Described(Struct, frozen=True):
@@ -239,7 +270,7 @@ class Described(Struct, frozen=True):
 
 def describe_topics(bootstrap_servers: str, names: TopicNames) -> dict[str, Described]:
     """Those of our topics that exist, by name. Raises `TopicError` when no Kafka answers."""
-    with _admin(bootstrap_servers, "No Kafka answers") as admin:
+    with asking(bootstrap_servers) as admin:
         found = {
             it["name"]: it["partitions"]
             for it in admin.describe_topics([spec.name for spec in specs(names)])

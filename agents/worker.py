@@ -13,6 +13,7 @@ from faust.types import TP
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from agents.compiling import compile_all
+from agents.drift import watching
 from agents.ending import end_anyway, fail, must_not_end
 from agents.faust_app import declare, faust_app
 from agents.feedback import FeedbackReader
@@ -23,9 +24,10 @@ from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress, Watchdog
+from agents.sealing import sealing
 from agents.settings import AGENTS, SIGNING_VARIABLE, Settings
 from agents.signing import Signer
-from agents.store import NOTHING
+from agents.store import NOTHING, OtherFormatError, Place
 from agents.store.redis import RedisStore
 from agents.topics import TopicError, TopicNames, feedback_log, log_ids
 from agents.transport import OutsideLog, read_again, resume_with
@@ -53,12 +55,9 @@ class Worker:
         self.progress = Progress()
         self._settings = settings
         self._names = TopicNames.under(settings.prefix)
-        self._store = RedisStore(
-            settings.redis_url,
-            prefix=settings.prefix,
-            observe_seconds=self._note_redis,
-        )
+        self._store = RedisStore(settings.redis_url, prefix=settings.prefix, observe_seconds=self._note_redis)
         signer = None if settings.signing_key is None else Signer(settings.signing_key)
+        states = sealing(self._store, signer, settings.verify_keys, self.metrics.refused_models)
         logger.info(
             "Decisions leave unsigned: %s is not set." if signer is None else "Decisions are signed with the key %s.",
             SIGNING_VARIABLE if signer is None else signer.key_id,
@@ -68,7 +67,11 @@ class Worker:
         self._lanes: dict[str, Lane[Any]] = {}
         self._partitions = partitions
         stages: dict[str, tuple[Any, str, Any]] = {
-            "observe": (ObserveStage(policy, partitions, partitions), self._names.requests, read_events),
+            "observe": (
+                ObserveStage(policy, partitions, partitions),
+                self._names.requests,
+                watching(read_events, self.metrics),
+            ),
             "networks": (NetworksStage(policy), self._names.links, one_by_one(read_links)),
             "campaigns": (CampaignsStage(policy), self._names.findings, one_by_one(read_findings)),
         }
@@ -78,7 +81,7 @@ class Worker:
                 stage,
                 topic,
                 read,
-                store=self._store,
+                store=states,
                 post=self._post,
                 metrics=self.metrics,
                 progress=self.progress,
@@ -94,12 +97,16 @@ class Worker:
         self._app.on_partitions_revoked.connect(self._revoked)  # type: ignore[arg-type]
 
     async def run(self) -> None:
-        """Work until SIGTERM or SIGINT, then finish the batches in hand. Raises StoreError, KafkaError at the start."""
+        """Work until SIGTERM or SIGINT, then finish the batches in hand.
+
+        Raises StoreError, OtherFormatError and KafkaError at the start, before it takes part in the group.
+        """
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         await self._store.check()
+        await self._store.check_format(self._places())
         await self._post.start()
         watchdog = Watchdog(self.progress)
         health = HealthServer(
@@ -129,12 +136,23 @@ class Worker:
             await self._store.close()
             watchdog.stop()
 
+    def _places(self) -> list[Place]:
+        """Every place that may come to this worker."""
+        return [
+            Place(lane.stage.name, number)
+            for topic, lane in self._lanes.items()
+            for number in range(1 if topic == self._names.findings else self._partitions)
+        ]
+
     async def _resume(self, starts: Mapping[TP, int]) -> Mapping[TP, int]:
         """Where the store stands: Redis is the truth about what was done, the consumer group only a hint."""
         resumed: dict[TP, int] = {}
         logs = await self._log_ids({tp.topic for tp in starts})
         for tp, committed in starts.items():
-            offset = await self._lanes[tp.topic].resume(tp.partition, logs.get(tp.topic, ""))
+            try:
+                offset = await self._lanes[tp.topic].resume(tp.partition, logs.get(tp.topic, ""))
+            except OtherFormatError as other:  # Faust would make a crash of its own of it
+                fail(other)
             if offset < committed:
                 # The group's offset is committed after Redis, so Redis has lost data since.
                 logger.warning(

@@ -63,11 +63,12 @@ class Drift(Struct, array_like=True):
 
 
 class ModelState(Struct, array_like=True):
-    """What is stored: the epoch that scores and the epoch being gathered."""
+    """What is stored: the epoch that scores, the epoch being gathered, and as of when it learnt last (event time)."""
 
     version: str = MODEL_VERSION
     reference: list[Lesson] = field(default_factory=list)
     gathering: list[Lesson] = field(default_factory=list)
+    learned_ms: int = 0
 
 
 class Model:
@@ -106,7 +107,14 @@ class Model:
         return (1 + at_least) / (len(scores) + 1)
 
     def look(
-        self, cohort: str, values: Sequence[float], drift: Drift, *, taught_recently: bool, limited: bool
+        self,
+        cohort: str,
+        values: Sequence[float],
+        drift: Drift,
+        *,
+        as_of_ms: int,
+        taught_recently: bool,
+        limited: bool,
     ) -> tuple[float | None, Gate]:
         """Judge a window and, if the gate lets it, learn from it.
 
@@ -128,6 +136,7 @@ class Model:
         if p_value is not None and p_value < _STRANGE:
             return p_value, "gate_strange"
         self._learn(Lesson(cohort, vector), drift)
+        self.state.learned_ms = max(self.state.learned_ms, as_of_ms)
         return p_value, "learned"
 
     def _learn(self, lesson: Lesson, drift: Drift) -> None:

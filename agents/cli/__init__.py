@@ -9,6 +9,8 @@ from typing import Never
 
 import click
 
+from agents import built
+
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 """What a shell reports for a program that SIGINT, or SIGPIPE, has ended; these two end a command in the same way."""
@@ -22,16 +24,21 @@ COMMANDS = {
     "enforce": "agents.cli.enforce:enforce",
     "evaluate": "agents.cli.evaluate:evaluate",
     "explain": "agents.cli.explain:explain_command",
+    "export": "agents.cli.export:export",
+    "health": "agents.cli.health:health",
     "ingest": "agents.cli.ingest:ingest",
     "keys": "agents.cli.keys:keys",
     "notify": "agents.cli.notify:notify",
+    "plan": "agents.cli.plan:plan_command",
     "release": "agents.cli.review:release",
     "replay": "agents.cli.replay:replay",
+    "repartition": "agents.cli.repartition:repartition",
     "run": "agents.cli.run:run",
     "schema": "agents.cli.schema:schema",
     "simulate": "agents.cli.simulate:simulate",
     "state": "agents.cli.state:state",
     "status": "agents.cli.status:status",
+    "topics": "agents.cli.topics:topics",
 }
 """Command -> where it is defined."""
 
@@ -62,8 +69,17 @@ class LazyGroup(click.Group):
             raise click.exceptions.Exit(PIPE_CLOSED) from None
 
 
+def _say_version(context: click.Context, _option: click.Parameter, value: bool) -> None:  # noqa: FBT001  click's
+    """Only now: git is asked in a checkout."""
+    if value and not context.resilient_parsing:
+        click.echo(built.sentence())
+        context.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="stillwatch")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_say_version, help="Say which it is."
+)
 def cli() -> None:
     """Stop industrial-scale model distillation: request events in, enforcement decisions out."""
     # kafka-python logs each attempt to connect; a command says once, in a sentence, that no Kafka answers.

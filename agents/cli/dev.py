@@ -16,6 +16,7 @@ from agents.settings import (
     VERIFY_VARIABLE,
     SettingsError,
     kept_key,
+    names_a_key,
 )
 from agents.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX, TopicError, create_topics
 
@@ -54,7 +55,7 @@ def up(folder: Path, partitions: int, brokers: int, prefix: str) -> None:
         click.echo(f"export {servers.REDIS_VARIABLE}={running.redis_url}")
     if (os.environ.get(PREFIX_VARIABLE) or DEFAULT_PREFIX) != prefix:
         click.echo(f"export {PREFIX_VARIABLE}={prefix}")
-    if not os.environ.get(KEY_VARIABLE):
+    if not names_a_key():
         click.echo(f"export {KEY_VARIABLE}={key}")
     for variable, path in ((SIGNING_VARIABLE, signing), (VERIFY_VARIABLE, verifying)):
         if not os.environ.get(variable):

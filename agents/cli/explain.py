@@ -1,6 +1,5 @@
 """`stillwatch explain`: why something is decided about a subject, and what would have to change."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +8,7 @@ import msgspec
 
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
+from agents.cli.moments import milliseconds
 from agents.clock import now_ms
 from agents.evaluation.recorded import each_decision
 from agents.explaining.live import Known, live
@@ -38,7 +38,7 @@ def explain_command(
     (KAFKA_BOOTSTRAP_SERVERS, REDIS_URL) unless --decisions names a file. Exit code 1 if nothing is decided or known.
     """
     _, policy = read_policy(policy_path)
-    asked_ms = None if at is None else _milliseconds(at)
+    asked_ms = None if at is None else milliseconds("--at", at)
     known = _known(subject, decisions, policy)
     history, stored = known.history, known.stored
     at_ms = asked_ms
@@ -70,11 +70,3 @@ def _known(subject: str, decisions: str | None, policy: Policy) -> Known:
     except (UnreadableError, SettingsError, TopicError, StoreError) as error:
         raise UnusableError(str(error)) from error
     return known
-
-
-def _milliseconds(at: str) -> int:
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError as error:
-        raise UnusableError(f"--at {at} is no time; write one as 2026-10-05T12:00:00") from error
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1000)

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
 from agents.settings import AGENTS, LARGEST_NUMBER, Settings, SettingsError, read_settings
-from agents.store import StoreError
+from agents.store import OtherFormatError, StoreError
 from agents.together import run_together
 from agents.topics import TopicError, TopicNames, partitions_of
 from streams.policy import Policy
@@ -51,7 +51,7 @@ def run(names: str, policy_path: Path | None, processes: int) -> int | None:
         gc.freeze()
         gc.set_threshold(50_000, 50, 100)
         asyncio.run(_work(settings, policy, partitions, agents))
-    except (SettingsError, TopicError, StoreError) as error:
+    except (SettingsError, TopicError, StoreError, OtherFormatError) as error:
         raise UnusableError(str(error)) from error
     except KafkaError as error:
         raise UnusableError(f"Kafka cannot be used: {error}") from error

@@ -2,8 +2,9 @@
 
 from typing import Final, Literal, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
+from agents import built
 from agents.signing import RefusedFor
 from streams.decisions import LIMITING, SubjectKind
 from streams.enforcement import Age, Verdict
@@ -25,6 +26,7 @@ class EnforcementMetrics:
     """The metrics of one enforcer, registered with `registry`. Raises ValueError if it has these names already."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        Info(*built.METRIC, registry=registry).info(built.labels())
         self.check_seconds = Histogram(
             "stillwatch_check_seconds",
             "From a gateway's question to the answer.",

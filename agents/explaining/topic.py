@@ -23,19 +23,31 @@ FETCH_BYTES = MAX_STAGE_RECORD_BYTES + FRAME_BYTES
 _POLL_MS = 500
 _TIMEOUT_MS = 10_000
 
+Record = Any  # kafka-python has no types: a ConsumerRecord
+
 _decode = msgspec.json.Decoder(Decision).decode
 
 
 def decided(bootstrap_servers: str, topic: str) -> Iterator[Decision | None]:
     """Every decision on `topic` up to its ends as they are now, and None for a record that is none.
 
-    Those of one subject are in order. Joins no group, commits nothing, holds one fetch at a time. Raises `TopicError`
-    when no Kafka answers, when the topic is missing, and when the broker falls silent before the end.
+    Those of one subject are in order. Raises `TopicError` as `each_record`.
+    """
+    return (_decision(record.value) for record in each_record(bootstrap_servers, topic))
+
+
+def each_record(bootstrap_servers: str, topic: str) -> Iterator[Record]:
+    """Every record on `topic` up to its ends as they are now, those of one key in order.
+
+    Joins no group, commits nothing, holds one fetch at a time. Raises `TopicError` when no Kafka answers, when the
+    topic is missing, and when the broker falls silent before the end.
     """
     with _consumer(bootstrap_servers) as consumer:
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:
-            message = f"Kafka at {bootstrap_servers} has no topic {topic}: `stillwatch dev up` creates the topics."
+            message = (
+                f"Kafka at {bootstrap_servers} has no topic {topic}: `stillwatch topics create` creates the topics."
+            )
             raise TopicError(message)
         ends = consumer.end_offsets([TopicPartition(topic, number) for number in sorted(numbers)])
         consumer.assign(list(ends))
@@ -49,7 +61,7 @@ def decided(bootstrap_servers: str, topic: str) -> Iterator[Decision | None]:
                 message = f"Kafka at {bootstrap_servers} gave nothing of {topic} for {PATIENCE_S:.0f} seconds."
                 raise TopicError(message)
             for place, records in batches.items():
-                yield from (_decision(record.value) for record in records if record.offset < ends[place])
+                yield from (record for record in records if record.offset < ends[place])
 
 
 def _decision(value: bytes | None) -> Decision | None:

@@ -9,6 +9,7 @@ Key layout in Redis, one hash tag a place, so that a place lives in one cluster 
     <prefix>:{<stage>:<partition>}:owner         token of who opened the place last; only its commits are taken
     <prefix>:{<stage>:<partition>}:offset        last offset of the input that the states reflect (decimal)
     <prefix>:{<stage>:<partition>}:log           which log that offset counts in (a Kafka topic's id, see `next_log`)
+    <prefix>:{<stage>:<partition>}:format        the newest format that its states may be in (see `FORMAT`)
     <prefix>:{<stage>:<partition>}:outbox        what the batch that ended there emits (MessagePack), resent at start
     <prefix>:{<stage>:<partition>}:<state key>   one state (MessagePack), expires 29 days after its last change
 
@@ -26,6 +27,13 @@ from msgspec import Struct
 
 NOTHING = -1
 """The offset of a place that holds nothing yet."""
+
+FORMAT = 1
+"""The format that states are written in. It grows with every change of a stored state that a worker of before could
+misread, or could write back without something that is new: a field more is one, for who does not know it drops it."""
+
+OLDEST_FORMAT = 1
+"""The oldest format that is still read. What is older is built again from the log, under another prefix."""
 
 NO_APPENDS: Mapping[str, bytes] = MappingProxyType({})
 
@@ -79,6 +87,10 @@ def next_log(log: str) -> str:
 
 class StoreError(Exception):
     """The store cannot be used now; the sentence says what a person can do. Worth another try."""
+
+
+class OtherFormatError(Exception):
+    """States are in a format that this version must not touch; the sentence says what a person can do."""
 
 
 class Store(Protocol):

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from redis.exceptions import (
@@ -21,7 +21,18 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from agents.store import NO_APPENDS, NOTHING, Answer, Loaded, Opened, Place, StoreError
+from agents.store import (
+    FORMAT,
+    NO_APPENDS,
+    NOTHING,
+    OLDEST_FORMAT,
+    Answer,
+    Loaded,
+    Opened,
+    OtherFormatError,
+    Place,
+    StoreError,
+)
 from agents.store.script import Script
 from agents.store.wire import Wire, Word
 
@@ -32,6 +43,7 @@ OLDEST_VERSION = (6, 2)
 """The oldest Redis that the scripts run on."""
 
 FENCE = ("owner", "offset", "log", "outbox")
+FORMAT_KEY = "format"
 """The keys of a place beside its states. They never expire."""
 
 T = TypeVar("T")
@@ -51,12 +63,13 @@ class RedisStore:
         self._commit = Script(__package__, "commit.lua")
 
     async def open(self, place: Place) -> Opened:
-        """Take the place over, in one script."""
+        """Take the place over, in one script. Raises OtherFormatError, and takes nothing over, as `check_format`."""
         owner = secrets.token_hex(8)
         at = self._at(place)
-        offset, log, outbox = await self._ask(
-            "open", self._open.run(self._wire, [at + name for name in FENCE], [owner])
-        )
+        names = [at + name for name in (*FENCE, FORMAT_KEY)]
+        words: list[Word] = [owner, str(OLDEST_FORMAT), str(FORMAT)]
+        offset, log, outbox, written = await self._ask("open", self._open.run(self._wire, names, words))
+        _require_known(place, written)
         return Opened(owner, int(offset), outbox, log.decode())
 
     async def load(self, place: Place, keys: Sequence[str]) -> Loaded:
@@ -96,6 +109,12 @@ class RedisStore:
                 message = f"Redis may drop states: its maxmemory-policy is {policy}; set it to noeviction."
                 raise StoreError(message)
 
+    async def check_format(self, places: Iterable[Place]) -> None:
+        """Look whether the states of `places` can be read and written here. Raises OtherFormatError, StoreError."""
+        for place in places:
+            key = self._at(place) + FORMAT_KEY
+            _require_known(place, await self._ask("check", self._wire.send(key, "GET", key)))
+
     async def close(self) -> None:
         """Close the connections."""
         await self._wire.close()
@@ -112,6 +131,19 @@ class RedisStore:
             raise StoreError(redis_sentence(error)) from error
         finally:
             self._observe_seconds(operation, time.perf_counter() - started)
+
+
+def _require_known(place: Place, written: bytes | None) -> None:
+    """Raise OtherFormatError for states in a format that is not known here; where none is noted it is the first."""
+    found = 1 if written is None else int(written)
+    if OLDEST_FORMAT <= found <= FORMAT:
+        return
+    known = str(FORMAT) if OLDEST_FORMAT == FORMAT else f"{OLDEST_FORMAT} to {FORMAT}"
+    raise OtherFormatError(
+        f"Redis holds {place.stage}/{place.partition} in format {found}, and this Stillwatch knows format {known}: "
+        f"run {'a newer' if found > FORMAT else 'an older'} one, or let this one build its states again from the log, "
+        "under another prefix (deploy/operations.md, Upgrade)."
+    )
 
 
 def redis_sentence(error: RedisError | RedisClusterException) -> str:

@@ -3,10 +3,11 @@
 from streams.enforcement.asking import Answer, Ask, Room, Verdict
 from streams.enforcement.breaker import Breaker, Held
 from streams.enforcement.freshness import Age, age
-from streams.enforcement.in_force import InForce, Standing, names_an_heir
+from streams.enforcement.in_force import ANEW_MS, InForce, Standing, names_an_heir
 from streams.enforcement.refusals import Refusal, refusal, told
 
 __all__ = [
+    "ANEW_MS",
     "Age",
     "Answer",
     "Ask",

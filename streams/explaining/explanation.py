@@ -106,8 +106,9 @@ def explain(history: History, policy: Policy, at_ms: int) -> Explanation | None:
     if exempt:
         forces = [replace(it, state="exempt") if it.state in LIVE else it for it in forces]
     forces.sort(key=_hardest_first)
-    decided = {(it.subject_id, it.sequence): it for subject in concerning for it in about.get(subject, ())}
-    told = sorted(decided.values(), key=lambda it: (it.decided_at_ms, it.subject_id, it.sequence))
+    every = [it for subject in concerning for it in about.get(subject, ())]
+    told = sorted(every, key=lambda it: (it.decided_at_ms, it.subject_id, it.sequence))
+    decided = {(it.subject_id, it.sequence): it for it in told}
     others = [force_of(them, at_ms) for it, them in about.items() if it not in concerning]
     return Explanation(
         subject_kind=kind,

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from streams.decisions import Decision, SubjectKind
 from streams.distinct import hash32
+from streams.enforcement import ANEW_MS
 
 
 class Subject(Struct, frozen=True):
@@ -14,6 +15,40 @@ class Subject(Struct, frozen=True):
 
     kind: SubjectKind
     name: str
+
+
+class _Lives:
+    """The decisions about one subject: a decider that has forgotten it counts from 1 again, in another life of it."""
+
+    def __init__(self) -> None:
+        self._lives: list[dict[int, Decision]] = [{}]
+        self._newest_ms = 0
+        self._known: set[tuple[int, int]] = set()
+
+    def take(self, decision: Decision) -> None:
+        """Keep a decision. A repeat, and another with the sequence of one that is known, changes nothing."""
+        said = (decision.decided_at_ms, decision.sequence)
+        if said in self._known:
+            return
+        self._known.add(said)
+        if (
+            self._lives[-1]
+            and decision.decided_at_ms >= self._newest_ms + ANEW_MS
+            and decision.sequence <= self.sequence
+        ):
+            self._lives.append({})
+        self._newest_ms = max(self._newest_ms, decision.decided_at_ms)
+        self._lives[-1].setdefault(decision.sequence, decision)
+
+    @property
+    def sequence(self) -> int:
+        """The sequence of the newest."""
+        return max(self._lives[-1])
+
+    def until(self, at_ms: int) -> list[Decision]:
+        """Those decided up to `at_ms`: life after life, each by sequence."""
+        whole = [life[sequence] for life in self._lives for sequence in sorted(life)]
+        return [decision for decision in whole if decision.decided_at_ms <= at_ms]
 
 
 class History:
@@ -30,7 +65,7 @@ class History:
         self.subject_id = subject_id
         self._sends = sends
         self.newest_ms: int | None = None
-        self._kept: dict[Subject, dict[int, Decision]] = {}
+        self._kept: dict[Subject, _Lives] = {}
         self._members: dict[str, int] = {}
 
     def take(self, decision: Decision) -> None:
@@ -45,7 +80,7 @@ class History:
             for member in decision.members:
                 self._members[member] = min(decision.decided_at_ms, self._members.get(member, decision.decided_at_ms))
         kept = replace(decision, members=(self.subject_id,) if names else ())
-        self._kept.setdefault(about, {}).setdefault(decision.sequence, kept)
+        self._kept.setdefault(about, _Lives()).take(kept)
 
     def take_all(self, decisions: Iterable[Decision]) -> None:
         """Take one after the other."""
@@ -55,16 +90,11 @@ class History:
     @property
     def sequence(self) -> int:
         """The sequence of the newest decision about the subject itself, 0 if there is none."""
-        return max((max(kept) for about, kept in self._kept.items() if about.name == self.subject_id), default=0)
+        return max((kept.sequence for about, kept in self._kept.items() if about.name == self.subject_id), default=0)
 
     def about(self, at_ms: int) -> dict[Subject, list[Decision]]:
-        """What was decided up to `at_ms` about each subject that concerns this one, by sequence."""
-        found = {}
-        for about, kept in self._kept.items():
-            decided = [kept[sequence] for sequence in sorted(kept) if kept[sequence].decided_at_ms <= at_ms]
-            if decided:
-                found[about] = decided
-        return found
+        """What was decided up to `at_ms` about each subject that concerns this one, in its order."""
+        return {about: decided for about, kept in self._kept.items() if (decided := kept.until(at_ms))}
 
     def members(self, at_ms: int) -> int:
         """How many accounts the decisions about the subject, if it is a campaign, have named up to `at_ms`."""

@@ -39,14 +39,14 @@ class Force(Struct, frozen=True):
 
 
 def force_of(decisions: Sequence[Decision], at_ms: int) -> Force:
-    """How things stand at `at_ms` by all decisions about one subject up to then, at least one, by sequence."""
+    """How things stand at `at_ms` by all decisions about one subject up to then, at least one, in their order."""
     newest = decisions[-1]
     gateway = InForce()
     for decision in decisions:
         gateway.take(decision)
     standing = gateway.of(newest.subject_kind, newest.subject_id, at_ms)
     heir = newest.campaign_id if names_an_heir(newest) else None
-    spoken = newest if standing is None else next(it for it in decisions if it.sequence == standing.decided)
+    spoken = newest if standing is None else next(it for it in reversed(decisions) if it.sequence == standing.decided)
     return Force(
         subject_kind=newest.subject_kind,
         subject_id=newest.subject_id,
@@ -74,7 +74,7 @@ def _idle(newest: Decision, heir: str | None, at_ms: int) -> State:
 def _since(decisions: Sequence[Decision], spoken: Decision) -> int:
     """When the action of `spoken` began: each decision before it that says the same and had not expired carries it."""
     since = spoken
-    for decision in reversed([it for it in decisions if it.sequence < spoken.sequence]):
+    for decision in reversed(decisions[: decisions.index(spoken)]):
         same = (decision.action, decision.shadow) == (spoken.action, spoken.shadow)
         if not same or decision.expires_at_ms < since.decided_at_ms:
             break

@@ -234,6 +234,7 @@ class NetworksStage:
             view.kind,
             features_of(view),
             step.shard.drift,
+            as_of_ms=view.as_of_ms,
             taught_recently=hour - state.taught_hour < TEACH_EVERY_HOURS,
             limited=any(member.reported for member in state.members.values()),
         )

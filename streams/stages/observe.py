@@ -179,6 +179,7 @@ class ObserveStage:
             cohort_of(view),
             features_of(view),
             states.change(SHARD, ObserveShard).drift,
+            as_of_ms=view.as_of_ms,
             taught_recently=not teaches,
             limited=is_limited(head.enforcement, view.as_of_ms),
         )

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agents.cli import main
-from agents.doctor import look_at_keys
+from agents.doctor.keys import look_at_keys
 from agents.keys import kept_pair, key_id, make_pair, read_private, read_public
 from agents.settings import Settings, SettingsError, read_settings
 

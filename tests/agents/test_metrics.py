@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ALLOWED_LABELS = {
     "action",
     "answer",
+    "commit",
     "le",
+    "measure",
     "operation",
     "outcome",
     "partition",
@@ -47,6 +49,7 @@ def metrics(registry: CollectorRegistry) -> Metrics:
     made = Metrics(registry)
     made.place("stillwatch.requests", 0, position=10, end_offset=12)
     made.redis_seconds.labels(operation="apply").observe(0.001)
+    made.traffic_share.labels(measure="payment").set(0.9)
     return made
 
 
@@ -79,7 +82,7 @@ def test_units_and_suffixes_follow_prometheus(registry: CollectorRegistry) -> No
         elif family.type == "histogram":
             assert family.name.endswith("_seconds") or family.name in UNITLESS_HISTOGRAMS
         elif family.type == "gauge":
-            assert family.name.endswith("_records") or family.name in GAUGES
+            assert family.name.endswith(("_records", "_ratio")) or family.name in GAUGES
         else:
             assert (family.type, family.name) == ("info", "stillwatch_build")
 
@@ -191,7 +194,9 @@ def test_no_metric_can_be_added_afterwards(metrics: Metrics) -> None:
 def test_the_page_has_no_created_series_and_names_the_build(registry: CollectorRegistry) -> None:
     page = generate_latest(registry).decode()
     assert "_created" not in page
-    assert re.search(r'^stillwatch_build_info\{python="3[^"]+",version="[^"]+"\} 1\.0$', page, re.MULTILINE)
+    assert re.search(
+        r'^stillwatch_build_info\{(commit="[^"]+",)?python="3[^"]+",version="[^"]+"\} 1\.0$', page, re.MULTILINE
+    )
 
 
 @pytest.mark.usefixtures("metrics")

@@ -8,12 +8,15 @@ from agents.settings import (
     KAFKA_VARIABLE,
     KEY_VARIABLE,
     REDIS_VARIABLE,
+    REPLAY_KEY,
     Settings,
     SettingsError,
     bootstrap_servers,
     fingerprint_key,
     kept_key,
+    names_a_key,
     read_settings,
+    replay_key,
 )
 
 NEEDED = {KAFKA_VARIABLE: "one:9092,two:9092", REDIS_VARIABLE: "redis://there:6379/0"}
@@ -71,6 +74,24 @@ def test_a_number_out_of_its_range_is_one_sentence(name: str, value: str) -> Non
 
 def test_a_fingerprint_key_is_its_bytes() -> None:
     assert fingerprint_key({KEY_VARIABLE: "sixteen bytes ok"}) == b"sixteen bytes ok"
+
+
+def test_a_fingerprint_key_may_stand_in_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("sixteen bytes ok\n")
+    named = {f"{KEY_VARIABLE}_FILE": str(file)}
+    assert fingerprint_key(named) == replay_key(named) == b"sixteen bytes ok"
+    assert names_a_key(named)
+    with pytest.raises(SettingsError, match=rf"^{KEY_VARIABLE} and {KEY_VARIABLE}_FILE are both set"):
+        fingerprint_key({**named, KEY_VARIABLE: "another of sixteen"})
+    file.unlink()
+    with pytest.raises(SettingsError, match=rf"^{KEY_VARIABLE}_FILE names {file}, which cannot be read: No such file"):
+        fingerprint_key(named)
+
+
+def test_without_a_fingerprint_key_a_replay_has_one_of_its_own() -> None:
+    assert replay_key({}) == replay_key({KEY_VARIABLE: "", f"{KEY_VARIABLE}_FILE": ""}) == REPLAY_KEY
+    assert not names_a_key({})
 
 
 def test_a_fingerprint_key_that_is_not_set_is_one_sentence() -> None:

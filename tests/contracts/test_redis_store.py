@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agents.embedded.processes import LOOPBACK, wait_until
-from agents.store import NOTHING, Answer, Loaded, StoreError, wire
+from agents.store import FORMAT, NOTHING, OLDEST_FORMAT, Answer, Loaded, OtherFormatError, StoreError, wire
 from agents.store.redis import KEEP_SECONDS, RedisStore
 from tests.contracts.conftest import PROGRAMS, SERVERS, RedisOf, Servers
 from tests.contracts.redis_server import RedisServer, redis_server
@@ -111,8 +111,8 @@ async def test_states_expire_a_day_after_the_widest_window_and_the_fence_never(t
     await trial.advance()
     with servers.holder(f"{trial.prefix}:{OFFSET_KEY}").client() as client:
         left = {key.rpartition(b"}:")[2].decode(): client.ttl(key) for key in client.keys(f"{trial.prefix}:*")}
-    assert left.keys() == {"owner", "offset", "log", "outbox", "a", "b"}
-    assert all(left[key] == -1 for key in ("owner", "offset", "log", "outbox"))
+    assert left.keys() == {"owner", "offset", "log", "outbox", "format", "a", "b"}
+    assert all(left[key] == -1 for key in ("owner", "offset", "log", "outbox", "format"))
     assert all(KEEP_SECONDS - 60 < left[key] <= KEEP_SECONDS for key in ("a", "b"))
 
 
@@ -254,3 +254,26 @@ async def test_seconds_are_observed_by_operation(servers: Servers) -> None:
     await store.close()
     assert [name for name, _ in observed] == ["check", "check", "open", "commit", "load"]
     assert all(seconds > 0 for _, seconds in observed)
+
+
+@pytest.mark.parametrize(("written", "run"), [(FORMAT + 1, "a newer"), (OLDEST_FORMAT - 1, "an older")])
+async def test_a_place_in_a_format_that_is_not_known_is_refused_and_stays_as_it_is(
+    trial: Trial, written: int, run: str
+) -> None:
+    key = f"{trial.prefix}:{{networks:0}}:format"
+    await trial.store.check_format([PLACE])
+    await trial.store._wire.send(key, "SET", key, str(written))  # noqa: SLF001  as that version would
+    async with stranger(trial) as other:
+        for refused in (other.store.check_format([PLACE]), other.store.open(PLACE)):
+            with pytest.raises(
+                OtherFormatError, match=rf"^Redis holds networks/0 in format {written}, .*: run {run} one"
+            ):
+                await refused
+    assert await trial.advance() == Answer("applied", 1)  # whose place it was owns it still
+
+
+async def test_a_place_of_before_there_were_formats_is_in_the_first(trial: Trial) -> None:
+    key = f"{trial.prefix}:{{networks:0}}:format"
+    await trial.store._wire.send(key, "DEL", key)  # noqa: SLF001
+    await trial.store.check_format([PLACE])
+    await trial.assert_before()

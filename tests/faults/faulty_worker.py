@@ -1,7 +1,8 @@
 """`stillwatch run` that harms itself: at the FAULT_PASSth pass of the point FAULT_POINT it does FAULT_DEED.
 
 Deeds: `kill` is kill -9, `stop` is SIGSTOP (SIGCONT then lets it go on as if nothing had been). SIGUSR1 and SIGUSR2
-move the clock that the worker sees an hour on and an hour back. The points are named once, in `POINTS`, with the
+move the clock that the worker sees an hour on and an hour back. FAULT_FORMAT makes it a version that writes states in
+that format. The points are named once, in `POINTS`, with the
 methods of the worker that they lie before or after.
 """
 
@@ -117,6 +118,8 @@ def main() -> None:
     MovingClock().install()
     from agents.cli import main as stillwatch  # noqa: PLC0415  after the clock: some modules take `time.time` with them
 
+    if number := os.environ.get("FAULT_FORMAT"):
+        importlib.import_module("agents.store.redis").FORMAT = int(number)  # type: ignore[attr-defined]
     if point := os.environ.get("FAULT_POINT"):
         deed = DEEDS[os.environ["FAULT_DEED"]]
         harm_at(POINTS[point], int(os.environ["FAULT_PASS"]), lambda: os.kill(os.getpid(), deed))

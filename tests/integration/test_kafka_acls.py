@@ -16,14 +16,15 @@ from kafka import TopicPartition as Place
 from kafka.admin import KafkaAdminClient
 
 from agents import topics
-from agents.doctor import look_at_kafka
+from agents.doctor.broker import look_at_kafka
+from agents.doctor.kafka_rights import look_at_authorizer, look_at_kafka_rights
 from agents.explaining.topic import decided
 from agents.ingest import Ingest, IngestError
 from agents.kafka_access import client_arguments
 from agents.keys import make_pair
 from agents.settings import Settings
 from agents.signing import Verified, Verifier
-from agents.topics import TopicError, TopicNames, create_topics, partitions_of
+from agents.topics import TopicError, TopicNames, create_topics, partitions_of, standing
 from streams.decisions import Decision
 from streams.events import RequestEvent
 from streams.windows import DAY_MS, MINUTE_MS
@@ -111,6 +112,24 @@ def test_a_principal_may_do_with_each_topic_what_the_table_says_and_nothing_else
             for it in admin.describe_topics(list(ALL))
         }
     assert found == expected
+
+
+@pytest.mark.parametrize("name", principals())
+def test_doctor_says_whether_a_part_has_its_rights(secured: SecuredKafka, acting: As, name: str) -> None:
+    settings = Settings(secured.sasl, "redis://unused/0", prefix=PREFIX, group=PREFIX)
+    with acting(secured.user(name)):
+        assert look_at_authorizer(settings)[1]
+        assert [it.sentence for it in look_at_kafka_rights(settings, name) if not it.well] == []
+        other = {"worker": "gateway", "gateway": "worker"}.get(name)
+        said = [it.sentence for it in look_at_kafka_rights(settings, other) if not it.well] if other else []
+    if name == "worker":
+        assert f"Kafka does not let gateway Write {TOPICS.requests}: add `--allow-principal User:gateway " in said[0]
+        assert any(it.startswith(f"Kafka lets gateway Write {TOPICS.enforcement}, which it does not") for it in said)
+    elif name == "gateway":
+        rule = f"--allow-principal User:worker --operation Read --operation Write --topic {TOPICS.links}"
+        assert f"Kafka does not let worker Read and Write {TOPICS.links}: add `{rule}` (deploy/kafka-acls.txt)." in said
+        rule = f"--allow-principal User:worker --operation Read --group {PREFIX}"
+        assert said[-1] == f"Kafka does not let worker join the group {PREFIX}: add `{rule}`."
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS)
@@ -242,6 +261,7 @@ def test_the_installer_makes_the_topics_and_on_call_sees_whether_they_are_well(
     secured: SecuredKafka, acting: As
 ) -> None:
     with acting(secured.user("installer")):
+        assert standing(secured.sasl, TopicNames.under(f"{PREFIX}.eu")) == ({}, 1)
         create_topics(secured.sasl, partitions=2, prefix=f"{PREFIX}.eu")
     with acting(secured.user("oncall")):
         found, partitions = look_at_kafka(Settings(secured.sasl, "redis://unused/0", prefix=f"{PREFIX}.eu"))
@@ -285,7 +305,8 @@ def deployed_as_users(secured: SecuredKafka, states: SecuredRedis, acting: As, t
             assert (told.returncode, told.stderr) == (0, ""), told.stdout
     with states.admin() as client:
         denied = {(it["username"], it["object"]) for it in client.acl_log()}
-    assert {what for _, what in denied} <= {"client|setinfo"}  # redis-py says its name, where it may
+    # redis-py says its name, where it may, and doctor asks whether Redis keeps anything on disk.
+    assert {what for _, what in denied} <= {"client|setinfo", "config|get"}
 
 
 def enforced_as_users(secured: SecuredKafka, states: SecuredRedis, folder: Path) -> None:

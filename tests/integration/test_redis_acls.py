@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agents.doctor import ask_redis
+from agents.doctor.states import ask_redis, look_at_redis_rights
 from agents.embedded import processes
 from agents.embedded import redis as embedded
+from agents.settings import Settings
 from agents.store import Place, StoreError
 from agents.store.redis import RedisStore
 from tests.certificates import Authority
@@ -103,6 +104,34 @@ def test_a_user_may_touch_its_own_keys_and_no_others(secured: SecuredRedis, name
 def test_what_a_part_sends_is_allowed(secured: SecuredRedis, name: str, words: tuple[str, ...]) -> None:
     with secured.admin() as client:
         assert client.acl_dryrun(name, *words) == b"OK"
+
+
+@pytest.mark.parametrize("name", sorted(READS))
+def test_doctor_says_whether_a_part_has_its_rights(
+    secured: SecuredRedis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    settings = Settings("unused:1", environment(monkeypatch, secured.user(name, tmp_path)), prefix=PREFIX)
+    assert [it.sentence for it in look_at_redis_rights(settings, name)] == [f"Redis lets {name} do what it needs."]
+    with secured.admin() as client:
+        client.execute_command("ACL", "SETUSER", name, "-get", "-evalsha")
+        try:
+            (said,) = look_at_redis_rights(settings, name)
+        finally:
+            client.execute_command("ACL", "SETUSER", name, "+get", *(["+evalsha"] if name != "oncall" else []))
+    missing = "get" if name == "oncall" else "get, evalsha"
+    assert not said.well
+    assert said.sentence == (f"Redis does not let {name} {missing}: give its user the line of deploy/redis-acls.txt.")
+
+
+def test_doctor_tells_keys_that_a_part_may_not_touch(
+    secured: SecuredRedis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    settings = Settings("unused:1", environment(monkeypatch, secured.user("enforcer", tmp_path)), prefix=PREFIX)
+    (said,) = look_at_redis_rights(settings, "gateway")
+    assert said.well
+    (said,) = look_at_redis_rights(settings, "worker")
+    assert f"get on {PREFIX}:check" in said.sentence
+    assert "append" in said.sentence
 
 
 @pytest.mark.parametrize("name", sorted(READS))

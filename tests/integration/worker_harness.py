@@ -104,7 +104,7 @@ class Deployment(Struct, frozen=True):
                 continue
             stage, _, rest = name.partition("{")[2].partition(":")
             number, _, key = rest.partition("}:")
-            if key in {"owner", "log"}:  # whose it is, and of which log: no two runs agree on those
+            if key in {"owner", "log", "format"}:  # whose it is, and of which log: no two runs agree on those
                 continue
             states = found.setdefault((stage, int(number)), {})
             if key == "offset":

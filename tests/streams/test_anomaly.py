@@ -12,6 +12,7 @@ from streams.anomaly import EPOCH, MINIMUM_COHORT, MODEL_VERSION, Drift, Gate, L
 
 FEATURES = ("volume", "hours", "share", "gaps")
 FAR = (1.0, 1.0, 1.0, 1.0)
+AS_OF_MS = 1_760_000_000_000
 
 
 def ordinary(random: Random, centre: float = 0.3) -> tuple[float, ...]:
@@ -28,13 +29,13 @@ def look(
     model: Model, values: tuple[float, ...], drift: Drift, *, cohort: str = "pro", limited: bool = False
 ) -> tuple[float | None, Gate]:
     """One look at a window that may teach."""
-    return model.look(cohort, values, drift, taught_recently=False, limited=limited)
+    return model.look(cohort, values, drift, as_of_ms=AS_OF_MS, taught_recently=False, limited=limited)
 
 
 def taught(random: Random, *, cohort: str = "pro", lessons: int = EPOCH) -> Model:
     model = Model(ModelState(), FEATURES)
     for _ in range(lessons):
-        model.look(cohort, ordinary(random), Drift(), taught_recently=False, limited=False)
+        model.look(cohort, ordinary(random), Drift(), as_of_ms=AS_OF_MS, taught_recently=False, limited=False)
     return model
 
 
@@ -107,10 +108,21 @@ def test_who_taught_recently_or_is_limited_is_judged_and_does_not_teach(
     random = Random(4)
     model = taught(random)
     before = msgspec.msgpack.encode(model.state)
-    p_value, said = model.look("pro", ordinary(random), Drift(), taught_recently=taught_recently, limited=limited)
+    p_value, said = model.look(
+        "pro", ordinary(random), Drift(), as_of_ms=AS_OF_MS, taught_recently=taught_recently, limited=limited
+    )
     assert p_value is not None
     assert said == gate
     assert msgspec.msgpack.encode(model.state) == before
+
+
+def test_it_remembers_as_of_when_it_learnt_last_and_that_never_goes_back() -> None:
+    random = Random(5)
+    model = Model(ModelState(), FEATURES)
+    for at_ms, limited, learned_ms in ((7, True, 0), (5, False, 5), (9, False, 9), (8, False, 9), (99, True, 9)):
+        model.look("pro", ordinary(random), Drift(), as_of_ms=at_ms, taught_recently=False, limited=limited)
+        assert model.state.learned_ms == learned_ms
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(("hst-conformal-1", [], [])), type=ModelState).learned_ms == 0
 
 
 def test_when_the_world_has_changed_the_model_abstains_learns_and_recovers() -> None:

@@ -269,3 +269,21 @@ def test_a_reason_alone_is_kept_in_its_own_words() -> None:
     odd = reason("x", "anomaly", 0.8)
     (case,) = explained([decision("observe", "a", 0, reasons=(odd,))], "a").cases
     assert case.judgement.reasons[0].sentence == odd.sentence
+
+
+def test_whom_the_decider_forgot_has_a_life_after_the_other_though_sequences_begin_again() -> None:
+    day = 24 * HOUR
+    first = [decision("throttle", "a", 0, 1, expires_at_ms=HOUR), decision("suspend", "a", 5, 2, expires_at_ms=HOUR)]
+    second = [
+        decision("throttle", "a", 40 * day, 1, expires_at_ms=40 * day + 3 * HOUR),
+        decision("challenge", "a", 40 * day + HOUR, 2, expires_at_ms=40 * day + 3 * HOUR),
+    ]
+    found = explained([*first, *second, *first], "a", 40 * day + 2 * HOUR)
+    assert states(found) == [("a", "enforced", "challenge")]
+    assert [(it.decided_at_ms, it.sequence) for it in found.history] == [
+        (it.decided_at_ms, it.sequence) for it in (*first, *second)
+    ]
+    assert states(explained([*first, *second], "a", HOUR - 1)) == [("a", "enforced", "suspend")]
+    history = History("a")
+    history.take_all([*first, second[0]])
+    assert history.sequence == 1

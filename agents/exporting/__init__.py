@@ -1,0 +1,1 @@
+"""Exporting: campaigns as findings for a SIEM (OCSF) and as intelligence for other providers (STIX)."""
