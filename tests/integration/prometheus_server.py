@@ -3,22 +3,23 @@
 import json
 import shutil
 import subprocess
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from agents.embedded.processes import LOOPBACK, choose_ports, wait_until
 
 PROGRAM = shutil.which("prometheus")
-ABSENT = "there is no prometheus on PATH"
+NEEDS_PROMETHEUS = pytest.mark.skipif(PROGRAM is None, reason="there is no prometheus on PATH")
 
 
 @contextmanager
 def prometheus(folder: Path, targets: Mapping[str, int]) -> Iterator[str]:
     """The address of a Prometheus that scrapes a port of this machine for each job."""
-    assert PROGRAM is not None, ABSENT
+    assert PROGRAM is not None
     (port,) = choose_ports((), 1)
     config = folder / "prometheus.yml"
     jobs = [{"job_name": job, "static_configs": [{"targets": [f"{LOOPBACK}:{at}"]}]} for job, at in targets.items()]

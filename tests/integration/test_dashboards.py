@@ -15,7 +15,8 @@ from agents.panels import DASHBOARDS
 from agents.panels.page import LEAST_RATE_S
 from agents.panels.prometheus import Prometheus, PrometheusError, Series
 from agents.panels.shape import RATE_INTERVAL, Panel
-from tests.integration.prometheus_server import ABSENT, PROGRAM
+from tests.integration.alertmanagers import NEEDS_ALERTMANAGER
+from tests.integration.prometheus_server import NEEDS_PROMETHEUS
 from tests.integration.watched import Watched, watched
 from tests.integration.worker_harness import deployed
 
@@ -24,10 +25,10 @@ pytestmark = [
     pytest.mark.redis,
     pytest.mark.slow,
     pytest.mark.timeout(200),
-    pytest.mark.skipif(PROGRAM is None, reason=ABSENT),
+    NEEDS_PROMETHEUS,
+    NEEDS_ALERTMANAGER,
 ]
 
-OF_NOTIFIER = re.compile("stillwatch_(active|notifier)_")
 PANELS = [
     pytest.param(panel, id=f"{dashboard.uid}: {panel.title}") for dashboard in DASHBOARDS for panel in dashboard.panels
 ]
@@ -50,8 +51,6 @@ def test_every_panel_has_something_to_show(panel: Panel, scene: Watched) -> None
         return [it for it in found if any(math.isfinite(value) for _, value in it.points)]
 
     for query in panel.queries:
-        if OF_NOTIFIER.search(query.promql) and "stillwatch-notifier" not in scene.jobs:
-            continue
         promql = query.promql.replace(RATE_INTERVAL, f"{LEAST_RATE_S}s")
         assert wait_until(lambda promql=promql: bool(asked(promql)), seconds=15), promql  # type: ignore[misc]
         wanted = set(re.findall(r"\{\{(\w+)\}\}", query.legend))
@@ -80,8 +79,7 @@ def test_the_page_shows_every_panel_and_needs_nothing_beside_it(
         for panel in dashboard.panels:
             assert f"<h3>{panel.title}" in text
             assert f"Next: {panel.then}" in text
-    if "stillwatch-notifier" in scene.jobs:
-        assert "Prometheus has nothing of this" not in text
+    assert "Prometheus has nothing of this" not in text
     assert re.findall(r"https?://[^\s<\"]+", text) == [scene.prometheus]
     assert "<script" not in html
     assert "NaN" not in html

@@ -3,15 +3,12 @@
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import msgspec
 from kafka import KafkaProducer
 from msgspec import Struct
 
-from agents.cli import COMMANDS
 from agents.embedded.processes import LOOPBACK, choose_ports
 from agents.routing import key_partition
 from streams.campaigns import Campaign
@@ -20,6 +17,7 @@ from streams.events import RequestEvent
 from streams.feedback import Verdict, Word
 from streams.fingerprint import Fingerprinter
 from streams.scenarios import simulate
+from tests.integration.alertmanagers import alertmanager
 from tests.integration.enforcers import Running, starting
 from tests.integration.prometheus_server import prometheus
 from tests.integration.worker_harness import Deployment, WorkerProcess, ingest, of_kind, worker
@@ -42,11 +40,10 @@ threshold = 3
 
 
 class Watched(Struct, frozen=True):
-    """Where Prometheus is, since when (seconds since the epoch), and the jobs that it scrapes."""
+    """Where Prometheus is, and since when, in seconds since the epoch."""
 
     prometheus: str
     began_s: float
-    jobs: frozenset[str]
 
 
 @contextmanager
@@ -67,14 +64,26 @@ def watched(deployment: Deployment, folder: Path) -> Iterator[Watched]:
                 REDIS_URL=deployment.redis_url,
             )
         )
-        jobs = {"stillwatch-worker": running.port, "stillwatch-enforcer": gate.port}
-        if "notify" in COMMANDS:
-            jobs["stillwatch-notifier"] = stack.enter_context(_notifier(deployment, folder))
+        told = stack.enter_context(alertmanager(folder))
+        notifier = stack.enter_context(
+            starting(
+                folder,
+                deployment.prefix,
+                *("--alertmanager", told.url),
+                command="notify",
+                KAFKA_BOOTSTRAP_SERVERS=deployment.bootstrap_servers,
+            )
+        )
         running.until_ready()
         gate.becomes_ready()
+        jobs = {
+            "stillwatch-worker": running.port,
+            "stillwatch-enforcer": gate.port,
+            "stillwatch-notifier": notifier.port,
+        }
         address = stack.enter_context(prometheus(folder, jobs))
         _work(deployment, running, gate, round(began_s * 1000))
-        yield Watched(address, began_s, frozenset(jobs))
+        yield Watched(address, began_s)
 
 
 def _work(deployment: Deployment, running: WorkerProcess, gate: Running, now_ms: int) -> None:
@@ -138,37 +147,3 @@ def _say(deployment: Deployment, campaign_id: str, word: Word, at_ms: int) -> No
 
 def _sum(running: WorkerProcess, name: str) -> float:
     return sum(value for sample, value in running.metrics().items() if sample.partition("{")[0] == name)
-
-
-@contextmanager
-def _notifier(deployment: Deployment, folder: Path) -> Iterator[int]:
-    """The port of a notifier whose Alertmanager takes everything."""
-    with _taking_everything() as alertmanager:
-        (port,) = choose_ports((), 1)
-        arguments = ("notify", "--alertmanager", f"http://{LOOPBACK}:{alertmanager}", "--http", f"{LOOPBACK}:{port}")
-        program = ("stillwatch", *arguments)
-        with worker(deployment, folder, program=program):
-            yield port
-
-
-class _Taking(BaseHTTPRequestHandler):
-    """Takes whatever is posted."""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.send_response(200)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def _taking_everything() -> Iterator[int]:
-    with HTTPServer((LOOPBACK, 0), _Taking) as server:
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
