@@ -40,6 +40,7 @@ COMMANDS = {
     "schema": "agents.cli.schema:schema",
     "simulate": "agents.cli.simulate:simulate",
     "state": "agents.cli.state:state",
+    "status": "agents.cli.status:status",
     "topics": "agents.cli.topics:topics",
 }
 """Command -> where it is defined."""

@@ -177,6 +177,10 @@ class WorkerProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def port(self) -> int:
+        return self._port
+
     def further(self, number: int) -> "WorkerProcess":
         """As seen on a later health port: a further process of a worker that has several."""
         return WorkerProcess(self._process, self._port + number, self._log)
