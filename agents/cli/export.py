@@ -27,7 +27,6 @@ from agents.exporting.findings import Shown
 from agents.exporting.following import Follower
 from agents.exporting.intake import WHY, Intake, LeftOut
 from agents.exporting.lines import Wanted, added_to, lines_of
-from agents.exporting.links import stored_links
 from agents.exporting.sharing import SHARING_VARIABLE, SharingKey, read_sharing_key
 from agents.exporting.stix import Tlp
 from agents.kafka_access import client_arguments
@@ -135,7 +134,11 @@ def _bundle(cases: Cases, wanted: Wanted, terms: Terms, *, ask_redis: bool) -> b
         if wanted.campaign_id in {None, name} and case.modified_ms >= wanted.since_ms
     ]
     redis_url = words(os.environ, REDIS_VARIABLE) if ask_redis else None
-    stored = {} if redis_url is None else stored_links(redis_url, _prefix(), [it.campaign_id for it in chosen])
+    stored = {}
+    if redis_url is not None:
+        from agents.exporting.stored import stored_links  # noqa: PLC0415  the stages take a second to load
+
+        stored = stored_links(redis_url, _prefix(), [it.campaign_id for it in chosen])
     return msgspec.json.format(msgspec.json.encode(bundle_of(chosen, stored, terms))) + b"\n"
 
 
