@@ -39,7 +39,6 @@ from streams.decisions import Decision
 
 logger = logging.getLogger(__name__)
 
-
 Format = Literal["ocsf", "stix"]
 
 
@@ -115,7 +114,7 @@ def _once(asked: Asked, decisions: str | None) -> None:
     told, at_ms = _from_kafka() if decisions is None else _from_file(decisions)
     changes = [*cases.take_all(told), *cases.expire(at_ms)]
     campaign_id = asked.wanted.campaign_id
-    if campaign_id is not None and campaign_id not in cases.known:
+    if campaign_id is not None and not cases.is_decided(campaign_id):
         click.echo(f"Nothing is decided about {campaign_id}.", err=True)
         raise click.exceptions.Exit(1)
     with placed(asked.out, private=True) as file:

@@ -123,6 +123,17 @@ def test_a_campaign_that_nothing_is_decided_about_is_exit_code_1(export: Callabl
         )
 
 
+def test_a_campaign_of_which_only_a_template_or_an_heir_is_known_is_one_that_nothing_is_decided_about(
+    export: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    file = tmp_path / "decisions.jsonl"
+    made = [of_template(campaign_id="c-3"), about("release", campaign_id="c-4")]
+    file.write_bytes(msgspec.json.Encoder().encode_lines(made))
+    for campaign in ("c-3", "c-4"):
+        code, _, error = export(*STIX, "--decisions", str(file), "--campaign", campaign)
+        assert (code, error) == (1, f"Nothing is decided about {campaign}.\n")
+
+
 def test_an_empty_file_is_no_finding(export: Callable[..., Outcome], tmp_path: Path) -> None:
     (tmp_path / "empty").write_bytes(b"")
     assert export("--format", "ocsf", "--decisions", str(tmp_path / "empty")) == (0, "", "")

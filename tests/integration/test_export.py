@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copy
 from typing import Any
 
 import msgspec
@@ -174,6 +175,8 @@ def test_what_is_not_signed_as_an_enforcer_wants_it_is_left_out(
     out = tmp_path / "findings.jsonl"
     with following(out):
         assert wait_until(lambda: told(out) == [("c-signed", "Create", 0)], seconds=SECONDS)
+        copy(tmp_path / "b.key.pub", tmp_path / "keys")
+        assert wait_until(lambda: told(out)[1:] == [("c-stranger", "Create", 0)], seconds=SECONDS)
     assert "left out because they are not signed" in (tmp_path / "stderr").read_text()
 
 
