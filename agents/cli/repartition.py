@@ -27,7 +27,7 @@ _PREFIX = click.option(
 _TO_PREFIX = click.option("--to-prefix", required=True, help="Of the copy: one that nothing else uses.")
 
 
-@click.group()
+@click.group(short_help="Give the topics another number of partitions.")
 def repartition() -> None:
     """Give the topics another number of partitions: see "More partitions" in deploy/operations.md."""
 

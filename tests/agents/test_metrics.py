@@ -185,11 +185,6 @@ def test_the_same_registry_cannot_hold_two_sets(metrics: Metrics, registry: Coll
         Metrics(registry)
 
 
-def test_no_metric_can_be_added_afterwards(metrics: Metrics) -> None:
-    with pytest.raises(AttributeError):
-        metrics.another = 1  # type: ignore[attr-defined]
-
-
 @pytest.mark.usefixtures("metrics")
 def test_the_page_has_no_created_series_and_names_the_build(registry: CollectorRegistry) -> None:
     page = generate_latest(registry).decode()
