@@ -1,0 +1,132 @@
+"""A process as in a container, without an engine: a root of its own, which it may not write, and no rights.
+
+The root is the folder of an image; of this machine it has /usr, /etc, /dev, the Python that runs this, and the network.
+It needs root, and a kernel that gives out namespaces.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from msgspec import Struct
+
+NOBODY = 65532
+PROGRAMS = ("unshare", "nsenter", "mount", "chroot", "setpriv")
+ENTER = """
+set -eu
+root="$1" mode="$2" user="$3" folder="$4" python="$5"
+shift 5
+mount --make-rprivate /
+mount --bind "$root" "$root"
+for name in bin sbin lib lib32 lib64; do
+    if [ -L "/$name" ]; then ln -sfn "$(readlink "/$name")" "$root/$name"
+    elif [ -d "/$name" ]; then mkdir -p "$root/$name"; mount --rbind "/$name" "$root/$name"; fi
+done
+mkdir -p "$root/usr" "$root/etc" "$root/dev" "$root/proc" "$root/tmp"
+for name in usr etc dev; do mount --rbind "/$name" "$root/$name"; done
+[ "$python" = /usr ] || mount --bind "$python" "$root/usr/local"
+mount -t proc proc "$root/proc"
+[ "$mode" = built ] || mount -t tmpfs -o mode=1777,noexec,nosuid,nodev,size=256m tmpfs "$root/tmp"
+while [ "$1" != -- ]; do
+    mkdir -p "$(dirname "$root$2")"
+    if [ -d "$1" ]; then mkdir -p "$root$2"; else : >>"$root$2"; fi
+    mount --bind "$1" "$root$2"
+    [ "$3" = rw ] || mount -o remount,bind,ro "$root$2"
+    shift 3
+done
+shift
+if [ "$mode" = built ]; then exec /usr/sbin/chroot "$root" env --chdir="$folder" "$@"; fi
+mount -o remount,bind,ro "$root"
+exec /usr/sbin/chroot "$root" setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs --bounding-set=-all \\
+    --inh-caps=-all env --chdir="$folder" "$@"
+"""
+NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
+
+
+class Mounted(Struct, frozen=True):
+    """A file or folder of this machine, and where the process has it."""
+
+    source: Path
+    target: str
+    is_writable: bool = False
+
+
+@cache
+def why_not() -> str | None:
+    """Why there are no containers here, in a sentence; None where there are."""
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        return f"there is no {missing[0]} on this machine"
+    tried = (*NAMESPACES, "mount", "--make-rprivate", "/")
+    if os.geteuid() != 0 or subprocess.run(tried, capture_output=True, check=False).returncode:  # noqa: S603
+        return "only root, where the kernel lets it, can give a process a root of its own"
+    return None
+
+
+def command(
+    root: Path, arguments: Sequence[str], *, folder: str, mounts: Sequence[Mounted] = (), is_build: bool = False
+) -> list[str]:
+    """What runs `arguments` in `root`: as nobody, who may write nothing but /tmp; in a build as root, who may all."""
+    bound = [word for it in mounts for word in (str(it.source), it.target, "rw" if it.is_writable else "ro")]
+    mode = "built" if is_build else "run"
+    script = ["bash", "-c", ENTER, "enter", str(root), mode, str(NOBODY), folder, sys.base_prefix]
+    return [*NAMESPACES, *script, *bound, "--", *arguments]
+
+
+class Contained:
+    """A process in a container: what `docker run` has, of which `docker exec` and `docker stop` know."""
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        """Start what `command` made; all that it says goes to `log`."""
+        self.log = log
+        self._environment = dict(environment)
+        with log.open("wb") as file:
+            self._process = subprocess.Popen(arguments, env=self._environment, stdout=file, stderr=file)  # noqa: S603
+
+    def execute(self, arguments: Sequence[str], timeout_s: float = 30) -> subprocess.CompletedProcess[str]:
+        """Run one more command beside it, as the same user."""
+        entering = ("nsenter", "--target", str(self._inner()), "--mount", "--pid", "--root")
+        user = ("setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--no-new-privs")
+        return subprocess.run(  # noqa: S603  words of these tests
+            (*entering, *user, *arguments),
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+
+    def status(self) -> Mapping[str, str]:
+        """What the kernel says of the process: its user, its rights."""
+        lines = Path(f"/proc/{self._inner()}/status").read_text(encoding="ascii").splitlines()
+        return {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        return self._process.poll() is not None
+
+    def wait(self, timeout_s: float) -> int:
+        """The exit code, once it has ended by itself."""
+        return self._process.wait(timeout_s)
+
+    def stop(self, number: int, timeout_s: float) -> int:
+        """Send the signal, and wait for the exit code. Raises TimeoutExpired."""
+        os.kill(self._inner(), number)
+        return self._process.wait(timeout_s)
+
+    def kill(self) -> None:
+        """End it, whatever it does."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        self._process.wait()
+
+    def _inner(self) -> int:
+        """The process that is the first of its namespace, by its number outside."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text(encoding="ascii")
+        (child,) = children.split()
+        return int(child)
