@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -90,10 +90,7 @@ class Worker:
             )
             self._lanes[topic] = lane
             declare(self._app, name, lane, self._report)
-        unsent: dict[str, Callable[[], int]] = {
-            lane.stage.name: partial(getattr, lane, "unsent") for lane in self._lanes.values()
-        }
-        self.registry.register(Vitals(self.progress, unsent))
+        self.registry.register(Vitals(self.progress, self._lanes.values()))
         ProcessCollector(registry=self.registry)
         resume_with(self._app, offsets=self._resume, outside_log=self._outside)
         self._app.on_partitions_assigned.connect(self._assigned)  # type: ignore[arg-type]  # mode's types
