@@ -35,41 +35,6 @@ class Metrics:
     Raises ValueError when the registry has these names already.
     """
 
-    __slots__ = (
-        "_measured",
-        "_tallied",
-        "alerts",
-        "append_to_decision_seconds",
-        "batch_seconds",
-        "build",
-        "campaign_probability",
-        "clamped_events",
-        "dead_letters",
-        "decisions",
-        "drifts",
-        "duplicates",
-        "events_read",
-        "lag",
-        "last_offset",
-        "late_events",
-        "learned_at",
-        "learned_windows",
-        "learning_refusals",
-        "lesson_loss",
-        "lessons",
-        "named_members",
-        "rebuilt_partitions",
-        "redis_fence_answers",
-        "redis_seconds",
-        "refused_models",
-        "removed_records",
-        "traffic_share",
-        "unmet_verdicts",
-        "verdicts",
-        "windows_held",
-        "withheld_decisions",
-    )
-
     def __init__(self, registry: CollectorRegistry) -> None:
         # The `_created` series would double what Prometheus stores, and no rule reads them.
         disable_created_metrics()

@@ -23,13 +23,13 @@ from agents.planning import (
 
 GIB, MB = 1024**3, 1e6
 ORIGIN = f"""\
-Measured, on two cores (deploy/benchmarks.md): {WORKER_US:g}, {REDIS_US:g} and {KAFKA_US:g} us of worker, Redis and Kafka
-an event at full load; {PROCESS_EVENTS:,} events/s a process that catches up; {CHECKS_IN_PROCESS:,} checks/s a core in
-process, and {CHECKS_OF_A_SERVICE} behind Envoy, where no more was tried; {LINKS_BYTES} bytes of links an event; Redis's
-memory by kind of account (agents/sizing.py).
-Assumed: the rate goes on around the clock; {SPARE:.0%} of processors and disk stay free; {RECORD_BYTES} bytes around
-each record; findings, decisions and dead letters are {FEW:.0%} of the requests' bytes each, alerts and verdicts
-{SELDOM:.1%}. Not counted: Redis's mirror of decisions, and what Kafka and Redis take for themselves."""
+Measured, on two cores (deploy/benchmarks.md): {WORKER_US:g}, {REDIS_US:g} and {KAFKA_US:g} us of worker,
+Redis and Kafka an event at full load; {PROCESS_EVENTS:,} events/s a process that catches up;
+{CHECKS_IN_PROCESS:,} checks/s a core in process, and {CHECKS_OF_A_SERVICE} behind Envoy, where no more was tried;
+{LINKS_BYTES} bytes of links an event; Redis's memory by kind of account (agents/sizing.py).
+Assumed: the rate goes on around the clock; {SPARE:.0%} of processors and disk stay free; {RECORD_BYTES} bytes
+around each record; findings, decisions and dead letters are {FEW:.0%} of the requests' bytes each, alerts and
+verdicts {SELDOM:.1%}. Not counted: Redis's mirror of decisions, and what Kafka and Redis take for themselves."""
 """Where the figures are from."""
 
 

@@ -1,6 +1,7 @@
 """`stillwatch repartition copy|finish|compare`: more partitions, by a copy of the logs under another prefix."""
 
 import asyncio
+import logging
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -14,7 +15,8 @@ from agents.copying.comparing import PASS, Standings, compare
 from agents.copying.entry import CopyError
 from agents.copying.repartition import Copy, plan
 from agents.explaining.topic import decided
-from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers
+from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers, read_settings
+from agents.store import StoreError
 from agents.topics import DEFAULT_PREFIX, TopicError, TopicNames
 
 SHOWN = 20
@@ -25,7 +27,7 @@ _PREFIX = click.option(
 _TO_PREFIX = click.option("--to-prefix", required=True, help="Of the copy: one that nothing else uses.")
 
 
-@click.group()
+@click.group(short_help="Give the topics another number of partitions.")
 def repartition() -> None:
     """Give the topics another number of partitions: see "More partitions" in deploy/operations.md."""
 
@@ -39,12 +41,14 @@ def copy(prefix: str, to_prefix: str, partitions: int, *, dry_run: bool) -> None
     """Copy requests and feedback to topics under --to-prefix, and follow them until SIGTERM or Ctrl-C.
 
     Makes the topics. Each record keeps its key, its headers and the time at which it was appended, and comes once,
-    also where this was killed: the same command goes on. Needs KAFKA_BOOTSTRAP_SERVERS.
+    also where this was killed: the same command goes on. Needs KAFKA_BOOTSTRAP_SERVERS, and REDIS_URL, to see that
+    Redis holds no states under the new prefix.
     """
 
     async def work(tell: Callable[[str], None]) -> None:
-        made = await asyncio.to_thread(plan, bootstrap_servers(), prefix, to_prefix, partitions)
-        copying = Copy(bootstrap_servers(), made, tell)
+        settings = read_settings()
+        made = await asyncio.to_thread(plan, settings.bootstrap_servers, prefix, to_prefix, partitions)
+        copying = Copy(settings, made, tell)
         if dry_run:
             counts = ", ".join(f"{topic} ({count} partitions)" for topic, count in made.counts.items())
             tell(
@@ -71,12 +75,13 @@ def finish(prefix: str, to_prefix: str) -> None:
     """Copy what is left, once nothing writes to the old requests any more, and let gateways write to the copy.
 
     Stop `repartition copy` and whatever produces requests first. It waits until nothing has come for five seconds.
-    From then on the broker's clock says when a record was appended. Needs KAFKA_BOOTSTRAP_SERVERS.
+    From then on the broker's clock says when a record was appended. Needs KAFKA_BOOTSTRAP_SERVERS and REDIS_URL.
     """
 
     async def work(tell: Callable[[str], None]) -> None:
-        made = await asyncio.to_thread(plan, bootstrap_servers(), prefix, to_prefix, None)
-        count = await Copy(bootstrap_servers(), made, tell).finish()
+        settings = read_settings()
+        made = await asyncio.to_thread(plan, settings.bootstrap_servers, prefix, to_prefix, None)
+        count = await Copy(settings, made, tell).finish()
         tell(f"{count:,} records copied; the copy is complete. Gateways may write to {made.new.requests} now.")
 
     _run(work)
@@ -112,9 +117,10 @@ def compare_command(prefix: str, to_prefix: str, *, everything: bool) -> None:
 
 
 def _run(work: Callable[[Callable[[str], None]], Coroutine[Any, Any, None]]) -> None:
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it comes as an error
     try:
         asyncio.run(work(lambda sentence: click.echo(sentence, err=True)))
-    except (SettingsError, TopicError, CopyError) as error:
+    except (SettingsError, TopicError, CopyError, StoreError) as error:
         raise UnusableError(str(error)) from error
     except KafkaError as error:
         raise UnusableError(f"Kafka cannot be used: {error or type(error).__name__}") from error

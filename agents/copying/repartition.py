@@ -8,8 +8,10 @@ from typing import Final
 from msgspec import Struct
 
 from agents.copying.entry import CopyError
+from agents.copying.forgotten import require_forgotten
 from agents.copying.sink import Sink
 from agents.copying.source import LogSource, group_of
+from agents.settings import Settings
 from agents.topics import (
     TIMESTAMPS,
     WRITERS_TIME,
@@ -32,6 +34,7 @@ class Plan(Struct, frozen=True):
 
     old: TopicNames
     new: TopicNames
+    to_prefix: str
     partitions: int
     replication: int
     counts: dict[str, int]
@@ -66,6 +69,7 @@ def plan(bootstrap_servers: str, prefix: str, to_prefix: str, partitions: int | 
     return Plan(
         old,
         new,
+        to_prefix,
         partitions,
         found[old.requests].replication,
         {it: found[it].partitions for it in (old.requests, old.feedback)},
@@ -82,12 +86,16 @@ def _takes_times(topic: Described | None) -> bool:
 class Copy:
     """One run of the copy, that goes on where an earlier one was stopped, or killed."""
 
-    def __init__(self, bootstrap_servers: str, plan: Plan, tell: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, plan: Plan, tell: Callable[[str], None]) -> None:
         """`tell` is given a sentence now and then."""
-        self._bootstrap_servers = bootstrap_servers
+        self._bootstrap_servers = bootstrap_servers = settings.bootstrap_servers
+        self._redis_url = settings.redis_url
         self._plan = plan
         self._tell = tell
         self._told_at = 0.0
+        self.in_step = asyncio.Event()
+        """Set once all was copied that the logs held when they were looked at."""
+
         self._source = LogSource(bootstrap_servers, plan.old, plan.counts, plan.group)
         self._sink = Sink(bootstrap_servers, plan.new, plan.partitions, keeps_times=plan.takes_times)
 
@@ -98,7 +106,10 @@ class Copy:
             return await source.look()
 
     async def follow(self, stop: asyncio.Event) -> int:
-        """Copy all, and what comes meanwhile, until `stop`; how many records. Raises CopyError, TopicError."""
+        """Copy all, and what comes meanwhile, until `stop`; how many records.
+
+        Raises CopyError, TopicError, StoreError.
+        """
         if not self._plan.takes_times:
             raise CopyError(
                 f"{self._plan.new.requests} takes the broker's time: its copy was finished, or gateways write to it"
@@ -108,7 +119,7 @@ class Copy:
             self._bootstrap_servers,
             partitions=self._plan.partitions,
             replication=self._plan.replication,
-            prefix=self._plan.new.requests.removesuffix(".requests"),
+            prefix=self._plan.to_prefix,
             for_copies=True,
         )
         async with self._source, self._sink:
@@ -147,6 +158,7 @@ class Copy:
         if any(offset > source.ends[place] for place, offset in source.position.items()):
             raise CopyError(f"{self._plan.old.requests} ends before what was copied of it: it was cut short")
         if not kept:
+            await require_forgotten(self._redis_url, self._plan.to_prefix, self._plan.partitions)
             await source.keep()
 
     async def _round(self, stop: asyncio.Event) -> int:
@@ -166,6 +178,7 @@ class Copy:
         if count:
             await source.keep()
             self._tell_progress(count, 0, started)
+        self.in_step.set()
         return count
 
     def _tell_progress(self, count: int, left: int, started: float) -> None:

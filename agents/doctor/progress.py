@@ -13,8 +13,8 @@ from msgspec import Struct
 
 from agents.clock import now_ms
 from agents.doctor.found import Found, ill, well
-from agents.settings import Settings
 from agents.sealing import state_of
+from agents.settings import Settings
 from agents.store import NOTHING, Place
 from agents.store.redis import RedisStore
 from agents.topics import TopicNames, asking

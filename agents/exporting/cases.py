@@ -27,7 +27,8 @@ class Case(Struct):
 
     `members` are all accounts that they named, with when each was named first, `templates` its limited templates by
     link, `took_in` the campaigns that it took in, and when, `heirs` those that took it in: one, but for a campaign
-    that was found anew later. `newest` is the decision that counts, `judged` the last that gave reasons.
+    that was found anew later. `newest` is the decision that counts, `judged` the last that gave reasons. `new_members`
+    and `new_templates` are those that no change has told yet, or has told otherwise.
     """
 
     campaign_id: str
@@ -39,8 +40,8 @@ class Case(Struct):
     took_in: dict[str, int] = field(default_factory=dict)
     heirs: dict[str, int] = field(default_factory=dict)
     is_open: bool = False
-    told_members: set[str] = field(default_factory=set)
-    told_templates: set[str] = field(default_factory=set)
+    new_members: list[str] = field(default_factory=list)
+    new_templates: dict[str, None] = field(default_factory=dict)
 
     @property
     def is_taken_in(self) -> bool:
@@ -94,7 +95,9 @@ class Cases:
             return self._of_template(decision) if is_news else []
         case = self._case(decision.subject_id)
         for member in decision.members:
-            case.members.setdefault(member, decision.decided_at_ms)
+            if member not in case.members:
+                case.members[member] = decision.decided_at_ms
+                case.new_members.append(member)
         return list(self._changes(case, decision)) if is_news else []
 
     def take_all(self, decisions: Iterable[Decision]) -> Iterator[Change]:
@@ -102,6 +105,10 @@ class Cases:
         for decision in in_order(decisions):
             yield from self.expire(decision.decided_at_ms - 1)
             yield from self.take(decision)
+
+    def is_decided(self, campaign_id: str) -> bool:
+        """Whether something was decided about that campaign itself."""
+        return campaign_id in self.known and self.known[campaign_id].newest is not None
 
     def expire(self, at_ms: int) -> list[Change]:
         """Close the campaigns that nothing is decided about any more at `at_ms`, in the order in which they expired."""
@@ -116,12 +123,15 @@ class Cases:
     def _of_template(self, decision: Decision) -> list[Change]:
         """A template that is new, or limited otherwise, changes a campaign that is open; else it is told later."""
         case = self._case(decision.campaign_id or "")
-        known = case.templates.setdefault(decision.subject_id, Template(decision.decided_at_ms, decision))
-        if (known.newest.action, known.newest.shadow) != (decision.action, decision.shadow):
-            case.told_templates.discard(decision.subject_id)
+        known = case.templates.get(decision.subject_id)
+        if known is None:
+            known = case.templates[decision.subject_id] = Template(decision.decided_at_ms, decision)
+            case.new_templates[decision.subject_id] = None
+        elif (known.newest.action, known.newest.shadow) != (decision.action, decision.shadow):
+            case.new_templates[decision.subject_id] = None
         known.newest = decision
-        is_told = decision.subject_id in case.told_templates
-        return [self._told(case, "update", ("templates",), by=decision)] if case.is_open and not is_told else []
+        is_told = case.is_open and decision.subject_id in case.new_templates
+        return [self._told(case, "update", ("templates",), by=decision)] if is_told else []
 
     def _changes(self, case: Case, decision: Decision) -> Iterator[Change]:
         before = case.newest
@@ -144,9 +154,9 @@ class Cases:
         case.is_open = True
 
     def _grown(self, case: Case) -> Iterable[str]:
-        if case.members.keys() - case.told_members:
+        if case.new_members:
             yield "members"
-        if case.templates.keys() - case.told_templates:
+        if case.new_templates:
             yield "templates"
 
     def _closed(self, case: Case, ending: Ending) -> Change:
@@ -164,10 +174,8 @@ class Cases:
         decision, first = case.newest, case.first
         if decision is None or first is None:
             raise ValueError(case.campaign_id)
-        new_members = tuple(it for it in case.members if it not in case.told_members)
-        new_templates = tuple(it for it in case.templates if it not in case.told_templates)
-        case.told_members.update(new_members)
-        case.told_templates.update(new_templates)
+        new_members, case.new_members = tuple(case.new_members), []
+        new_templates, case.new_templates = tuple(case.new_templates), {}
         return Change(
             activity=activity,
             at_ms=decision.expires_at_ms if ending == "expired" else (by or decision).decided_at_ms,

@@ -1,6 +1,7 @@
 """From a change of a campaign to its event: what each field of the finding is made of."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import Final
 
@@ -156,7 +157,7 @@ def finding_of(change: Change, shown: Shown) -> DetectionFinding:
         observables=observables or UNSET,
         metadata=Metadata(
             version=OCSF_VERSION,
-            product=Product("Stillwatch", "Stillwatch", version("stillwatch"), Feature("campaigns")),
+            product=_product(),
             profiles=PROFILES,
             uid=f"{decision.decision_id}-expired" if ending == "expired" else change.by.decision_id,
             correlation_uid=decision.subject_id,
@@ -165,6 +166,11 @@ def finding_of(change: Change, shown: Shown) -> DetectionFinding:
         ),
         unmapped=Unmapped(_own(change)),
     )
+
+
+@cache
+def _product() -> Product:
+    return Product("Stillwatch", "Stillwatch", version("stillwatch"), Feature("campaigns"))
 
 
 def _info(change: Change, sentence: str) -> FindingInfo:

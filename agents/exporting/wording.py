@@ -1,6 +1,6 @@
 """What was decided about a campaign, in sentences that name no account and no link."""
 
-from agents.explaining.page import moment
+from agents.clock import moment
 from agents.exporting.cases import Ending
 from streams.decisions import Action, Decision
 

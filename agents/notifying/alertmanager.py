@@ -58,10 +58,13 @@ class Alertmanager:
         _authorization(environment)
 
     async def post(self, alerts: Sequence[Posted]) -> Answer:
-        """Tell it all of them; the first batch that it does not take ends the round. Never raises."""
+        """Tell it all of them; the first batch that it does not take ends the round. Never raises.
+
+        Where there is nothing to tell it is asked all the same, so that one that is away is known before it is needed.
+        """
         try:
             authorization = _authorization(self._environment)
-            for start in range(0, len(alerts), LARGEST_BATCH):
+            for start in range(0, max(1, len(alerts)), LARGEST_BATCH):
                 answer = await self._send(alerts[start : start + LARGEST_BATCH], authorization)
                 if answer.delivery != "taken":
                     return answer

@@ -1,14 +1,17 @@
-"""`stillwatch repartition` in small waves, that kills itself at the FAULT_PASSth record, in the middle of a wave."""
+"""`stillwatch` that copies in small waves, and kills itself at the FAULT_PASSth record, in the middle of a wave."""
 
 import os
 import signal
 import sys
+from collections.abc import Sequence
+from typing import Final
 
 from agents.cli import main as stillwatch
 from agents.copying import sink
 from tests.faults.faulty_worker import GRACE_S, Point, harm_at
 
 WAVE = 400
+FAULTY_COPIER: Final[Sequence[str]] = (sys.executable, "-m", "tests.faults.faulty_copier")
 
 
 def main() -> None:
@@ -19,7 +22,6 @@ def main() -> None:
         int(os.environ["FAULT_PASS"]),
         lambda: os.kill(os.getpid(), signal.SIGKILL),
     )
-    sys.argv[1:1] = ["repartition"]
     stillwatch()
 
 

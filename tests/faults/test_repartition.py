@@ -6,7 +6,6 @@ what the ledger says, and what was in force stays so.
 
 import signal
 import subprocess
-import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,7 @@ from agents.routing import bytes_partition
 from agents.topics import TopicNames, describe_topics
 from streams.events import RequestEvent
 from tests.faults import ledger, traffic
-from tests.faults.faulty_copier import WAVE
+from tests.faults.faulty_copier import FAULTY_COPIER, WAVE
 from tests.faults.reference import Sent, expected_of, verdicts_of
 from tests.faults.scene import Scene
 from tests.integration.worker_harness import REPOSITORY, STILLWATCH, Deployment
@@ -39,8 +38,6 @@ RELEASED = "somebody"
 NOBODY_LESS = "0 of them less under {} than under {}, "
 DEATHS = (150, 950)
 """Which record the copier does not live to send: in its first wave, and in a later one."""
-
-FAULTY_COPIER = (sys.executable, "-m", "tests.faults.faulty_copier")
 SECONDS = 60.0
 
 
@@ -63,7 +60,7 @@ class Copier:
     def copying(self, *program: str, **environment: str) -> Iterator["subprocess.Popen[bytes]"]:
         with self._log.open("wb") as file:
             process = subprocess.Popen(  # noqa: S603  our own command
-                [*(program or (STILLWATCH, "repartition")), "copy", *self._to, "--partitions", str(MORE)],
+                [*(program or (STILLWATCH,)), "repartition", "copy", *self._to, "--partitions", str(MORE)],
                 cwd=REPOSITORY,
                 env=self._deployment.environment(**environment),
                 stdin=subprocess.DEVNULL,

@@ -40,6 +40,22 @@ def test_keda_asks_for_the_lag_of_both_topics_that_are_shared_out() -> None:
 
 
 @needs_helm
+@pytest.mark.parametrize(
+    ("agents", "topics"),
+    [
+        ("observe,networks,campaigns", ["requests", "links"]),
+        ("observe", ["requests"]),
+        ("networks,campaigns", ["links"]),
+        ("campaigns", ["findings"]),
+    ],
+)
+def test_keda_looks_at_what_the_agents_read(agents: str, topics: list[str]) -> None:
+    found = objects(*PRODUCTION, "--set", f"worker.agents={{{agents}}}")
+    triggers = named(found, "ScaledObject", "-worker")["spec"]["triggers"]
+    assert [it["metadata"]["topic"] for it in triggers] == [f"stillwatch.{it}" for it in topics]
+
+
+@needs_helm
 def test_keda_is_the_worker_in_kafka() -> None:
     spec = named(example("production"), "TriggerAuthentication", "-worker")["spec"]
     assert spec == {

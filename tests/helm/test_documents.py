@@ -49,7 +49,7 @@ def test_the_readmes_first_values_install_everything_that_it_says(tmp_path: Path
     path = tmp_path / "values.yaml"
     path.write_text(yaml.safe_dump(VALUES), encoding="utf-8")
     kinds = [it["kind"] for it in objects("--values", str(path))]
-    assert (kinds.count("KafkaTopic"), kinds.count("Deployment"), kinds.count("Pod")) == (7, 2, 2)
+    assert (kinds.count("KafkaTopic"), kinds.count("Deployment"), kinds.count("Pod")) == (7, 2, 4)
 
 
 def test_an_enforcer_in_a_gateways_pod_is_as_confined_as_one_by_itself() -> None:
@@ -59,6 +59,8 @@ def test_an_enforcer_in_a_gateways_pod_is_as_confined_as_one_by_itself() -> None
     assert against_restricted(spec) == []
     (sidecar,) = spec["initContainers"]
     parsed(cli, "stillwatch", sidecar["args"])
+    _, *probe = sidecar["startupProbe"]["exec"]["command"]
+    parsed(cli, "stillwatch", probe)
     assert {it["name"] for it in sidecar["volumeMounts"]} == {it["name"] for it in spec["volumes"]}
 
 

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from agents.cli import COMMANDS
 from agents.embedded.processes import choose_ports, wait_until
-from agents.topics import TopicNames, create_topics, partitions_of
+from agents.keys import make_pair
+from agents.topics import TopicNames, partitions_of
 from agents.worker import DRAIN_S
 from tests.helm.rendering import EXAMPLES, ROOT, Object, container_of, named, needs_helm, objects
-from tests.helm.test_wiring import ROOT_OF_SECRETS, environment
+from tests.helm.test_wiring import ROOT_OF_SECRETS, environment, mount
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, needs_helm]
 STILLWATCH = str(Path(sys.executable).with_name("stillwatch"))
@@ -88,19 +88,33 @@ def test_an_installation_runs_and_helm_test_finds_it_well(
         "redis.url": redis_url,
         "worker.port": of_worker,
         "enforcer.port": of_enforcer,
+        "signing.existingSecret": "signing",
+        "signing.verifyKeysConfigMap": "verify-keys",
     }
     found = objects("--values", str(EXAMPLES["minimal"]), "--set", ",".join(f"{it}={chosen[it]}" for it in chosen))
     (tmp_path / "policy").mkdir()
     for name, text in named(found, "ConfigMap", "-policy")["data"].items():
         (tmp_path / "policy" / name).write_text(text, encoding="utf-8")
-    make_topics(named(found, "Job", "-topics")["spec"]["template"], tmp_path, kafka_bootstrap, topic_prefix)
+    (tmp_path / "verify-keys").mkdir()
+    name = make_pair(tmp_path / "decider.key")
+    (tmp_path / "decider.key.pub").rename(tmp_path / "verify-keys" / "decider.pub")
+    made = done(named(found, "Job", "-topics")["spec"]["template"], tmp_path)
+    assert made.returncode == 0, made.stdout + made.stderr
     assert partitions_of(kafka_bootstrap, TopicNames.under(topic_prefix)) == PARTITIONS
+    mount(
+        named(found, "Deployment", "-worker")["spec"]["template"],
+        tmp_path,
+        {"signing/signing.key": (tmp_path / "decider.key").read_bytes()},
+    )
     worker, enforcer = (named(found, "Deployment", f"-{it}")["spec"]["template"] for it in ("worker", "enforcer"))
     with running(worker, tmp_path, of_worker) as working, running(enforcer, tmp_path, of_enforcer) as enforcing:
         assert answers(of_worker, "/healthz")
         assert answers(of_worker, "/metrics")
-        doctor = done(named(found, "Pod", "-test-doctor"), tmp_path)
-        assert doctor.returncode == 0, doctor.stdout + doctor.stderr
+        assert f"Decisions are signed with the key {name}." in (tmp_path / f"{of_worker}.log").read_text()
+        for look in ("doctor", "as-worker", "as-enforcer"):
+            doctor = done(named(found, "Pod", f"-test-{look}"), tmp_path)
+            assert doctor.returncode == 0, doctor.stdout + doctor.stderr
+            assert f"Decisions are checked against the key(s) {name}." in doctor.stdout
         check = named(found, "Pod", "-test-enforcer")
         container_of(check)["args"][1] = f"http://127.0.0.1:{of_enforcer}"
         checked = done(check, tmp_path)
@@ -108,12 +122,3 @@ def test_an_installation_runs_and_helm_test_finds_it_well(
         for process in (working, enforcing):
             process.send_signal(signal.SIGTERM)
         assert [process.wait(DRAIN_S + 1) for process in (working, enforcing)] == [0, 0]
-
-
-def make_topics(pod: Object, mounted: Path, bootstrap: str, prefix: str) -> None:
-    """As the Job does."""
-    if "topics" in COMMANDS:
-        made = done(pod, mounted)
-        assert made.returncode == 0, made.stdout + made.stderr
-    else:
-        create_topics(bootstrap, partitions=PARTITIONS, prefix=prefix)

@@ -8,7 +8,15 @@ import pytest
 from agents import kafka_access, redis_access
 from agents.enforcement.envoy import read_options
 from agents.keys import make_pair
-from agents.settings import KEY_VARIABLE, SIGNING_VARIABLE, VERIFY_VARIABLE, bootstrap_servers, read_settings
+from agents.notifying.alertmanager import Alertmanager
+from agents.settings import (
+    KEY_VARIABLE,
+    SIGNING_VARIABLE,
+    VERIFY_VARIABLE,
+    bootstrap_servers,
+    fingerprint_key,
+    read_settings,
+)
 from agents.signing import Signer, Verifier
 from tests.certificates import Authority
 from tests.helm.rendering import (
@@ -25,8 +33,6 @@ from tests.helm.rendering import (
 )
 
 ROOT_OF_SECRETS = "/etc/stillwatch"
-ALERTMANAGER = {f"STILLWATCH_ALERTMANAGER_{it}" for it in ("TOKEN_FILE", "USERNAME", "PASSWORD_FILE", "CAFILE")}
-"""agents/notifying/alertmanager.py reads these."""
 
 OF_EVERY_POD = pytest.mark.parametrize(("name", "pod"), every_pod())
 
@@ -84,7 +90,7 @@ def test_every_variable_is_one_that_the_program_reads(
     variables = environment(pod, tmp_path)
     for path in (it for it in variables.values() if it.startswith(str(tmp_path))):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).touch()
+        Path(path).write_bytes(b"sixteen bytes or more")
     noted = Noted(variables)
     if "KAFKA_BOOTSTRAP_SERVERS" in variables:
         bootstrap_servers(noted)
@@ -93,7 +99,10 @@ def test_every_variable_is_one_that_the_program_reads(
     if {"KAFKA_BOOTSTRAP_SERVERS", "REDIS_URL"} <= set(variables):
         read_settings(noted)
     read_options(noted, "127.0.0.1:9471")
-    others = ALERTMANAGER | {KEY_VARIABLE, VERIFY_VARIABLE, "STILLWATCH_PREFIX", "TZ"}
+    Alertmanager("https://alertmanager", noted)
+    if f"{KEY_VARIABLE}_FILE" in variables:
+        assert fingerprint_key(noted) == b"sixteen bytes or more"
+    others = {VERIFY_VARIABLE, "STILLWATCH_PREFIX", "TZ"}
     assert set(variables) - noted.asked - others == set(), name
     names = [it["name"] for it in container_of(pod).get("env", ())]
     assert len(set(names)) == len(names)
@@ -212,6 +221,8 @@ def test_each_part_is_a_user_of_its_own_but_a_notifier_that_is_nobody_is_the_enf
         "Deployment stillwatch-notifier": "stillwatch-enforcer",
         "Deployment stillwatch-normaliser": "stillwatch-normaliser",
         "Pod stillwatch-test-doctor": "stillwatch-oncall",
+        "Pod stillwatch-test-as-worker": "stillwatch-worker",
+        "Pod stillwatch-test-as-enforcer": "stillwatch-enforcer",
     }
 
 

@@ -41,8 +41,9 @@ def encoded(decisions: list[Decision], terms: Terms = TERMS, stored: Stored | No
 
 
 def objects(decisions: list[Decision], terms: Terms = TERMS, stored: Stored | None = None) -> dict[str, dict[str, Any]]:
-    found = {it["id"]: it for it in json.loads(encoded(decisions, terms, stored))["objects"]}
-    assert len(found) == len(json.loads(encoded(decisions, terms, stored))["objects"])
+    made = json.loads(encoded(decisions, terms, stored))["objects"]
+    found = {it["id"]: it for it in made}
+    assert len(found) == len(made)
     return found
 
 

@@ -42,8 +42,11 @@ def test_all_alerts_go_to_the_second_version_of_its_api_in_batches(path: str) ->
     assert set(there.heard[1][2][0]) == {"labels", "annotations", "startsAt", "endsAt", "generatorURL"}
 
 
-def test_nothing_to_tell_is_taken_at_once() -> None:
-    assert post("http://127.0.0.1:1", count=0) == Answer("taken")
+def test_one_that_is_to_be_told_nothing_is_asked_all_the_same() -> None:
+    with Receiver().serving() as there:
+        assert post(there.url, count=0) == Answer("taken")
+    assert [body for _, _, body in there.heard] == [[]]
+    assert post("http://127.0.0.1:1", count=0).delivery == "failed"
 
 
 @pytest.mark.parametrize(
@@ -130,6 +133,7 @@ def test_a_real_one_over_tls_takes_alerts_of_whom_it_has_a_certificate_for(tmp_p
     there.start(f"--web.config.file={web}")
     try:
         assert wait_until(lambda: post(url, CAFILE=ca, CERTFILE=mine, KEYFILE=key).delivery == "taken", seconds=30)
+        assert post(url, count=0, CAFILE=ca, CERTFILE=mine, KEYFILE=key).delivery == "taken", "nothing to tell"
         assert post(url, CAFILE=ca).delivery == "failed", "without our certificate"
         assert post(url).delivery == "failed", "its authority is not known"
         assert post(there.url).delivery == "refused", "in the open"
