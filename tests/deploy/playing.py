@@ -104,7 +104,7 @@ class Composition:
         return [*self._network, *contained.command(self.image.root, words, folder=self.image.folder, mounts=mounts)]
 
     def _environment(self, name: str) -> Mapping[str, str]:
-        return self.image.environment | self.services[name].get("environment", {})
+        return {**self.image.environment, **self.services[name].get("environment", {})}
 
     def _start_kafka(self) -> None:
         data, root = self.folder / "kafka-data", self.folder / "kafka"
@@ -135,9 +135,9 @@ class Composition:
             [*self._network, *contained.command(root, [*java, *it], folder="/", mounts=mounts)] for it in programs
         )
         with log.open("wb") as file:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603  our own Java
                 format_storage, env=environment, stdout=file, stderr=file, timeout=SECONDS, check=False
-            )  # noqa: S603
+            )
             assert done.returncode == 0, log.read_text()
             self._servers.append(subprocess.Popen(serve, env=environment, stdout=file, stderr=file))  # noqa: S603
         assert wait_until(lambda: "Kafka Server started" in log.read_text(), seconds=SECONDS), log.read_text()

@@ -41,7 +41,7 @@ def test_where_pip_audit_says_nothing_nothing_was_audited(
     answer: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     done = subprocess.CompletedProcess[str]((), 1, stdout=answer, stderr="")
-    monkeypatch.setattr(audit.subprocess, "run", lambda *_args, **_more: done)
+    monkeypatch.setattr(subprocess, "run", lambda *_args, **_more: done)
     assert audit.main(["a.lock"]) == 2
     assert capsys.readouterr() == (
         "",

@@ -6,12 +6,13 @@ import signal
 import pytest
 
 from agents import built
+from agents.embedded.processes import wait_until
 from tests.deploy import contained
 from tests.deploy.building import COMMIT
 from tests.deploy.dockerfile import Image
 from tests.deploy.playing import LASTING, Composition
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("containers")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 
 def test_the_image_says_how_it_is_run(image: Image) -> None:
@@ -77,9 +78,7 @@ def test_a_record_goes_from_ingest_through_the_worker(composition: Composition) 
     done = composition.run("ingest", "-", given=b"".join(record % number for number in range(5)))
     assert done.returncode == 0, done.stderr.decode()
     read = re.compile(r'^stillwatch_events_read_total\{stage="observe"\} 5\.0$', re.MULTILINE)
-    assert contained.wait_until(
-        lambda: read.search(composition.ask("http://127.0.0.1:9464/metrics")) is not None, seconds=60
-    )
+    assert wait_until(lambda: read.search(composition.ask("http://127.0.0.1:9464/metrics")) is not None, seconds=60)
     state = composition.run("oncall", "state", "a-7")
     assert state.returncode == 0, state.stderr.decode()
     assert b"a-7" in state.stdout

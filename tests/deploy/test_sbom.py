@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -30,16 +32,10 @@ def made(tree: Path) -> bytes:
         (tree / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tree / name)
     tools = Path(sys.executable).parent
+    given = [f"BIN={tools}", f"PYTHON={sys.executable}", "EPOCH=1790000000"]
+    command = ["make", "--assume-old", ".venv/.ready", *given, "sbom"]  # make is found on PATH
     done = subprocess.run(  # noqa: S603  our own Makefile
-        [
-            "make",
-            "--assume-old",
-            ".venv/.ready",
-            f"BIN={tools}",
-            f"PYTHON={sys.executable}",
-            "EPOCH=1790000000",
-            "sbom",
-        ],
+        command,
         cwd=tree,
         env=os.environ,
         capture_output=True,
@@ -64,12 +60,12 @@ def locked() -> set[tuple[str, str]]:
 def test_two_bills_are_the_same_bytes_and_name_what_is_locked(bills: list[bytes]) -> None:
     first, second = bills
     assert first == second
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(first.decode()) is None
     bill: dict[str, Any] = json.loads(first)
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
     assert {(canonicalize_name(it["name"]), it["version"]) for it in bill["components"]} == locked()
     assert bill["metadata"]["component"]["name"] == "stillwatch"
     assert bill["metadata"]["timestamp"].startswith("2026-09-21T")
-    assert [it["name"] for it in bill["components"] if not it.get("licenses")] == []
     root = bill["metadata"]["component"]["bom-ref"]
     depends = {it["ref"]: it.get("dependsOn", []) for it in bill["dependencies"]}
     assert len(depends[root]) > 10
