@@ -35,40 +35,6 @@ class Metrics:
     Raises ValueError when the registry has these names already.
     """
 
-    __slots__ = (
-        "_measured",
-        "_tallied",
-        "alerts",
-        "append_to_decision_seconds",
-        "batch_seconds",
-        "build",
-        "campaign_probability",
-        "clamped_events",
-        "dead_letters",
-        "decisions",
-        "drifts",
-        "duplicates",
-        "events_read",
-        "lag",
-        "last_offset",
-        "late_events",
-        "learned_at",
-        "learned_windows",
-        "learning_refusals",
-        "lesson_loss",
-        "lessons",
-        "named_members",
-        "rebuilt_partitions",
-        "redis_fence_answers",
-        "redis_seconds",
-        "removed_records",
-        "traffic_share",
-        "unmet_verdicts",
-        "verdicts",
-        "windows_held",
-        "withheld_decisions",
-    )
-
     def __init__(self, registry: CollectorRegistry) -> None:
         # The `_created` series would double what Prometheus stores, and no rule reads them.
         disable_created_metrics()
@@ -152,6 +118,12 @@ class Metrics:
         self.rebuilt_partitions: Final = Counter(
             "stillwatch_rebuilt_partitions",
             "Partitions that were rebuilt from the log, because Redis had lost states or held older ones.",
+            registry=registry,
+        )
+        self.refused_models: Final = Counter(
+            "stillwatch_refused_models",
+            "Models that Redis held without a good signature, by stage; each begins anew.",
+            ["stage"],
             registry=registry,
         )
         self.removed_records: Final = Counter(
@@ -285,6 +257,7 @@ class Metrics:
         by_one_word: tuple[tuple[MetricWrapperBase, Iterable[str]], ...] = (
             (self.events_read, get_args(StageName)),
             (self.batch_seconds, get_args(StageName)),
+            (self.refused_models, get_args(StageName)),
             (self.windows_held, get_args(WindowStage)),
             (self.drifts, MEASURES),
             (self.dead_letters, [reason.value for reason in Reason]),

@@ -16,6 +16,7 @@ KAFKA: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     "gateway": {"requests": frozenset({"Write"})},
     "normaliser": {"requests": frozenset({"Write"})},
     "enforcer": {"enforcement": frozenset({"Read"})},
+    "notifier": {"enforcement": frozenset({"Read"})},
     "worker": {
         "requests": frozenset({"Read"}),
         "links": frozenset({"Read", "Write"}),

@@ -69,11 +69,19 @@ class Signer:
 
     def headers(self, topic: str, key: bytes | None, value: bytes) -> tuple[tuple[str, bytes], ...]:
         """The headers that vouch for a record. `topic` is its word, not its full name."""
+        name, signature = self.sign(message(topic, key, value))
+        return ((KEY_ID_HEADER, name.encode()), (SIGNATURE_HEADER, signature))
+
+    def sign(self, message: bytes) -> tuple[str, bytes]:
+        """The id of the key that signs, and its signature of `message`, which says itself what it is for."""
         private, name = self._key.value
-        return (
-            (KEY_ID_HEADER, name.encode()),
-            (SIGNATURE_HEADER, private.sign(message(topic, key, value))),
-        )
+        return name, private.sign(message)
+
+    @property
+    def public(self) -> PublicKeys:
+        """The public half of the key that signs now, by its id."""
+        private, name = self._key.value
+        return {name: private.public_key()}
 
 
 class Verifier:

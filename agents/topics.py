@@ -7,6 +7,7 @@ from typing import Any, Self
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 from kafka.errors import KafkaError
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agents.environment import SettingsError
 from agents.kafka_access import client_arguments, manner
@@ -37,6 +38,10 @@ REPLAY_MS = 29 * DAY_MS
 
 OUTCOME_MS = 90 * DAY_MS
 """How long decisions, alerts and dead letters are kept, for the person who looks into an appeal."""
+
+TIMESTAMPS = "message.timestamp.type"
+BROKERS_TIME = "LogAppendTime"
+WRITERS_TIME = "CreateTime"
 
 ADMIN_TIMEOUT_MS = 10_000
 ALREADY_EXISTS = 36
@@ -71,16 +76,18 @@ class TopicSpec(Struct, frozen=True):
     partitions: int
     retention_ms: int
     max_message_bytes: int = MAX_STAGE_RECORD_BYTES + FRAME_BYTES
+    timestamps: str = BROKERS_TIME
 
     def configs(self, replication: int) -> dict[str, str]:
         """Return the topic's settings in Kafka's words.
 
         A record's time is the moment the broker took it, for every topic: event times, which a client or a replayed
-        log makes, then decide neither how long a record stays nor whether the broker refuses it.
+        log makes, then decide neither how long a record stays nor whether the broker refuses it. A copy of a log
+        keeps the times of the log (`timestamps`), until gateways write to it.
         """
         return {
             "cleanup.policy": "delete",  # never compact: a campaign's decisions each carry only the members they add
-            "message.timestamp.type": "LogAppendTime",
+            TIMESTAMPS: self.timestamps,
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_message_bytes),
             "min.insync.replicas": str(max(1, replication - 1)),
@@ -110,14 +117,20 @@ def create_topics(
     partitions: int = DEFAULT_PARTITIONS,
     replication: int = 1,
     prefix: str = DEFAULT_PREFIX,
+    for_copies: bool = False,
 ) -> TopicNames:
     """Create the topics that are missing, wait until each can be written to, and return their names.
+
+    `for_copies`: the requests and the feedback take the writer's word for when a record was appended.
 
     A topic that exists stays as it is. Raises `TopicError` when no Kafka answers, when it refuses, and when an existing
     topic has another number of partitions than asked for: that would send an account to a partition without its past.
     """
     names = TopicNames.under(prefix)
     table = specs(names, partitions=partitions)
+    if for_copies:
+        copied = {names.requests, names.feedback}
+        table = tuple(replace(it, timestamps=WRITERS_TIME) if it.name in copied else it for it in table)
     with asking(bootstrap_servers, "the topics could not be created") as admin:
         _create(admin, table, replication)
         admin.wait_for_topics([spec.name for spec in table], timeout_ms=ADMIN_TIMEOUT_MS)
@@ -238,6 +251,13 @@ def log_ids(bootstrap_servers: str, topics: Iterable[str]) -> dict[str, str]:
     """
     with asking(bootstrap_servers) as admin:
         return {it["name"]: it["topic_id"] for it in admin.describe_topics(list(topics)) if not it["error_code"]}
+
+
+def end_copy(bootstrap_servers: str, names: TopicNames) -> None:
+    """Have the broker's clock say when a record was appended, from now on. Raises `TopicError`."""
+    topics = (names.requests, names.feedback)
+    with asking(bootstrap_servers, "The settings of the topics could not be changed") as admin:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, it, {TIMESTAMPS: BROKERS_TIME}) for it in topics])
 
 
 class Described(Struct, frozen=True):

@@ -1,20 +1,22 @@
 """How a worker is, read at the moment when Prometheus asks: nothing here has to be kept up to date."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator
+from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from agents.lane import Lane
 from agents.progress import Progress
 
 
 class Vitals(Collector):
-    """What a worker's `Progress` knows, and how many records of each stage Kafka has yet to acknowledge."""
+    """What a worker's progress knows, and how many records of each lane Kafka has yet to acknowledge."""
 
-    def __init__(self, progress: Progress, unsent: Mapping[str, Callable[[], int]]) -> None:
-        """`unsent` says by stage how many records are committed in Redis and not acknowledged by Kafka."""
+    def __init__(self, progress: Progress, lanes: Collection[Lane[Any]]) -> None:
+        """Of this progress and of these lanes, whatever becomes of them later."""
         self._progress = progress
-        self._unsent = unsent
+        self._lanes = lanes
 
     def describe(self) -> Iterator[Metric]:
         """The metrics without their values, by which a registry knows their names."""
@@ -33,6 +35,6 @@ class Vitals(Collector):
         ready, stalled, outbox = self.describe()
         ready.add_sample(ready.name, {}, float(self._progress.unready() is None))
         stalled.add_sample(stalled.name, {}, len(self._progress.stalled()))
-        for stage, unsent in self._unsent.items():
-            outbox.add_sample(outbox.name, {"stage": stage}, unsent())
+        for lane in self._lanes:
+            outbox.add_sample(outbox.name, {"stage": lane.stage.name}, lane.unsent)
         yield from (ready, stalled, outbox)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -24,6 +24,7 @@ from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress, Watchdog
+from agents.sealing import sealing
 from agents.settings import AGENTS, SIGNING_VARIABLE, Settings
 from agents.signing import Signer
 from agents.store import NOTHING, OtherFormatError, Place
@@ -54,12 +55,9 @@ class Worker:
         self.progress = Progress()
         self._settings = settings
         self._names = TopicNames.under(settings.prefix)
-        self._store = RedisStore(
-            settings.redis_url,
-            prefix=settings.prefix,
-            observe_seconds=self._note_redis,
-        )
+        self._store = RedisStore(settings.redis_url, prefix=settings.prefix, observe_seconds=self._note_redis)
         signer = None if settings.signing_key is None else Signer(settings.signing_key)
+        states = sealing(self._store, signer, settings.verify_keys, self.metrics.refused_models)
         logger.info(
             "Decisions leave unsigned: %s is not set." if signer is None else "Decisions are signed with the key %s.",
             SIGNING_VARIABLE if signer is None else signer.key_id,
@@ -83,7 +81,7 @@ class Worker:
                 stage,
                 topic,
                 read,
-                store=self._store,
+                store=states,
                 post=self._post,
                 metrics=self.metrics,
                 progress=self.progress,
@@ -92,10 +90,7 @@ class Worker:
             )
             self._lanes[topic] = lane
             declare(self._app, name, lane, self._report)
-        unsent: dict[str, Callable[[], int]] = {
-            lane.stage.name: partial(getattr, lane, "unsent") for lane in self._lanes.values()
-        }
-        self.registry.register(Vitals(self.progress, unsent))
+        self.registry.register(Vitals(self.progress, self._lanes.values()))
         ProcessCollector(registry=self.registry)
         resume_with(self._app, offsets=self._resume, outside_log=self._outside)
         self._app.on_partitions_assigned.connect(self._assigned)  # type: ignore[arg-type]  # mode's types

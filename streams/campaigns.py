@@ -130,11 +130,22 @@ class Campaign(Struct, array_like=True):
 
     def let_go(self, names: AbstractSet[str]) -> None:
         """Take out accounts that a reviewer called innocent: to its links they are strangers from now on."""
+        for name in names & self.seen.keys():
+            for link, evidence in self.links.items():
+                if self.seen[name].templates & bit_of(link):
+                    evidence.strangers.add(name)
+        self._take_out(names)
+
+    def erase(self, erased: Mapping[str, int]) -> None:
+        """Forget accounts, each for what it did until a time: neither members nor strangers, as if never seen."""
+        seen = self.seen
+        self._take_out({name for name, until in erased.items() if name not in seen or seen[name].since_ms <= until})
+        for evidence in self.links.values():
+            evidence.strangers -= erased.keys() - seen.keys()
+
+    def _take_out(self, names: AbstractSet[str]) -> None:
         for name in sorted(names & self.seen.keys()):
             seen = self.seen.pop(name)
-            for link, evidence in self.links.items():
-                if seen.templates & bit_of(link):
-                    evidence.strangers.add(name)
             if not any(it.came_back and it.payment_hash == seen.payment_hash for it in self.seen.values()):
                 self.payments.discard(seen.payment_hash or "")
         for name in names & self.members.keys():

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from streams.events import Id64, Id128, TimeMs
 
-Word = Literal["innocent", "confirmed"]
+Word = Literal["innocent", "confirmed", "erased"]
 ReviewedKind = Literal["account", "campaign"]
 Note = Annotated[str, Meta(max_length=500)]
 
@@ -17,6 +17,8 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
 
     `innocent` releases the subject and keeps it from being limited for as long as the policy says; `confirmed` lets
     what is in force stay longer. Of the verdicts about one subject that with the latest `decided_at_ms` counts.
+    `erased` is said of an account: what is known of it is dropped but for what is in force against it or for it; of an
+    erasure that goes on to `campaigns`, `decided_at_ms` is the time of the account's newest event.
     `reviewer` is an opaque name. `note` is for whoever reads the topic: it stays there. But a
     record that is refused is kept whole, with its note, among the dead letters.
     """

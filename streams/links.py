@@ -82,6 +82,9 @@ class Links(Struct, frozen=True, kw_only=True, dict=True):
     its network, -1 for none; and the place of its account in `accounts`, -1 if it used no such link. The two of `uses`
     have one for each use, which is one event's use of one link, in the order of the log: places in those columns and in
     `links`.
+
+    `erased` are accounts that a reviewer had forgotten, each with the time of its newest event by then. Such a record
+    has no events, and its source is the feedback.
     """
 
     source_partition: NonNegative
@@ -93,6 +96,7 @@ class Links(Struct, frozen=True, kw_only=True, dict=True):
     link_hashes: Columns
     events: Columns
     uses: Columns
+    erased: dict[str, int] = {}
 
     def check(self) -> None:
         """Raise ValueError where a block is broken, or a place lies outside its table: of a record from the bus."""

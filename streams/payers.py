@@ -50,6 +50,10 @@ class Payers(Struct, array_like=True):
             is_none[start:] = np.isin(payment[start:], list(common)) if common else False
         return is_none, changed
 
+    def forget(self, account: int) -> bool:
+        """Drop an account, by its 32 bits, from the sample; False if it was not in it."""
+        return self.paid.pop(account, None) is not None
+
     def _news(self, account: Ints, payment: Ints, day: Ints) -> list[int]:
         """The events of accounts of the sample, in order, but for those that say what the account's last one did."""
         sampled = np.flatnonzero(account < self.ceiling)

@@ -16,12 +16,14 @@ PIPE_CLOSED = 141
 """What a shell reports for a program that SIGINT, or SIGPIPE, has ended; these two end a command in the same way."""
 
 COMMANDS = {
+    "backup": "agents.cli.backup:backup",
     "config": "agents.cli.config:config",
     "confirm": "agents.cli.review:confirm",
     "demo": "agents.cli.demo:demo",
     "dev": "agents.cli.dev:dev",
     "doctor": "agents.cli.doctor:doctor",
     "enforce": "agents.cli.enforce:enforce",
+    "erase": "agents.cli.erase:erase",
     "evaluate": "agents.cli.evaluate:evaluate",
     "explain": "agents.cli.explain:explain_command",
     "export": "agents.cli.export:export",
@@ -29,12 +31,16 @@ COMMANDS = {
     "ingest": "agents.cli.ingest:ingest",
     "keys": "agents.cli.keys:keys",
     "notify": "agents.cli.notify:notify",
+    "plan": "agents.cli.plan:plan_command",
     "release": "agents.cli.review:release",
     "replay": "agents.cli.replay:replay",
+    "repartition": "agents.cli.repartition:repartition",
+    "restore": "agents.cli.backup:restore",
     "run": "agents.cli.run:run",
     "schema": "agents.cli.schema:schema",
     "simulate": "agents.cli.simulate:simulate",
     "state": "agents.cli.state:state",
+    "status": "agents.cli.status:status",
     "topics": "agents.cli.topics:topics",
 }
 """Command -> where it is defined."""

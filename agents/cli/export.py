@@ -28,7 +28,6 @@ from agents.exporting.findings import Shown
 from agents.exporting.following import Follower
 from agents.exporting.intake import WHY, Intake
 from agents.exporting.lines import Wanted, added_to, lines_of
-from agents.exporting.links import stored_links
 from agents.exporting.sharing import SHARING_VARIABLE, SharingKey, read_sharing_key
 from agents.exporting.stix import Tlp
 from agents.kafka_access import client_arguments
@@ -40,7 +39,6 @@ from agents.topics import DEFAULT_PREFIX, TopicError, TopicNames, log_of_decisio
 from streams.decisions import Decision
 
 logger = logging.getLogger(__name__)
-
 
 Format = Literal["ocsf", "stix"]
 
@@ -117,7 +115,7 @@ def _once(asked: Asked, decisions: str | None) -> None:
     told, at_ms = _from_kafka() if decisions is None else _from_file(decisions)
     changes = [*cases.take_all(told), *cases.expire(at_ms)]
     campaign_id = asked.wanted.campaign_id
-    if campaign_id is not None and campaign_id not in cases.known:
+    if campaign_id is not None and not cases.is_decided(campaign_id):
         click.echo(f"Nothing is decided about {campaign_id}.", err=True)
         raise click.exceptions.Exit(1)
     with placed(asked.out, private=True) as file:
@@ -136,7 +134,11 @@ def _bundle(cases: Cases, wanted: Wanted, terms: Terms, *, ask_redis: bool) -> b
         if wanted.campaign_id in {None, name} and case.modified_ms >= wanted.since_ms
     ]
     redis_url = words(os.environ, REDIS_VARIABLE) if ask_redis else None
-    stored = {} if redis_url is None else stored_links(redis_url, _prefix(), [it.campaign_id for it in chosen])
+    stored = {}
+    if redis_url is not None:
+        from agents.exporting.stored import stored_links  # noqa: PLC0415  the stages take a second to load
+
+        stored = stored_links(redis_url, _prefix(), [it.campaign_id for it in chosen])
     return msgspec.json.format(msgspec.json.encode(bundle_of(chosen, stored, terms))) + b"\n"
 
 

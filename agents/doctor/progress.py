@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from agents.clock import now_ms
 from agents.doctor.found import Found, ill, well
+from agents.sealing import state_of
 from agents.settings import Settings
 from agents.store import NOTHING, Place
 from agents.store.redis import RedisStore
@@ -127,7 +128,7 @@ async def _stored(
                 told = ObserveShard() if shard is None else msgspec.msgpack.decode(shard, type=ObserveShard)
                 taken[topic, number] = told.feedback.offset
             elif topic != "findings" and loaded.offset != NOTHING:
-                state = ModelState() if model is None else msgspec.msgpack.decode(model, type=ModelState)
+                state = ModelState() if model is None else msgspec.msgpack.decode(state_of(model), type=ModelState)
                 learnt.append(Learnt(stage, number, state.learned_ms, bool(state.reference)))
             if topic == "links" and shard is not None:
                 newest_hour = max(newest_hour, msgspec.msgpack.decode(shard, type=NetworksShard).hour)

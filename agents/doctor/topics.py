@@ -1,6 +1,7 @@
 """Whether each topic is cut and kept as it must be: a sentence for each difference, with what to do about it."""
 
 from collections.abc import Mapping
+from math import inf
 
 from agents.topics import Described, TopicNames, TopicSpec, specs
 
@@ -31,7 +32,28 @@ def differences(names: TopicNames, described: Mapping[str, Described]) -> list[s
                 f"The topic {spec.name} has {actual.partitions} partition(s); it needs {spec.partitions}: {fix}"
             )
         wrong += _of_settings(spec, actual)
-    return wrong
+    short = feedback_too_short(names, described)
+    return wrong if short is None else [*wrong, short]
+
+
+def feedback_too_short(names: TopicNames, described: Mapping[str, Described]) -> str | None:
+    """Why an erased account would come back when states are built again from the logs; None if it would not."""
+    kept = {name: _retention(described.get(name)) for name in (names.requests, names.links, names.findings)}
+    feedback = _retention(described.get(names.feedback))
+    longer = sorted(name for name, retention in kept.items() if retention > feedback)
+    if names.feedback not in described or not longer:
+        return None
+    return (
+        f"The topic {names.feedback} is kept for less time than {', '.join(longer)}: what was erased would come back "
+        f"when states are built again; `kafka-configs.sh --alter --topic {names.feedback} --add-config "
+        f"retention.ms={described[longer[0]].configs['retention.ms']}` keeps it as long."
+    )
+
+
+def _retention(topic: Described | None) -> float:
+    """Milliseconds; infinite for ever, and 0 for a topic that is not there."""
+    kept = 0 if topic is None else int(topic.configs.get("retention.ms", 0))
+    return inf if kept == FOR_EVER else kept
 
 
 def _of_settings(spec: TopicSpec, actual: Described) -> list[str]:

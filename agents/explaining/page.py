@@ -1,11 +1,11 @@
 """An explanation as a page for a terminal of 80 columns: plain words, for whoever answers a customer."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Literal
 
 from msgspec import Struct
 
+from agents.clock import moment
 from agents.explaining.evidence import ACTIONS, evidence, name_of, wrapped
 from agents.explaining.live import Stored
 from streams.decisions import Limits
@@ -76,11 +76,6 @@ def page(report: Report) -> str:
 def _named(kind: str, it: Explanation | Case) -> str:
     """A subject in a sentence; the name of a link says itself what it is."""
     return it.subject_id if it.subject_kind == "network" else f"{kind} {it.subject_id}"
-
-
-def moment(at_ms: int) -> str:
-    """A moment as people write it."""
-    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _in_force(found: Explanation) -> Iterator[str]:

@@ -99,8 +99,9 @@ class _Teller:
         newest_ms = max([case.modified_ms, *(it.modified_ms for it in shared)])
         if links:
             made += self._seen(case, newest_ms, campaign, links)
-        if case.heir in known:
-            made.append(self._relation(course.modified, "duplicate-of", campaign.id, self._id(case.heir)))
+        for heir, at_ms in case.heirs.items():
+            if heir in known:
+                made.append(self._relation(timestamp(at_ms), "duplicate-of", campaign.id, self._id(heir)))
         yield from made
         told = dict.fromkeys([*(it.id for it in self.fixed[1:]), *(it.id for it in made)])
         yield Report(
@@ -147,7 +148,7 @@ class _Teller:
 
     def _campaign(self, case: Case) -> Campaign:
         first, newest, judged = _first(case), _newest(case), _judged(case)
-        state = newest.action if case.heir is None else "taken-in"
+        state = "taken-in" if case.is_taken_in else newest.action
         labels = ("model-extraction", state, *(("shadow",) if newest.shadow else ()))
         return Campaign(
             id=self._id(case.campaign_id),
@@ -176,7 +177,7 @@ class _Teller:
             modified=timestamp(newest.decided_at_ms),
             object_marking_refs=self._marks,
             name=f"{newest.action.capitalize()} campaign {case.campaign_id}",
-            description=deed(newest, case.heir),
+            description=deed(newest, is_taken_in=case.is_taken_in),
         )
 
     def _indicator(self, case: Case, shared: Shared) -> Indicator:
@@ -242,8 +243,8 @@ class _Teller:
             target_ref=target,
         )
 
-    def _id(self, campaign_id: str | None) -> str:
-        return our_id("campaign", self._producer.id, campaign_id or "")
+    def _id(self, campaign_id: str) -> str:
+        return our_id("campaign", self._producer.id, campaign_id)
 
 
 def _newest(case: Case) -> Decision:

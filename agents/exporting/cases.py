@@ -26,8 +26,9 @@ class Case(Struct):
     """One campaign by its decisions.
 
     `members` are all accounts that they named, with when each was named first, `templates` its limited templates by
-    link, `took_in` the campaigns that it took in, and when, `heir` the one that took it in. `newest` is the decision
-    that counts, `judged` the last that gave reasons.
+    link, `took_in` the campaigns that it took in, and when, `heirs` those that took it in: one, but for a campaign
+    that was found anew later. `newest` is the decision that counts, `judged` the last that gave reasons. `new_members`
+    and `new_templates` are those that no change has told yet, or has told otherwise.
     """
 
     campaign_id: str
@@ -37,10 +38,15 @@ class Case(Struct):
     members: dict[str, int] = field(default_factory=dict)
     templates: dict[str, Template] = field(default_factory=dict)
     took_in: dict[str, int] = field(default_factory=dict)
-    heir: str | None = None
+    heirs: dict[str, int] = field(default_factory=dict)
     is_open: bool = False
-    told_members: set[str] = field(default_factory=set)
-    told_templates: set[str] = field(default_factory=set)
+    new_members: list[str] = field(default_factory=list)
+    new_templates: dict[str, None] = field(default_factory=dict)
+
+    @property
+    def is_taken_in(self) -> bool:
+        """Whether another campaign speaks for it now."""
+        return self.newest is not None and names_an_heir(self.newest)
 
     @property
     def modified_ms(self) -> int:
@@ -50,15 +56,17 @@ class Case(Struct):
 
 
 class Change(Struct, frozen=True):
-    """A change of a campaign, by `decision`; one that expired is changed by the clock, at the decision's expiry.
+    """A change of a campaign, `by` a decision about it or its template; one that expired by the clock.
 
-    `what` changed, in words. `accounts` and `templates` are how many are known by now, `new_members` and
-    `new_templates` those that no change has told yet. `first_ms` is when it was decided about first.
+    `decision` is the one about the campaign that counts. `what` changed, in words. `accounts` and `templates` are how
+    many are known by now, `new_members` and `new_templates` those that no change has told yet, or has told otherwise.
+    `first_ms` is when it was decided about first.
     """
 
     activity: Activity
     at_ms: int
     decision: Decision
+    by: Decision
     what: tuple[str, ...]
     first_ms: int
     accounts: int
@@ -84,14 +92,12 @@ class Cases:
             return []
         is_news = self._in_force.take(replace(decision, members=()))
         if decision.subject_kind == "network":
-            if is_news:
-                templates = self._case(decision.campaign_id or "").templates
-                known = templates.setdefault(decision.subject_id, Template(decision.decided_at_ms, decision))
-                known.newest = decision
-            return []
+            return self._of_template(decision) if is_news else []
         case = self._case(decision.subject_id)
         for member in decision.members:
-            case.members.setdefault(member, decision.decided_at_ms)
+            if member not in case.members:
+                case.members[member] = decision.decided_at_ms
+                case.new_members.append(member)
         return list(self._changes(case, decision)) if is_news else []
 
     def take_all(self, decisions: Iterable[Decision]) -> Iterator[Change]:
@@ -99,6 +105,10 @@ class Cases:
         for decision in in_order(decisions):
             yield from self.expire(decision.decided_at_ms - 1)
             yield from self.take(decision)
+
+    def is_decided(self, campaign_id: str) -> bool:
+        """Whether something was decided about that campaign itself."""
+        return campaign_id in self.known and self.known[campaign_id].newest is not None
 
     def expire(self, at_ms: int) -> list[Change]:
         """Close the campaigns that nothing is decided about any more at `at_ms`, in the order in which they expired."""
@@ -110,6 +120,19 @@ class Cases:
                 closed.append(self._closed(case, "expired"))
         return closed
 
+    def _of_template(self, decision: Decision) -> list[Change]:
+        """A template that is new, or limited otherwise, changes a campaign that is open; else it is told later."""
+        case = self._case(decision.campaign_id or "")
+        known = case.templates.get(decision.subject_id)
+        if known is None:
+            known = case.templates[decision.subject_id] = Template(decision.decided_at_ms, decision)
+            case.new_templates[decision.subject_id] = None
+        elif (known.newest.action, known.newest.shadow) != (decision.action, decision.shadow):
+            case.new_templates[decision.subject_id] = None
+        known.newest = decision
+        is_told = case.is_open and decision.subject_id in case.new_templates
+        return [self._told(case, "update", ("templates",), by=decision)] if is_told else []
+
     def _changes(self, case: Case, decision: Decision) -> Iterator[Change]:
         before = case.newest
         if case.is_open and before is not None and before.expires_at_ms < decision.decided_at_ms:
@@ -117,12 +140,12 @@ class Cases:
         case.first, case.newest = case.first or decision, decision
         case.judged = decision if decision.reasons else case.judged
         heappush(self._expiring, (decision.expires_at_ms, case.campaign_id))
-        case.heir = decision.campaign_id if names_an_heir(decision) else None
-        if case.heir is not None:
-            self._case(case.heir).took_in.setdefault(case.campaign_id, decision.decided_at_ms)
+        if case.is_taken_in and decision.campaign_id is not None:
+            case.heirs.setdefault(decision.campaign_id, decision.decided_at_ms)
+            self._case(decision.campaign_id).took_in.setdefault(case.campaign_id, decision.decided_at_ms)
         if decision.action == "release":
             if case.is_open or before is None:
-                yield self._closed(case, "released" if case.heir is None else "taken_in")
+                yield self._closed(case, "taken_in" if case.is_taken_in else "released")
             return
         if before is None:
             yield self._told(case, "create", ("new",))
@@ -131,27 +154,33 @@ class Cases:
         case.is_open = True
 
     def _grown(self, case: Case) -> Iterable[str]:
-        if case.members.keys() - case.told_members:
+        if case.new_members:
             yield "members"
-        if case.templates.keys() - case.told_templates:
+        if case.new_templates:
             yield "templates"
 
     def _closed(self, case: Case, ending: Ending) -> Change:
         case.is_open = False
         return self._told(case, "close", (ending,), ending)
 
-    def _told(self, case: Case, activity: Activity, what: tuple[str, ...], ending: Ending | None = None) -> Change:
+    def _told(
+        self,
+        case: Case,
+        activity: Activity,
+        what: tuple[str, ...],
+        ending: Ending | None = None,
+        by: Decision | None = None,
+    ) -> Change:
         decision, first = case.newest, case.first
         if decision is None or first is None:
             raise ValueError(case.campaign_id)
-        new_members = tuple(it for it in case.members if it not in case.told_members)
-        new_templates = tuple(it for it in case.templates if it not in case.told_templates)
-        case.told_members.update(new_members)
-        case.told_templates.update(new_templates)
+        new_members, case.new_members = tuple(case.new_members), []
+        new_templates, case.new_templates = tuple(case.new_templates), {}
         return Change(
             activity=activity,
-            at_ms=decision.expires_at_ms if ending == "expired" else decision.decided_at_ms,
+            at_ms=decision.expires_at_ms if ending == "expired" else (by or decision).decided_at_ms,
             decision=decision,
+            by=by or decision,
             what=what,
             first_ms=first.decided_at_ms,
             accounts=len(case.members),

@@ -1,6 +1,7 @@
 """From a change of a campaign to its event: what each field of the finding is made of."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import version
 from typing import Final
 
@@ -156,15 +157,20 @@ def finding_of(change: Change, shown: Shown) -> DetectionFinding:
         observables=observables or UNSET,
         metadata=Metadata(
             version=OCSF_VERSION,
-            product=Product("Stillwatch", "Stillwatch", version("stillwatch"), Feature("campaigns")),
+            product=_product(),
             profiles=PROFILES,
-            uid=f"{decision.decision_id}-expired" if ending == "expired" else decision.decision_id,
+            uid=f"{decision.decision_id}-expired" if ending == "expired" else change.by.decision_id,
             correlation_uid=decision.subject_id,
             event_code=ending or decision.action,
-            sequence=decision.sequence,
+            sequence=change.by.sequence,
         ),
         unmapped=Unmapped(_own(change)),
     )
+
+
+@cache
+def _product() -> Product:
+    return Product("Stillwatch", "Stillwatch", version("stillwatch"), Feature("campaigns"))
 
 
 def _info(change: Change, sentence: str) -> FindingInfo:
@@ -186,7 +192,7 @@ def _info(change: Change, sentence: str) -> FindingInfo:
         created_time=change.first_ms,
         modified_time=change.at_ms,
         first_seen_time=change.first_ms,
-        last_seen_time=decision.decided_at_ms,
+        last_seen_time=change.by.decided_at_ms,
         analytic=Analytic("Stillwatch campaigns", *BEHAVIORAL, uid="campaigns", version=decision.model_version),
         attacks=(ATLAS,),
         types=(KIND,),
@@ -208,13 +214,13 @@ def _verdict(change: Change) -> Word | None:
     """What people said: a reviewer's word, or that it is the same as another campaign."""
     if change.ending == "taken_in":
         return DUPLICATE
-    if change.decision.model_version != REVIEWER or change.ending == "expired":
+    if change.by.model_version != REVIEWER or change.ending == "expired":
         return None
     return TRUE_POSITIVE if change.ending is None else FALSE_POSITIVE
 
 
 def _evidences(change: Change, shown: Shown) -> Iterator[Evidence]:
-    for it in change.decision.reasons:
+    for it in change.by.reasons:
         yield Evidence(it.signal, Sign(it.signal, it.family, it.sentence, it.observed, it.baseline, it.weight))
     if shown.key is None:
         return

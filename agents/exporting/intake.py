@@ -14,7 +14,7 @@ WHY: Final[dict[Taken, str]] = {
     "unsigned": "not signed",
     "unknown_key": "signed with a key that is not trusted",
     "bad_signature": "wrongly signed",
-    "garbage": "no decisions",
+    "garbage": "unreadable",
     "overlong": "in force for longer than any policy allows",
     "early": "from the future",
 }

@@ -1,13 +1,8 @@
-"""What Redis knows of campaigns and decisions do not say: the payment instruments that their accounts share."""
-
-import asyncio
-from collections.abc import Sequence
+"""The links of a campaign that decisions do not tell of: what its accounts share, as Redis knows it."""
 
 from msgspec import Struct
 
 from agents.exporting.sharing import SharedKind
-from agents.known import campaign_named
-from agents.store.redis import RedisStore
 from streams.campaigns import Campaign
 
 
@@ -23,20 +18,6 @@ class StoredLink(Struct, frozen=True):
     def name(self) -> str:
         """The link as one string."""
         return f"{self.kind}:{self.value}"
-
-
-def stored_links(redis_url: str, prefix: str, campaign_ids: Sequence[str]) -> dict[str, list[StoredLink]]:
-    """The links of each campaign that stands in Redis and that no other took in. Raises StoreError."""
-    return asyncio.run(_stored(redis_url, prefix, campaign_ids))
-
-
-async def _stored(redis_url: str, prefix: str, campaign_ids: Sequence[str]) -> dict[str, list[StoredLink]]:
-    store = RedisStore(redis_url, prefix=prefix)
-    try:
-        found = {campaign_id: await campaign_named(store, campaign_id) for campaign_id in campaign_ids}
-    finally:
-        await store.close()
-    return {name: links_of(it) for name, it in found.items() if it is not None and it.merged_into is None}
 
 
 def links_of(campaign: Campaign) -> list[StoredLink]:

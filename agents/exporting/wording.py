@@ -1,6 +1,6 @@
 """What was decided about a campaign, in sentences that name no account and no link."""
 
-from agents.explaining.page import moment
+from agents.clock import moment
 from agents.exporting.cases import Ending
 from streams.decisions import Action, Decision
 
@@ -36,10 +36,10 @@ def done(decision: Decision, ending: Ending | None) -> str:
     return f"{what}, until {moment(decision.expires_at_ms)}{tail}."
 
 
-def deed(decision: Decision, heir: str | None) -> str:
+def deed(decision: Decision, *, is_taken_in: bool) -> str:
     """What was decided, whether or not it has expired since."""
     if decision.action == "release":
-        return done(decision, "released" if heir is None else "taken_in")
+        return done(decision, "taken_in" if is_taken_in else "released")
     return done(decision, None)
 
 

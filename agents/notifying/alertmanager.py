@@ -9,6 +9,7 @@ Alertmanager that is named. TLS: STILLWATCH_ALERTMANAGER_CAFILE, and _CERTFILE w
 import asyncio
 import os
 import ssl
+from base64 import b64encode
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
@@ -57,10 +58,13 @@ class Alertmanager:
         _authorization(environment)
 
     async def post(self, alerts: Sequence[Posted]) -> Answer:
-        """Tell it all of them; the first batch that it does not take ends the round. Never raises."""
+        """Tell it all of them; the first batch that it does not take ends the round. Never raises.
+
+        Where there is nothing to tell it is asked all the same, so that one that is away is known before it is needed.
+        """
         try:
             authorization = _authorization(self._environment)
-            for start in range(0, len(alerts), LARGEST_BATCH):
+            for start in range(0, max(1, len(alerts)), LARGEST_BATCH):
                 answer = await self._send(alerts[start : start + LARGEST_BATCH], authorization)
                 if answer.delivery != "taken":
                     return answer
@@ -110,11 +114,10 @@ def _authorization(environment: Environment) -> dict[str, str]:
         message = f"{PREFIX}_USERNAME and {PREFIX}_PASSWORD go together: one of them is not set."
         raise SettingsError(message)
     if user is not None and password is not None:
-        try:
-            return {"Authorization": aiohttp.BasicAuth(user, password, encoding="utf-8").encode()}
-        except ValueError:
+        if ":" in user:
             message = f"{PREFIX}_USERNAME may not have a colon in it."
-            raise SettingsError(message) from None
+            raise SettingsError(message)
+        return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
     if token is None:
         return {}
     if not token.isprintable():

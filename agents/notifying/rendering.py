@@ -22,7 +22,9 @@ DASHBOARD: Final = "d/stillwatch-campaigns"
 _DONE: Final[dict[Action, str]] = {"throttle": "throttled", "challenge": "challenged", "suspend": "suspended"}
 
 
-class Posted(Struct, frozen=True, rename="camel"):
+class Posted(
+    Struct, frozen=True, rename={"starts_at": "startsAt", "ends_at": "endsAt", "generator_url": "generatorURL"}
+):
     """A `postableAlert`. Times are those of RFC 3339."""
 
     labels: dict[str, str]

@@ -15,6 +15,7 @@ CAMPAIGNS: Final = Dashboard(
             queries=(Query("max by (action) (stillwatch_active_campaigns)", "{{action}}"),),
             is_figure=True,
             then="The alert of each campaign names it; `stillwatch explain c-...` says why and what would let it go.",
+            runbook="StillwatchCampaign",
         ),
         Panel(
             title="Accounts in them",
@@ -31,6 +32,7 @@ CAMPAIGNS: Final = Dashboard(
             base="good",
             steps=(Step(1, "warn"),),
             then="Explain a few of them: if they are right, raise [blast_radius] in the policy; else release them.",
+            runbook="StillwatchDecisionsWithheld",
         ),
         Panel(
             title="Decision to alert, p99",
@@ -47,6 +49,7 @@ CAMPAIGNS: Final = Dashboard(
             base="good",
             steps=(Step(30, "warn"), Step(300, "bad")),
             then="The notifier's log says which Alertmanager does not answer.",
+            runbook="StillwatchNotifierNotDelivering",
         ),
         Panel(
             title="Decisions about campaigns in an hour",
@@ -59,6 +62,7 @@ CAMPAIGNS: Final = Dashboard(
                 ),
             ),
             then="`stillwatch explain c-...` shows a campaign's decisions one by one, each with its evidence.",
+            runbook="StillwatchDecisionSpike",
         ),
         Panel(
             title="Accounts named as members in an hour",
@@ -113,6 +117,7 @@ CAMPAIGNS: Final = Dashboard(
                 ),
             ),
             then="Refused or failed: the notifier's log has a sentence for each.",
+            runbook="StillwatchNotifierNotDelivering",
         ),
         Panel(
             title="What reviewers said in a day",

@@ -17,6 +17,7 @@ ENFORCEMENT: Final = Dashboard(
             base="bad",
             steps=(Step(1, "good"),),
             then="/readyz of the enforcer, and its log, say whether Kafka or Redis is away.",
+            runbook="StillwatchEnforcerNotReady",
         ),
         Panel(
             title="Since decisions were heard",
@@ -27,6 +28,7 @@ ENFORCEMENT: Final = Dashboard(
             base="good",
             steps=(Step(30, "warn"), Step(300, "bad")),
             then="What is in force holds until it expires; nothing new comes until Kafka or the mirror answers.",
+            runbook="StillwatchEnforcerDeaf",
         ),
         Panel(
             title="Held by the breaker",
@@ -36,6 +38,7 @@ ENFORCEMENT: Final = Dashboard(
             base="good",
             steps=(Step(1, "bad"),),
             then="A flood of decisions: explain some. Raise [enforcement] accounts_per_hour, or release them.",
+            runbook="StillwatchBreakerHolding",
         ),
         Panel(
             title="Records that are not ours in an hour",
@@ -51,6 +54,7 @@ ENFORCEMENT: Final = Dashboard(
             base="good",
             steps=(Step(1, "bad"),),
             then="A new key: put its public half among STILLWATCH_VERIFY_KEYS. Else somebody else writes there.",
+            runbook="StillwatchDecisionsRefused",
         ),
         Panel(
             title="A check, p99",
@@ -81,6 +85,7 @@ ENFORCEMENT: Final = Dashboard(
             base="good",
             steps=(Step(0.25, "warn"), Step(1, "bad")),
             then="Kafka is slow, or the enforcer's core is busy: see the cores in use on the pipeline's dashboard.",
+            runbook="StillwatchInForceLatencyBurn",
         ),
         Panel(
             title="Answers to gateways",
@@ -114,6 +119,7 @@ ENFORCEMENT: Final = Dashboard(
                 ),
             ),
             then="If they part: signatures that are refused, decisions about long ago, or an enforcer that is deaf.",
+            runbook="StillwatchDecisionsNotTaken",
         ),
         Panel(
             title="Seconds of a check",

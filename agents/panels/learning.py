@@ -35,6 +35,7 @@ LEARNING: Final = Dashboard(
             base="good",
             steps=(Step(0.1, "warn"), Step(0.5, "bad")),
             then="Either an attack, or traffic that has changed for good: a release, a new schema, a new customer.",
+            runbook="StillwatchLearningGate",
         ),
         Panel(
             title="Reviewers agreed in a week",
@@ -51,6 +52,15 @@ LEARNING: Final = Dashboard(
             then="Few: `stillwatch evaluate --compare` shows whom another policy would limit instead.",
         ),
         Panel(
+            title="Models without a good signature in a day",
+            says="How many models Redis held that no key of ours signed; each begins anew and learns again.",
+            queries=(Query("sum by (stage) (increase(stillwatch_refused_models_total[1d]))", "{{stage}}"),),
+            is_figure=True,
+            base="good",
+            steps=(Step(1, "bad"),),
+            then="A signing key that changed; if none did, somebody else writes in Redis: see deploy/threat-model.md.",
+        ),
+        Panel(
             title="Windows that taught",
             says="How many windows a second teach the anomaly model.",
             queries=(Query("sum by (stage) (rate(stillwatch_learned_windows_total[$__rate_interval]))", "{{stage}}"),),
@@ -65,6 +75,7 @@ LEARNING: Final = Dashboard(
             ),
             unit="per_second",
             then="not_finite is a bug or a broken field: look at the dead letters. taught_recently is as it should be.",
+            runbook="StillwatchLearningGate",
         ),
         Panel(
             title="Lessons of the model of campaigns in a day",
@@ -101,6 +112,20 @@ LEARNING: Final = Dashboard(
             ),
             unit="share",
             then="Below a half a reviewer should look soon: `stillwatch explain c-...` for the newest alerts.",
+        ),
+        Panel(
+            title="What requests have",
+            says="What share of the requests has a field, fails, is refused or opens a conversation.",
+            queries=(Query("avg by (measure) (stillwatch_traffic_share_ratio)", "{{measure}}"),),
+            unit="share",
+            then="A share that falls to nothing: a gateway no longer sends that field, and evidence is missing.",
+        ),
+        Panel(
+            title="Traffic that has changed in a day",
+            says="How often such a share has moved for good, by more than a tenth.",
+            queries=(Query("sum by (measure) (increase(stillwatch_drifts_total[1d]))", "{{measure}}"),),
+            steps=(Step(1, "warn"),),
+            then="Ask whoever runs the gateways what they changed then; the worker's log names the share.",
         ),
     ),
 )

@@ -18,6 +18,7 @@ OVERVIEW: Final = Dashboard(
             base="good",
             steps=(Step(1, "bad"),),
             then="The targets page of Prometheus names them; their own logs say why they ended.",
+            runbook="StillwatchWorkerDown",
         ),
         Panel(
             title="Alerts that fire",
@@ -48,6 +49,7 @@ OVERVIEW: Final = Dashboard(
             base="good",
             steps=(Step(0.5, "warn"), Step(1, "bad")),
             then="The dashboard of the pipeline shows which stage, or whether Redis, takes the time.",
+            runbook="StillwatchDecisionLatencyBurn",
         ),
         Panel(
             title="Campaigns limited now",
@@ -55,6 +57,7 @@ OVERVIEW: Final = Dashboard(
             queries=(Query("sum(max by (action) (stillwatch_active_campaigns))", "campaigns"),),
             is_figure=True,
             then="The alert of each campaign names it; `stillwatch explain c-...` says why and what would let it go.",
+            runbook="StillwatchCampaign",
         ),
         Panel(
             title="Requests refused",
@@ -98,12 +101,14 @@ OVERVIEW: Final = Dashboard(
             unit="seconds",
             steps=(Step(1, "bad"),),
             then="The dashboard of the pipeline shows which stage, or whether Redis, takes the time.",
+            runbook="StillwatchDecisionLatencyBurn",
         ),
         Panel(
             title="Records left to process",
             says="How far the worker is behind each topic.",
             queries=(Query("sum by (topic) (stillwatch_lag_records)", "{{topic}}"),),
             then="If it grows: the pipeline's dashboard says how long catching up takes; add workers.",
+            runbook="StillwatchFreshnessBurn",
         ),
         Panel(
             title="Decisions in an hour",
@@ -112,6 +117,7 @@ OVERVIEW: Final = Dashboard(
                 Query('sum by (action) (increase(stillwatch_decisions_total{shadow="false"}[1h]))', "{{action}}"),
             ),
             then="`stillwatch explain SUBJECT` says why; the dashboard of campaigns says how many accounts.",
+            runbook="StillwatchDecisionSpike",
         ),
         Panel(
             title="Answers to gateways",

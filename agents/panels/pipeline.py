@@ -12,6 +12,7 @@ STANDING_STILL: Final = Panel(
     base="good",
     steps=(Step(1, "bad"),),
     then="/healthz of the worker names each partition and its offset; its log says what it waits for.",
+    runbook="StillwatchNoProgress",
 )
 
 DEAD_LETTERS: Final = Panel(
@@ -20,6 +21,7 @@ DEAD_LETTERS: Final = Panel(
     queries=(Query("sum by (reason) (increase(stillwatch_dead_letters_total[1h]))", "{{reason}}"),),
     steps=(Step(1, "warn"),),
     then="The records lie in the dead-letter topic with a sentence in their headers.",
+    runbook="StillwatchDeadLetters",
 )
 
 PIPELINE: Final = Dashboard(
@@ -35,6 +37,7 @@ PIPELINE: Final = Dashboard(
             base="bad",
             steps=(Step(1, "good"),),
             then="/readyz of a worker says in a sentence why it is not.",
+            runbook="StillwatchNoWorker",
         ),
         STANDING_STILL,
         Panel(
@@ -52,6 +55,7 @@ PIPELINE: Final = Dashboard(
             base="good",
             steps=(Step(60, "warn"), Step(900, "bad")),
             then="If it does not shrink, start more processes or workers: as many as there are partitions help.",
+            runbook="StillwatchFreshnessBurn",
         ),
         Panel(
             title="Decisions within a second",
@@ -68,6 +72,7 @@ PIPELINE: Final = Dashboard(
             base="bad",
             steps=(Step(0.95, "warn"), Step(0.99, "good")),
             then="Lag makes decisions late first; then look at the seconds of a batch, and of Redis.",
+            runbook="StillwatchDecisionLatencyBurn",
         ),
         Panel(
             title="Partitions rebuilt in a day",
@@ -77,6 +82,7 @@ PIPELINE: Final = Dashboard(
             base="good",
             steps=(Step(1, "warn"),),
             then="It heals by itself; find out why Redis forgot: its persistence, its memory, or a failover.",
+            runbook="StillwatchPartitionsRebuilt",
         ),
         Panel(
             title="Records lost to retention in a day",
@@ -86,6 +92,7 @@ PIPELINE: Final = Dashboard(
             base="good",
             steps=(Step(1, "bad"),),
             then="Lag was longer than the topic's retention: raise retention.ms, and add workers.",
+            runbook="StillwatchRecordsRemoved",
         ),
         Panel(
             title="Records read",
@@ -99,6 +106,7 @@ PIPELINE: Final = Dashboard(
             says="Which five partitions are furthest behind.",
             queries=(Query("topk(5, max by (topic, partition) (stillwatch_lag_records))", "{{topic}} {{partition}}"),),
             then="One alone: a key with very much traffic, or a worker that is slow. All: too few workers, or Redis.",
+            runbook="StillwatchPartitionUnattended",
         ),
         Panel(
             title="Seconds of a batch, p99",
@@ -127,6 +135,7 @@ PIPELINE: Final = Dashboard(
             unit="seconds",
             steps=(Step(0.2, "warn"),),
             then="SLOWLOG and INFO of Redis; a fork for a snapshot, swapping, or a neighbour on its machine.",
+            runbook="StillwatchRedisSlow",
         ),
         Panel(
             title="Answers of Redis",

@@ -25,16 +25,16 @@ class Series(Struct, frozen=True):
     points: Sequence[tuple[float, float]]
 
 
-class _Row(Struct):
+class _Row(Struct, frozen=True):
     metric: dict[str, str]
     values: list[tuple[float, str]]
 
 
-class _Data(Struct):
-    result: list[_Row] = []
+class _Data(Struct, frozen=True):
+    result: tuple[_Row, ...] = ()
 
 
-class _Answer(Struct):
+class _Answer(Struct, frozen=True):
     status: str
     data: _Data = _Data()
     error: str = ""
@@ -44,12 +44,16 @@ _answer: Final = msgspec.json.Decoder(_Answer)
 
 
 class Prometheus:
-    """The Prometheus at `url`. Raises ValueError where that is no address of HTTP."""
+    """The Prometheus at `url`. Raises PrometheusError where that is no address of HTTP."""
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(f"{url} is no address of HTTP, such as http://127.0.0.1:9090")
+        try:
+            parts = urlsplit(url)
+            usable = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or True)
+        except ValueError:
+            usable = False
+        if not usable or "@" in url:  # a password would end in the page
+            raise PrometheusError("A Prometheus has an address like http://127.0.0.1:9090, without user and password")
         self._url = url.rstrip("/")
 
     def ask(self, promql: str, *, start_s: float, end_s: float, step_s: float) -> Sequence[Series]:

@@ -13,6 +13,8 @@ Key layout in Redis, one hash tag a place, so that a place lives in one cluster 
     <prefix>:{<stage>:<partition>}:outbox        what the batch that ended there emits (MessagePack), resent at start
     <prefix>:{<stage>:<partition>}:<state key>   one state (MessagePack), expires 29 days after its last change
 
+A state that is stored as nothing, without a byte, is no state: within a second its key is gone as well.
+
 State keys: `account:<account_id>` (see `streams.accounts`), `verdict:<account_id>`, `model`, `shard` (observe);
 `link:<kind>:<value>`, `model`, `everybody`, `holders` (see `streams.holders`; what changes in it is appended), `shard`
 (networks); `campaign:<id>`, `member:<account_id>`, `link:<kind>:<value>`, `exempt`, `learner`, `sketches`,

@@ -15,7 +15,8 @@ redis.call('SET', KEYS[3], ARGV[4])
 redis.call('SET', KEYS[4], ARGV[5])
 local last = 4 + tonumber(ARGV[7])
 for index = 5, last do
-  redis.call('SETEX', KEYS[index], ARGV[6], ARGV[index + 3])
+  -- What is empty is nothing: it goes within a second, without a right to delete.
+  redis.call('SETEX', KEYS[index], ARGV[index + 3] == '' and 1 or ARGV[6], ARGV[index + 3])
 end
 for index = last + 1, #KEYS do
   redis.call('APPEND', KEYS[index], ARGV[index + 3])

@@ -55,6 +55,8 @@ class MemoryStore:
             return Answer("duplicate" if held.offset > expected else "gap", held.offset)
         held.offset, held.log, held.outbox = offset, log, outbox
         held.values.update(values)
+        for key in [key for key, value in values.items() if not value]:
+            del held.values[key]
         for key, more in appends.items():  # what grows step by step is not to be copied at each
             before = held.values.get(key, b"")
             grown = held.values[key] = before if isinstance(before, bytearray) else bytearray(before)

@@ -77,7 +77,7 @@ class RedisStore:
         at = self._at(place)
         first = at + "offset"
         offset, *values = await self._ask("load", self._wire.send(first, "MGET", first, *[at + key for key in keys]))
-        return Loaded(NOTHING if offset is None else int(offset), tuple(values))
+        return Loaded(NOTHING if offset is None else int(offset), tuple(value or None for value in values))
 
     async def commit(
         self,

@@ -19,7 +19,10 @@ from streams.sketches import Sketches, wording_of
 from streams.stages.campaign_saying import Cause, Subject
 from streams.stages.campaign_states import SKETCHES, campaign_key, chain, final, link_key, member_key
 from streams.states import States
-from streams.windows import HOUR_MS
+from streams.windows import DAY_MS, HOUR_MS
+
+ERASED_FOR_MS = 30 * DAY_MS
+"""How long an erased account is remembered as such: longer than any campaign lives that nothing touches."""
 
 LEARNER = "learner"
 EXEMPT = "exempt"
@@ -36,16 +39,25 @@ class Ruling(Struct, array_like=True, gc=False):
 class Exempt(Struct, array_like=True):
     """The accounts that reviewers spoke of, each with the verdict that counts; forgotten when it says no more.
 
-    They are looked through once an hour of the verdicts' time, up to `swept_ms`, and not at each verdict.
+    They are looked through once an hour of the verdicts' time, up to `swept_ms`, and not at each verdict. `erased` are
+    those that nothing shall be known of for what they did until a time; a campaign forgets them when it is looked at
+    next, and one that is not looked at expires before they are dropped here.
     """
 
     rulings: dict[str, Ruling] = field(default_factory=dict)
     swept_ms: int = 0
+    erased: dict[str, int] = field(default_factory=dict)
 
     def among(self, names: Collection[str], at_ms: int) -> frozenset[str]:
         """Those of `names` that must not be members at `at_ms`."""
         fewer, more = (names, self.rulings) if len(names) < len(self.rulings) else (self.rulings, names)
         return frozenset(name for name in fewer if name in more and at_ms < self.rulings[name].until_ms)
+
+    def erase(self, name: str, until_ms: int) -> None:
+        """Forget what was said of an account, and that it shall be forgotten."""
+        self.rulings.pop(name, None)
+        kept = {it: at_ms for it, at_ms in self.erased.items() if until_ms - at_ms <= ERASED_FOR_MS}
+        self.erased = {**kept, name: until_ms}
 
     def take(self, verdict: Verdict, policy: Policy) -> bool:
         """Take a verdict about an account; False if a later one was taken before."""
@@ -70,9 +82,15 @@ def needed_for(verdict: Verdict, states: States) -> set[str]:
 def take_verdict(verdict: Verdict, cause: Cause, policy: Policy, states: States) -> None:
     """Do what a verdict says, and learn from it, unless a later one about its subject was taken before."""
     if verdict.subject_kind == "account":
-        if states.change(EXEMPT, Exempt).take(verdict, policy):
+        if verdict.verdict == "erased":
+            _erase(verdict, states)
+        elif states.change(EXEMPT, Exempt).take(verdict, policy):
             _take_account(verdict, cause, policy, states)
-        return
+    elif verdict.verdict != "erased":
+        _take_campaign(verdict, cause, policy, states)
+
+
+def _take_campaign(verdict: Verdict, cause: Cause, policy: Policy, states: States) -> None:
     campaign = states.read(campaign_key(verdict.subject_id), Campaign)
     if not campaign.campaign_id or campaign.merged_into is not None:  # another is not what the reviewer looked at
         cause.output.tally["verdict_taken_in" if campaign.campaign_id else "verdict_unknown"] += 1
@@ -98,8 +116,11 @@ def take_verdict(verdict: Verdict, cause: Cause, policy: Policy, states: States)
 
 
 def spare(finding: Finding, states: States) -> tuple[Finding, frozenset[str]]:
-    """A finding without the accounts that are exempt as of then, and those."""
+    """A finding without the accounts that are exempt as of then, and those; nor with any that is erased."""
     exempt = states.read(EXEMPT, Exempt)
+    if exempt.erased:
+        known = tuple(it for it in finding.members if exempt.erased.get(it.account_id, -1) < finding.as_of_ms)
+        finding = finding if len(known) == len(finding.members) else replace(finding, members=known)
     if not exempt.rulings:
         return finding, frozenset()
     spared = exempt.among({tied.account_id for tied in finding.members}, finding.as_of_ms)
@@ -128,6 +149,17 @@ def apart(ids: list[str], finding: Finding, campaigns: Mapping[str, Campaign], s
         if holders:
             return free if any(it in free for it in holders) else holders[:1]
     return free
+
+
+def _erase(verdict: Verdict, states: States) -> None:
+    """Forget an account: what was said of it, where it belongs, and what its campaign knows of it."""
+    states.change(EXEMPT, Exempt).erase(verdict.subject_id, verdict.decided_at_ms)
+    key = member_key(verdict.subject_id)
+    campaign = final(states.read(key, Pointer).campaign_id, states)
+    if campaign is not None:
+        states.changed.add(campaign_key(campaign.campaign_id))
+        campaign.erase({verdict.subject_id: verdict.decided_at_ms})
+    states.change(key, Pointer).campaign_id = None
 
 
 def _take_account(verdict: Verdict, cause: Cause, policy: Policy, states: States) -> None:

@@ -114,7 +114,7 @@ class CampaignsStage:
             return Sketches({} if stored is None else self._decoders[SKETCHES].decode(stored))
         if kind == LEARNER:
             return Learner(LearnerState() if stored is None else self._decoders[LEARNER].decode(stored))
-        if stored is not None:
+        if stored:
             return self._decoders[kind].decode(stored)
         if kind == SHARD:
             return CampaignsShard()
@@ -126,6 +126,8 @@ class CampaignsStage:
         """MessagePack of the state, of a model the lessons it was made of."""
         if isinstance(state, Learner):
             return self._encode(state.state)
+        if isinstance(state, Pointer) and state.campaign_id is None:
+            return b""
         return self._encode(state.held if isinstance(state, Sketches) else state)
 
     def fold(self, _source: Source, items: Sequence[PlacedFindings], states: States) -> Output:
@@ -183,6 +185,7 @@ class CampaignsStage:
         """Decide if the campaign is big enough and there is something new to say; alert if people must know."""
         ladder, at_ms = self._policy.campaign, campaign.newest_ms
         campaign.forget()
+        campaign.erase(states.read(EXEMPT, Exempt).erased)
         campaign.let_go(states.read(EXEMPT, Exempt).among(campaign.seen, at_ms))
         if is_exempt(campaign.enforcement, at_ms):
             return

@@ -178,6 +178,7 @@ class NetworksStage:
             self._close_all(step)
         elif moment.minute * MINUTE_MS > state.newest_ms:
             self._close(moment.key, step)
+        step.shard.forget_erased(state, moment.minute)
         step.folded.take(moment)
         if is_open(state):
             step.shard.open_links.add(moment.key)
@@ -206,6 +207,7 @@ class NetworksStage:
             return
         shard.open_links.discard(key)
         state = step.states.change(key, NetworkState)
+        shard.forget_erased(state, shard.minute)
         news = has_news(state) or is_stale(state)
         state.touched.clear()
         if not news and state.requests < state.judge_at:

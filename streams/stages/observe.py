@@ -16,14 +16,13 @@ from streams.links import Source
 from streams.payers import Payers
 from streams.policy import Policy
 from streams.signals import ACCOUNT_SIGNALS, reasons_of
-from streams.stages.observe_feedback import VERDICT, Reviewed, needed_for, take_feedback
+from streams.stages.observe_feedback import PAYERS, VERDICT, Reviewed, needed_for, take_feedback
 from streams.stages.observe_shard import SHARD, ObserveShard
 from streams.stages.shape import Outgoing, Output, StageName
 from streams.states import States
 from streams.windows import DAY_MS, HOUR_MS
 
 MODEL = "model"
-PAYERS = "payers"
 FEWEST_REQUESTS_TO_JUDGE = 30
 FEWEST_REQUESTS_TO_TEACH = 12
 FEATURES = (
@@ -82,20 +81,22 @@ class ObserveStage:
         if key == PAYERS:
             return Payers() if stored is None else self._decoders[PAYERS].decode(stored)
         if key.startswith(VERDICT):
-            return Reviewed() if stored is None else self._decoders[VERDICT].decode(stored)
+            return Reviewed() if not stored else self._decoders[VERDICT].decode(stored)
         return stored or b""
 
     def encode(self, _key: str, state: object) -> bytes:
         """An account as it is; MessagePack of the rest, of a model the lessons it was grown from."""
         if isinstance(state, bytes):
             return state
+        if state == Reviewed():
+            return b""
         return self._encode(state.state if isinstance(state, Model) else state)
 
     def fold(self, source: Source, items: EventBatch, states: States) -> Output:
         """Fold the events of each account in the order of the log, judge those that are due, let the links leave."""
         output = Output()
         if items.feedback is not None:
-            take_feedback(source, items.feedback, states, self._policy, output)
+            take_feedback(source, items.feedback, states, self._policy, self._link_partitions, output)
         if not items:
             return output
         folded = FoldedAccounts(items, states, self._policy.evaluation)

@@ -428,8 +428,8 @@ def test_without_a_maxmemory_the_machine_is_the_limit() -> None:
     ("topic", "setting", "value", "sentence"),
     [
         ("requests", "retention.ms", "1000", "2505600000 or more: `{alter} retention.ms=2505600000` sets it."),
-        ("requests", "retention.ms", "-1", None),
-        ("requests", "retention.ms", "9999999999", None),
+        ("enforcement", "retention.ms", "-1", None),
+        ("enforcement", "retention.ms", "9999999999", None),
         ("findings", "cleanup.policy", "compact", "delete: `{alter} cleanup.policy=delete` sets it."),
         ("links", "max.message.bytes", "1", "4259840 or more: `{alter} max.message.bytes=4259840` sets it."),
         (
@@ -448,6 +448,20 @@ def test_a_topic_that_keeps_too_little_is_wrong_and_one_that_keeps_more_is_not(
     alter = f"kafka-configs.sh --alter --topic stillwatch.{topic} --add-config"
     expected = [] if sentence is None else [told + sentence.replace("{alter}", alter)]
     assert wrong(look_at_kafka(SETTINGS)[0]) == expected
+
+
+@pytest.mark.parametrize("kept", ["-1", "9999999999"])
+def test_what_was_erased_must_not_come_back_from_a_log_that_is_kept_longer(described: Topics, kept: str) -> None:
+    described["stillwatch.requests"].configs["retention.ms"] = kept
+    assert wrong(look_at_kafka(SETTINGS)[0]) == [
+        (
+            "The topic stillwatch.feedback is kept for less time than stillwatch.requests: what was erased would come back "
+            "when states are built again; `kafka-configs.sh --alter --topic stillwatch.feedback --add-config "
+            f"retention.ms={kept}` keeps it as long."
+        )
+    ]
+    described["stillwatch.feedback"].configs["retention.ms"] = kept
+    assert wrong(look_at_kafka(SETTINGS)[0]) == []
 
 
 def test_topics_that_are_cut_in_different_ways_are_wrong(described: Topics) -> None:

@@ -55,7 +55,7 @@ def metrics(registry: CollectorRegistry) -> Metrics:
 
 def families(registry: CollectorRegistry) -> Iterator[Metric]:
     found = list(registry.collect())
-    assert len(found) == len([name for name in Metrics.__slots__ if not name.startswith("_")])
+    assert len(found) == len([name for name in vars(Metrics(CollectorRegistry())) if not name.startswith("_")])
     yield from found
 
 
@@ -183,11 +183,6 @@ def test_the_same_registry_cannot_hold_two_sets(metrics: Metrics, registry: Coll
     assert isinstance(metrics, Metrics)
     with pytest.raises(ValueError, match="Duplicated"):
         Metrics(registry)
-
-
-def test_no_metric_can_be_added_afterwards(metrics: Metrics) -> None:
-    with pytest.raises(AttributeError):
-        metrics.another = 1  # type: ignore[attr-defined]
 
 
 @pytest.mark.usefixtures("metrics")

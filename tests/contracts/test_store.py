@@ -256,11 +256,20 @@ async def test_places_are_apart(store: Store, writer: Writer) -> None:
     assert await writer.commit(5, 6) == Answer("applied", 6)
 
 
-@pytest.mark.parametrize("value", [b"", b"\0", bytes(range(256)), b"\r\n$3\r\n", b"\xff\xfe" * 50_000])
+@pytest.mark.parametrize("value", [b"\0", bytes(range(256)), b"\r\n$3\r\n", b"\xff\xfe" * 50_000])
 async def test_values_and_outboxes_come_back_byte_for_byte(store: Store, writer: Writer, value: bytes) -> None:
     await writer.commit(NOTHING, 0, {"a": value}, value)
     assert await store.load(PLACE, ("a",)) == Loaded(0, (value,))
     assert (await writer.open())[1] == value
+
+
+async def test_a_state_without_a_byte_is_none_and_may_come_again(store: Store, writer: Writer) -> None:
+    await writer.commit(NOTHING, 0, {"a": b"1", "b": b"2"})
+    await writer.commit(0, 1, {"a": b"", "c": b""})
+    assert await store.load(PLACE, ("a", "b", "c")) == Loaded(1, (None, b"2", None))
+    await writer.commit(1, 2, {"a": b"3"}, b"")
+    assert await store.load(PLACE, ("a", "b", "c")) == Loaded(2, (b"3", b"2", None))
+    assert (await writer.open())[1] == b""
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ operations: st.SearchStrategy[list[Operation]] = st.lists(
             places,
             drifts,
             st.integers(-1, 4),
-            st.dictionaries(st.sampled_from(KEYS), st.binary(max_size=4)),
+            st.dictionaries(st.sampled_from(KEYS), st.binary(min_size=1, max_size=4)),
             st.binary(max_size=3),
             st.sampled_from(["", "log-1", "log-2"]),
         ),

@@ -31,7 +31,9 @@ def each(schema: Schema, least: int = 1) -> Schema:
     return {"type": "array", "items": schema, "minItems": least}
 
 
-POLICY = record({"type": {"enum": ["Pods", "Percent"]}, "value": COUNT, "periodSeconds": {"type": "integer", "maximum": 1800}})
+POLICY = record(
+    {"type": {"enum": ["Pods", "Percent"]}, "value": COUNT, "periodSeconds": {"type": "integer", "maximum": 1800}}
+)
 SCALING = record(
     {"stabilizationWindowSeconds": {"type": "integer", "minimum": 0, "maximum": 3600}, "policies": each(POLICY)},
     {"selectPolicy": {"enum": ["Max", "Min", "Disabled"]}},
@@ -83,9 +85,18 @@ ENDPOINT = record(
 SELECTOR = record({"matchLabels": TEXTS})
 RULE = record(
     {"expr": {"type": ["string", "integer"]}},
-    {"alert": TEXT, "record": TEXT, "for": DURATION, "keep_firing_for": DURATION, "labels": TEXTS, "annotations": TEXTS},
+    {
+        "alert": TEXT,
+        "record": TEXT,
+        "for": DURATION,
+        "keep_firing_for": DURATION,
+        "labels": TEXTS,
+        "annotations": TEXTS,
+    },
 ) | {"oneOf": [{"required": ["alert"]}, {"required": ["record"]}]}
-RULE_GROUP = record({"name": TEXT}, {"interval": DURATION, "limit": COUNT, "query_offset": DURATION, "rules": each(RULE)})
+RULE_GROUP = record(
+    {"name": TEXT}, {"interval": DURATION, "limit": COUNT, "query_offset": DURATION, "rules": each(RULE)}
+)
 TOPIC = record(
     {
         "topicName": TEXT,
@@ -95,7 +106,9 @@ TOPIC = record(
     }
 )
 OPERATION = {
-    "enum": "Read Write Create Delete Alter Describe ClusterAction AlterConfigs DescribeConfigs IdempotentWrite All".split()
+    "enum": (
+        "All Alter AlterConfigs ClusterAction Create Delete Describe DescribeConfigs IdempotentWrite Read Write".split()
+    )
 }
 ACL = record(
     {

@@ -60,7 +60,9 @@ def rows(schema: Schema, group: Schema, values: dict[str, Any], path: str) -> It
             shared = given.get("$ref", "")
             if shared.endswith("User"):
                 if shared not in told:
-                    names = "{" + ",".join(it for it, one in group["properties"].items() if one.get("$ref") == shared) + "}"
+                    names = (
+                        "{" + ",".join(it for it, one in group["properties"].items() if one.get("$ref") == shared) + "}"
+                    )
                     yield from rows(schema, found, values[key], f"{path}{names}.")
                 told.add(shared)
             else:

@@ -62,7 +62,9 @@ def _of_container(container: Spec, spec: Spec) -> Iterator[str]:
         yield f"{name} may be root"
     if own.get("seccompProfile", pods.get("seccompProfile", {})).get("type") not in SECCOMP:
         yield f"{name} has no seccomp profile"
-    yield from (f"{name} has the host port {port['hostPort']}" for port in container.get("ports", ()) if port.get("hostPort"))
+    yield from (
+        f"{name} has the host port {port['hostPort']}" for port in container.get("ports", ()) if port.get("hostPort")
+    )
     for kind in ("livenessProbe", "readinessProbe", "startupProbe"):
         if container.get(kind, {}).get("httpGet", {}).get("host"):
             yield f"{name} probes another host"

@@ -1,4 +1,4 @@
-"""How many workers there are, and how one version follows another: never more than partitions, and seldom shared anew."""
+"""How many workers there are, and how one version follows another: never more than there are partitions."""
 
 import pytest
 
@@ -16,7 +16,10 @@ def test_keda_asks_for_the_lag_of_both_topics_that_are_shared_out() -> None:
         3,
         24,
     )
-    assert [trigger["metadata"]["topic"] for trigger in scaled["triggers"]] == ["stillwatch.requests", "stillwatch.links"]
+    assert [trigger["metadata"]["topic"] for trigger in scaled["triggers"]] == [
+        "stillwatch.requests",
+        "stillwatch.links",
+    ]
     assert scaled["triggers"][0] == {
         "type": "kafka",
         "name": "requests",
@@ -37,6 +40,22 @@ def test_keda_asks_for_the_lag_of_both_topics_that_are_shared_out() -> None:
 
 
 @needs_helm
+@pytest.mark.parametrize(
+    ("agents", "topics"),
+    [
+        ("observe,networks,campaigns", ["requests", "links"]),
+        ("observe", ["requests"]),
+        ("networks,campaigns", ["links"]),
+        ("campaigns", ["findings"]),
+    ],
+)
+def test_keda_looks_at_what_the_agents_read(agents: str, topics: list[str]) -> None:
+    found = objects(*PRODUCTION, "--set", f"worker.agents={{{agents}}}")
+    triggers = named(found, "ScaledObject", "-worker")["spec"]["triggers"]
+    assert [it["metadata"]["topic"] for it in triggers] == [f"stillwatch.{it}" for it in topics]
+
+
+@needs_helm
 def test_keda_is_the_worker_in_kafka() -> None:
     spec = named(example("production"), "TriggerAuthentication", "-worker")["spec"]
     assert spec == {
@@ -50,7 +69,8 @@ def test_keda_is_the_worker_in_kafka() -> None:
 
 @needs_helm
 @pytest.mark.parametrize(
-    ("mechanism", "word"), [("PLAIN", "plaintext"), ("SCRAM-SHA-256", "scram_sha256"), ("SCRAM-SHA-512", "scram_sha512")]
+    ("mechanism", "word"),
+    [("PLAIN", "plaintext"), ("SCRAM-SHA-256", "scram_sha256"), ("SCRAM-SHA-512", "scram_sha512")],
 )
 def test_keda_has_its_own_words_for_how_a_password_is_proven(mechanism: str, word: str) -> None:
     options = ("--set", f"kafka.saslMechanism={mechanism},worker.autoscaling.kind=keda")
@@ -101,7 +121,9 @@ def test_an_hpa_follows_the_external_metric() -> None:
 
 
 @needs_helm
-@pytest.mark.parametrize(("options", "kind", "count"), [(PRODUCTION, "ScaledObject", None), (HPA, "HorizontalPodAutoscaler", None)])
+@pytest.mark.parametrize(
+    ("options", "kind", "count"), [(PRODUCTION, "ScaledObject", None), (HPA, "HorizontalPodAutoscaler", None)]
+)
 def test_who_is_scaled_has_no_number_of_its_own(options: tuple[str, ...], kind: str, count: int | None) -> None:
     found = objects(*options)
     assert named(found, "Deployment", "-worker")["spec"].get("replicas") is count

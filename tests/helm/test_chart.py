@@ -107,13 +107,17 @@ def test_labels_are_the_recommended_ones(name: str) -> None:
     for it in example(name):
         labels = it["metadata"]["labels"]
         assert {f"app.kubernetes.io/{word}" for word in recommended} | {"helm.sh/chart"} <= set(labels)
-        assert all(re.fullmatch(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", value) for value in labels.values())
+        assert all(
+            re.fullmatch(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?", value) for value in labels.values()
+        )
 
 
 @needs_helm
 def test_an_image_is_named_by_digest_before_tag_before_version() -> None:
     def image(*options: str) -> str:
-        found = objects("--values", str(EXAMPLES["minimal"]), "--show-only", "templates/worker-deployment.yaml", *options)
+        found = objects(
+            "--values", str(EXAMPLES["minimal"]), "--show-only", "templates/worker-deployment.yaml", *options
+        )
         return str(found[0]["spec"]["template"]["spec"]["containers"][0]["image"])
 
     digest = "sha256:" + "ab" * 32

@@ -52,9 +52,7 @@ def test_every_pod_is_denied_everything_and_then_allowed_what_it_needs(name: str
         assert everything == {"podSelector": everything["podSelector"], "policyTypes": ["Ingress", "Egress"]}, pod_name
         assert own["policyTypes"] == ["Ingress", "Egress"]
         expected = {(DNS, "UDP", 53), (DNS, "TCP", 53)} | {
-            (what, "TCP", port)
-            for what in NEEDS[part_of(pod)] - {DNS}
-            for port in PORTS[name][what]
+            (what, "TCP", port) for what in NEEDS[part_of(pod)] - {DNS} for port in PORTS[name][what]
         }
         reached = {(port["protocol"], port["port"]) for rule in own["egress"] for port in rule["ports"]}
         assert reached == {(protocol, port) for _, protocol, port in expected}
@@ -106,7 +104,7 @@ def test_ports_are_taken_from_addresses() -> None:
 
     assert ports("--set-json", 'notifier.alertmanagerUrls=["http://a/x","https://b:9443/y:1/"]') == [9092, 80, 9443]
     assert ports("--set", r"kafka.bootstrapServers=a:1\,b:2\,c:1") == [1, 2, 443]
-    assert ports("--set-json", 'networkPolicy.alertmanager.ports=[7]') == [9092, 7]
+    assert ports("--set-json", "networkPolicy.alertmanager.ports=[7]") == [9092, 7]
 
 
 @needs_helm

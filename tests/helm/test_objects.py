@@ -42,8 +42,10 @@ def test_an_object_with_a_field_that_there_is_not_is_noticed() -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize("version", ["v1", "v1beta2"])
 def test_operators_take_every_object_of_theirs(name: str, version: str) -> None:
-    found = example(name) if version == "v1" else objects(
-        "--values", str(EXAMPLES[name]), "--set", "strimzi.apiVersion=kafka.strimzi.io/v1beta2"
+    found = (
+        example(name)
+        if version == "v1"
+        else objects("--values", str(EXAMPLES[name]), "--set", "strimzi.apiVersion=kafka.strimzi.io/v1beta2")
     )
     for it in filter(of_operators, found):
         assert set(it) == {"apiVersion", "kind", "metadata", "spec"}
@@ -83,7 +85,10 @@ def test_rules_are_those_of_deploy_with_where_runbooks_and_dashboards_are() -> N
     for name, it in found.items():
         expected = yaml.safe_load(files[name].read_text(encoding="utf-8"))
         for rule in (rule for group in expected["groups"] for rule in group.get("rules", ())):
-            for key, place in (("runbook_url", "https://runbooks.example/stillwatch/"), ("dashboard_url", "https://grafana.example/")):
+            for key, place in (
+                ("runbook_url", "https://runbooks.example/stillwatch/"),
+                ("dashboard_url", "https://grafana.example/"),
+            ):
                 if key in rule.get("annotations", {}):
                     rule["annotations"][key] = moved(key, rule["annotations"][key], place)
         assert it["spec"] == expected

@@ -7,27 +7,28 @@ from typing import Any
 
 import click
 import pytest
+import yaml
 
-from agents.cli import COMMANDS, cli
+from agents.cli import cli
 from agents.cli.enforce import enforce
+from agents.cli.notify import notify
 from agents.settings import Settings
 from agents.worker import DRAIN_S
 from tests.helm.rendering import (
     EXAMPLES,
+    RELEASE,
     Object,
     container_of,
     every_pod,
     example,
     named,
     needs_helm,
+    objects,
     part_of,
     pods,
     values,
 )
 from tests.helm.restricted import against_restricted
-
-NOT_YET = {"notify", "topics"}
-"""Commands that are made while this is written."""
 
 OF_EVERY_POD = pytest.mark.parametrize(("name", "pod"), every_pod())
 
@@ -78,7 +79,7 @@ def test_every_mount_has_its_volume_and_the_other_way_round(name: str, pod: Obje
     mounts = [it["name"] for it in container_of(pod)["volumeMounts"]]
     assert sorted(volumes) == sorted(mounts), name
     assert len(set(volumes)) == len(volumes)
-    assert {"name": "tmp", "mountPath": "/tmp"} in container_of(pod)["volumeMounts"]
+    assert {"name": "tmp", "mountPath": "/tmp"} in container_of(pod)["volumeMounts"]  # noqa: S108  a pod's, not ours
     for volume in pod["spec"]["volumes"]:
         if "secret" in volume:
             assert volume["secret"]["defaultMode"] == 0o440  # for the pod's group, and nobody else
@@ -90,10 +91,7 @@ def test_a_command_and_its_options_are_there(name: str, pod: Object) -> None:
     if "command" in container:
         compile(container["args"][0], name, "exec")
         return
-    command, *_ = arguments = container["args"]
-    if command in NOT_YET and command not in COMMANDS:
-        pytest.skip(f"there is no `stillwatch {command}` yet")
-    parsed(cli, "stillwatch", arguments)
+    parsed(cli, "stillwatch", container["args"])
 
 
 def parsed(command: click.Command, name: str, arguments: list[str], parent: click.Context | None = None) -> None:
@@ -140,14 +138,10 @@ def served(container: Object) -> Iterator[str]:
 
 def test_ports_are_the_ones_that_the_program_has_by_itself() -> None:
     settings = Settings("kafka:9092", "redis://redis")
-    (http,) = [option for option in enforce.params if option.name == "http"]
     assert values()["worker"]["port"] == settings.health_port
-    assert f"127.0.0.1:{values()['enforcer']['port']}" == http.default
-    if "notify" in COMMANDS:
-        command = cli.get_command(click.Context(cli), "notify")
-        assert command is not None
+    for command, part in ((enforce, "enforcer"), (notify, "notifier")):
         (http,) = [option for option in command.params if option.name == "http"]
-        assert str(http.default).endswith(f":{values()['notifier']['port']}")
+        assert http.default == f"127.0.0.1:{values()[part]['port']}"
 
 
 def test_values_are_the_ones_that_the_program_has_by_itself() -> None:
@@ -200,7 +194,9 @@ def test_selectors_of_deployments_and_services_choose_their_own_pods(name: str) 
             for spread in it["spec"]["template"]["spec"].get("topologySpreadConstraints", ()):
                 assert spread["labelSelector"] == it["spec"]["selector"]
         if it["kind"] == "Service":
-            chosen = [pod for pod, one in pods(found) if it["spec"]["selector"].items() <= one["metadata"]["labels"].items()]
+            chosen = [
+                pod for pod, one in pods(found) if it["spec"]["selector"].items() <= one["metadata"]["labels"].items()
+            ]
             (name_of_pods,) = chosen
             assert name_of_pods.endswith("-enforcer")
             ports = {port["name"] for port in container_of(named_pod(found, name_of_pods))["ports"]}
@@ -211,3 +207,35 @@ def named_pod(found: tuple[Object, ...], name: str) -> Object:
     kind, _, rest = name.partition(" ")
     pod: Object = named(found, kind, rest)["spec"]["template"]
     return pod
+
+
+@needs_helm
+def test_pods_are_chosen_by_labels_that_no_version_and_no_value_changes() -> None:
+    changed = ("--set", "image.tag=other,commonLabels.team=other,worker.podLabels.more=other")
+    for found in (example("minimal"), objects("--values", str(EXAMPLES["minimal"]), *changed)):
+        selectors = [it["spec"]["selector"]["matchLabels"] for it in found if it["kind"] == "Deployment"]
+        assert sorted(it.pop("app.kubernetes.io/component") for it in selectors) == ["enforcer", "worker"]
+        assert selectors == 2 * [{"app.kubernetes.io/name": "stillwatch", "app.kubernetes.io/instance": RELEASE}]
+
+
+@needs_helm
+def test_a_pod_is_where_the_values_say() -> None:
+    spec = named(example("production"), "Deployment", "-worker")["spec"]["template"]["spec"]
+    given = yaml.safe_load(EXAMPLES["production"].read_text(encoding="utf-8"))["worker"]
+    assert {key: spec[key] for key in ("tolerations", "affinity", "priorityClassName")} == {
+        key: given[key] for key in ("tolerations", "affinity", "priorityClassName")
+    }
+    assert [(it["topologyKey"], it["whenUnsatisfiable"]) for it in spec["topologySpreadConstraints"]] == [
+        ("topology.kubernetes.io/zone", "ScheduleAnyway"),
+        ("kubernetes.io/hostname", "ScheduleAnyway"),
+    ]
+    assert spec["imagePullSecrets"] == [{"name": "registry"}]
+    more = container_of(named(example("external-kafka"), "Deployment", "-worker")["spec"]["template"])
+    assert {"name": "TZ", "value": "UTC"} in more["env"]
+    assert {"name": "more", "mountPath": "/more"} in more["volumeMounts"]
+
+
+@needs_helm
+def test_a_cluster_that_gives_out_user_ids_itself_is_left_to_it() -> None:
+    for _, pod in pods(example("external-kafka")):
+        assert pod["spec"]["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}

@@ -15,7 +15,9 @@ def of_kind(found: tuple[Object, ...], kind: str) -> list[Object]:
 
 
 @needs_helm
-@pytest.mark.parametrize(("prefix", "partitions", "replication"), [("stillwatch", 8, 3), ("sw-eu.1", 64, 1), ("a", 1, 5)])
+@pytest.mark.parametrize(
+    ("prefix", "partitions", "replication"), [("stillwatch", 8, 3), ("sw-eu.1", 64, 1), ("a", 1, 5)]
+)
 def test_topics_are_those_of_the_code(prefix: str, partitions: int, replication: int) -> None:
     chosen = f"kafka.prefix={prefix},kafka.partitions={partitions},kafka.replication={replication}"
     found = objects(*PRODUCTION, "--set", chosen, "--set", "worker.autoscaling.kind=none,worker.replicas=1")

@@ -1,6 +1,5 @@
 """What a pod is told in its environment is what the program reads, and the files that it names are mounted there."""
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -9,7 +8,15 @@ import pytest
 from agents import kafka_access, redis_access
 from agents.enforcement.envoy import read_options
 from agents.keys import make_pair
-from agents.settings import KEY_VARIABLE, SIGNING_VARIABLE, VERIFY_VARIABLE, bootstrap_servers, read_settings
+from agents.notifying.alertmanager import Alertmanager
+from agents.settings import (
+    KEY_VARIABLE,
+    SIGNING_VARIABLE,
+    VERIFY_VARIABLE,
+    bootstrap_servers,
+    fingerprint_key,
+    read_settings,
+)
 from agents.signing import Signer, Verifier
 from tests.certificates import Authority
 from tests.helm.rendering import (
@@ -26,8 +33,6 @@ from tests.helm.rendering import (
 )
 
 ROOT_OF_SECRETS = "/etc/stillwatch"
-ALERTMANAGER = {f"STILLWATCH_ALERTMANAGER_{it}" for it in ("TOKEN_FILE", "USERNAME", "PASSWORD_FILE", "CAFILE")}
-"""agents/notifying/alertmanager.py reads these."""
 
 OF_EVERY_POD = pytest.mark.parametrize(("name", "pod"), every_pod())
 
@@ -56,7 +61,9 @@ def environment(pod: Object, mounted: Path, secrets: Mapping[tuple[str, str], st
     for it in container_of(pod).get("env", ()):
         reference = it.get("valueFrom", {}).get("secretKeyRef")
         if reference is not None:
-            found[it["name"]] = (secrets or {}).get((reference["name"], reference["key"]), "redis://from-a-secret:6379/0")
+            found[it["name"]] = (secrets or {}).get(
+                (reference["name"], reference["key"]), "redis://from-a-secret:6379/0"
+            )
         else:
             found[it["name"]] = it["value"].replace(ROOT_OF_SECRETS, str(mounted))
     return found
@@ -83,7 +90,7 @@ def test_every_variable_is_one_that_the_program_reads(
     variables = environment(pod, tmp_path)
     for path in (it for it in variables.values() if it.startswith(str(tmp_path))):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Path(path).touch()
+        Path(path).write_bytes(b"sixteen bytes or more")
     noted = Noted(variables)
     if "KAFKA_BOOTSTRAP_SERVERS" in variables:
         bootstrap_servers(noted)
@@ -92,7 +99,10 @@ def test_every_variable_is_one_that_the_program_reads(
     if {"KAFKA_BOOTSTRAP_SERVERS", "REDIS_URL"} <= set(variables):
         read_settings(noted)
     read_options(noted, "127.0.0.1:9471")
-    others = ALERTMANAGER | {KEY_VARIABLE, VERIFY_VARIABLE, "STILLWATCH_PREFIX", "TZ"}
+    Alertmanager("https://alertmanager", noted)
+    if f"{KEY_VARIABLE}_FILE" in variables:
+        assert fingerprint_key(noted) == b"sixteen bytes or more"
+    others = {VERIFY_VARIABLE, "STILLWATCH_PREFIX", "TZ"}
     assert set(variables) - noted.asked - others == set(), name
     names = [it["name"] for it in container_of(pod).get("env", ())]
     assert len(set(names)) == len(names)
@@ -187,8 +197,8 @@ def projected(folder: Path, name: str, at: Path) -> str:
     inside = folder / "..2026_11_28"
     inside.mkdir(parents=True)
     (inside / name).write_bytes((at / "for-configmap.key.pub").read_bytes())
-    os.symlink(inside.name, folder / "..data")
-    os.symlink(f"..data/{name}", folder / name)
+    (folder / "..data").symlink_to(inside.name)
+    (folder / name).symlink_to(f"..data/{name}")
     return made
 
 
@@ -211,6 +221,8 @@ def test_each_part_is_a_user_of_its_own_but_a_notifier_that_is_nobody_is_the_enf
         "Deployment stillwatch-notifier": "stillwatch-enforcer",
         "Deployment stillwatch-normaliser": "stillwatch-normaliser",
         "Pod stillwatch-test-doctor": "stillwatch-oncall",
+        "Pod stillwatch-test-as-worker": "stillwatch-worker",
+        "Pod stillwatch-test-as-enforcer": "stillwatch-enforcer",
     }
 
 
@@ -221,5 +233,4 @@ def test_an_enforcer_that_follows_the_mirror_alone_is_told_nothing_of_kafka() ->
     assert environment(pod, Path("/nowhere")) == {
         "STILLWATCH_PREFIX": "stillwatch",
         "REDIS_URL": "redis://redis.example:6379/0",
-        "REDIS_SSL_CHECK_HOSTNAME": "true",
     }

@@ -60,6 +60,13 @@ class Running:
         self.process = process
         self.port = port
         self.log = log
+        self.is_killed = False
+
+    def kill(self) -> None:
+        """End it as a machine that loses its power does."""
+        self.is_killed = True
+        self.process.kill()
+        self.process.wait(SECONDS)
 
     def get(self, path: str, headers: Mapping[str, str] = {}) -> tuple[int, dict[str, str], bytes]:
         """Status, headers and body of an answer."""
@@ -117,15 +124,17 @@ def enforcer(folder: Path, prefix: str, *arguments: str, **environment: str) -> 
 
 
 @contextmanager
-def starting(folder: Path, prefix: str, *arguments: str, **environment: str) -> Iterator[Running]:
-    """An enforcer with these variables and no others of ours; it is stopped, and must end well."""
+def starting(
+    folder: Path, prefix: str, *arguments: str, command: str = "enforce", **environment: str
+) -> Iterator[Running]:
+    """An enforcer (or what `command` says) with these variables and no others of ours; stopped, and must end well."""
     (port,) = choose_ports((), 1)
-    log = folder / f"enforcer-{port}.log"
+    log = folder / f"{command}-{port}.log"
     ours = re.compile("KAFKA_|REDIS_|STILLWATCH_")
     inherited = {name: value for name, value in os.environ.items() if not ours.match(name)}
     with log.open("wb") as file:
         process = subprocess.Popen(  # noqa: S603  our own command
-            [STILLWATCH, "enforce", "--http", f"127.0.0.1:{port}", *arguments],
+            [STILLWATCH, command, "--http", f"127.0.0.1:{port}", *arguments],
             cwd=REPOSITORY,
             env={**inherited, "STILLWATCH_PREFIX": prefix, **environment},
             stderr=file,
@@ -133,12 +142,13 @@ def starting(folder: Path, prefix: str, *arguments: str, **environment: str) -> 
         running = Running(process, port, log)
         try:
             assert wait_until(lambda: process.poll() is not None or _answers(running), seconds=SECONDS), (
-                "the enforcer answers"
+                f"{command} answers"
             )
             assert process.poll() is None, log.read_text()
             yield running
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(SECONDS) == 0, log.read_text()
+            if not running.is_killed:
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(SECONDS) == 0, log.read_text()
         finally:
             process.kill()
             process.wait()

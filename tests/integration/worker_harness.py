@@ -111,7 +111,7 @@ class Deployment(Struct, frozen=True):
                 states[key] = int(value)
             elif key == "outbox":
                 states[key] = msgspec.msgpack.decode(value, type=tuple[Posted, ...]) if value else ()
-            else:
+            elif value:  # without a byte it is no state, and gone in a second
                 states[key] = decoded(stages[stage], key, value)
         return found
 
@@ -176,6 +176,10 @@ class WorkerProcess:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def port(self) -> int:
+        return self._port
 
     def further(self, number: int) -> "WorkerProcess":
         """As seen on a later health port: a further process of a worker that has several."""

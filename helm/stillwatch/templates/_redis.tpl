@@ -23,8 +23,10 @@
 - name: REDIS_SSL_CAFILE
   value: /etc/stillwatch/redis-ca/ca.crt
 {{- end }}
+{{- if or $user.urlKey (hasPrefix "rediss:" $redis.url) }}
 - name: REDIS_SSL_CHECK_HOSTNAME
   value: {{ $redis.tls.checkHostname | quote }}
+{{- end }}
 {{- end }}
 
 {{- define "stillwatch.redis.volumes" -}}

@@ -70,6 +70,12 @@
 {{- define "stillwatch.normaliser.volumes" -}}
 {{ include "stillwatch.tmp.volume" .root }}
 {{- include "stillwatch.kafka.volumes" . }}
+- name: fingerprint
+  secret:
+    secretName: {{ .values.fingerprintKey.existingSecret }}
+    defaultMode: 0440
+    items:
+      - {key: {{ .values.fingerprintKey.key | quote }}, path: key}
 {{- end }}
 
 {{- define "stillwatch.topics.volumes" -}}

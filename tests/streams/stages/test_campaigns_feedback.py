@@ -386,3 +386,58 @@ def test_each_lesson_is_a_question_first_and_its_answer_is_measured() -> None:
     answered = {key: count for key, count in output.tally.items() if key.endswith(("_right", "_wrong"))}
     assert sum(answered.values()) == 2
     assert [name for name, _ in output.measured] == ["lesson_loss", "lesson_loss"]
+
+
+def test_an_erased_account_is_neither_member_nor_seen_nor_a_stranger() -> None:
+    campaigns = limited()
+    assert hear(campaigns, verdict("innocent", "a"), verdict("confirmed", "b")) == []
+    assert hear(campaigns, verdict("erased", "a", 10), verdict("erased", "b", 10)) == []
+    (campaign,) = campaigns.campaigns().values()
+    assert (set(campaign.members), set(campaign.seen)) == (set("cd"), set("cd"))
+    assert [evidence.strangers for evidence in campaign.links.values()] == [set()]
+    exempt = campaigns.states.read(EXEMPT, Exempt)
+    assert (exempt.rulings, set(exempt.erased)) == ({}, {"a", "b"})
+    for name in "ab":
+        assert campaigns.stage.encode(f"member:{name}", campaigns.states.held[f"member:{name}"]) == b""
+
+
+def test_who_is_erased_is_left_out_of_what_was_found_before_and_seen_anew_after() -> None:
+    campaigns = limited()
+    hear(campaigns, verdict("erased", "a", 10))
+    campaigns.take(finding("abcd", "q", minutes=10), offset=101)
+    assert all("a" not in it.seen for it in campaigns.campaigns().values())
+    campaigns.take(finding("abcd", "q", minutes=11), offset=102)
+    (campaign,) = campaigns.campaigns().values()
+    assert campaign.seen["a"].since_ms == NOON_MS + 11 * MINUTE_MS
+    campaigns.take(finding("abcde", "q", minutes=12), offset=103)
+    assert set(campaign.seen) == set("abcde"), "it is not forgotten a second time"
+
+
+def test_a_campaign_that_only_saw_an_account_forgets_it_when_it_is_looked_at_next() -> None:
+    campaigns = bench()
+    campaigns.take(finding("abcd", "t", kind="template"))
+    (campaign,) = campaigns.campaigns().values()
+    assert "a" in campaign.seen
+    assert "a" not in campaign.members
+    hear(campaigns, verdict("erased", "a", 10))
+    campaigns.take(finding("e", "t", kind="template", minutes=30), offset=101)
+    (campaign,) = campaigns.campaigns().values()
+    assert set(campaign.seen) == set("bcde")
+    assert "a" not in campaign.links["template:t"].strangers
+
+
+def test_who_was_erased_a_month_ago_is_not_kept_in_mind_as_such() -> None:
+    campaigns = bench()
+    hear(campaigns, verdict("erased", "a", 10))
+    hear(campaigns, verdict("erased", "b", 10 + 30 * DAY))
+    assert set(campaigns.states.read(EXEMPT, Exempt).erased) == {"a", "b"}
+    hear(campaigns, verdict("erased", "c", 11 + 30 * DAY))
+    assert set(campaigns.states.read(EXEMPT, Exempt).erased) == {"b", "c"}
+
+
+def test_nothing_is_learnt_of_an_erasure_and_none_of_a_campaign_is_taken() -> None:
+    campaigns = limited()
+    hear(campaigns, verdict("erased", "a", 10), about("erased"))
+    assert campaigns.states.read(LEARNER, Learner).counts == (0, 0)
+    (campaign,) = campaigns.campaigns().values()
+    assert set(campaign.members) == set("bcd")

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from streams.anomaly import Model
 from streams.findings import Finding, Findings
-from streams.links import LINK_KINDS, LinkKind
+from streams.links import LINK_KINDS, LinkKind, Links
 from streams.networks import TYPICAL, NetworkState
 from streams.stages.networks import (
     EVERYBODY,
@@ -409,3 +409,63 @@ def test_a_link_of_another_version_is_refused() -> None:
         stored = networks.stage.encode("link:payment:v", replace(state, numbers=numbers))
         with pytest.raises(ValueError, match=f"a link is stored in version {numbers[0]}, not 1"):
             networks.stage.decode("link:payment:v", stored)
+
+
+def erasure(name: str, until_minute: int, offset: int = 0) -> Links:
+    """What observe says of an erased account to each partition of links."""
+    return replace(links([], offset, source=1, log="feedback-1"), erased={name: until_minute * MINUTE_MS})
+
+
+def test_an_erased_account_is_no_member_once_its_link_is_used_in_a_later_minute() -> None:
+    networks = bench()
+    networks.take(links(crowd("abc", [0, 1])))
+    networks.take(erasure("a", NOON + HOUR), first_offset=1)
+    assert set(networks.link().members) == set("abc")
+    networks.take(links([act("d", NOON + HOUR + 10)], 100), first_offset=2)
+    assert set(networks.link().members) == set("bcd")
+    assert [names(found) for found in networks.findings()] == []
+    networks.take(links([act("a", NOON + HOUR + 11)], 200), first_offset=3)
+    assert networks.link().members["a"].uses == 1
+    networks.take(links([act("d", NOON + HOUR + 12)], 300), first_offset=4)
+    assert networks.link().members["a"].uses == 1, "what it did since stays"
+
+
+def test_who_is_erased_is_not_named_by_a_link_that_waits_to_be_looked_at() -> None:
+    networks = bench()
+    at_once = [act(name, NOON + HOUR) for name in "abcd"]
+    networks.take(links([*crowd("abcd", [0]), *at_once]))
+    assert networks.findings() == []
+    assert networks.shard().open_links
+    networks.take(erasure("a", NOON + HOUR), first_offset=1)
+    networks.take(links([act("e", NOON + HOUR + 10)], 100), first_offset=2)
+    assert [names(found) for found in networks.findings()] == ["bcd"]
+
+
+@given(st.lists(st.integers(0, 3), min_size=4, max_size=4), st.integers(0, 1))
+def test_an_erasure_comes_to_the_same_however_the_log_is_cut(cuts: list[int], forgetful: int) -> None:
+    log = [
+        links(crowd("abc", [0, 1])),
+        erasure("a", NOON + HOUR),
+        links([act("d", NOON + HOUR + 5), act("a", NOON + HOUR + 6)], 100),
+        links([act("b", NOON + HOUR + 9), act("a", NOON + HOUR + 9)], 200),
+        links([act("c", NOON + HOUR + 12)], 300),
+    ]
+    whole, parted = bench(), bench(forgetful=bool(forgetful))
+    whole.take(*log)
+    bounds = sorted({0, len(log), *cuts})
+    for start, end in pairwise(bounds):
+        parted.take(*log[start:end], first_offset=start)
+    assert parted.link() == whole.link()
+    assert whole.link().members["a"].uses == 2
+    assert parted.shard().erased == whole.shard().erased == {"a": (NOON + HOUR) * MINUTE_MS}
+
+
+def test_who_was_erased_a_month_ago_is_not_kept_in_mind_as_such() -> None:
+    networks = bench()
+    networks.take(erasure("a", NOON))
+    networks.take(erasure("b", NOON + 30 * 24 * HOUR, 1), first_offset=1)
+    assert set(networks.shard().erased) == {"a", "b"}
+    networks.take(erasure("c", NOON + 30 * 24 * HOUR + 1, 2), first_offset=2)
+    networks.take(erasure("c", NOON + 30 * 24 * HOUR + 1, 2), first_offset=3)
+    assert set(networks.shard().erased) == {"b", "c"}
+    assert networks.tally["duplicate"] == 1

@@ -7,14 +7,17 @@ from msgspec.structs import replace
 
 from streams.batch import EventBatch
 from streams.decisions import Decision
+from streams.distinct import hash32
 from streams.feedback import Feedback, PlacedVerdict, Reached, Verdict, Word
 from streams.findings import Findings
 from streams.links import Source
+from streams.payers import Payers
 from streams.policy import DEFAULT_POLICY, FeedbackPolicy
 from streams.reviewing import REVIEWER
+from streams.stages.observe_feedback import PAYERS
 from streams.stages.observe_shard import SHARD, ObserveShard
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
-from tests.streams.stages.test_observe import NOON_MS, STRICT, Bench, bench, greedy
+from tests.streams.stages.test_observe import LINK_PARTITIONS, NOON_MS, STRICT, Bench, bench, greedy
 
 LATER_MS = NOON_MS + 30 * MINUTE_MS
 
@@ -206,3 +209,60 @@ def test_the_next_verdict_has_another_id_and_a_repeat_the_same() -> None:
 
 def test_the_shipped_policy_exempts_for_as_long_as_a_decision_may_last() -> None:
     assert DEFAULT_POLICY.feedback == FeedbackPolicy(exempt_days=28, extend_times=4, model="shadow")
+
+
+def erased_on(observe: Bench) -> list[tuple[int | None, dict[str, int]]]:
+    return [(partition, links.erased) for partition, links in observe.links() if links.erased]
+
+
+def test_an_erased_account_is_as_if_it_had_never_come_but_for_what_is_in_force() -> None:
+    observe = limited()
+    newest_ms = observe.account("a").last_ms
+    hear(observe, verdict("confirmed"))
+    assert told(observe)[1][:2] == ("throttle", 2)
+    hear(observe, verdict("erased"), first=1)
+    assert len(told(observe)) == 2, "nothing is decided by it"
+    left, unseen = observe.account("a"), bench()
+    hear(unseen, verdict("innocent"))
+    assert (left.head.enforcement.action, left.head.enforcement.sequence) == ("throttle", 2)
+    assert replace(left, head=unseen.account("a").head) == unseen.account("a")
+    assert left.head.p_value is None
+    assert observe.stage.encode("verdict:a", observe.states.held["verdict:a"]) == b""
+    assert erased_on(observe) == [(number, {"a": newest_ms}) for number in range(LINK_PARTITIONS)]
+    (passed,) = passed_on(observe)[1:]
+    assert [(it.subject_id, it.verdict, it.decided_at_ms) for it in passed.verdicts] == [("a", "erased", newest_ms)]
+    assert later(observe, 1)[0].sequence == 3, "what is decided next is not taken for older"
+
+
+def test_of_an_account_about_which_nothing_was_decided_not_even_a_state_is_left() -> None:
+    observe = bench()
+    observe.take(greedy(3))
+    assert observe.states.read(SHARD, ObserveShard).subjects == 1
+    assert set(observe.states.read(PAYERS, Payers).paid) == {hash32("a")}
+    hear(observe, verdict("erased"))
+    assert (observe.stored("a"), observe.states.read(SHARD, ObserveShard).subjects) == (b"", 0)
+    assert observe.states.read(PAYERS, Payers).paid == {}
+    observe.take(greedy(5), first_offset=10)
+    assert (observe.account("a").requests, observe.states.read(SHARD, ObserveShard).subjects) == (5, 1)
+
+
+def test_of_an_account_that_nobody_saw_what_was_sent_until_the_erasure_is_erased() -> None:
+    observe = bench()
+    hear(observe, verdict("erased"))
+    assert erased_on(observe) == [(number, {"a": LATER_MS}) for number in range(LINK_PARTITIONS)]
+    assert (observe.stored("a"), observe.states.read(SHARD, ObserveShard).subjects, told(observe)) == (b"", 0, [])
+
+
+def test_to_erase_a_campaign_says_nothing() -> None:
+    observe = bench()
+    hear(observe, verdict("erased", "c-0123456789abcdef", subject_kind="campaign"))
+    assert (erased_on(observe), told(observe)) == ([], [])
+
+
+def test_an_erasure_that_comes_twice_is_taken_once_by_its_place_in_the_log() -> None:
+    observe = limited()
+    hear(observe, verdict("erased"))
+    observe.take(greedy(4), first_offset=500)
+    hear(observe, verdict("erased"))
+    assert observe.account("a").requests == 4
+    assert len(erased_on(observe)) == LINK_PARTITIONS
