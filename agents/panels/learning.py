@@ -74,7 +74,7 @@ LEARNING: Final = Dashboard(
                 Query("sum by (reason) (rate(stillwatch_learning_refusals_total[$__rate_interval]))", "{{reason}}"),
             ),
             unit="per_second",
-            then="not_finite is a bug or a broken field: look at the dead letters. taught_recently is as it should be.",
+            then="A window that is not_finite is a bug or a broken field; taught_recently is as it should be.",
             runbook="StillwatchLearningGate",
         ),
         Panel(
