@@ -27,11 +27,7 @@ _PREFIX = click.option(
 _TO_PREFIX = click.option("--to-prefix", required=True, help="Of the copy: one that nothing else uses.")
 
 
-<<<<<<< HEAD
-@click.group(short_help="Give the topics another number of partitions.")
-=======
 @click.group(short_help="Give the topics more partitions.")
->>>>>>> h-p-replay
 def repartition() -> None:
     """Give the topics another number of partitions, by a copy of the logs under another prefix.
 
