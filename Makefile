@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test check faults evaluate bench lock format clean
+.PHONY: help setup demo test check faults evaluate bench lock wheel sbom audit format clean
 
 # The first Python that is new enough and can make environments; PYTHON=/path/to/python chooses another.
 CAN_SERVE := import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))
@@ -76,6 +76,26 @@ lock: $(READY) ## choose versions anew, with hashes and without an index's addre
 		-o deploy/requirements-runtime.lock
 	@$(LOCK) --universal --no-annotate --constraint requirements.lock --group build -o deploy/requirements-build.lock
 	@for peer in $(PEERS); do $(LOCK) "$$peer.in" -o "$$peer.txt" || exit 1; done
+
+# The time of the last commit: with it the same commit gives the same bytes, wherever it is built.
+EPOCH = $(shell git log -1 --format=%ct 2>/dev/null || echo 1580601600)
+
+wheel: $(READY) ## build dist/*.whl and dist/*.tar.gz, the same bytes from the same commit
+	@rm -rf dist/stillwatch-*
+	@SOURCE_DATE_EPOCH=$(EPOCH) $(BIN)/python -m hatchling build --target sdist --target wheel --directory dist >/dev/null
+	@cd dist && sha256sum stillwatch-*
+
+sbom: $(READY) ## say in dist/stillwatch.cdx.json (CycloneDX) what an image has of others
+	@mkdir -p build dist
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python build/runtime
+	@$(BIN)/uv pip install --quiet --python build/runtime --require-hashes --no-deps \
+		--requirement deploy/requirements-runtime.lock
+	@SOURCE_DATE_EPOCH=$(EPOCH) $(BIN)/cyclonedx-py environment --spec-version 1.6 --output-reproducible --validate \
+		--pyproject pyproject.toml --output-file dist/stillwatch.cdx.json build/runtime/bin/python
+	@sha256sum dist/stillwatch.cdx.json
+
+audit: $(READY) ## ask whether what is locked has known vulnerabilities
+	@$(BIN)/python deploy/audit.py deploy/requirements-runtime.lock deploy/requirements-build.lock requirements.lock
 
 format: $(READY) ## put the code in form
 	@$(BIN)/ruff check --fix --quiet || true

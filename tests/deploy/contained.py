@@ -1,22 +1,25 @@
 """A process as in a container, without an engine: a root of its own, which it may not write, and no rights.
 
-The root is the folder of an image; of this machine it has /usr, /etc, /dev, the Python that runs this, and the network.
-It needs root, and a kernel that gives out namespaces.
+The root is the folder of an image; of this machine it has /usr, /dev, a few files of /etc, and the Python that runs
+this. Processes of one `network` have each other on its loopback and nobody else. It needs root, and a kernel that gives
+out namespaces.
 """
 
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
 from msgspec import Struct
 
+from agents.embedded.processes import wait_until
+
 NOBODY = 65532
-PROGRAMS = ("unshare", "nsenter", "mount", "chroot", "setpriv")
+PROGRAMS = ("unshare", "nsenter", "mount", "chroot", "setpriv", "ip")
 ENTER = """
 set -eu
 root="$1" mode="$2" user="$3" folder="$4" python="$5"
@@ -27,8 +30,11 @@ for name in bin sbin lib lib32 lib64; do
     if [ -L "/$name" ]; then ln -sfn "$(readlink "/$name")" "$root/$name"
     elif [ -d "/$name" ]; then mkdir -p "$root/$name"; mount --rbind "/$name" "$root/$name"; fi
 done
-mkdir -p "$root/usr" "$root/etc" "$root/dev" "$root/proc" "$root/tmp"
-for name in usr etc dev; do mount --rbind "/$name" "$root/$name"; done
+mkdir -p "$root/usr" "$root/etc/ssl" "$root/dev" "$root/proc" "$root/tmp"
+for name in usr dev etc/ssl; do mount --rbind "/$name" "$root/$name"; done
+for name in hosts ld.so.cache nsswitch.conf passwd pip.conf resolv.conf; do
+    [ ! -e "/etc/$name" ] || { : >>"$root/etc/$name"; mount --bind "/etc/$name" "$root/etc/$name"; }
+done
 [ "$python" = /usr ] || mount --bind "$python" "$root/usr/local"
 mount -t proc proc "$root/proc"
 [ "$mode" = built ] || mount -t tmpfs -o mode=1777,noexec,nosuid,nodev,size=256m tmpfs "$root/tmp"
@@ -42,10 +48,11 @@ done
 shift
 if [ "$mode" = built ]; then exec /usr/sbin/chroot "$root" env --chdir="$folder" "$@"; fi
 mount -o remount,bind,ro "$root"
-exec /usr/sbin/chroot "$root" setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs --bounding-set=-all \\
-    --inh-caps=-all env --chdir="$folder" "$@"
+exec /usr/sbin/chroot "$root" setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs \\
+    --bounding-set=-all --inh-caps=-all env --chdir="$folder" "$@"
 """
 NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child")
+ALONE_S = 900
 
 
 class Mounted(Struct, frozen=True):
@@ -66,6 +73,23 @@ def why_not() -> str | None:
     if os.geteuid() != 0 or subprocess.run(tried, capture_output=True, check=False).returncode:  # noqa: S603
         return "only root, where the kernel lets it, can give a process a root of its own"
     return None
+
+
+@contextmanager
+def network() -> Iterator[tuple[str, ...]]:
+    """What a command begins with so that it is in a network of its own, which has a loopback and nothing else."""
+    holding = ["unshare", "--net", "sh", "-c", f"ip link set lo up && exec sleep {ALONE_S}"]
+    with subprocess.Popen(holding) as holder:  # noqa: S603  words of this file
+        try:
+            inside = ("nsenter", f"--net=/proc/{holder.pid}/ns/net")
+            assert wait_until(lambda: b"UP" in _said((*inside, "ip", "link", "show", "lo")), seconds=10)
+            yield inside
+        finally:
+            holder.kill()
+
+
+def _said(command: Sequence[str]) -> bytes:
+    return subprocess.run(command, capture_output=True, check=False).stdout  # noqa: S603
 
 
 def command(
@@ -90,7 +114,7 @@ class Contained:
 
     def execute(self, arguments: Sequence[str], timeout_s: float = 30) -> subprocess.CompletedProcess[str]:
         """Run one more command beside it, as the same user."""
-        entering = ("nsenter", "--target", str(self._inner()), "--mount", "--pid", "--root")
+        entering = ("nsenter", "--target", str(self._inner()), "--mount", "--pid", "--net", "--root")
         user = ("setpriv", "--reuid", str(NOBODY), "--regid", str(NOBODY), "--clear-groups", "--no-new-privs")
         return subprocess.run(  # noqa: S603  words of these tests
             (*entering, *user, *arguments),

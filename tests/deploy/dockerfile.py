@@ -67,7 +67,10 @@ def stages(text: str) -> Iterator[tuple[str, list[Instruction]]]:
 def copied_from_context(text: str) -> list[str]:
     """The files and folders that the builder is given."""
     return [
-        source for it in instructions(text) if it.word == "COPY" and "--from" not in it.rest for source in it.rest.split()[:-1]
+        source
+        for it in instructions(text)
+        if it.word == "COPY" and "--from" not in it.rest
+        for source in it.rest.split()[:-1]
     ]
 
 
@@ -85,8 +88,6 @@ def play(text: str, context: Path, work: Path, arguments: Mapping[str, str]) -> 
 
 def _do(image: Image, it: Instruction, context: Path, made: Mapping[str, Image], given: Mapping[str, str]) -> None:
     match it.word:
-        case "FROM":
-            assert it.rest.startswith("python:"), it.rest
         case "ARG":
             name, _, default = it.rest.partition("=")
             image.arguments[name] = given.get(name, default.strip('"'))
@@ -101,6 +102,15 @@ def _do(image: Image, it: Instruction, context: Path, made: Mapping[str, Image],
             _copy(image, it.rest.split(), context, made)
         case "RUN":
             _run(image, it.rest)
+        case _:
+            _set(image, it)
+
+
+def _set(image: Image, it: Instruction) -> None:
+    """What only says how the image is run."""
+    match it.word:
+        case "FROM":
+            assert it.rest.startswith("python:"), it.rest
         case "USER":
             image.user = it.rest
         case "EXPOSE":
