@@ -43,7 +43,7 @@ LEARNING: Final = Dashboard(
             queries=(
                 Query(
                     'sum(increase(stillwatch_verdicts_total{verdict="confirmed"}[7d]))'
-                    " / clamp_min(sum(increase(stillwatch_verdicts_total[7d])), 1e-9)",
+                    " / sum(increase(stillwatch_verdicts_total[7d]))",
                     "confirmed",
                 ),
             ),

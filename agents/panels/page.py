@@ -95,6 +95,7 @@ def page(found: Sequence[Section], span: Span, source: str) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters["code"] = _with_code
     shown = {it.panel.title: it for section in reversed(found) for it in reversed(section.shown)}

@@ -1,6 +1,8 @@
 """The dashboards that are committed are what the table gives, and such as Grafana knows them."""
 
 import json
+import runpy
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,12 @@ FILES = sorted(documents())
 def test_the_committed_files_are_what_the_table_gives() -> None:
     found = {path.name: path.read_bytes() for path in (GRAFANA / "dashboards").iterdir()}
     assert found == documents(), "run `python -m agents.panels` and commit what it writes"
+
+
+def test_the_command_writes_them_where_it_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["agents.panels", str(tmp_path / "new")])
+    runpy.run_module("agents.panels", run_name="__main__")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "new").iterdir()} == documents()
 
 
 @pytest.mark.parametrize("name", FILES)
