@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
+from agents import built
 from agents.enforcement.metrics import Source, Taken
 from agents.signing import RefusedFor
 from streams.decisions import LIMITING, Action
@@ -21,6 +22,7 @@ class NotifierMetrics:
 
     def __init__(self, registry: CollectorRegistry, alertmanagers: Iterable[str]) -> None:
         """Every series starts at zero; `alertmanagers` are the names that `deliveries` and its like have as label."""
+        Info(*built.METRIC, registry=registry).info(built.labels())
         self._active: Final = Gauge(
             "stillwatch_active_campaigns",
             "Campaigns that are limited now, by action; those in shadow do not count.",

@@ -3,7 +3,8 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from agents import built
 from agents.cli import cli
 from agents.enforcement.metrics import EnforcementMetrics
 from agents.metrics import Metrics
+from agents.notifying.metrics import NotifierMetrics
 
 HEAD = "0123456789abcdef0123456789abcdef01234567"
 
@@ -96,9 +98,9 @@ def test_the_command_says_its_version_with_the_commit_where_it_is_known(monkeypa
     assert said(["--version"]) == f"stillwatch, version {metadata.version('stillwatch')}\n"
 
 
-@pytest.mark.parametrize("metrics", [Metrics, EnforcementMetrics])
-def test_workers_and_enforcers_tell_the_commit_in_their_build_metric(
-    metrics: type[Metrics] | type[EnforcementMetrics], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("metrics", [Metrics, EnforcementMetrics, partial(NotifierMetrics, alertmanagers=())])
+def test_every_process_tells_the_commit_in_its_build_metric(
+    metrics: Callable[[CollectorRegistry], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for known, told in (("abc", r'commit="abc",'), (None, "")):
         registry = CollectorRegistry()

