@@ -59,6 +59,7 @@ LEARNING: Final = Dashboard(
             base="good",
             steps=(Step(1, "bad"),),
             then="A signing key that changed; if none did, somebody else writes in Redis: see deploy/threat-model.md.",
+            runbook="StillwatchModelsRefused",
         ),
         Panel(
             title="Windows that taught",
@@ -126,6 +127,7 @@ LEARNING: Final = Dashboard(
             queries=(Query("sum by (measure) (increase(stillwatch_drifts_total[1d]))", "{{measure}}"),),
             steps=(Step(1, "warn"),),
             then="Ask whoever runs the gateways what they changed then; the worker's log names the share.",
+            runbook="StillwatchTrafficDrift",
         ),
     ),
 )
