@@ -18,11 +18,7 @@ def shape() -> str:
     """What the stages store, field by field, and the versions of what is packed by hand."""
     stored = [Profile]
     for stage in stages_of(1).values():
-<<<<<<< HEAD
-        stored += [decoder.type for _, decoder in sorted(stage._decoders.items())]  # type: ignore[attr-defined]  # noqa: SLF001
-=======
         stored += [decoder.type for _, decoder in sorted(vars(stage)["_decoders"].items())]
->>>>>>> h-p-replay
     infos = [re.sub(r" at 0x[0-9a-f]+", "", repr(it)) for it in msgspec.inspect.multi_type_info(stored)]
     return hashlib.sha256("\n".join([*infos, str(kernel.VERSION), str(kernel.LINK_VERSION)]).encode()).hexdigest()
 
