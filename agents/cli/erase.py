@@ -57,11 +57,12 @@ def erase(account: str, note: str | None, reviewer: str, prefix: str) -> None:
 
 
 def _described(servers: str, names: TopicNames) -> dict[str, Described]:
-    """How the topics are kept; nothing where this user may not see it."""
+    """How the topics are kept; nothing of those of which this user may not see it."""
     try:
-        return describe_topics(servers, names)
+        found = describe_topics(servers, names)
     except TopicError:
         return {}
+    return {name: topic for name, topic in found.items() if "retention.ms" in topic.configs}
 
 
 def told(account: str, names: TopicNames, described: Mapping[str, Described], at_ms: int) -> Iterator[str]:

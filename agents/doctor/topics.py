@@ -7,6 +7,8 @@ from agents.topics import Described, TopicNames, TopicSpec, specs
 
 DAY_MS = 24 * 60 * 60 * 1000
 FOR_EVER = -1
+UNSEEN = "?"
+"""What this user may not see."""
 
 
 def differences(names: TopicNames, described: Mapping[str, Described]) -> list[str]:
@@ -86,8 +88,10 @@ def table(names: TopicNames, described: Mapping[str, Described]) -> list[tuple[s
 
 
 def _kept(retention_ms: str) -> str:
+    if not retention_ms:
+        return UNSEEN
     return "for ever" if retention_ms == str(FOR_EVER) else f"{int(retention_ms) / DAY_MS:g} d"
 
 
 def _sized(size: str) -> str:
-    return f"{int(size) / 1024:,.0f} KiB"
+    return f"{int(size) / 1024:,.0f} KiB" if size else UNSEEN

@@ -86,7 +86,11 @@ def test_who_may_not_see_how_long_topics_are_kept_is_told_how_long_they_should_b
         raise TopicError("not for you")
 
     monkeypatch.setattr(command, "describe_topics", refuse)
+    refused = run("a", "--reviewer", "kim")
+    hidden = Described(8, 1, {})
+    monkeypatch.setattr(command, "describe_topics", lambda _servers, names: {names.requests: hidden})
     code, lines, err = run("a", "--reviewer", "kim")
+    assert refused == (code, lines, err)
     assert (code, err) == (0, "")
     assert lines[2] == "  stillwatch.requests: 2027-01-04, if it is kept as `stillwatch topics create` makes it"
 

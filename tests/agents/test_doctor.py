@@ -16,6 +16,7 @@ from agents.doctor.kafka_rights import judge_rights
 from agents.doctor.models import judge_models
 from agents.doctor.progress import Learnt, Seen, Standing, judge_progress
 from agents.doctor.states import RedisTold, ask_redis, judge_redis, judge_slots
+from agents.doctor.topics import table
 from agents.doctor.versions import fits, judge_packages, look_at_versions
 from agents.settings import Settings
 from agents.store import StoreError
@@ -461,6 +462,12 @@ def test_what_was_erased_must_not_come_back_from_a_log_that_is_kept_longer(descr
     )
     described["stillwatch.feedback"].configs["retention.ms"] = kept
     assert wrong(look_at_kafka(SETTINGS)[0]) == []
+
+
+def test_settings_that_may_not_be_seen_are_not_wrong(described: Topics) -> None:
+    described["stillwatch.links"].configs.clear()
+    assert wrong(look_at_kafka(SETTINGS)[0]) == []
+    assert table(NAMES, described)[1] == ("stillwatch.links", "3", "1", "?", "?")
 
 
 def test_topics_that_are_cut_in_different_ways_are_wrong(described: Topics) -> None:
