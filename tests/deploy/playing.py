@@ -1,7 +1,7 @@
 """Starts what deploy/docker-compose.yaml says, without an engine: in a network of its own, by the names it has there.
 
-Our own services run in the image, as nobody, with a root that they cannot write; Kafka, Redis and Alertmanager are those
-of this machine, with the settings, the users and the words of their command that the composition has.
+Our own services run in the image, as nobody, with a root that they cannot write; Kafka, Redis and Alertmanager are
+those of this machine, with the settings, the users and the words of their command that the composition has.
 """
 
 import re
