@@ -27,12 +27,15 @@ _PREFIX = click.option(
 _TO_PREFIX = click.option("--to-prefix", required=True, help="Of the copy: one that nothing else uses.")
 
 
-@click.group(short_help="Give the topics another number of partitions.")
+@click.group(short_help="Give the topics more partitions.")
 def repartition() -> None:
-    """Give the topics another number of partitions: see "More partitions" in deploy/operations.md."""
+    """Give the topics another number of partitions, by a copy of the logs under another prefix.
+
+    See "More partitions" in deploy/operations.md.
+    """
 
 
-@repartition.command(short_help="Copy requests and feedback, and follow them.")
+@repartition.command(short_help="Copy requests and feedback.")
 @_PREFIX
 @_TO_PREFIX
 @click.option("--partitions", type=click.IntRange(1, 1024), required=True, help="How many the copy has.")

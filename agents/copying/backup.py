@@ -10,7 +10,7 @@ from agents.copying.forgotten import require_forgotten
 from agents.copying.sink import Sink
 from agents.copying.source import LogSource
 from agents.settings import Settings
-from agents.topics import TopicNames, create_topics, describe_topics, end_copy, log_ids
+from agents.topics import TIMESTAMPS, WRITERS_TIME, TopicNames, create_topics, describe_topics, end_copy, log_ids
 
 TELL_EVERY: int = 1_000_000
 """Records."""
@@ -71,11 +71,16 @@ async def restore(
         prefix=to_prefix,
         for_copies=True,
     )
+    made = await asyncio.to_thread(describe_topics, bootstrap_servers, names)
+    if any(made[getattr(names, word)].configs[TIMESTAMPS] != WRITERS_TIME for word in WORDS):
+        raise CopyError(f"{names.requests} takes the broker's time: it was restored already, or gateways write to it")
     total = sum(part.records for part in manifest.parts)
     seen = 0
     async with Sink(bootstrap_servers, names, count) as sink:
         if not await sink.look(None):
             await require_forgotten(settings.redis_url, to_prefix, count)
+        elif sink.strangers:
+            raise CopyError(f"{names.requests} or {names.feedback} holds records of others: take another prefix")
         async for entry in in_order(FileFeed(folder, manifest), manifest.places):
             if await sink.put(entry):
                 await sink.flush()

@@ -34,6 +34,9 @@ class Sink:
     def __init__(self, bootstrap_servers: str, names: TopicNames, partitions: int, *, keeps_times: bool = True) -> None:
         """`keeps_times`: the topics take our word for when a record was appended, and nobody else writes to them."""
         self.count = 0
+        self.strangers = 0
+        """Records that `look` found and that are copies of none."""
+
         self._names = {"requests": names.requests, "feedback": names.feedback}
         self._partitions = partitions
         self._keeps_times = keeps_times
@@ -147,7 +150,9 @@ class Sink:
 
     def _note(self, place: Place, headers: Mapping[str, bytes | None]) -> None:
         partition, _, offset = (headers.get(COPY_OF) or b"").partition(b"/")
-        if offset:
+        if not offset:
+            self.strangers += 1
+        else:
             before = self._known.get((place, int(partition)), -1)
             self._known[place, int(partition)] = max(before, int(offset))
 

@@ -99,9 +99,9 @@ class _Teller:
         newest_ms = max([case.modified_ms, *(it.modified_ms for it in shared)])
         if links:
             made += self._seen(case, newest_ms, campaign, links)
-        for heir, at_ms in case.heirs.items():
-            if heir in known:
-                made.append(self._relation(timestamp(at_ms), "duplicate-of", campaign.id, self._id(heir)))
+        for taken_in, at_ms in case.took_in.items():
+            if taken_in in known:
+                made.append(self._relation(timestamp(at_ms), "duplicate-of", self._id(taken_in), campaign.id))
         yield from made
         told = dict.fromkeys([*(it.id for it in self.fixed[1:]), *(it.id for it in made)])
         yield Report(

@@ -26,9 +26,8 @@ class Case(Struct):
     """One campaign by its decisions.
 
     `members` are all accounts that they named, with when each was named first, `templates` its limited templates by
-    link, `took_in` the campaigns that it took in, and when, `heirs` those that took it in: one, but for a campaign
-    that was found anew later. `newest` is the decision that counts, `judged` the last that gave reasons. `new_members`
-    and `new_templates` are those that no change has told yet, or has told otherwise.
+    link, `took_in` the campaigns that it took in, and when. `newest` is the decision that counts, `judged` the last
+    that gave reasons. `new_members` and `new_templates` are those that no change has told yet, or has told otherwise.
     """
 
     campaign_id: str
@@ -38,7 +37,6 @@ class Case(Struct):
     members: dict[str, int] = field(default_factory=dict)
     templates: dict[str, Template] = field(default_factory=dict)
     took_in: dict[str, int] = field(default_factory=dict)
-    heirs: dict[str, int] = field(default_factory=dict)
     is_open: bool = False
     new_members: list[str] = field(default_factory=list)
     new_templates: dict[str, None] = field(default_factory=dict)
@@ -141,7 +139,6 @@ class Cases:
         case.judged = decision if decision.reasons else case.judged
         heappush(self._expiring, (decision.expires_at_ms, case.campaign_id))
         if case.is_taken_in and decision.campaign_id is not None:
-            case.heirs.setdefault(decision.campaign_id, decision.decided_at_ms)
             self._case(decision.campaign_id).took_in.setdefault(case.campaign_id, decision.decided_at_ms)
         if decision.action == "release":
             if case.is_open or before is None:

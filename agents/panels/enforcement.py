@@ -154,7 +154,7 @@ ENFORCEMENT: Final = Dashboard(
                     "{{outcome}} from the {{source}}",
                 ),
             ),
-            then="replayed, older and expired are harmless; early means that the worker's clock is a day ahead.",
+            then="Those replayed, older or expired are harmless; early: the worker's clock is a day ahead.",
         ),
         Panel(
             title="Requests within a throttle",

@@ -15,7 +15,7 @@ _ROUND: Final = (1, 2, 2.5, 5, 10)
 
 
 def said(value: float, unit: Unit) -> str:
-    """A value with its unit, three digits of it; a dash for what is no number.
+    """A value with its unit, three digits of it, of a number that is counted two; a dash for what is no number.
 
     >>> said(0.0123, "seconds"), said(5400, "seconds"), said(0.0512, "share"), said(1234567, "number")
     ('12.3 ms', '90 min', '5.12 %', '1.23 M')
@@ -29,7 +29,9 @@ def said(value: float, unit: Unit) -> str:
             return f"{_digits(100 * value)} %"
         case "bytes":
             return _scaled(value, _BYTES) or f"{_digits(value)} B"
-        case "number" | "nats" | "per_second":
+        case "number":
+            return _scaled(value, _PREFIXES) or _digits(value, 2)
+        case "nats" | "per_second":
             return (_scaled(value, _PREFIXES) or _digits(value)) + ("/s" if unit == "per_second" else "")
 
 
@@ -65,10 +67,10 @@ def _scaled(value: float, scales: Sequence[tuple[float, str]]) -> str:
     return next((f"{_digits(value / size)} {word}" for size, word in scales if abs(value) >= size), "")
 
 
-def _digits(value: float) -> str:
-    """Three digits, without zeros at the end, and never a power of ten."""
+def _digits(value: float, count: int = 3) -> str:
+    """So many digits and all before the point, without zeros at the end, and never a power of ten."""
     if value == 0 or not math.isfinite(value):
         return "0"
-    decimals = max(0, min(6, 2 - math.floor(math.log10(abs(value)))))
+    decimals = max(0, min(6, count - 1 - math.floor(math.log10(abs(value)))))
     text = f"{value:.{decimals}f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"

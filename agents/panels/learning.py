@@ -43,7 +43,7 @@ LEARNING: Final = Dashboard(
             queries=(
                 Query(
                     'sum(increase(stillwatch_verdicts_total{verdict="confirmed"}[7d]))'
-                    " / clamp_min(sum(increase(stillwatch_verdicts_total[7d])), 1e-9)",
+                    " / sum(increase(stillwatch_verdicts_total[7d]))",
                     "confirmed",
                 ),
             ),
@@ -59,6 +59,7 @@ LEARNING: Final = Dashboard(
             base="good",
             steps=(Step(1, "bad"),),
             then="A signing key that changed; if none did, somebody else writes in Redis: see deploy/threat-model.md.",
+            runbook="StillwatchModelsRefused",
         ),
         Panel(
             title="Windows that taught",
@@ -74,7 +75,7 @@ LEARNING: Final = Dashboard(
                 Query("sum by (reason) (rate(stillwatch_learning_refusals_total[$__rate_interval]))", "{{reason}}"),
             ),
             unit="per_second",
-            then="not_finite is a bug or a broken field: look at the dead letters. taught_recently is as it should be.",
+            then="A window that is not_finite is a bug or a broken field; taught_recently is as it should be.",
             runbook="StillwatchLearningGate",
         ),
         Panel(
@@ -126,6 +127,7 @@ LEARNING: Final = Dashboard(
             queries=(Query("sum by (measure) (increase(stillwatch_drifts_total[1d]))", "{{measure}}"),),
             steps=(Step(1, "warn"),),
             then="Ask whoever runs the gateways what they changed then; the worker's log names the share.",
+            runbook="StillwatchTrafficDrift",
         ),
     ),
 )

@@ -64,8 +64,7 @@ OVERVIEW: Final = Dashboard(
             says="What share of the requests that gateways asked about were not let through.",
             queries=(
                 Query(
-                    'sum(rate(stillwatch_checks_total{answer!="pass"}[15m]))'
-                    " / clamp_min(sum(rate(stillwatch_checks_total[15m])), 1e-9)",
+                    'sum(rate(stillwatch_checks_total{answer!="pass"}[15m])) / sum(rate(stillwatch_checks_total[15m]))',
                     "refused",
                 ),
             ),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from msgspec import Struct
 
 from agents.panels import DASHBOARDS
@@ -59,6 +60,11 @@ class Section(Struct, frozen=True):
     says: str
     shown: Sequence[Shown]
 
+    @property
+    def figures(self) -> int:
+        """How many of them are figures."""
+        return sum(it.panel.is_figure for it in self.shown)
+
 
 def span_of(hours: float, now_s: float) -> Span:
     """The last `hours` hours, with points a whole number of seconds apart."""
@@ -89,14 +95,30 @@ def page(found: Sequence[Section], span: Span, source: str) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
+    environment.filters["code"] = _with_code
+    shown = {it.panel.title: it for section in reversed(found) for it in reversed(section.shown)}
     return environment.get_template("page.html.j2").render(
         sections=found,
-        wrong=[it for section in found for it in section.shown if it.look in {"warn", "bad"}],
-        hours=f"{(span.end_s - span.start_s) / 3_600:g}",
+        wrong=[it for it in reversed(shown.values()) if it.look in {"warn", "bad"}],
+        length=_length(span.end_s - span.start_s),
         end=f"{datetime.fromtimestamp(span.end_s, UTC):%Y-%m-%d %H:%M}",
         source=source,
     )
+
+
+def _with_code(sentence: str) -> Markup:
+    """A sentence in which what stands between backticks is code."""
+    parts = sentence.split("`")
+    return Markup().join(Markup("<code>{}</code>").format(it) if at % 2 else it for at, it in enumerate(parts))
+
+
+def _length(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes % 60:
+        return f"{minutes} minutes"
+    return "hour" if minutes == 60 else f"{minutes // 60} hours"  # noqa: PLR2004
 
 
 def _shown(name: str, panel: Panel, ask: Ask, rate: str, span: Span) -> Shown:

@@ -167,7 +167,7 @@ PIPELINE: Final = Dashboard(
             title="Windows held",
             says="Of how many accounts and of how many shared things the workers hold windows.",
             queries=(Query("sum by (stage) (stillwatch_windows_held)", "{{stage}}"),),
-            then="`stillwatch doctor --accounts N` says how much memory Redis needs for so many.",
+            then="`stillwatch plan` says how much memory Redis needs for so many accounts.",
         ),
         Panel(
             title="Memory",

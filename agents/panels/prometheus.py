@@ -62,7 +62,10 @@ class Prometheus:
         answer = self._get(f"{self._url}/api/v1/query_range?{asked}")
         if answer.status != "success":
             raise PrometheusError(f"{self._url} refuses the question {promql}: {answer.error or answer.status}")
-        return [Series(it.metric, [(at, float(value)) for at, value in it.values]) for it in answer.data.result]
+        try:
+            return [Series(it.metric, [(at, float(value)) for at, value in it.values]) for it in answer.data.result]
+        except ValueError as error:
+            raise PrometheusError(f"What answers at {self._url} is no Prometheus") from error
 
     def _get(self, url: str) -> _Answer:
         try:

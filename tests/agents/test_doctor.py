@@ -453,13 +453,12 @@ def test_a_topic_that_keeps_too_little_is_wrong_and_one_that_keeps_more_is_not(
 @pytest.mark.parametrize("kept", ["-1", "9999999999"])
 def test_what_was_erased_must_not_come_back_from_a_log_that_is_kept_longer(described: Topics, kept: str) -> None:
     described["stillwatch.requests"].configs["retention.ms"] = kept
-    assert wrong(look_at_kafka(SETTINGS)[0]) == [
-        (
-            "The topic stillwatch.feedback is kept for less time than stillwatch.requests: what was erased would come back "
-            "when states are built again; `kafka-configs.sh --alter --topic stillwatch.feedback --add-config "
-            f"retention.ms={kept}` keeps it as long."
-        )
-    ]
+    (said,) = wrong(look_at_kafka(SETTINGS)[0])
+    assert said == (
+        "The topic stillwatch.feedback is kept for less time than stillwatch.requests: what was erased would come "
+        "back when states are built again; `kafka-configs.sh --alter --topic stillwatch.feedback --add-config "
+        f"retention.ms={kept}` keeps it as long."
+    )
     described["stillwatch.feedback"].configs["retention.ms"] = kept
     assert wrong(look_at_kafka(SETTINGS)[0]) == []
 

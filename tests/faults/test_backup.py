@@ -45,6 +45,8 @@ def test_a_backup_of_two_nights_brings_everything_back(scene: Scene, world: Worl
     done = old.run(*words)
     assert (done.returncode, "gateways may write to them now" in done.stderr) == (0, True), done.stderr
     assert f"{len(first) + len(second):,} records" not in done.stderr  # some were there already
+    again = old.run(*words)
+    assert (again.returncode, "takes the broker's time: it was restored already" in again.stderr) == (2, True)
 
     (tmp_path / "after").mkdir()
     after = Scene(new, scene.redis, tmp_path / "after")

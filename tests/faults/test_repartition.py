@@ -133,7 +133,7 @@ def test_four_partitions_become_six_under_load(scene: Scene, tmp_path: Path) -> 
         after.balance(
             "4 partitions become 6, copier kill -9 twice",
             expected=replace(expected, verdicts=expected.verdicts | released),
-            remarks=limited.replace(to_prefix, "6").replace(old.prefix, "4"),
+            remarks=limited.rstrip(",").replace(to_prefix, "6").replace(old.prefix, "4"),
         )
         assert len(released) == 1
         assert worker.drain() == 0

@@ -20,7 +20,7 @@ from tests.faults.scene import IN_STEP, SLOTS, Scene
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
 
 WORKERS = 3
-A_SECOND = 100
+A_SECOND = 60
 """Slow enough for the events to last as long as the restarts."""
 
 LOOK_EVERY_S = 0.05

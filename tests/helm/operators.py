@@ -1,7 +1,8 @@
 """What is allowed in the objects of operators that the chart makes: only fields that we use, each as its CRD has it.
 
-Looked up in KEDA 2.22 (keda.sh/v1alpha1), Strimzi 0.49 (kafka.strimzi.io/v1, which is v1beta2 in these fields) and
-prometheus-operator 0.93 (monitoring.coreos.com/v1). A field that is not here is refused: look its CRD up, then add it.
+Written by hand after the CRDs of KEDA (keda.sh/v1alpha1, as of 2026), Strimzi (kafka.strimzi.io/v1 since 0.49, and
+v1beta2, which is the same in these fields) and prometheus-operator 0.82 (monitoring.coreos.com/v1). A field that is not
+here is refused: look its CRD up, then add it.
 """
 
 from typing import Any, Final

@@ -180,7 +180,7 @@ def test_an_enforcer_answers_while_gateways_still_find_it_and_may_be_asked_on_it
     pod = named(example("production"), "Deployment", "-enforcer")["spec"]["template"]["spec"]
     assert pod["containers"][0]["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
     near = named(example("production"), "Service", "-enforcer")["spec"]
-    assert (near["internalTrafficPolicy"], near["trafficDistribution"]) == ("Cluster", "PreferClose")
+    assert (near["internalTrafficPolicy"], near["trafficDistribution"]) == ("Cluster", "PreferSameZone")
     local = named(example("external-kafka"), "Service", "-enforcer")["spec"]
     assert (local["internalTrafficPolicy"], "trafficDistribution" in local) == ("Local", False)
     headless = named(example("production"), "Service", "-enforcer-grpc")["spec"]

@@ -1,5 +1,6 @@
 """The chart as a whole: helm finds nothing wrong with it, it goes into a package, and its version is the program's."""
 
+import json
 import re
 import tarfile
 import tomllib
@@ -97,6 +98,9 @@ def test_the_policy_is_the_one_of_deploy_or_the_one_that_is_given() -> None:
     assert named(example("production"), "ConfigMap", "-policy")["data"] == {"policy.toml": shipped}
     own = named(example("hpa"), "ConfigMap", "-policy")["data"]["policy.toml"]
     assert tomllib.loads(own) == {"version": "2026-12-01", "shadow": True}
+    odd = "\n  # indented: {{ not a template }}\nversion = 'a'  \n\n"
+    found = objects("--values", str(EXAMPLES["minimal"]), "--set-json", f"policy.text={json.dumps(odd)}")
+    assert named(found, "ConfigMap", "-policy")["data"]["policy.toml"] == odd
     assert not [it for it in example("external-kafka") if it["kind"] == "ConfigMap"]
 
 

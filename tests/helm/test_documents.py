@@ -1,8 +1,10 @@
 """What the chart tells people: its README's examples hold, its notes say what is open, and `helm test` finds out."""
 
 import asyncio
+import json
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -69,6 +71,26 @@ def test_the_metric_that_an_hpa_follows_is_the_one_that_the_adapter_makes() -> N
     (rule,) = ADAPTER["externalRules"]
     spec = named(example("hpa"), "HorizontalPodAutoscaler", "-worker")["spec"]
     assert spec["metrics"][0]["external"]["metric"]["name"] == rule["name"]["as"]
+
+
+@needs_helm
+@pytest.mark.skipif(shutil.which("jq") is None, reason="there is no jq on PATH")
+def test_on_call_gets_a_pod_with_a_command_of_its_own() -> None:
+    doctor = named(example("production"), "Pod", "-test-doctor")
+    (program,) = re.findall(r"jq '(.*?)'", README.read_text(encoding="utf-8"), re.DOTALL)
+    made = subprocess.run(  # noqa: S603  the README's words
+        [str(shutil.which("jq")), program],
+        input=json.dumps(doctor | {"status": {"phase": "Succeeded"}}),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    pod = json.loads(made.stdout)
+    kubernetes_validate.validate(pod, KUBERNETES[-1], strict=True)
+    assert pod["metadata"] == {"name": "oncall", "labels": doctor["metadata"]["labels"]}  # no hook of helm's any more
+    assert "status" not in pod
+    parsed(cli, "stillwatch", container_of(pod)["args"])
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,8 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import jsonschema
@@ -14,6 +16,15 @@ from tests.helm.operators import SPECS
 from tests.helm.rendering import EXAMPLES, KUBERNETES, ROOT, Object, example, helm, needs_helm, objects, told
 
 PROMTOOL = shutil.which("promtool")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def schemas_are_read_once() -> Iterator[None]:
+    """Else each validation reads some megabytes."""
+    with pytest.MonkeyPatch.context() as patch:
+        read = cache(kubernetes_validate.utils.schema_contents)
+        patch.setattr(kubernetes_validate.utils, "schema_contents", read)
+        yield
 
 
 def of_operators(it: Object) -> bool:

@@ -112,3 +112,13 @@ def test_objects_are_where_strimzis_cluster_is() -> None:
     assert told["KAFKA_BOOTSTRAP_SERVERS"] == "events-kafka-bootstrap.kafka.svc:9093"
     assert told["KAFKA_SASL_USERNAME"] == "stillwatch-worker"
     assert {it["metadata"]["namespace"] for it in of_kind(example("production"), "KafkaTopic")} == {NAMESPACE}
+
+
+@needs_helm
+def test_an_enforcer_that_changes_over_to_another_prefix_may_read_both() -> None:
+    user = named(objects(*PRODUCTION, "--set", "enforcer.prefix=sw-24"), "KafkaUser", "-enforcer")
+    rules = user["spec"]["authorization"]["acls"]
+    assert [(rule["resource"]["name"], rule["operations"]) for rule in rules] == [
+        ("stillwatch.enforcement", ["Read"]),
+        ("sw-24.enforcement", ["Read"]),
+    ]

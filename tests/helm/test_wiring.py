@@ -234,3 +234,20 @@ def test_an_enforcer_that_follows_the_mirror_alone_is_told_nothing_of_kafka() ->
         "STILLWATCH_PREFIX": "stillwatch",
         "REDIS_URL": "redis://redis.example:6379/0",
     }
+
+
+@needs_helm
+@pytest.mark.parametrize("follows_kafka", ["true", "false"])
+def test_enforcers_alone_follow_another_prefix_while_partitions_grow(follows_kafka: str) -> None:
+    chosen = f"enforcer.prefix=more,enforcer.followKafka={follows_kafka}"
+    found = objects("--values", str(EXAMPLES["minimal"]), "--set", chosen)
+    prefixes = {
+        name: environment(pod, Path("/nowhere")).get("STILLWATCH_PREFIX")
+        for name, pod in pods(found)
+        if "-test" not in name
+    }
+    assert prefixes == {
+        "Deployment trial-stillwatch-enforcer": "more",
+        "Deployment trial-stillwatch-worker": "stillwatch",
+        "Job trial-stillwatch-topics": "stillwatch",
+    }

@@ -58,6 +58,31 @@ def test_every_panel_has_something_to_show(panel: Panel, scene: Watched) -> None
         assert named, f"{promql} has no labels for the legend {query.legend}"
 
 
+@pytest.mark.parametrize(
+    "happened",
+    [
+        'sum(increase(stillwatch_decisions_total{subject_kind="campaign",action="throttle"}[1h]))',
+        'sum(increase(stillwatch_named_members_total{shadow="false"}[1h]))',
+        "sum(increase(stillwatch_alerts_total[1h]))",
+        'sum(increase(stillwatch_verdicts_total{verdict="innocent",subject_kind="campaign"}[1h]))',
+        "sum(increase(stillwatch_lesson_loss_count[1h]))",
+        "sum(increase(stillwatch_learned_windows_total[1h]))",
+        "sum(stillwatch_active_campaign_accounts)",
+        'sum(increase(stillwatch_checks_total{answer="throttle"}[1h]))',
+        'sum(increase(stillwatch_decision_records_total{outcome="fresh",source="log"}[1h]))',
+        'sum(increase(stillwatch_notifier_deliveries_total{outcome="taken"}[1h]))',
+    ],
+)
+def test_what_happened_is_seen(happened: str, scene: Watched) -> None:
+    prometheus = Prometheus(scene.prometheus)
+
+    def most() -> float:
+        found = prometheus.ask(happened, start_s=scene.began_s, end_s=time.time(), step_s=1)
+        return max((value for it in found for _, value in it.points), default=0.0)
+
+    assert wait_until(lambda: most() > 0, seconds=15)
+
+
 def test_what_is_no_promql_is_refused_in_a_sentence(scene: Watched) -> None:
     with pytest.raises(PrometheusError, match=r"refuses the question sum\(: .*parse error"):
         Prometheus(scene.prometheus).ask("sum(", start_s=0, end_s=1, step_s=1)
@@ -74,7 +99,7 @@ def test_the_page_shows_every_panel_and_needs_nothing_beside_it(
     assert said.err.startswith(f"{out}: {len(PANELS)} panels")
     assert (ended.value.code == 1) == ("; bad: " in said.err)
     html = out.read_text()
-    text = unescape(html)
+    text = re.sub("</?code>", "`", unescape(html))
     for dashboard in DASHBOARDS:
         for panel in dashboard.panels:
             assert f"<h3>{panel.title}" in text

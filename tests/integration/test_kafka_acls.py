@@ -294,6 +294,12 @@ def deployed_as_users(secured: SecuredKafka, states: SecuredRedis, acting: As, t
         said = deployment.run("release", "acct-1", "--reviewer", "kim", **secured.user("reviewer"))
         assert (said.returncode, said.stderr) == (0, "")
         running.until("released", lambda: actions(secured, acting, tmp_path) == ["throttle", "release"])
+        told = deployment.run("erase", "acct-3", "--reviewer", "kim", **secured.user("privacy"))
+        assert (told.returncode, told.stderr, "if it is kept" in told.stdout) == (0, "", False), told.stdout
+        told = deployment.run("erase", "acct-3", "--reviewer", "kim", **secured.user("reviewer"))
+        assert (told.returncode, told.stderr) == (0, ""), told.stdout
+        assert f"{TOPICS.alerts}: " in told.stdout
+        assert told.stdout.endswith(", if it is kept as `stillwatch topics create` makes it\n")
         running.until_settled(deployment)
         running.until("committed", lambda: sum(deployment.committed().values()) >= 10)
         assert running.drain() == 0

@@ -3,13 +3,15 @@
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 import msgspec
 from kafka import KafkaProducer
 from msgspec import Struct
 
-from agents.embedded.processes import LOOPBACK, choose_ports
+from agents.embedded.processes import LOOPBACK, choose_ports, wait_until
+from agents.panels.prometheus import Prometheus
 from agents.routing import key_partition
 from streams.campaigns import Campaign
 from streams.decisions import LIMITING
@@ -30,8 +32,10 @@ POLICY = """
 version = "watched"
 [account]
 prior = -2.0
+throttle = { score = 0.60, families = 2, expires_hours = 6, requests = 4, tokens = 60000, window_minutes = 60 }
 [campaign]
 prior = -2.0
+throttle = { score = 0.60, families = 2, expires_hours = 6, requests = 4, tokens = 60000, window_minutes = 60 }
 minimum_accounts = 3
 alert_accounts = 3
 [signals.accounts_per_payment]
@@ -82,6 +86,7 @@ def watched(deployment: Deployment, folder: Path) -> Iterator[Watched]:
             "stillwatch-notifier": notifier.port,
         }
         address = stack.enter_context(prometheus(folder, jobs))
+        assert wait_until(partial(_is_scraped, address, len(jobs)), seconds=30)  # or a first event would be no rise
         _work(deployment, running, gate, round(began_s * 1000))
         yield Watched(address, began_s)
 
@@ -103,9 +108,15 @@ def _work(deployment: Deployment, running: WorkerProcess, gate: Running, now_ms:
     ingest(deployment, list(_small_campaigns(range(REVIEWED, REVIEWED + LATER), now_ms - 3 * HOUR_MS)))
     running.until("asked", lambda: _sum(running, "stillwatch_campaign_probability_count") >= 1)
     limited = {it for campaign in campaigns if campaign.enforcement.action in LIMITING for it in campaign.members}
-    for account in [*sorted(limited), *(f"innocent-{number}" for number in range(20))]:
+    for account in [*sorted(limited) * 8, *(f"innocent-{number}" for number in range(20))]:
         gate.check(account)
-    assert gate.metric("stillwatch_checks_total", by="campaign") > 0
+    assert gate.metric("stillwatch_checks_total", answer="throttle") > 0
+
+
+def _is_scraped(address: str, jobs: int) -> bool:
+    now_s = time.time()
+    found = Prometheus(address).ask("sum(up)", start_s=now_s, end_s=now_s, step_s=1)
+    return [value for it in found for _, value in it.points] == [jobs]
 
 
 def _small_campaigns(numbers: Iterable[int], start_ms: int) -> Iterator[RequestEvent]:

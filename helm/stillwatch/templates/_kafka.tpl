@@ -86,7 +86,7 @@ notifier that is nobody is the enforcer, which may read the decisions too.
   value: {{ $kafka.tls.checkHostname | quote }}
 {{- end }}
 - name: STILLWATCH_PREFIX
-  value: {{ $kafka.prefix | quote }}
+  value: {{ .values.prefix | default $kafka.prefix | quote }}
 {{- end }}
 
 {{- define "stillwatch.kafka.volumes" -}}

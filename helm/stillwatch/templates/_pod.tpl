@@ -120,8 +120,11 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* A probe: (dict "path" "/healthz" "port" "http" "probe" .Values.worker.probes.liveness). */}}
-{{- define "stillwatch.probe" -}}
-httpGet: {path: {{ .path }}, port: {{ .port }}}
-{{ toYaml .probe }}
+{{/* All three probes: (dict "port" "http" "probes" .Values.worker.probes). */}}
+{{- define "stillwatch.probes" -}}
+{{- range $kind, $path := dict "startup" "/healthz" "liveness" "/healthz" "readiness" "/readyz" }}
+{{ $kind }}Probe:
+  httpGet: {path: {{ $path }}, port: {{ $.port }}}
+  {{- toYaml (index $.probes $kind) | nindent 2 }}
+{{- end }}
 {{- end }}

@@ -1,0 +1,31 @@
+"""A stored state that changes grows the format, so that a worker of before refuses it and does not drop what is new."""
+
+import hashlib
+import re
+
+import msgspec
+
+from agents.store import FORMAT, OLDEST_FORMAT
+from streams import kernel
+from streams.accounts import Profile
+from tests.integration.stored_states import stages_of
+
+SHAPES = {1: "4ac99a00a4b267cfa5aaeef232625e37e662e284e09b6a514bd628a88d1d8cc3"}
+"""Of each format: a digest of everything that is stored. Add one for a new format, and change none."""
+
+
+def shape() -> str:
+    """What the stages store, field by field, and the versions of what is packed by hand."""
+    stored = [Profile]
+    for stage in stages_of(1).values():
+        stored += [decoder.type for _, decoder in sorted(vars(stage)["_decoders"].items())]
+    infos = [re.sub(r" at 0x[0-9a-f]+", "", repr(it)) for it in msgspec.inspect.multi_type_info(stored)]
+    return hashlib.sha256("\n".join([*infos, str(kernel.VERSION), str(kernel.LINK_VERSION)]).encode()).hexdigest()
+
+
+def test_what_is_stored_is_what_its_format_says() -> None:
+    assert shape() == SHAPES[FORMAT], "a stored state changed: grow FORMAT, and add its digest here"
+
+
+def test_the_format_that_is_written_can_be_read() -> None:
+    assert OLDEST_FORMAT <= FORMAT == max(SHAPES)
