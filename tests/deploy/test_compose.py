@@ -55,6 +55,8 @@ def test_yamllint_has_nothing_against_it(file: Path) -> None:
 
 
 def test_hadolint_has_nothing_against_the_dockerfile() -> None:
+    if not (TOOLS / "hadolint").exists():
+        pytest.skip("hadolint is there for Linux on x86_64 alone")
     done = run(TOOLS / "hadolint", "--no-color", DEPLOY / "Dockerfile")
     assert done.returncode == 0, done.stdout
 
