@@ -35,8 +35,5 @@ def composition(image: dockerfile.Image, tmp_path_factory: pytest.TempPathFactor
     folder: Path = tmp_path_factory.mktemp("composition")
     with contained.network() as network:
         running = Composition(image, folder, network)
-        try:
-            running.up()
-            yield running
-        finally:
-            running.down()
+        running.up()
+        yield running

@@ -7,10 +7,11 @@ out namespaces.
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -77,15 +78,30 @@ def why_not() -> str | None:
 
 @contextmanager
 def network() -> Iterator[tuple[str, ...]]:
-    """What a command begins with so that it is in a network of its own, which has a loopback and nothing else."""
-    holding = ["unshare", "--net", "sh", "-c", f"ip link set lo up && exec sleep {ALONE_S}"]
+    """What a command begins with so that it is in a network of its own, which has a loopback and nothing else.
+
+    All that is begun so ends with the network, and that ends after `ALONE_S`, if it was not ended before.
+    """
+    up = f"ip link set lo up && exec sleep {ALONE_S}"
+    holding = ["unshare", "--net", "--pid", "--fork", "--kill-child", "sh", "-c", up]
     with subprocess.Popen(holding) as holder:  # noqa: S603  words of this file
         try:
-            inside = ("nsenter", f"--net=/proc/{holder.pid}/ns/net")
+            assert wait_until(lambda: _children(holder.pid) != [], seconds=10)
+            (first,) = _children(holder.pid)
+            inside = ("nsenter", f"--net=/proc/{first}/ns/net", f"--pid=/proc/{first}/ns/pid")
             assert wait_until(lambda: b"UP" in _said((*inside, "ip", "link", "show", "lo")), seconds=10)
             yield inside
         finally:
-            holder.kill()
+            for it in _children(holder.pid):
+                os.kill(it, signal.SIGKILL)
+
+
+def _children(process: int) -> list[int]:
+    """The processes that one has begun; none where it is gone."""
+    try:
+        return list(map(int, Path(f"/proc/{process}/task/{process}/children").read_text(encoding="ascii").split()))
+    except OSError:
+        return []
 
 
 def _said(command: Sequence[str]) -> bytes:
@@ -103,7 +119,7 @@ def command(
 
 
 class Contained:
-    """A process in a container: what `docker run` has, of which `docker exec` and `docker stop` know."""
+    """A process in a container, in a `network`: what `docker run` began, for `docker exec` and `docker stop`."""
 
     def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         """Start what `command` made; all that it says goes to `log`."""
@@ -134,23 +150,13 @@ class Contained:
         """Whether it runs no more."""
         return self._process.poll() is not None
 
-    def wait(self, timeout_s: float) -> int:
-        """The exit code, once it has ended by itself."""
-        return self._process.wait(timeout_s)
-
     def stop(self, number: int, timeout_s: float) -> int:
         """Send the signal, and wait for the exit code. Raises TimeoutExpired."""
         os.kill(self._inner(), number)
         return self._process.wait(timeout_s)
 
-    def kill(self) -> None:
-        """End it, whatever it does."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
-        self._process.wait()
-
     def _inner(self) -> int:
-        """The process that is the first of its namespace, by its number outside."""
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text(encoding="ascii")
-        (child,) = children.split()
-        return int(child)
+        """The process that is the first of its namespace, by its number outside: nsenter began unshare, and that it."""
+        (unshare,) = _children(self._process.pid)
+        (inner,) = _children(unshare)
+        return inner

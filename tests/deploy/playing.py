@@ -1,7 +1,7 @@
 """Starts what deploy/docker-compose.yaml says, without an engine: in a network of its own, by the names it has there.
 
-Our own services run in the image, as nobody, with a root that they cannot write; Kafka, Redis and Alertmanager are those
-of this machine, with the settings, the users and the words of their command that the composition has.
+Our own services run in the image, as nobody, with a root that they cannot write; Kafka, Redis and Alertmanager are
+those of this machine, with the settings, the users and the words of their command that the composition has.
 """
 
 import re
@@ -31,14 +31,13 @@ class Composition:
     """Kafka, Redis and our own services, by their names in the composition."""
 
     def __init__(self, image: Image, folder: Path, network: Sequence[str]) -> None:
-        """Nothing runs before `up`. All that is written is in `folder`."""
+        """Nothing runs before `up`, and nothing once `network` has ended. All that is written is in `folder`."""
         self.image = image
         self.folder = folder
         self.deploy = folder / "deploy"
         self.services = composed.services()
         self.running: dict[str, Contained] = {}
         self._network = tuple(network)
-        self._servers: list[subprocess.Popen[bytes]] = []
 
     def up(self) -> None:
         """Start everything, each service once those are well that it waits for."""
@@ -64,14 +63,6 @@ class Composition:
         if name not in self.running:
             pytest.skip("there is no Alertmanager on this machine, without which the notifier is not ready")
         return self.running[name]
-
-    def down(self) -> None:
-        """End everything, whatever it does."""
-        for it in self.running.values():
-            it.kill()
-        for server in self._servers:
-            server.kill()
-            server.wait()
 
     def start(self, name: str) -> Contained:
         """`docker compose up NAME`."""
@@ -149,7 +140,7 @@ class Composition:
                 format_storage, env=environment, stdout=file, stderr=file, timeout=SECONDS, check=False
             )
             assert done.returncode == 0, log.read_text()
-            self._servers.append(subprocess.Popen(serve, env=environment, stdout=file, stderr=file))  # noqa: S603
+            subprocess.Popen(serve, env=environment, stdout=file, stderr=file)  # noqa: S603
         assert wait_until(lambda: "Kafka Server started" in log.read_text(), seconds=SECONDS), log.read_text()
 
     def _start_redis(self) -> None:
@@ -176,4 +167,4 @@ class Composition:
             words = [re.sub(rf"^(--[\w.]+=)?{theirs}(?=/|$)", rf"\g<1>{ours}", it) for it in words]
         with (self.folder / f"{name}.log").open("wb") as log:
             command = (*self._network, program, *words)
-            self._servers.append(subprocess.Popen(command, stdout=log, stderr=log))  # noqa: S603
+            subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603

@@ -13,6 +13,7 @@ import yaml
 
 from agents.keys import key_id, read_private, read_public
 from agents.topics import FRAME_BYTES, MAX_STAGE_RECORD_BYTES
+from tests.deploy import dockerfile
 from tests.deploy.composed import FILE, composition, is_ours, services
 from tests.test_repository import ROOT
 
@@ -54,8 +55,24 @@ def test_yamllint_has_nothing_against_it(file: Path) -> None:
 
 
 def test_hadolint_has_nothing_against_the_dockerfile() -> None:
+    if not (TOOLS / "hadolint").exists():
+        pytest.skip("hadolint is there for Linux on x86_64 alone")
     done = run(TOOLS / "hadolint", "--no-color", DEPLOY / "Dockerfile")
     assert done.returncode == 0, done.stdout
+
+
+def test_the_builder_is_given_what_the_dockerfile_copies_and_nothing_else() -> None:
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    assert lines[1] == "*"
+    allowed = {it.removeprefix("!") for it in lines if it.startswith("!")}
+    copied = dockerfile.copied_from_context((DEPLOY / "Dockerfile").read_text())
+    assert allowed == set(copied)
+    assert [it for it in copied if not (ROOT / it).exists()] == []
+
+
+def test_nothing_is_built_on_a_base_that_has_no_digest() -> None:
+    stages = [it.rest for it in dockerfile.instructions((DEPLOY / "Dockerfile").read_text()) if it.word == "FROM"]
+    assert {it.partition(" AS ")[0] for it in stages} == {"python:3.11-slim-bookworm@${PYTHON_DIGEST}"}
 
 
 def test_the_script_that_makes_secrets_is_one_that_a_shell_takes() -> None:
