@@ -22,7 +22,7 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from msgspec import Struct
 
 from agents.advance import Posted
-from agents.embedded.processes import LOOPBACK, choose_ports, wait_until
+from agents.embedded.processes import LOOPBACK, choose_ports, is_free, wait_until
 from agents.ingest import Ingest
 from agents.topics import TopicNames, create_topics
 from streams.events import RequestEvent
@@ -255,6 +255,8 @@ def worker(
 ) -> Iterator[WorkerProcess]:
     """A running worker; whatever is left of it after the block is killed."""
     (port,) = choose_ports((), 1)
+    while not is_free(port + 1):  # a second process's
+        (port,) = choose_ports((), 1)
     log = folder / f"worker-{port}.log"
     with log.open("wb") as file:
         process = subprocess.Popen(  # noqa: S603  our own command
