@@ -171,6 +171,22 @@ def test_wrong_usage_is_one_sentence_and_2(run: Callable[..., Outcome], argument
     assert words in err
 
 
+def test_as_a_part_its_rights_are_looked_at_and_not_what_it_does_not_meet(
+    run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "look_at_kafka_rights", lambda _settings, part: [well(f"Kafka: {part}.")])
+    monkeypatch.setattr(command, "look_at_redis_rights", lambda _settings, part: [well(f"Redis: {part}.")])
+    code, lines, err = run("--as", "worker")
+    assert (code, err) == (0, "")
+    assert [line for line in lines if "worker." in line] == ["ok     Kafka: worker.", "ok     Redis: worker."]
+    assert not any("topics" in line or "observe" in line for line in lines)
+    monkeypatch.delenv("REDIS_URL")
+    code, lines, err = run("--as", "reviewer")
+    assert (code, err) == (0, "")
+    assert "ok     Kafka: reviewer." in lines
+    assert not any(line.startswith("ok     Redis") for line in lines)
+
+
 def test_a_missing_setting_is_one_sentence_and_2(run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("REDIS_URL")
     code, lines, err = run()
