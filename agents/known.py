@@ -1,6 +1,7 @@
 """What the store knows of an account or a campaign, for commands that tell it to a person. Nothing is changed."""
 
 from agents.routing import key_partition
+from agents.sealing import state_of
 from agents.store import Place, Store
 from streams.batch import account_key
 from streams.campaigns import Campaign, Pointer
@@ -52,7 +53,8 @@ async def campaign_named(store: Store, campaign_id: str) -> Campaign | None:
 
 async def learner_of(store: Store) -> Learner:
     """The model that learns from reviewers. Raises StoreError."""
-    learner = _CAMPAIGNS.decode(LEARNER, await stored_state(store, Place(_CAMPAIGNS.name, 0), LEARNER))
+    found = await stored_state(store, Place(_CAMPAIGNS.name, 0), LEARNER)
+    learner = _CAMPAIGNS.decode(LEARNER, None if found is None else state_of(found))
     if not isinstance(learner, Learner):
         raise TypeError(learner)
     return learner

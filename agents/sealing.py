@@ -39,18 +39,14 @@ def state_of(value: bytes) -> bytes:
     return value[HEAD_BYTES:] if value.startswith(MARK) else value
 
 
-def sealing(store: Store, signer: Signer | None, verify_keys: Path | None, refused: Counter) -> Store:
-    """The store with its models sealed; the store as it is where nothing is signed. Raises SettingsError."""
-    return store if signer is None else SealingStore(store, signer, verify_keys, refused)
-
-
 class SealingStore:
     """A `Store` that signs models, and gives out only such as were signed with a key that is trusted.
 
-    Trusted are the keys in `verify_keys`, and without that path the signer's own.
+    Trusted are the keys in `verify_keys`, and without that path the signer's own. Without either nothing is checked:
+    a model is given out whoever signed it, and without a signer it is stored as it is.
     """
 
-    def __init__(self, store: Store, signer: Signer, verify_keys: Path | None, refused: Counter) -> None:
+    def __init__(self, store: Store, signer: Signer | None, verify_keys: Path | None, refused: Counter) -> None:
         """`refused` counts, by stage, each model that is left out. Raises SettingsError."""
         self._store = store
         self._signer = signer
@@ -105,6 +101,8 @@ class SealingStore:
         await self._store.close()
 
     def _sealed(self, place: Place, key: str, state: bytes) -> bytes:
+        if self._signer is None:
+            return state
         name, signature = self._signer.sign(_message(place, key, state))
         return b"".join((MARK, name.encode(), signature, state))
 
@@ -118,6 +116,8 @@ class SealingStore:
 
     def _wrong(self, place: Place, key: str, value: bytes) -> str:
         """What is wrong with a stored value, empty if nothing is."""
+        if self._signer is None and self._trusted is None:
+            return ""
         if not value.startswith(MARK) or len(value) < HEAD_BYTES:
             return "is not signed"
         name = value[len(MARK) : len(MARK) + ID_DIGITS].decode("ascii", "replace")
@@ -133,7 +133,9 @@ class SealingStore:
         return ""
 
     def _public_keys(self) -> PublicKeys:
-        return self._signer.public if self._trusted is None else self._trusted.value
+        if self._trusted is not None:
+            return self._trusted.value
+        return {} if self._signer is None else self._signer.public
 
 
 def _message(place: Place, key: str, state: bytes) -> bytes:

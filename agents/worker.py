@@ -24,7 +24,7 @@ from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.post import Post
 from agents.progress import Progress, Watchdog
-from agents.sealing import sealing
+from agents.sealing import SealingStore
 from agents.settings import AGENTS, SIGNING_VARIABLE, Settings
 from agents.signing import Signer
 from agents.store import NOTHING, OtherFormatError, Place
@@ -57,7 +57,7 @@ class Worker:
         self._names = TopicNames.under(settings.prefix)
         self._store = RedisStore(settings.redis_url, prefix=settings.prefix, observe_seconds=self._note_redis)
         signer = None if settings.signing_key is None else Signer(settings.signing_key)
-        states = sealing(self._store, signer, settings.verify_keys, self.metrics.refused_models)
+        states = SealingStore(self._store, signer, settings.verify_keys, self.metrics.refused_models)
         logger.info(
             "Decisions leave unsigned: %s is not set." if signer is None else "Decisions are signed with the key %s.",
             SIGNING_VARIABLE if signer is None else signer.key_id,

@@ -35,21 +35,27 @@ WARM_CHUNKS = 64
 
 
 class _Watched(Struct):
-    """One measure: ADWIN's window, and the usual share, None before it is warm."""
+    """One measure: ADWIN's window, the usual share, None before it is warm, and whether ADWIN has cut since.
+
+    A long window is cut while the share has hardly moved in it, and not again once it has: so a cut is remembered.
+    """
 
     window: ADWIN = field(default_factory=ADWIN)
     usual: float | None = None
+    was_cut: bool = False
 
     def note(self, share: float) -> bool:
         """Take one value in; True if it makes a drift. Then what is usual is found anew."""
-        self.window.update(share)
+        window = self.window
+        window.update(share)
         if self.usual is None:
-            if self.window.width >= WARM_CHUNKS:
-                self.usual = self.window.estimation
+            if window.width >= WARM_CHUNKS:
+                self.usual = window.estimation
             return False
-        if not self.window.drift_detected or abs(self.window.estimation - self.usual) < MOVED:
+        self.was_cut = self.was_cut or window.drift_detected
+        if not self.was_cut or window.width < WARM_CHUNKS or abs(window.estimation - self.usual) < MOVED:
             return False
-        self.window, self.usual = ADWIN(), None
+        self.window, self.usual, self.was_cut = ADWIN(), None, False
         self.window.update(share)
         return True
 

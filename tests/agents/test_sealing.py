@@ -8,10 +8,14 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter
 
 from agents.keys import make_pair, public_of
-from agents.sealing import HEAD_BYTES, MARK, SealingStore, sealing, state_of
+from agents.known import learner_of
+from agents.sealing import HEAD_BYTES, MARK, SealingStore, state_of
 from agents.signing import Signer
 from agents.store import Place, Store
 from agents.store.memory import MemoryStore
+from streams.learning import Learner, LearnerState
+from streams.policy import DEFAULT_POLICY
+from streams.stages.campaigns import CampaignsStage
 
 PLACE = Place("observe", 3)
 
@@ -74,10 +78,10 @@ async def test_a_model_of_which_any_byte_is_another_is_left_out(
 async def test_a_model_that_is_not_signed_or_cut_short_is_left_out(
     scene: Scene, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for value in (b"lessons", MARK, b"", MARK + b"0" * 70):
+    for value in (b"lessons", MARK, MARK + b"0" * 70):
         await scene.put(scene.below, model=value)
         assert await scene.given() == (None,)
-    assert scene.left_out == 4
+    assert scene.left_out == 3
     assert caplog.messages[0] == "The model of observe/3 in Redis is not signed: it begins anew."
 
 
@@ -111,7 +115,21 @@ async def test_a_key_that_is_no_longer_used_counts_as_long_as_it_is_trusted(tmp_
     assert await own.given() == (None,)  # without a path only its own key is trusted
 
 
-def test_where_nothing_is_signed_nothing_is_sealed(tmp_path: Path) -> None:
+async def test_who_has_no_keys_reads_what_others_signed_and_stores_as_it_is(tmp_path: Path) -> None:
     scene = Scene(tmp_path)
-    assert sealing(scene.below, None, None, scene.refused) is scene.below
-    assert isinstance(sealing(scene.below, Signer(scene.key), None, scene.refused), SealingStore)
+    await scene.put(scene.store, model=b"lessons")
+    without = SealingStore(scene.below, None, None, scene.refused)
+    assert (await without.load(PLACE, ["model"])).values == (b"lessons",)
+    await scene.put(without, model=b"more lessons")
+    assert await scene.held() == b"more lessons"
+    assert (await without.load(PLACE, ["model"])).values == (b"more lessons",)
+    assert await scene.given() == (None,)  # it was not signed
+
+
+async def test_what_reviewers_taught_is_read_by_a_person_also_where_it_is_signed(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    taught = Learner(LearnerState())
+    await scene.put(
+        scene.store, Place("campaigns", 0), learner=CampaignsStage(DEFAULT_POLICY).encode("learner", taught)
+    )
+    assert (await learner_of(scene.below)).state == taught.state

@@ -61,6 +61,17 @@ def test_what_is_no_longer_sent_is_told_once_and_so_is_its_coming_back(measure: 
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [(0.3, 0.0), (0.15, 0.0), (0.0, 0.3), (0.5, 0.8), (0.95, 0.8), (0.9, 0.0)]
+)
+def test_a_drift_is_told_once_also_after_a_long_time_in_which_nothing_moved(before: float, after: float) -> None:
+    drifts = Drifts(chunk=CHUNK)
+    for seed in range(20):
+        assert told(drifts, events(150 * CHUNK, seed, before, payment_hash="p"), at_once=150 * CHUNK) == []
+    assert told(drifts, events(10 * WARM, 99, after, payment_hash="p")) == ["payment"]
+    assert drifts.share("payment") == pytest.approx(after, abs=0.05)
+
+
 def test_nothing_is_told_before_it_is_known_what_is_usual() -> None:
     assert told(Drifts(chunk=CHUNK), events(WARM // 2, payment_hash="p"), events(WARM // 2 - CHUNK)) == []
 
