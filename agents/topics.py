@@ -257,11 +257,18 @@ def end_copy(bootstrap_servers: str, names: TopicNames) -> None:
     """Have the broker's clock say when a record was appended, from now on. Raises `TopicError`."""
     topics = (names.requests, names.feedback)
     with asking(bootstrap_servers, "The settings of the topics could not be changed") as admin:
-        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, it, {TIMESTAMPS: BROKERS_TIME}) for it in topics])
+        changes = [ConfigResource(ConfigResourceType.TOPIC, it, {TIMESTAMPS: BROKERS_TIME}) for it in topics]
+        answers = admin.alter_configs(changes)["topic"]  # a refusal is an answer here, and raises nothing
+    for topic in topics:
+        if answers[topic] != "OK":
+            raise TopicError(f"Kafka refused to set {TIMESTAMPS}={BROKERS_TIME} for {topic}: {answers[topic]}")
 
 
 class Described(Struct, frozen=True):
-    """A topic as Kafka has it: partitions, copies of each, and all its settings in Kafka's words."""
+    """A topic as Kafka has it: partitions, copies of each, and all its settings in Kafka's words.
+
+    There are none where we may not see them (DescribeConfigs).
+    """
 
     partitions: int
     replication: int

@@ -22,8 +22,10 @@ def new(path: Path) -> None:
     """Write a new signing key to PATH, for its owner only, and its public half to PATH.pub; print its id.
 
     The worker signs with the key that STILLWATCH_SIGNING_KEY names. Whoever checks decisions needs the public half
-    alone, in the file or folder that STILLWATCH_VERIFY_KEYS names. To rotate: give every gateway the new public half,
-    then the worker the new key, and take the old public half away when no decision of the old key is in force.
+    alone, in the file or folder that STILLWATCH_VERIFY_KEYS names. The worker needs it there too: what it has learnt is
+    signed in Redis, and without the old public half it would begin anew. To rotate: give every gateway and every worker
+    the new public half beside the old one, then the worker the new key, and take the old public half away when no
+    decision of the old key is in force.
     """
     try:
         name = make_pair(path)

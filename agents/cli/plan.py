@@ -2,6 +2,7 @@
 
 import click
 
+from agents.cli.numbers import NumberRange
 from agents.planning import (
     CHECKS_IN_PROCESS,
     CHECKS_OF_A_SERVICE,
@@ -22,6 +23,9 @@ from agents.planning import (
 )
 
 GIB, MB = 1024**3, 1e6
+MOST = 10**9
+"""Of anything that is asked for: nothing on Earth is so large, and what is added up of it stays a number."""
+
 ORIGIN = f"""\
 Measured, on two cores (deploy/benchmarks.md): {WORKER_US:g}, {REDIS_US:g} and {KAFKA_US:g} us of worker,
 Redis and Kafka an event at full load; {PROCESS_EVENTS:,} events/s a process that catches up;
@@ -35,24 +39,26 @@ verdicts {SELDOM:.1%}. Not counted: Redis's mirror of decisions, and what Kafka 
 
 @click.command("plan", short_help="Say how large a deployment must be.")
 @click.option(
-    "--requests-a-second", type=click.FloatRange(min=0, min_open=True), required=True, help="At the busiest hour."
+    "--requests-a-second", type=NumberRange(0, MOST, min_open=True), required=True, help="At the busiest hour."
 )
-@click.option("--accounts", type=click.IntRange(min=1), required=True, help="That send anything within 28 days.")
+@click.option("--accounts", type=click.IntRange(1, MOST), required=True, help="That send anything within 28 days.")
 @click.option(
     "--retention-days",
-    type=click.IntRange(min=WINDOW_DAYS),
+    type=click.IntRange(WINDOW_DAYS, MOST),
     default=WINDOW_DAYS,
     show_default=True,
     help="Of requests, links, findings and feedback; windows need no more.",
 )
-@click.option("--replication", type=click.IntRange(min=1), default=3, show_default=True, help="Copies of each record.")
 @click.option(
-    "--record-bytes", type=click.IntRange(min=1), default=REQUEST_BYTES, show_default=True, help="A request event."
+    "--replication", type=click.IntRange(1, MOST), default=3, show_default=True, help="Copies of each record."
 )
 @click.option(
-    "--outage-hours", type=click.FloatRange(min=0), default=1.0, show_default=True, help="To catch up with afterwards."
+    "--record-bytes", type=click.IntRange(1, MOST), default=REQUEST_BYTES, show_default=True, help="A request event."
 )
-@click.option("--processes", type=click.IntRange(min=1), help="Of the worker; as many as are needed, if not given.")
+@click.option(
+    "--outage-hours", type=NumberRange(0, MOST), default=1.0, show_default=True, help="To catch up with afterwards."
+)
+@click.option("--processes", type=click.IntRange(1, MOST), help="Of the worker; as many as are needed, if not given.")
 def plan_command(**asked: object) -> None:
     """Say how large Kafka, the worker, Redis and the enforcers must be, what of that was measured and what is assumed.
 

@@ -8,9 +8,9 @@ from agents.copying.entry import WORDS, CopyError, in_order
 from agents.copying.files import FileFeed, Manifest, Writer, check_parts, read_manifest
 from agents.copying.forgotten import require_forgotten
 from agents.copying.sink import Sink
-from agents.copying.source import LogSource
+from agents.copying.source import LogSource, digest_of, takes_times
 from agents.settings import Settings
-from agents.topics import TIMESTAMPS, WRITERS_TIME, TopicNames, create_topics, describe_topics, end_copy, log_ids
+from agents.topics import TopicNames, create_topics, describe_topics, end_copy, log_ids
 
 TELL_EVERY: int = 1_000_000
 """Records."""
@@ -35,6 +35,7 @@ async def back_up(bootstrap_servers: str, prefix: str, folder: Path) -> int:
     async with LogSource(bootstrap_servers, names, {topics[word]: number for word, number in counts.items()}) as source:
         source.stand_at(await source.beginnings() | manifest.position)
         await source.look()
+        source.require_whole(f"{folder} holds of it: take another folder")
         with Writer(folder, manifest) as writer:
             async for entry in source.read():
                 writer.put(entry)
@@ -72,11 +73,11 @@ async def restore(
         for_copies=True,
     )
     made = await asyncio.to_thread(describe_topics, bootstrap_servers, names)
-    if any(made[getattr(names, word)].configs[TIMESTAMPS] != WRITERS_TIME for word in WORDS):
+    if not all(takes_times(getattr(names, word), made[getattr(names, word)]) for word in WORDS):
         raise CopyError(f"{names.requests} takes the broker's time: it was restored already, or gateways write to it")
     total = sum(part.records for part in manifest.parts)
     seen = 0
-    async with Sink(bootstrap_servers, names, count) as sink:
+    async with Sink(bootstrap_servers, names, count, digest_of(manifest.log_ids)) as sink:
         if not await sink.look(None):
             await require_forgotten(settings.redis_url, to_prefix, count)
         elif sink.strangers:

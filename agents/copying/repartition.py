@@ -10,18 +10,9 @@ from msgspec import Struct
 from agents.copying.entry import CopyError
 from agents.copying.forgotten import require_forgotten
 from agents.copying.sink import Sink
-from agents.copying.source import LogSource, group_of
+from agents.copying.source import LogSource, digest_of, takes_times
 from agents.settings import Settings
-from agents.topics import (
-    TIMESTAMPS,
-    WRITERS_TIME,
-    Described,
-    TopicNames,
-    create_topics,
-    describe_topics,
-    end_copy,
-    log_ids,
-)
+from agents.topics import TopicNames, create_topics, describe_topics, end_copy, log_ids
 
 TELL_EVERY_S: Final = 5.0
 LOOK_EVERY_S: Final = 1.0
@@ -46,7 +37,13 @@ class Plan(Struct, frozen=True):
     takes_times: bool
     """Whether they still take the copy's word for when a record was appended: nobody else may write to them."""
 
-    group: str
+    origin: str
+    """The digest of the ids of what is copied."""
+
+    @property
+    def group(self) -> str:
+        """The group that keeps how far the copy is: another one once a topic was made again."""
+        return f"{self.to_prefix}.copied-{self.origin}"
 
 
 def plan(bootstrap_servers: str, prefix: str, to_prefix: str, partitions: int | None) -> Plan:
@@ -74,13 +71,9 @@ def plan(bootstrap_servers: str, prefix: str, to_prefix: str, partitions: int | 
         found[old.requests].replication,
         {it: found[it].partitions for it in (old.requests, old.feedback)},
         bool(made),
-        all(_takes_times(made.get(it)) for it in (new.requests, new.feedback)),
-        group_of(to_prefix, log_of),
+        all(it not in made or takes_times(it, made[it]) for it in (new.requests, new.feedback)),
+        digest_of(log_of),
     )
-
-
-def _takes_times(topic: Described | None) -> bool:
-    return topic is None or topic.configs[TIMESTAMPS] == WRITERS_TIME
 
 
 class Copy:
@@ -97,7 +90,7 @@ class Copy:
         """Set once all was copied that the logs held when they were looked at."""
 
         self._source = LogSource(bootstrap_servers, plan.old, plan.counts, plan.group)
-        self._sink = Sink(bootstrap_servers, plan.new, plan.partitions, keeps_times=plan.takes_times)
+        self._sink = Sink(bootstrap_servers, plan.new, plan.partitions, plan.origin, keeps_times=plan.takes_times)
 
     async def count(self) -> int:
         """How many records are left to copy. Raises CopyError."""
@@ -148,6 +141,11 @@ class Copy:
         """Stand where the last run got to."""
         source, is_there = self._source, await self._sink.look()
         kept, beginnings = await source.kept(), await source.beginnings()
+        if not kept and not self._plan.takes_times:
+            raise CopyError(
+                f"{self._plan.new.requests} takes the broker's time, and nothing was copied to it as yet: remove the "
+                "topics, and begin with `stillwatch repartition copy`"
+            )
         if is_there and not kept:
             raise CopyError(
                 f"{self._plan.new.requests} holds records, and nothing says that they are a copy of "
@@ -155,8 +153,7 @@ class Copy:
             )
         source.stand_at({place: max(offset, kept.get(place, 0)) for place, offset in beginnings.items()})
         await source.look()
-        if any(offset > source.ends[place] for place, offset in source.position.items()):
-            raise CopyError(f"{self._plan.old.requests} ends before what was copied of it: it was cut short")
+        source.require_whole("was copied of it: take another prefix")
         if not kept:
             await require_forgotten(self._redis_url, self._plan.to_prefix, self._plan.partitions)
             await source.keep()

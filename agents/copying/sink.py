@@ -17,7 +17,7 @@ from agents.routing import bytes_partition
 from agents.topics import FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicNames
 
 COPY_OF: Final = "stillwatch.copy-of"
-"""The header: partition/offset of the record in the log that it is a copy of."""
+"""The header: partition/offset/origin of the record that it is a copy of; the origin says of which logs."""
 
 WAVE_RECORDS: Final = 10_000
 WAVE_BYTES: Final = 16 * 1024 * 1024
@@ -31,14 +31,20 @@ CREATE_TIME: Final = 0
 class Sink:
     """Produces copies, in waves that are acknowledged as a whole."""
 
-    def __init__(self, bootstrap_servers: str, names: TopicNames, partitions: int, *, keeps_times: bool = True) -> None:
-        """`keeps_times`: the topics take our word for when a record was appended, and nobody else writes to them."""
+    def __init__(
+        self, bootstrap_servers: str, names: TopicNames, partitions: int, origin: str, *, keeps_times: bool = True
+    ) -> None:
+        """`origin` is the digest of the ids of the logs that are copied.
+
+        `keeps_times`: the topics take our word for when a record was appended, and nobody else writes to them.
+        """
         self.count = 0
         self.strangers = 0
-        """Records that `look` found and that are copies of none."""
+        """Records that `look` found and that are no copies of these logs."""
 
         self._names = {"requests": names.requests, "feedback": names.feedback}
         self._partitions = partitions
+        self._origin = origin
         self._keeps_times = keeps_times
         self._bootstrap_servers = bootstrap_servers
         self._known: dict[tuple[Place, int], int] = {}
@@ -104,7 +110,7 @@ class Sink:
                 key=entry.key,
                 partition=place[1],
                 timestamp_ms=entry.at_ms,
-                headers=[*entry.headers, (COPY_OF, f"{entry.partition}/{entry.offset}".encode())],
+                headers=[*entry.headers, (COPY_OF, f"{entry.partition}/{entry.offset}/{self._origin}".encode())],
             )
         except KafkaError as error:
             raise _refused(error) from error
@@ -149,8 +155,9 @@ class Sink:
         return entry.word, bytes_partition(entry.key, self._partitions)
 
     def _note(self, place: Place, headers: Mapping[str, bytes | None]) -> None:
-        partition, _, offset = (headers.get(COPY_OF) or b"").partition(b"/")
-        if not offset:
+        partition, _, rest = (headers.get(COPY_OF) or b"").partition(b"/")
+        offset, _, origin = rest.partition(b"/")
+        if origin != self._origin.encode():
             self.strangers += 1
         else:
             before = self._known.get((place, int(partition)), -1)

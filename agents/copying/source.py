@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 
 from agents.copying.entry import WORDS, CopyError, Entry, Place, in_order
 from agents.kafka_access import client_arguments
-from agents.topics import TopicNames
+from agents.topics import TIMESTAMPS, WRITERS_TIME, Described, TopicNames
 
 POLL_MS: Final = 500
 FETCH_BYTES: Final = 1024 * 1024 + 64 * 1024
@@ -71,6 +71,12 @@ class LogSource:
         """Note where the logs end now; how many records there are up to there, from where reading stands."""
         self.ends = self._by_place(await self._consumer.end_offsets([self._tp(it) for it in self.places]))
         return sum(max(0, end - self.position.get(place, 0)) for place, end in self.ends.items())
+
+    def require_whole(self, what: str) -> None:
+        """Raise CopyError, which ends with `what`, if a log ends before where reading stands."""
+        for (word, number), end in self.ends.items():
+            if self.position.get((word, number), 0) > end:
+                raise CopyError(f"Partition {number} of {self.names[word]} was cut short: it ends before what {what}")
 
     async def kept(self) -> dict[Place, int]:
         """The positions that were kept, by partition; nothing where none were."""
@@ -134,7 +140,14 @@ def _entry(place: Place, record: Any) -> Entry:  # noqa: ANN401 - aiokafka is un
     return Entry(*place, record.offset, record.timestamp, record.key, record.value, tuple(record.headers))
 
 
-def group_of(prefix: str, log_ids: Mapping[str, str]) -> str:
-    """The group that keeps how far logs were copied to `prefix`: another one once a topic was made again."""
+def digest_of(log_ids: Mapping[str, str]) -> str:
+    """A short name for logs, by topic and id: another one once a topic was made again."""
     text = "\x1f".join(f"{name}={log_ids[name]}" for name in sorted(log_ids))
-    return f"{prefix}.copied-{hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}"
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def takes_times(topic: str, found: Described) -> bool:
+    """Whether a topic takes a copy's word for when a record was appended. Raises CopyError if that cannot be seen."""
+    if TIMESTAMPS not in found.configs:
+        raise CopyError(f"Kafka does not let us see the settings of {topic}: the right is DescribeConfigs")
+    return found.configs[TIMESTAMPS] == WRITERS_TIME

@@ -1,7 +1,12 @@
+from collections.abc import Sequence
+from typing import Any, Self
+
 import pytest
 
 from agents import topics
-from agents.topics import TopicError, TopicNames
+from agents.copying.entry import CopyError
+from agents.copying.source import takes_times
+from agents.topics import BROKERS_TIME, TIMESTAMPS, WRITERS_TIME, Described, TopicError, TopicNames, end_copy
 
 
 def test_the_names_are_the_contracts() -> None:
@@ -47,3 +52,33 @@ def test_a_kafka_that_does_not_answer_is_one_sentence(servers: str, monkeypatch:
     monkeypatch.setattr(topics, "ADMIN_TIMEOUT_MS", 200)
     with pytest.raises(TopicError, match=f"^the topics could not be created at {servers}: "):
         topics.create_topics(servers)
+
+
+class Refusing:
+    """An admin client of a broker that changes the first topic and not the second, in the words of kafka-python."""
+
+    def __init__(self, **_: object) -> None:
+        """There is nothing to connect to."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """There is nothing to leave."""
+
+    def alter_configs(self, resources: Sequence[Any]) -> dict[str, dict[str, str]]:
+        first, second = (it.name for it in resources)
+        return {"topic": {first: "OK", second: "[Error 29] TopicAuthorizationFailedError"}}
+
+
+def test_a_topic_that_kafka_does_not_change_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(topics, "KafkaAdminClient", Refusing)
+    with pytest.raises(TopicError, match=r"^Kafka refused to set .*=LogAppendTime for x\.feedback: \[Error 29\]"):
+        end_copy("nowhere:9092", TopicNames.under("x"))
+
+
+def test_whose_time_a_topic_takes_is_not_guessed_where_its_settings_cannot_be_seen() -> None:
+    assert takes_times("x.requests", Described(1, 1, {TIMESTAMPS: WRITERS_TIME}))
+    assert not takes_times("x.requests", Described(1, 1, {TIMESTAMPS: BROKERS_TIME}))
+    with pytest.raises(CopyError, match=r"^Kafka does not let us see the settings of x\.requests: "):
+        takes_times("x.requests", Described(1, 1, {}))

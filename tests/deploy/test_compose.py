@@ -1,5 +1,6 @@
 """The composition is what Compose reads, and what it starts may do as little as it can."""
 
+import hashlib
 import os
 import re
 import shutil
@@ -107,6 +108,19 @@ def test_who_waits_for_another_waits_until_that_is_well() -> None:
             assert how == {"condition": expected}
 
 
+def test_the_worker_is_told_which_keys_are_good_beside_its_own() -> None:
+    """With its own key alone the models that an older key has signed would begin anew."""
+    worker = services()["worker"]
+    assert worker["environment"]["STILLWATCH_VERIFY_KEYS"] == "/run/secrets/signing.pub"
+    assert "signing.pub" in worker["secrets"]
+
+
+def test_kafka_can_load_the_libraries_that_it_unpacks() -> None:
+    """Docker mounts a tmpfs noexec unless told otherwise, and no batch in zstd or snappy could be read."""
+    (options,) = [it.partition(":")[2].split(",") for it in services()["kafka"]["tmpfs"]]
+    assert "exec" in options
+
+
 def test_only_the_worker_has_the_key_that_signs_and_no_secret_is_in_an_environment() -> None:
     having = {name: set(it.get("secrets", ())) for name, it in services().items()}
     assert [name for name, it in having.items() if "signing.key" in it] == ["worker"]
@@ -174,6 +188,32 @@ def test_secrets_are_made_once_and_the_signing_key_is_for_nobody_else(tmp_path: 
     assert {it.name: it.read_bytes() for it in secrets.iterdir()} == before
 
 
+@pytest.mark.parametrize("fails", range(1, 6))
+def test_a_script_that_was_stopped_makes_the_rest_when_it_is_run_again(tmp_path: Path, fails: int) -> None:
+    """It is stopped at each secret, by an openssl that fails there."""
+    deploy = laid_out(tmp_path)
+    program = tmp_path / "bin" / "openssl"
+    program.parent.mkdir()
+    real, told = shutil.which("openssl"), tmp_path / "told"
+    program.write_text(
+        f"""#!/bin/sh
+[ "$1" != rand ] || {{ echo >>{told}; [ "$(wc -l <{told})" -ne {fails} ] || exit 1; }}
+exec {real} "$@"
+"""
+    )
+    program.chmod(0o755)
+    script = deploy / "compose" / "prepare.sh"
+    assert run("sh", script, PATH=f"{program.parent}:{os.environ['PATH']}").returncode == 1
+    assert run("sh", script).returncode == 0
+    secrets = deploy / "compose" / "secrets"
+    assert {it.name for it in secrets.iterdir()} == set(composition()["secrets"])
+    assert all(it.stat().st_size for it in secrets.iterdir())
+    users = (secrets / "redis-users.acl").read_text()
+    for name in ("worker", "enforcer", "oncall"):
+        password = (secrets / f"redis-{name}").read_text().strip()
+        assert hashlib.sha256(password.encode()).hexdigest() in users
+
+
 def test_redis_knows_passwords_by_their_hash_alone(tmp_path: Path) -> None:
     secrets = prepared(tmp_path) / "compose" / "secrets"
     users = (secrets / "redis-users.acl").read_text()
@@ -186,10 +226,16 @@ def test_redis_knows_passwords_by_their_hash_alone(tmp_path: Path) -> None:
 
 def prepared(folder: Path) -> Path:
     """A copy of what the script needs, with the secrets that it made."""
+    deploy = laid_out(folder)
+    done = run("sh", deploy / "compose" / "prepare.sh")
+    assert done.returncode == 0, done.stderr
+    return deploy
+
+
+def laid_out(folder: Path) -> Path:
+    """A copy of what the script needs."""
     deploy = folder / "deploy"
     (deploy / "compose").mkdir(parents=True)
     shutil.copy(DEPLOY / "redis-acls.txt", deploy)
     shutil.copy(DEPLOY / "compose" / "prepare.sh", deploy / "compose")
-    done = run("sh", deploy / "compose" / "prepare.sh")
-    assert done.returncode == 0, done.stderr
     return deploy

@@ -7,7 +7,7 @@ import pytest
 
 from agents import kafka_access, redis_access
 from agents.enforcement.envoy import read_options
-from agents.keys import make_pair
+from agents.keys import make_pair, read_public
 from agents.notifying.alertmanager import Alertmanager
 from agents.settings import (
     KEY_VARIABLE,
@@ -147,6 +147,9 @@ def test_a_worker_with_a_password_and_a_signing_key_finds_both_in_files(tmp_path
     assert (settings.health_host, settings.health_port, settings.group) == ("0.0.0.0", 9464, "stillwatch")  # noqa: S104
     assert settings.signing_key is not None
     assert Signer(settings.signing_key).key_id  # its mode, 0440, is one that the program takes
+    assert settings.verify_keys is not None  # or a new key would throw away the models that the old one has signed
+    name = projected(settings.verify_keys, "decider.pub", tmp_path)
+    assert set(read_public(settings.verify_keys)) == {name}
 
 
 @needs_helm

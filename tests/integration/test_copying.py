@@ -2,15 +2,19 @@
 
 import asyncio
 from collections.abc import Sequence
+from pathlib import Path
 
+import msgspec
 import pytest
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from agents.copying import repartition
-from agents.copying.entry import CopyError
+from agents.copying.backup import back_up, restore
+from agents.copying.entry import CopyError, Entry
+from agents.copying.files import MANIFEST, read_manifest
 from agents.copying.repartition import Copy, plan
-from agents.copying.sink import COPY_OF
+from agents.copying.sink import COPY_OF, Sink
 from agents.settings import Settings
 from agents.topics import TopicNames, create_topics
 from tests.integration.worker_harness import Deployment
@@ -83,7 +87,7 @@ def test_what_nobody_can_read_is_copied_as_it_is(old: Deployment, new: Deploymen
     assert len(rows) == len(was)
     for row in rows:
         *before, (name, place) = row.headers
-        partition, _, offset = place.decode().partition("/")
+        partition, offset, _ = place.decode().split("/")
         assert name == COPY_OF
         original = was.pop((int(partition), int(offset)))
         assert (row.key, row.value, before) == (original.key, original.value, list(original.headers))
@@ -117,6 +121,45 @@ def test_topics_that_gateways_may_write_to_are_refused(old: Deployment, new: Dep
     create_topics(new.bootstrap_servers, partitions=NEW, prefix=new.prefix)
     with pytest.raises(CopyError, match=rf"^{new.topics.requests} takes the broker's time: "):
         copied(old, new)
+
+
+def test_topics_that_were_never_copied_to_are_not_finished(old: Deployment, new: Deployment) -> None:
+    """All would get the broker's time: requests of 29 days, as if they came today."""
+    create_topics(new.bootstrap_servers, partitions=NEW, prefix=new.prefix)
+    with pytest.raises(CopyError, match=rf"^{new.topics.requests} takes the broker's time, and nothing was copied "):
+        asyncio.run(copy(old, new, partitions=None).finish())
+    assert new.read(new.topics.requests) == []
+
+
+def test_a_log_that_ends_before_what_the_backup_holds_is_told(old: Deployment, tmp_path: Path) -> None:
+    """It holds other records at those offsets by now, or soon will: a night without any is no good news."""
+    assert asyncio.run(back_up(old.bootstrap_servers, old.prefix, tmp_path)) == OLD * len(ROWS)
+    manifest = read_manifest(tmp_path)
+    assert manifest is not None
+    *parts, part = manifest.parts
+    longer = msgspec.structs.replace(manifest, parts=[*parts, msgspec.structs.replace(part, last=part.last + 1)])
+    (tmp_path / MANIFEST).write_bytes(msgspec.json.encode(longer))
+    with pytest.raises(CopyError, match=rf"^Partition {part.partition} of {old.topics.requests} was cut short: "):
+        asyncio.run(back_up(old.bootstrap_servers, old.prefix, tmp_path))
+
+
+def test_what_was_restored_of_another_backup_is_not_taken_for_this_one(
+    old: Deployment, new: Deployment, tmp_path: Path
+) -> None:
+    asyncio.run(back_up(old.bootstrap_servers, old.prefix, tmp_path))
+    create_topics(new.bootstrap_servers, partitions=NEW, prefix=new.prefix, for_copies=True)
+
+    async def put_of_another() -> None:
+        async with Sink(new.bootstrap_servers, new.topics, NEW, "another") as sink:
+            await sink.look()
+            await sink.put(Entry("requests", 0, len(ROWS), 0, b"a", b"{}"))
+            await sink.flush()
+
+    asyncio.run(put_of_another())
+    settings = Settings(old.bootstrap_servers, old.redis_url)
+    restoring = restore(settings, tmp_path, new.prefix, partitions=NEW, replication=1, tell=lambda _sentence: None)
+    with pytest.raises(CopyError, match=rf"^{new.topics.requests} or {new.topics.feedback} holds records of others: "):
+        asyncio.run(restoring)
 
 
 def test_what_comes_after_the_copy_was_finished_is_copied_by_finishing_again(

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from agents.copying.entry import CopyError
+from agents.copying.forgotten import require_forgotten
 from agents.doctor.states import ask_redis, look_at_redis_rights
 from agents.embedded import processes
 from agents.embedded import redis as embedded
@@ -71,6 +73,19 @@ async def test_the_worker_keeps_its_states_over_tls_as_its_own_user(
 async def test_a_password_in_the_url_will_do_as_well(secured: SecuredRedis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REDIS_SSL_CAFILE", str(secured.authority.ca))
     await used(secured.url(f"worker:{password_of('worker')}"))
+
+
+async def test_who_copies_needs_the_rights_of_oncall(
+    secured: SecuredRedis, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    url = environment(monkeypatch, secured.user("oncall", tmp_path))
+    await require_forgotten(url, PREFIX, 2)
+    offset = f"{PREFIX}:{{observe:1}}:offset"
+    with secured.admin() as client:
+        client.set(offset, 7)
+        with pytest.raises(CopyError, match=r"^Redis holds states under the prefix "):
+            await require_forgotten(url, PREFIX, 2)
+        client.delete(offset)
 
 
 @pytest.mark.parametrize("name", sorted(READS))

@@ -89,7 +89,7 @@ annotations:
       - {key: {{ .Values.policy.key | quote }}, path: policy.toml}
 {{- end }}
 
-{{/* The public keys that decisions are checked with, a folder: a new key in it is taken without a restart. */}}
+{{/* The public keys that decisions, and a worker's models, are checked with: a new one in it needs no restart. */}}
 {{- define "stillwatch.verify.volume" -}}
 {{- if .Values.signing.verifyKeysSecret }}
 - name: verify-keys

@@ -4,6 +4,7 @@
 {{ include "stillwatch.policy.volume" .root }}
 {{- include "stillwatch.kafka.volumes" . }}
 {{- include "stillwatch.redis.volumes" . }}
+{{- include "stillwatch.verify.volume" .root }}
 {{- with .root.Values.signing.existingSecret }}
 - name: signing-key
   secret:
