@@ -32,7 +32,7 @@ PIPELINE: Final = Dashboard(
         Panel(
             title="Workers ready",
             says="How many workers can work; one that cannot waits with what it has in hand and loses nothing.",
-            queries=(Query("sum(stillwatch_worker_ready)", "ready"),),
+            queries=(Query("sum(stillwatch_worker_ready) or vector(0)", "ready"),),
             is_figure=True,
             base="bad",
             steps=(Step(1, "good"),),
