@@ -163,7 +163,7 @@ def _named(legend: str, labels: Mapping[str, str]) -> str:
 
 
 def _look(panel: Panel, series: Series, span: Span) -> Look:
-    """How a series looks now. Of one that has ended nothing is known, and bad is whatever has to be shown to be good."""
+    """How a series looks now; one that has ended looks bad where only a number would show that all is well."""
     if _has_ended(series, span):
         return "bad" if panel.is_figure and panel.base == "bad" else "plain"
     value = series.points[-1][1]
@@ -171,7 +171,7 @@ def _look(panel: Panel, series: Series, span: Span) -> Look:
 
 
 def _has_ended(series: Series, span: Span) -> bool:
-    """Whether Prometheus has nothing of it at the end of the span; what is no number, as of no requests, is something."""
+    """Whether Prometheus has nothing of it at the end of the span; what is no number, as of none, is something."""
     return not series.points or series.points[-1][0] < span.end_s - span.step_s / 2
 
 
