@@ -116,7 +116,7 @@ def test_a_part_that_is_off_has_no_rules_that_would_stand_for_ever() -> None:
     every = {path.stem for path in (ROOT / "deploy/prometheus/rules").glob("*.yaml")}
     assert rules("enforcer") == every - {"enforcement", "in-force-latency"}
     assert rules("notifier") == every - {"notifying"}
-    assert {"watchdog", "pipeline"} <= rules("enforcer", "notifier")
+    assert rules("worker", "notifier") == every - {"pipeline", "notifying"}
 
 
 def moved(key: str, url: str, place: str) -> str:
