@@ -20,8 +20,8 @@ from agents.inputs import Origin, read_batch, verdict_reader
 from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.owned import Owned
-from agents.store import NOTHING, Store, StoreError, log_id, next_log
 from agents.store import Place as StorePlace
+from agents.store import Store, StoreError, log_id, next_log
 from agents.topics import TopicError
 from agents.transport import Record
 from streams.batch import EventBatch
@@ -55,6 +55,8 @@ class Consumer(Protocol):
     def highwater(self, partition: TopicPartition) -> int | None: ...  # noqa: D102
 
     async def end_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]: ...  # noqa: D102
+
+    async def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]: ...  # noqa: D102
 
     async def getmany(self, *, timeout_ms: int) -> Mapping[TopicPartition, Sequence[Record]]: ...  # noqa: D102
 
@@ -164,12 +166,14 @@ class FeedbackReader:
         if not isinstance(shard, ObserveShard):
             raise TypeError(shard)
         reached, tp = shard.feedback, TopicPartition(self._topic, number)
+        gone = (await self._consumer.beginning_offsets([tp]))[tp] - 1  # what retention removed is not waited for
         if reached.log and log_id(reached.log) != log:
-            logger.error("%s partition %d was made again: it is read from offset 0.", self._topic, number)
-            return _Place(owned, log, NOTHING)
+            sentence = "%s partition %d was made again: it is read from offset %d."
+            logger.error(sentence, self._topic, number, gone + 1)
+            return _Place(owned, log, gone)
         end = (await self._consumer.end_offsets([tp]))[tp]
         if reached.offset < end:
-            return _Place(owned, reached.log or log, reached.offset)
+            return _Place(owned, reached.log or log, max(reached.offset, gone))
         logger.error("%s partition %d was cut short: it is read on from its end, offset %d.", self._topic, number, end)
         place = _Place(owned, next_log(reached.log), end - 1)
         await self._lane.insert(number, EventBatch(feedback=Feedback(place.log, place.taken)), (), owned)

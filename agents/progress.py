@@ -26,6 +26,9 @@ Partition = tuple[str, int]
 HUNG_EXIT_CODE: Final = 70
 """EX_SOFTWARE of sysexits.h."""
 
+SLOW_FOR_S: Final = 60.0
+"""How long a server counts as slow after it was: one that is asked nothing any more has no other way to be quick."""
+
 LAST_WORDS_S: Final = 1.0
 """How long a hung process may take to say why it ends."""
 
@@ -56,7 +59,7 @@ class Progress:
         self._places: dict[Partition, _Place] = {}
         self._was_assigned = False
         self._not_ready: str | None = "The worker is starting."
-        self._slow: dict[str, str] = {}
+        self._slow: dict[str, tuple[str, float]] = {}
         self._beat_at = clock()
 
     def assigned(self, partitions: Iterable[Partition]) -> None:
@@ -97,12 +100,15 @@ class Progress:
             self._not_ready = None
 
     def slow(self, server: str, reason: str | None) -> None:
-        """Say, in a sentence, that a server answers late, so that lag may grow; None: it is as it should be."""
+        """Say, in a sentence, that a server answers late, so that lag may grow; None: it is as it should be.
+
+        It holds for `SLOW_FOR_S`, unless it is said again.
+        """
         with self._lock:
             if reason is None:
                 self._slow.pop(server, None)
             else:
-                self._slow[server] = reason
+                self._slow[server] = reason, self._clock()
 
     def heartbeat(self) -> None:
         """Say that the event loop still turns."""
@@ -124,7 +130,8 @@ class Progress:
         with self._lock:
             if self._not_ready is None and not self._was_assigned:
                 return "No partitions have been assigned yet."
-            return self._not_ready or " ".join(self._slow.values()) or None
+            slow = [reason for reason, at in self._slow.values() if self._clock() - at <= SLOW_FOR_S]
+            return self._not_ready or " ".join(slow) or None
 
     def silent_s(self) -> float:
         """Seconds since the event loop last said that it turns."""

@@ -1,13 +1,13 @@
 """`stillwatch health`: does a worker, an enforcer or a notifier say that it is well? For probes without a shell."""
 
 import os
-from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from typing import Final
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult
 
 import click
 
+from agents.addresses import split
 from agents.cli.failing import UnusableError
 
 TIMEOUT_S: Final = 3.0
@@ -56,8 +56,7 @@ def _ask(url: str) -> tuple[bool, str]:
 
 def _parts(url: str) -> SplitResult:
     """Raises UnusableError for what is no address."""
-    with suppress(ValueError):
-        parts = urlsplit(url)
-        if parts.scheme == "http" and parts.hostname and parts.port != 0:
-            return parts
+    parts = split(url, ("http",))
+    if parts is not None:
+        return parts
     raise UnusableError(f"{url!r} is not an address like http://127.0.0.1:9464/readyz")

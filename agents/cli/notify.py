@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import click
 from prometheus_client import CollectorRegistry
 
 from agents import kafka_access
+from agents.addresses import split
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
 from agents.cli.listening import address
@@ -25,10 +27,31 @@ from agents.topics import DEFAULT_PREFIX, TopicNames, log_of_decisions
 from streams.notifying import CampaignBook
 
 
+def _base(_context: click.Context, parameter: click.Parameter, url: str) -> str:
+    """What links begin with: Alertmanager refuses alerts whose links are no addresses. Raises UnusableError."""
+    if split(url) is None:
+        raise UnusableError(f"--{parameter.name} takes an address like https://there.example, not {url!r}.")
+    return url
+
+
+def _each_once(urls: Sequence[str]) -> Sequence[Alertmanager]:
+    """An Alertmanager each; what is named twice once. Raises SettingsError."""
+    found: dict[str, Alertmanager] = {}
+    for it in map(Alertmanager, urls):
+        if found.setdefault(it.name, it).scheme != it.scheme:
+            message = f"--alertmanager names {it.name} with http and with https: leave one of them out."
+            raise SettingsError(message)
+    return list(found.values())
+
+
 @click.command(short_help="Tell Alertmanager of campaigns that are limited.")
 @click.option("--alertmanager", "urls", metavar="URL", multiple=True, required=True, help="Again for each further one.")
-@click.option("--runbooks", default=RUNBOOKS, show_default=True, metavar="URL", help="The folder of the runbooks.")
-@click.option("--dashboards", default=DASHBOARDS, show_default=True, metavar="URL", help="Grafana's address.")
+@click.option(
+    "--runbooks", callback=_base, default=RUNBOOKS, show_default=True, metavar="URL", help="The folder of the runbooks."
+)
+@click.option(
+    "--dashboards", callback=_base, default=DASHBOARDS, show_default=True, metavar="URL", help="Grafana's address."
+)
 @click.option("--http", default="127.0.0.1:9472", show_default=True, metavar="HOST:PORT", help="Metrics and health.")
 @click.option("--policy", "policy_path", type=click.Path(path_type=Path), help="Instead of deploy/policy.toml.")
 def notify(urls: tuple[str, ...], runbooks: str, dashboards: str, http: str, policy_path: Path | None) -> None:
@@ -56,7 +79,7 @@ def notify(urls: tuple[str, ...], runbooks: str, dashboards: str, http: str, pol
                 {"bootstrap_servers": servers, **kafka_access.client_arguments()},
             ),
             Verifier(named_path(os.environ, VERIFY_VARIABLE)),
-            list({it.name: it for it in map(Alertmanager, urls)}.values()),
+            _each_once(urls),
             Places(runbooks, dashboards),
             CollectorRegistry(),
         )

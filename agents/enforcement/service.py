@@ -104,6 +104,7 @@ class Enforcer:
         followers: list[KafkaFollower | MirrorFollower] = []
         if self._log is not None:
             reader = LogReader(self._log.describe, self._log.connect, partial(intake.heard, "log"))
+            intake.heard("log")  # from now on: a log that is never heard is to be seen as well
             followers.append(KafkaFollower(reader, intake, self.gate))
         if self._mirror is not None:
             patience_s = 0.0 if self._log is None else PATIENCE_S

@@ -13,11 +13,11 @@ from base64 import b64encode
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
+from agents.addresses import split
 from agents.environment import Environment, SettingsError, path, secret, words
 from agents.notifying.metrics import Delivery
 from agents.notifying.rendering import Posted
@@ -43,14 +43,15 @@ class Alertmanager:
 
     def __init__(self, url: str, environment: Environment = os.environ) -> None:
         """Raises SettingsError for what is no address, and for credentials and certificates that cannot be used."""
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        parts = split(url)
+        if parts is None or parts.query or parts.fragment:
             message = f"--alertmanager takes an address like http://127.0.0.1:9093, not {_shown(url)!r}."
             raise SettingsError(message)
         if "@" in parts.netloc:
             message = f"--alertmanager takes no user or password: they are read from {PREFIX}_USERNAME and _PASSWORD."
             raise SettingsError(message)
         self.name: Final = f"{parts.netloc}{parts.path.rstrip('/')}"
+        self.scheme: Final = parts.scheme
         self._url = f"{url.rstrip('/')}/api/v2/alerts"
         self._environment = environment
         self._tls = _context(environment) if parts.scheme == "https" else None

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from agents import clock as clocks
 from agents.ending import must_not_end
@@ -149,6 +149,7 @@ class Notifier:
         self._places = places
         self._registry = registry
         self._metrics = NotifierMetrics(registry, [it.name for it in alertmanagers])
+        ProcessCollector(registry=registry)
         self._known = Known(book, verifier, self._metrics)
         self._progress = Progress()
         self._untold: dict[str, str] = {it.name: f"{it.name} was told nothing yet." for it in alertmanagers}

@@ -49,7 +49,7 @@ def ticks(largest: float, unit: Unit, most: int = 4) -> Sequence[float]:
     step = largest / scale / most
     power = 10.0 ** math.floor(math.log10(step))
     step = next(it * power for it in _ROUND if it * power >= step * (1 - 1e-9))
-    count = math.ceil(largest / scale / step - 1e-9)
+    count = math.ceil(largest / scale / step * (1 - 2e-9))
     return tuple(it * step * scale for it in range(count + 1))
 
 

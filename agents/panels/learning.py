@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from agents.panels.shape import Dashboard, Panel, Query, Step
+from agents.panels.shape import Dashboard, Panel, Query, Step, counted
 
 LEARNING: Final = Dashboard(
     uid="stillwatch-learning",
@@ -54,7 +54,7 @@ LEARNING: Final = Dashboard(
         Panel(
             title="Models without a good signature in a day",
             says="How many models Redis held that no key of ours signed; each begins anew and learns again.",
-            queries=(Query("sum by (stage) (increase(stillwatch_refused_models_total[1d]))", "{{stage}}"),),
+            queries=(Query(counted("stillwatch_refused_models_total", "1d", by="stage"), "{{stage}}"),),
             is_figure=True,
             base="good",
             steps=(Step(1, "bad"),),

@@ -30,7 +30,7 @@ Ask = Callable[[str], Sequence[Series]]
 
 
 class Line(Struct, frozen=True):
-    """One series of a panel: its name, its last value, how that looks, and the number of its colour."""
+    """One series of a panel: its name, its value now, how that looks, and the number of its colour."""
 
     name: str
     latest: str
@@ -67,9 +67,9 @@ class Section(Struct, frozen=True):
 
 
 def span_of(hours: float, now_s: float) -> Span:
-    """The last `hours` hours, with points a whole number of seconds apart."""
+    """The last `hours` hours up to this second, with points a whole number of seconds apart."""
     step_s = max(1, round(hours * 3_600 / POINTS))
-    end_s = math.floor(now_s / step_s) * step_s
+    end_s = math.floor(now_s)
     return Span(end_s - step_s * round(hours * 3_600 / step_s), end_s, step_s)
 
 
@@ -130,7 +130,7 @@ def _shown(name: str, panel: Panel, ask: Ask, rate: str, span: Span) -> Shown:
             raise PrometheusError(f"The panel {panel.title!r} cannot be shown: {error}") from error
         answers += [(_named(query.legend, it.labels), it) for it in series]
     answers.sort(key=lambda it: it[0])
-    worst = _worst([panel.look(_latest(it)) for _, it in answers if not math.isnan(_latest(it))])
+    worst = _worst([_look(panel, it, span) for _, it in answers])
     drawn = answers
     if len(answers) > MOST_SERIES:
         largest = sorted(answers, key=lambda it: -_peak(it[1]))[:MOST_SERIES]
@@ -138,8 +138,8 @@ def _shown(name: str, panel: Panel, ask: Ask, rate: str, span: Span) -> Shown:
     lines = [
         Line(
             series_name,
-            said(_latest(it), panel.unit),
-            "plain" if math.isnan(_latest(it)) else panel.look(_latest(it)),
+            said(math.nan if _has_ended(it, span) else it.points[-1][1], panel.unit),
+            _look(panel, it, span),
             number % COLOURS,
         )
         for number, (series_name, it) in enumerate(drawn)
@@ -162,9 +162,17 @@ def _named(legend: str, labels: Mapping[str, str]) -> str:
     return " ".join(word for word in legend.split() if not word.startswith("{{"))
 
 
-def _latest(series: Series) -> float:
-    """The last number; NaN if there is none."""
-    return next((value for _, value in reversed(series.points) if not math.isnan(value)), math.nan)
+def _look(panel: Panel, series: Series, span: Span) -> Look:
+    """How a series looks now; one that has ended looks bad where only a number would show that all is well."""
+    if _has_ended(series, span):
+        return "bad" if panel.is_figure and panel.base == "bad" else "plain"
+    value = series.points[-1][1]
+    return "plain" if math.isnan(value) else panel.look(value)
+
+
+def _has_ended(series: Series, span: Span) -> bool:
+    """Whether Prometheus has nothing of it at the end of the span; what is no number, as of none, is something."""
+    return not series.points or series.points[-1][0] < span.end_s - span.step_s / 2
 
 
 def _peak(series: Series) -> float:

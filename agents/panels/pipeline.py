@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from agents.panels.shape import Dashboard, Panel, Query, Step
+from agents.panels.shape import Dashboard, Panel, Query, Step, counted
 
 STANDING_STILL: Final = Panel(
     title="Partitions that stand still",
@@ -32,7 +32,7 @@ PIPELINE: Final = Dashboard(
         Panel(
             title="Workers ready",
             says="How many workers can work; one that cannot waits with what it has in hand and loses nothing.",
-            queries=(Query("sum(stillwatch_worker_ready)", "ready"),),
+            queries=(Query("sum(stillwatch_worker_ready) or vector(0)", "ready"),),
             is_figure=True,
             base="bad",
             steps=(Step(1, "good"),),
@@ -77,7 +77,7 @@ PIPELINE: Final = Dashboard(
         Panel(
             title="Partitions rebuilt in a day",
             says="How many partitions were made again from the log, because Redis had lost or older states.",
-            queries=(Query("sum(increase(stillwatch_rebuilt_partitions_total[1d]))", "rebuilt"),),
+            queries=(Query(counted("stillwatch_rebuilt_partitions_total", "1d"), "rebuilt"),),
             is_figure=True,
             base="good",
             steps=(Step(1, "warn"),),
@@ -87,7 +87,7 @@ PIPELINE: Final = Dashboard(
         Panel(
             title="Records lost to retention in a day",
             says="How many records Kafka had removed before they were read.",
-            queries=(Query("sum(increase(stillwatch_removed_records_total[1d]))", "removed"),),
+            queries=(Query(counted("stillwatch_removed_records_total", "1d"), "removed"),),
             is_figure=True,
             base="good",
             steps=(Step(1, "bad"),),
@@ -188,9 +188,9 @@ PIPELINE: Final = Dashboard(
         ),
         Panel(
             title="Versions that run",
-            says="How many workers run which version; two of them for longer than an upgrade are one too many.",
+            says="How many processes run which version; two of them for longer than an upgrade are one too many.",
             queries=(Query("count by (version) (stillwatch_build_info)", "{{version}}"),),
-            then="The orchestrator's rollout says which worker was not replaced.",
+            then="The orchestrator's rollout says which process was not replaced.",
         ),
     ),
 )

@@ -5,10 +5,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import msgspec
 from msgspec import Struct
+
+from agents.addresses import split
 
 TIMEOUT_S: Final = 30.0
 MOST_BYTES: Final = 64 * 1024 * 1024
@@ -47,12 +49,7 @@ class Prometheus:
     """The Prometheus at `url`. Raises PrometheusError where that is no address of HTTP."""
 
     def __init__(self, url: str) -> None:
-        try:
-            parts = urlsplit(url)
-            usable = parts.scheme in {"http", "https"} and parts.hostname and (parts.port or True)
-        except ValueError:
-            usable = False
-        if not usable or "@" in url:  # a password would end in the page
+        if split(url) is None or "@" in url:  # a password would end in the page
             raise PrometheusError("A Prometheus has an address like http://127.0.0.1:9090, without user and password")
         self._url = url.rstrip("/")
 

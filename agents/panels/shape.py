@@ -14,6 +14,19 @@ Look = Literal["plain", "good", "warn", "bad"]
 """How a value is to be taken; plain where a value by itself is neither good nor bad."""
 
 
+def counted(metric: str, span: str, by: str = "") -> str:
+    """PromQL: how much a counter has counted within `span`, with what it counted before its first scrape.
+
+    A series that was not there before counts as a whole, and so does one whose process was started within `span` at
+    the same address, and that no increase is seen of; all else by its increase. `by` is the label to sum by.
+    """
+    return (
+        f"sum{by and f' by ({by})'}(({metric} unless {metric} offset {span}) or increase({metric}[{span}]) > 0"
+        f" or ({metric} and on (job, instance) changes(process_start_time_seconds[{span}]) > 0)"
+        f" or increase({metric}[{span}]))"
+    )
+
+
 class Query(Struct, frozen=True):
     """A question in PromQL, and the name of each answer, where {{label}} stands for the value of a label."""
 

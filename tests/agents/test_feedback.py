@@ -52,6 +52,7 @@ class Topic:
 
     def __init__(self) -> None:
         self.log: list[Row] = []
+        self.beginning = 0
         self.id = "feedback-topic-id"
         self.positions: dict[TopicPartition, int] = {}
         self.stopped = False
@@ -81,6 +82,9 @@ class Topic:
     async def end_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         return dict.fromkeys(partitions, self._end)
 
+    async def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return dict.fromkeys(partitions, self.beginning)
+
     async def getmany(self, *, timeout_ms: int) -> Mapping[TopicPartition, Sequence[Row]]:
         assert timeout_ms
         await asyncio.sleep(0)
@@ -95,7 +99,7 @@ class Topic:
 
     @property
     def _end(self) -> int:
-        return self.log[-1].offset + 1 if self.log else 0
+        return self.log[-1].offset + 1 if self.log else self.beginning
 
 
 class Bench:
@@ -453,6 +457,17 @@ async def test_what_retention_removed_is_passed_over(bench: Bench) -> None:
     await bench.hear(row(42, said("innocent")))
     assert bench.decisions() == ["release 1"]
     assert await bench.reached() == Reached("feedback-topic-id", 42)
+
+
+async def test_verdicts_that_are_all_gone_when_redis_was_lost_are_no_lag_that_stands_for_ever(bench: Bench) -> None:
+    bench.topic.beginning = 5
+    await bench.hear()
+    place = {"topic": "test.feedback", "partition": str(NUMBER)}
+    assert bench.metric("stillwatch_lag_records", **place) == 0
+    assert bench.metric("stillwatch_last_offset", **place) == 4
+    await bench.hear(row(5, said("innocent")))
+    assert bench.decisions() == ["release 1"]
+    assert await bench.reached() == Reached("feedback-topic-id", 5)
 
 
 async def test_it_is_said_once_why_reviewers_are_not_heard_and_tried_again(

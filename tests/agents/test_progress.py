@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from agents.progress import HUNG_EXIT_CODE, Progress, Watchdog
+from agents.progress import HUNG_EXIT_CODE, SLOW_FOR_S, Progress, Watchdog
 
 EVENTS = ("stillwatch.requests", 0)
 LINKS = ("stillwatch.links", 1)
@@ -120,6 +120,20 @@ def test_a_worker_is_ready_once_assigned_and_once_the_stores_answered() -> None:
     assert progress.unready() is None
     progress.not_ready("Redis at 127.0.0.1:6379 does not answer.")
     assert progress.unready() == "Redis at 127.0.0.1:6379 does not answer."
+
+
+def test_a_server_that_was_slow_once_and_is_asked_nothing_any_more_is_not_slow_for_ever(
+    progress: Progress, clock: Clock
+) -> None:
+    progress.ready()
+    progress.slow("redis", "Redis is slow.")
+    clock.now += SLOW_FOR_S
+    assert progress.unready() == "Redis is slow."
+    progress.slow("kafka", "Kafka is slow.")
+    clock.now += 1
+    assert progress.unready() == "Kafka is slow."
+    progress.slow("kafka", None)
+    assert progress.unready() is None
 
 
 def test_threads_may_report_and_ask_at_the_same_time(progress: Progress) -> None:

@@ -1,15 +1,19 @@
 """The configuration for Alertmanager: amtool likes it, each alert goes where it should, and no secret is in it."""
 
+import json
 import re
 import shutil
 import subprocess
+import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from agents.embedded.processes import wait_until
 from tests.alerting.test_rules import ALERTS
+from tests.integration.alertmanagers import NEEDS_ALERTMANAGER, QUIET, alertmanager
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "alertmanager"
 CONFIG = FOLDER / "alertmanager.yml"
@@ -59,13 +63,46 @@ def test_who_is_silenced_by_a_cause_is_an_alert_of_ours(config: dict[str, Any]) 
     for rule in config["inhibit_rules"]:
         for side in ("source_matchers", "target_matchers"):
             for matcher in rule[side]:
-                name, kind, value = re.fullmatch(r'(\w+)(=~|=)"(.+)"', matcher).groups()  # type: ignore[union-attr]
-                if name != "alertname":
+                name, kind, value = re.fullmatch(r'(\w+)(=~|!=|=)"(.+)"', matcher).groups()  # type: ignore[union-attr]
+                if name != "alertname" or kind == "!=":
                     continue
                 before, _, rest = value.partition("(")
                 words, _, after = rest.partition(")")
                 expected = {f"{before}{word}{after}" for word in words.split("|")}
                 assert {it for it in known if re.fullmatch(value, it)} == expected, kind
+
+
+@NEEDS_ALERTMANAGER
+def test_a_cause_silences_what_follows_from_it_and_nothing_else(config: dict[str, Any], tmp_path: Path) -> None:
+    campaign, burn = {"alertname": "StillwatchCampaign", "campaign_id": "c-1"}, {"alertname": "StillwatchFreshnessBurn"}
+    still = {"alertname": "StillwatchNoProgress", "severity": "page"}
+    alone = [
+        campaign | {"severity": "page", "action": "suspend"},
+        campaign | {"severity": "ticket", "action": "throttle"},  # has to be told that it has ended
+        {"alertname": "StillwatchPartitionUnattended", "severity": "page", "topic": "t", "partition": "1"},
+        still | {"topic": "t", "partition": "2"},
+        burn | {"severity": "page", "topic": "u"},
+    ]
+    silenced = [
+        still | {"topic": "t", "partition": "1"},
+        burn | {"severity": "page", "topic": "t"},
+        burn | {"severity": "ticket", "topic": "u"},
+        {"alertname": "StillwatchRedisSlow", "severity": "ticket", "operation": "apply"},
+    ]
+    path = tmp_path / "alertmanager.yml"
+    path.write_text(QUIET + yaml.safe_dump({"inhibit_rules": config["inhibit_rules"]}))
+    with alertmanager(tmp_path, path) as there:
+        body = json.dumps([{"labels": it} for it in (*alone, *silenced)]).encode()
+        asked = urllib.request.Request(  # noqa: S310  a URL of ours
+            f"{there.url}/api/v2/alerts", body, {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(asked, timeout=5):  # noqa: S310
+            pass
+
+        def told() -> list[dict[str, str]]:
+            return [it["labels"] for it in there.alerts() if it["status"]["state"] == "active"]
+
+        assert wait_until(lambda: _set(told()) == _set(alone), seconds=30), told()
 
 
 def test_secrets_are_in_files_alone(config: dict[str, Any]) -> None:
@@ -75,6 +112,10 @@ def test_secrets_are_in_files_alone(config: dict[str, Any]) -> None:
     assert {"slack_api_url_file", "routing_key_file", "credentials_file"} <= {
         path.rpartition(".")[2] for path in _leaves(config)
     }
+
+
+def _set(alerts: list[dict[str, str]]) -> set[frozenset[tuple[str, str]]]:
+    return {frozenset(it.items()) for it in alerts}
 
 
 def _leaves(value: Any, path: str = "") -> list[str]:  # noqa: ANN401  what YAML holds

@@ -63,6 +63,17 @@ def test_rules_do_what_their_cases_say(path: Path) -> None:
     promtool("test", "rules", path)
 
 
+@NEEDS_PROMTOOL
+def test_where_the_dashboards_are_is_changed_as_it_is_written_down_and_the_cases_still_hold(tmp_path: Path) -> None:
+    (command,) = re.findall(r"(?m)^sed .+$", (PROMETHEUS.parent / "alerting.md").read_text())
+    copied = tmp_path / "deploy" / "prometheus"
+    for folder in ("rules", "tests"):
+        shutil.copytree(PROMETHEUS / folder, copied / folder)
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True, timeout=10)  # noqa: S603, S607
+    assert "https://grafana.example/d/" in (copied / "rules" / "notifying.yaml").read_text()
+    promtool("test", "rules", copied / "tests" / "notifying.yaml")
+
+
 def test_each_file_of_rules_has_its_cases() -> None:
     assert [path.stem for path in RULES] == [path.stem for path in CASES]
 

@@ -63,3 +63,9 @@ def test_each_file_that_it_names_is_there(text: str) -> None:
         assert (FOLDER / name).is_file(), name
     for name in re.findall(r"\bdeploy/[\w./-]+\.(?:txt|json|md|toml|yaml|yml)\b", text):
         assert (FOLDER.parents[1] / name).is_file(), name
+
+
+def test_each_command_for_kafka_says_which(text: str) -> None:
+    flat = " ".join(text.split())
+    assert re.findall(r"\bkafka-[\w-]+\.sh(?! --bootstrap-server )", flat) == []
+    assert re.findall(r"\bkcat(?![^`]*? -b )", flat) == []

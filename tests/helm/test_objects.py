@@ -106,6 +106,19 @@ def test_rules_are_those_of_deploy_with_where_runbooks_and_dashboards_are() -> N
         assert it["metadata"]["labels"]["release"] == "prometheus"
 
 
+@needs_helm
+def test_a_part_that_is_off_has_no_rules_that_would_stand_for_ever() -> None:
+    def rules(*off: str) -> set[str]:
+        chosen = [word for part in off for word in ("--set", f"{part}.enabled=false")]
+        found = objects("--values", str(EXAMPLES["production"]), *chosen)
+        return {it["metadata"]["name"].removeprefix("stillwatch-") for it in found if it["kind"] == "PrometheusRule"}
+
+    every = {path.stem for path in (ROOT / "deploy/prometheus/rules").glob("*.yaml")}
+    assert rules("enforcer") == every - {"enforcement", "in-force-latency"}
+    assert rules("notifier") == every - {"notifying"}
+    assert rules("worker", "notifier") == every - {"pipeline", "notifying"}
+
+
 def moved(key: str, url: str, place: str) -> str:
     """The same page elsewhere: of a runbook its file, of a dashboard all that comes after the host."""
     return place + (url.rpartition("/")[2] if key == "runbook_url" else url.split("/", 3)[3])

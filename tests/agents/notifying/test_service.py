@@ -2,11 +2,16 @@
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
 
-from agents.notifying.service import FIRST_WAIT_S, RESEND_S, News, active, wait_s
-from streams.notifying import Alert, Identity
+from agents.enforcement.service import Log
+from agents.notifying.rendering import Places
+from agents.notifying.service import FIRST_WAIT_S, RESEND_S, News, Notifier, active, wait_s
+from agents.signing import Verifier
+from streams.notifying import Alert, CampaignBook, Identity
 
 
 @given(st.integers(0, 10**6), st.floats(0, 1, exclude_max=True))
@@ -50,3 +55,10 @@ def test_without_news_a_wait_ends_by_itself() -> None:
     news = News()
     asyncio.run(news.wait(0.001))
     assert news.take() == []
+
+
+def test_its_page_says_how_much_memory_it_has() -> None:
+    registry = CollectorRegistry()
+    log = Log(lambda: pytest.fail("nobody asks"), {})
+    Notifier(CampaignBook(3), log, Verifier(None), [], Places(), registry)
+    assert registry.get_sample_value("process_resident_memory_bytes")

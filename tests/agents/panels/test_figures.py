@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agents.panels.figures import said, ticks
@@ -58,6 +58,7 @@ def test_an_axis_has_round_numbers(largest: float, unit: Unit, expected: tuple[f
     assert ticks(largest, unit) == pytest.approx(expected)
 
 
+@example(1.000000001, "number")
 @given(st.floats(1e-9, 1e15), st.sampled_from(["number", "per_second", "seconds", "bytes", "nats"]))
 def test_an_axis_holds_the_largest_value_in_few_even_steps(largest: float, unit: Unit) -> None:
     found = ticks(largest, unit)

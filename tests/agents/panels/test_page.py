@@ -62,8 +62,9 @@ def shown(html: str, title: str) -> str:
     return str(found)
 
 
-def test_the_span_ends_at_a_whole_step_and_has_as_many_points_as_are_wanted() -> None:
+def test_the_span_ends_now_and_has_as_many_points_as_are_wanted() -> None:
     assert (SPAN.step_s, SPAN.end_s, SPAN.end_s - SPAN.start_s) == (120, NOW_S, 6 * 3_600)
+    assert span_of(6, NOW_S + 119.9).end_s == NOW_S + 119
     short = span_of(0.1, NOW_S + 0.7)
     assert (short.step_s, short.end_s, short.end_s - short.start_s) == (2, NOW_S, 360)
 
@@ -109,6 +110,25 @@ def test_what_is_past_its_threshold_stands_at_the_top() -> None:
 
 def test_where_all_is_well_the_page_says_so() -> None:
     assert "Nothing is past its threshold." in page(sections(lambda _: flat(math.nan), SPAN), SPAN, "x")
+
+
+def test_of_what_has_ended_the_last_number_is_not_shown_as_if_it_stood() -> None:
+    def ask(_: str) -> Sequence[Series]:
+        (series,) = flat(7)
+        return [Series({}, series.points[:-1])]
+
+    found = page(sections(ask, SPAN), SPAN, "x")
+    assert ">7<" not in found
+    top = found.partition("<h2")[0].partition('<div class="verdict bad">')[2]
+    ended = [panel.title for panel in PANELS if panel.is_figure and panel.base == "bad"]
+    assert re.findall(r'>([^<>]+)</a><span class="tag bad">', top) == ended
+    assert {"Workers ready", "Enforcers ready"} <= set(ended)
+
+
+def test_where_no_worker_was_seen_in_all_the_time_that_is_bad() -> None:
+    (workers,) = [panel for panel in PANELS if panel.title == "Workers ready"]
+    assert workers.queries[0].promql.endswith(" or vector(0)")
+    assert workers.look(0) == "bad"
 
 
 def test_what_prometheus_does_not_know_and_what_has_no_number_are_told_apart() -> None:
