@@ -20,8 +20,8 @@ from agents.inputs import Origin, read_batch, verdict_reader
 from agents.lane import Lane
 from agents.metrics import Metrics
 from agents.owned import Owned
-from agents.store import NOTHING, Store, StoreError, log_id, next_log
 from agents.store import Place as StorePlace
+from agents.store import Store, StoreError, log_id, next_log
 from agents.topics import TopicError
 from agents.transport import Record
 from streams.batch import EventBatch
@@ -53,6 +53,10 @@ class Consumer(Protocol):
     def seek(self, partition: TopicPartition, offset: int) -> None: ...  # noqa: D102
 
     def highwater(self, partition: TopicPartition) -> int | None: ...  # noqa: D102
+
+    async def beginning_offsets(  # noqa: D102
+        self, partitions: Sequence[TopicPartition]
+    ) -> Mapping[TopicPartition, int]: ...
 
     async def end_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]: ...  # noqa: D102
 
@@ -158,7 +162,7 @@ class FeedbackReader:
                 self._consumer.seek(TopicPartition(self._topic, number), place.read + 1)
 
     async def _resume(self, number: int, owned: Owned, log: str) -> _Place:
-        """Where the stage stands in a partition of the feedback."""
+        """Where the stage stands in a partition of the feedback, past what retention removed before it was taken."""
         loaded = await self._store.load(StorePlace(self._lane.stage.name, number), (SHARD,))
         shard = self._lane.stage.decode(SHARD, loaded.values[0])
         if not isinstance(shard, ObserveShard):
@@ -166,14 +170,18 @@ class FeedbackReader:
         reached, tp = shard.feedback, TopicPartition(self._topic, number)
         if reached.log and log_id(reached.log) != log:
             logger.error("%s partition %d was made again: it is read from offset 0.", self._topic, number)
-            return _Place(owned, log, NOTHING)
+            return _Place(owned, log, await self._removed(tp))
         end = (await self._consumer.end_offsets([tp]))[tp]
         if reached.offset < end:
-            return _Place(owned, reached.log or log, reached.offset)
+            return _Place(owned, reached.log or log, max(reached.offset, await self._removed(tp)))
         logger.error("%s partition %d was cut short: it is read on from its end, offset %d.", self._topic, number, end)
         place = _Place(owned, next_log(reached.log), end - 1)
         await self._lane.insert(number, EventBatch(feedback=Feedback(place.log, place.taken)), (), owned)
         return place
+
+    async def _removed(self, tp: TopicPartition) -> int:
+        """The last offset of a partition that its log does not hold any more; -1 if it holds all."""
+        return (await self._consumer.beginning_offsets([tp]))[tp] - 1
 
     def _hold(self, number: int, records: Sequence[Record]) -> None:
         """Hold what was read. Offsets that come again are those of another log, or of one that was cut short."""

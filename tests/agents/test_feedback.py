@@ -52,6 +52,7 @@ class Topic:
 
     def __init__(self) -> None:
         self.log: list[Row] = []
+        self.beginning = 0
         self.id = "feedback-topic-id"
         self.positions: dict[TopicPartition, int] = {}
         self.stopped = False
@@ -78,6 +79,9 @@ class Topic:
     def highwater(self, partition: TopicPartition) -> int | None:
         return self._end if partition in self.positions else None
 
+    async def beginning_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        return dict.fromkeys(partitions, self.beginning)
+
     async def end_offsets(self, partitions: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
         return dict.fromkeys(partitions, self._end)
 
@@ -95,7 +99,7 @@ class Topic:
 
     @property
     def _end(self) -> int:
-        return self.log[-1].offset + 1 if self.log else 0
+        return self.log[-1].offset + 1 if self.log else self.beginning
 
 
 class Bench:
@@ -453,6 +457,24 @@ async def test_what_retention_removed_is_passed_over(bench: Bench) -> None:
     await bench.hear(row(42, said("innocent")))
     assert bench.decisions() == ["release 1"]
     assert await bench.reached() == Reached("feedback-topic-id", 42)
+
+
+@pytest.mark.parametrize("before", ["nothing was taken", "another log was taken"])
+async def test_nothing_waits_in_a_log_of_which_retention_removed_all(before: str) -> None:
+    """Where Redis was lost, the worker stands at no offset of it, and nobody will ever say where it ends again."""
+    bench = Bench()
+    if before == "another log was taken":
+        await bench.start()
+        await bench.hear(row(0, said("innocent")))
+        bench = Bench(bench)
+        bench.topic.id = "another"
+    bench.topic.log, bench.topic.beginning = [], 5
+    await bench.start()
+    await bench.hear()
+    assert bench.topic.positions == {TP: 5}
+    assert bench.metric("stillwatch_lag_records", topic="test.feedback", partition=str(NUMBER)) == 0
+    await bench.hear(row(5, said("confirmed", at_ms=AFTER_MS + 9)))
+    assert (await bench.reached()).offset == 5
 
 
 async def test_it_is_said_once_why_reviewers_are_not_heard_and_tried_again(
