@@ -2,6 +2,8 @@
 
 import click
 
+from agents.cli.failing import UnusableError
+from agents.cli.ranges import FiniteRange
 from agents.planning import (
     CHECKS_IN_PROCESS,
     CHECKS_OF_A_SERVICE,
@@ -34,9 +36,7 @@ verdicts {SELDOM:.1%}. Not counted: Redis's mirror of decisions, and what Kafka 
 
 
 @click.command("plan", short_help="Say how large a deployment must be.")
-@click.option(
-    "--requests-a-second", type=click.FloatRange(min=0, min_open=True), required=True, help="At the busiest hour."
-)
+@click.option("--requests-a-second", type=FiniteRange(min=0, min_open=True), required=True, help="At the busiest hour.")
 @click.option("--accounts", type=click.IntRange(min=1), required=True, help="That send anything within 28 days.")
 @click.option(
     "--retention-days",
@@ -50,7 +50,7 @@ verdicts {SELDOM:.1%}. Not counted: Redis's mirror of decisions, and what Kafka 
     "--record-bytes", type=click.IntRange(min=1), default=REQUEST_BYTES, show_default=True, help="A request event."
 )
 @click.option(
-    "--outage-hours", type=click.FloatRange(min=0), default=1.0, show_default=True, help="To catch up with afterwards."
+    "--outage-hours", type=FiniteRange(min=0), default=1.0, show_default=True, help="To catch up with afterwards."
 )
 @click.option("--processes", type=click.IntRange(min=1), help="Of the worker; as many as are needed, if not given.")
 def plan_command(**asked: object) -> None:
@@ -59,7 +59,11 @@ def plan_command(**asked: object) -> None:
     Needs no server. The rate is that of the busiest hour: the mean of a day makes Kafka and the worker too small.
     """
     wanted = Asked(**asked)  # type: ignore[arg-type]  # click has checked each
-    for line in lines(wanted, plan(wanted)):
+    try:
+        said = lines(wanted, plan(wanted))
+    except OverflowError as error:
+        raise UnusableError("That is more than can be worked out: the figures are too large") from error
+    for line in said:
         click.echo(line)
 
 

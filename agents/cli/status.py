@@ -9,6 +9,7 @@ import click
 
 from agents.cli.failing import UnusableError
 from agents.cli.placing import placed
+from agents.cli.ranges import FiniteRange
 from agents.panels.prometheus import Prometheus, PrometheusError
 
 MOST_HOURS = 24 * 90
@@ -18,7 +19,7 @@ MOST_HOURS = 24 * 90
 @click.option("--prometheus", "url", required=True, metavar="URL", help="Such as http://127.0.0.1:9090.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Where the page goes, - for stdout.")
 @click.option(
-    "--hours", type=click.FloatRange(0.1, MOST_HOURS), default=6.0, show_default=True, help="How far it looks back."
+    "--hours", type=FiniteRange(0.1, MOST_HOURS), default=6.0, show_default=True, help="How far it looks back."
 )
 def status(url: str, out: Path, hours: float) -> None:
     """Write one HTML page of the panels that Grafana's dashboards have, with what each means and what to do next.
