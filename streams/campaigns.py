@@ -239,7 +239,7 @@ def add_finding(
     for tied in finding.members:
         seen = campaign.seen.get(tied.account_id)
         if seen is None:
-            seen = campaign.seen[tied.account_id] = Seen(finding.as_of_ms)
+            seen = campaign.seen[tied.account_id] = Seen(finding.as_of_ms, used_ms=tied.since_ms)
         is_first = not seen.templates & bit_of(name)
         if not seen.knows(finding, tied):
             named += is_first

@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from streams.accounts import Enforcement
 from streams.decisions import Reason
-from streams.events import LATEST_MS, Capability
+from streams.events import Capability
 from streams.findings import Finding, Tied, link_name
 from streams.members import REPEATS
 from streams.windows import DAY_MS
@@ -92,7 +92,7 @@ class Seen(Struct, array_like=True):
     org_id: str | None = None
     payment_hash: str | None = None
     created_at_ms: int | None = None
-    used_ms: int = LATEST_MS
+    used_ms: int = 0
 
     @property
     def came_back(self) -> bool:
@@ -102,7 +102,7 @@ class Seen(Struct, array_like=True):
     def note(self, finding: Finding, tied: Tied) -> None:
         """Take what a finding says; to say it again changes nothing."""
         if not self.came_back and finding.as_of_ms - self.since_ms > SEEN_FOR_MS:
-            self.since_ms, self.templates, self.repeated, self.used_ms = finding.as_of_ms, 0, 0, LATEST_MS
+            self.since_ms, self.templates, self.repeated, self.used_ms = finding.as_of_ms, 0, 0, tied.since_ms
         self.used_ms = min(self.used_ms, tied.since_ms)
         if finding.kind == "payment":
             self.paid = True
