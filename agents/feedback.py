@@ -160,7 +160,7 @@ class FeedbackReader:
                 self._consumer.seek(TopicPartition(self._topic, number), place.read + 1)
 
     async def _resume(self, number: int, owned: Owned, log: str) -> _Place:
-        """Where the stage stands in a partition of the feedback."""
+        """Where the stage stands in a partition of the feedback, past what retention removed before it was taken."""
         loaded = await self._store.load(StorePlace(self._lane.stage.name, number), (SHARD,))
         shard = self._lane.stage.decode(SHARD, loaded.values[0])
         if not isinstance(shard, ObserveShard):

@@ -136,12 +136,22 @@ class Campaign(Struct, array_like=True):
                     evidence.strangers.add(name)
         self._take_out(names)
 
-    def erase(self, erased: Mapping[str, int]) -> None:
-        """Forget accounts, each for what it did until a time: neither members nor strangers, as if never seen."""
-        seen = self.seen
-        self._take_out({name for name, until in erased.items() if name not in seen or seen[name].since_ms <= until})
+    def erase(self, erased: Mapping[str, int]) -> bool:
+        """Forget accounts, each for what it did until a time: neither members nor strangers, as if never seen.
+
+        To be called before anything is added of what one of them did since. False if there was nothing to forget.
+        """
+        seen, names = self.seen, erased.keys()
+        known = (seen.keys() & names) | (self.members.keys() & names)
+        gone = {name for name in known if name not in seen or seen[name].used_ms <= erased[name]}
+        if gone:
+            self._take_out(gone)
+        has_strangers = False
         for evidence in self.links.values():
-            evidence.strangers -= erased.keys() - seen.keys()
+            strangers = (evidence.strangers & names) - seen.keys()
+            evidence.strangers -= strangers
+            has_strangers |= bool(strangers)
+        return bool(gone) or has_strangers
 
     def _take_out(self, names: AbstractSet[str]) -> None:
         for name in sorted(names & self.seen.keys()):
@@ -229,7 +239,7 @@ def add_finding(
     for tied in finding.members:
         seen = campaign.seen.get(tied.account_id)
         if seen is None:
-            seen = campaign.seen[tied.account_id] = Seen(finding.as_of_ms)
+            seen = campaign.seen[tied.account_id] = Seen(finding.as_of_ms, used_ms=tied.since_ms)
         is_first = not seen.templates & bit_of(name)
         if not seen.knows(finding, tied):
             named += is_first

@@ -81,7 +81,8 @@ class Seen(Struct, array_like=True):
 
     `templates` is a bitmap of the campaign's templates it used, by hash, of 64 bits: how many there are is at least the
     number of bits, however often it is said. `repeated` is the same of those it used at least `REPEATS` times; `paid`:
-    a payment link named it. The rest is what is known of the account.
+    a payment link named it. `used_ms` is when it began to do what is known of it here: an erasure until then or later
+    takes all of it. The rest is what is known of the account.
     """
 
     since_ms: int
@@ -91,6 +92,7 @@ class Seen(Struct, array_like=True):
     org_id: str | None = None
     payment_hash: str | None = None
     created_at_ms: int | None = None
+    used_ms: int = 0
 
     @property
     def came_back(self) -> bool:
@@ -100,7 +102,8 @@ class Seen(Struct, array_like=True):
     def note(self, finding: Finding, tied: Tied) -> None:
         """Take what a finding says; to say it again changes nothing."""
         if not self.came_back and finding.as_of_ms - self.since_ms > SEEN_FOR_MS:
-            self.since_ms, self.templates, self.repeated = finding.as_of_ms, 0, 0
+            self.since_ms, self.templates, self.repeated, self.used_ms = finding.as_of_ms, 0, 0, tied.since_ms
+        self.used_ms = min(self.used_ms, tied.since_ms)
         if finding.kind == "payment":
             self.paid = True
         else:
@@ -120,6 +123,7 @@ class Seen(Struct, array_like=True):
     def absorb(self, other: "Seen") -> None:
         """Take what another campaign knew of the same account."""
         self.since_ms = min(self.since_ms, other.since_ms)
+        self.used_ms = min(self.used_ms, other.used_ms)
         self.templates |= other.templates
         self.repeated |= other.repeated
         self.paid = self.paid or other.paid

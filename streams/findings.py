@@ -17,13 +17,17 @@ _LEADS: dict[LinkKind, str] = {"payment": "accounts_per_payment", "template": "a
 
 
 class Tied(Struct, frozen=True, array_like=True, gc=False):
-    """One account on a link: how often it used it, and what is known of the account."""
+    """One account on a link: how often it used it, and what is known of the account.
+
+    `since_ms` is the minute of the first of those uses. It tells whether `networks` counts what was erased since.
+    """
 
     account_id: str
     uses: int = 1
     org_id: str | None = None
     payment_hash: str | None = None
     created_at_ms: int | None = None
+    since_ms: int = 0
 
 
 class Finding(Struct, frozen=True):

@@ -33,6 +33,10 @@ CAPABILITY_BIT = 3
 
 YOUNG_MS = 7 * DAY_MS
 
+ERASED_FOR_MS = 60 * DAY_MS
+"""How long an erased account is remembered as such, from the last that it did: it may be erased 29 days after that, and
+after 29 more the last state is gone that names it and that nothing touched."""
+
 OFFSET, MINUTE, ACCOUNT_HASH, INPUT_TOKENS, OUTPUT_TOKENS, MARKS, NETWORK, ACCOUNT = range(8)
 EVENT_COLUMNS = 8
 

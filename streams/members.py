@@ -21,7 +21,8 @@ _KEPT_MASK = (1 << _KEPT_HOURS) - 1
 class Member(Struct, array_like=True, gc=False):
     """One account on a tying link. `hours` is a bitmap of its last 48 hours over the link, newest bit 0.
 
-    `reported` are its `uses` of the link when a finding named it last, 0 before.
+    `reported` are its `uses` of the link when a finding named it last, 0 before. `since_minute` is that of the first of
+    those uses, as the log has them: from an erasure on they are counted anew.
     """
 
     last_minute: int
@@ -31,6 +32,7 @@ class Member(Struct, array_like=True, gc=False):
     reported: int = 0
     payment_hash: str | None = None
     created_at_ms: int | None = None
+    since_minute: int = 0
 
     def is_ripe(self, hour: int, hours: int = RIPE_HOURS) -> bool:
         """Requests over this link in at least so many different hours of the 24 up to `hour`."""

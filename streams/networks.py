@@ -22,7 +22,7 @@ from streams.findings import Tied
 from streams.links import LinkKind, Who
 from streams.members import REPEATS, RIPE_HOURS, Member, round_the_clock_synchrony
 from streams.room import buckets_of, days_of, sketch_of
-from streams.windows import HOUR_MS, Windows
+from streams.windows import HOUR_MS, MINUTE_MS, Windows
 
 MEMBERS = 1024
 """Members listed for one link. A link of more accounts than this is too common to tie anybody by itself."""
@@ -187,7 +187,8 @@ def report_news(state: NetworkState) -> tuple[Tied, ...]:
     for _, member in news:
         member.reported = member.uses
     return tuple(
-        Tied(name, member.uses, member.org_id, member.payment_hash, member.created_at_ms) for name, member in news
+        Tied(name, it.uses, it.org_id, it.payment_hash, it.created_at_ms, it.since_minute * MINUTE_MS)
+        for name, it in news
     )
 
 
@@ -212,7 +213,12 @@ def note_members(state: NetworkState, whos: Iterable[Who], minute: int) -> None:
             if len(members) >= MEMBERS:
                 continue
             member = members[who.account_id] = Member(
-                minute, who.org_id, 1, payment_hash=who.payment_hash, created_at_ms=who.created_at_ms
+                last_minute=minute,
+                org_id=who.org_id,
+                hours=1,
+                payment_hash=who.payment_hash,
+                created_at_ms=who.created_at_ms,
+                since_minute=minute,
             )
         else:
             member.note_hour(minute // 60)

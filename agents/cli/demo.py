@@ -10,6 +10,7 @@ from kafka.errors import KafkaError
 from rich.console import Console
 
 from agents.cli.failing import UnusableError
+from agents.cli.numbers import NumberRange
 from agents.demo.children import ChildError
 from agents.demo.run import Interrupted, demonstrate
 from agents.embedded import ServerError
@@ -17,7 +18,7 @@ from agents.topics import TopicError
 
 
 @click.command(short_help="Watch a campaign being found, live.")
-@click.option("--scale", type=click.FloatRange(0.01, 10), default=1.0, hidden=True, help="Multiplies the accounts.")
+@click.option("--scale", type=NumberRange(0.01, 10), default=1.0, hidden=True, help="Multiplies the accounts.")
 def demo(scale: float) -> None:
     """Find a campaign in simulated traffic, on a real Kafka and a real Redis, while you watch.
 

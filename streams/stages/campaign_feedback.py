@@ -13,16 +13,14 @@ from streams.events import LATEST_MS
 from streams.feedback import Verdict
 from streams.findings import Finding, link_name
 from streams.learning import LIKELY, TEACH_EVERY_MS, Learner, Lesson, log_loss
+from streams.links import ERASED_FOR_MS
 from streams.policy import LONGEST_EXPIRY_HOURS, Policy
 from streams.reviewing import exempt_until, review
 from streams.sketches import Sketches, wording_of
 from streams.stages.campaign_saying import Cause, Subject
 from streams.stages.campaign_states import SKETCHES, campaign_key, chain, final, link_key, member_key
 from streams.states import States
-from streams.windows import DAY_MS, HOUR_MS
-
-ERASED_FOR_MS = 30 * DAY_MS
-"""How long an erased account is remembered as such: longer than any campaign lives that nothing touches."""
+from streams.windows import HOUR_MS
 
 LEARNER = "learner"
 EXEMPT = "exempt"
@@ -57,7 +55,7 @@ class Exempt(Struct, array_like=True):
         """Forget what was said of an account, and that it shall be forgotten."""
         self.rulings.pop(name, None)
         kept = {it: at_ms for it, at_ms in self.erased.items() if until_ms - at_ms <= ERASED_FOR_MS}
-        self.erased = {**kept, name: until_ms}
+        self.erased = {**kept, name: max(until_ms, kept.get(name, until_ms))}
 
     def take(self, verdict: Verdict, policy: Policy) -> bool:
         """Take a verdict about an account; False if a later one was taken before."""
@@ -116,10 +114,13 @@ def _take_campaign(verdict: Verdict, cause: Cause, policy: Policy, states: State
 
 
 def spare(finding: Finding, states: States) -> tuple[Finding, frozenset[str]]:
-    """A finding without the accounts that are exempt as of then, and those; nor with any that is erased."""
+    """A finding without the accounts that are exempt as of then, and those.
+
+    Nor with any that is erased, by what was erased: links that others use name it until networks hear of it too.
+    """
     exempt = states.read(EXEMPT, Exempt)
     if exempt.erased:
-        known = tuple(it for it in finding.members if exempt.erased.get(it.account_id, -1) < finding.as_of_ms)
+        known = tuple(it for it in finding.members if exempt.erased.get(it.account_id, -1) < it.since_ms)
         finding = finding if len(known) == len(finding.members) else replace(finding, members=known)
     if not exempt.rulings:
         return finding, frozenset()
@@ -151,15 +152,26 @@ def apart(ids: list[str], finding: Finding, campaigns: Mapping[str, Campaign], s
     return free
 
 
+def forget_erased(campaigns: Mapping[str, Campaign], states: States) -> None:
+    """Have campaigns that are looked at forget who is erased, before more is added of what these did since."""
+    erased = states.read(EXEMPT, Exempt).erased
+    if erased:
+        states.changed |= {campaign_key(it) for it, campaign in campaigns.items() if campaign.erase(erased)}
+
+
 def _erase(verdict: Verdict, states: States) -> None:
-    """Forget an account: what was said of it, where it belongs, and what its campaign knows of it."""
-    states.change(EXEMPT, Exempt).erase(verdict.subject_id, verdict.decided_at_ms)
-    key = member_key(verdict.subject_id)
-    campaign = final(states.read(key, Pointer).campaign_id, states)
+    """Forget an account: what was said of it, where it belongs, and what its campaign knows of it.
+
+    To say it again changes nothing of what it did since.
+    """
+    name = verdict.subject_id
+    exempt = states.change(EXEMPT, Exempt)
+    exempt.erase(name, verdict.decided_at_ms)
+    campaign = final(states.read(member_key(name), Pointer).campaign_id, states)
     if campaign is not None:
-        states.changed.add(campaign_key(campaign.campaign_id))
-        campaign.erase({verdict.subject_id: verdict.decided_at_ms})
-    states.change(key, Pointer).campaign_id = None
+        forget_erased({campaign.campaign_id: campaign}, states)
+    if campaign is None or name not in campaign.members:
+        states.change(member_key(name), Pointer).campaign_id = None
 
 
 def _take_account(verdict: Verdict, cause: Cause, policy: Policy, states: States) -> None:

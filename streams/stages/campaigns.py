@@ -24,6 +24,7 @@ from streams.stages.campaign_feedback import (
     LEARNER,
     Exempt,
     apart,
+    forget_erased,
     needed_for,
     says_nothing,
     spare,
@@ -160,6 +161,7 @@ class CampaignsStage:
         """Take what a finding says, apart from those `spared`; the id of the campaign that it belongs to now."""
         siblings = states.read(SKETCHES, Sketches).like(finding)
         homes, campaigns = home_campaigns(finding, siblings, states)
+        forget_erased(campaigns, states)
         ids = apart(homes_of(finding, homes, campaigns, siblings), finding, campaigns, siblings)
         campaign = campaigns[ids[0]] if ids else found(finding)
         key = campaign_key(campaign.campaign_id)
@@ -185,7 +187,6 @@ class CampaignsStage:
         """Decide if the campaign is big enough and there is something new to say; alert if people must know."""
         ladder, at_ms = self._policy.campaign, campaign.newest_ms
         campaign.forget()
-        campaign.erase(states.read(EXEMPT, Exempt).erased)
         campaign.let_go(states.read(EXEMPT, Exempt).among(campaign.seen, at_ms))
         if is_exempt(campaign.enforcement, at_ms):
             return

@@ -3,13 +3,11 @@
 from msgspec import Struct, field
 
 from streams.anomaly import Drift
-from streams.links import MINUTE, Links
+from streams.links import ERASED_FOR_MS, MINUTE, Links
 from streams.networks import NetworkState
-from streams.windows import DAY_MS, MINUTE_MS
+from streams.windows import MINUTE_MS
 
 SILENT_HOURS = 6
-ERASED_FOR_MS = 30 * DAY_MS
-"""How long an erased account is remembered as such: longer than any state lives that nothing touches."""
 
 
 class NetworksShard(Struct, array_like=True):
@@ -48,9 +46,8 @@ class NetworksShard(Struct, array_like=True):
 
         By event time, so that it comes to the same however the log was cut into batches.
         """
-        for name, until_ms in self.erased.items():
-            until, member = until_ms // MINUTE_MS, state.members.get(name)
-            if member is not None and member.last_minute <= until < minute:
+        for name in state.members.keys() & self.erased.keys():
+            if state.members[name].last_minute <= self.erased[name] // MINUTE_MS < minute:
                 del state.members[name]
                 state.touched.discard(name)
 

@@ -470,6 +470,24 @@ async def test_verdicts_that_are_all_gone_when_redis_was_lost_are_no_lag_that_st
     assert await bench.reached() == Reached("feedback-topic-id", 5)
 
 
+@pytest.mark.parametrize("before", ["nothing was taken", "another log was taken"])
+async def test_nothing_waits_in_a_log_of_which_retention_removed_all(before: str) -> None:
+    """Where Redis was lost, the worker stands at no offset of it, and nobody will ever say where it ends again."""
+    bench = Bench()
+    if before == "another log was taken":
+        await bench.start()
+        await bench.hear(row(0, said("innocent")))
+        bench = Bench(bench)
+        bench.topic.id = "another"
+    bench.topic.log, bench.topic.beginning = [], 5
+    await bench.start()
+    await bench.hear()
+    assert bench.topic.positions == {TP: 5}
+    assert bench.metric("stillwatch_lag_records", topic="test.feedback", partition=str(NUMBER)) == 0
+    await bench.hear(row(5, said("confirmed", at_ms=AFTER_MS + 9)))
+    assert (await bench.reached()).offset == 5
+
+
 async def test_it_is_said_once_why_reviewers_are_not_heard_and_tried_again(
     bench: Bench, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

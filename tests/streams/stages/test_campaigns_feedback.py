@@ -406,10 +406,10 @@ def test_who_is_erased_is_left_out_of_what_was_found_before_and_seen_anew_after(
     hear(campaigns, verdict("erased", "a", 10))
     campaigns.take(finding("abcd", "q", minutes=10), offset=101)
     assert all("a" not in it.seen for it in campaigns.campaigns().values())
-    campaigns.take(finding("abcd", "q", minutes=11), offset=102)
+    campaigns.take(finding("abcd", "q", minutes=11, since=11), offset=102)
     (campaign,) = campaigns.campaigns().values()
     assert campaign.seen["a"].since_ms == NOON_MS + 11 * MINUTE_MS
-    campaigns.take(finding("abcde", "q", minutes=12), offset=103)
+    campaigns.take(finding("abcde", "q", minutes=12, since=11), offset=103)
     assert set(campaign.seen) == set("abcde"), "it is not forgotten a second time"
 
 
@@ -426,12 +426,55 @@ def test_a_campaign_that_only_saw_an_account_forgets_it_when_it_is_looked_at_nex
     assert "a" not in campaign.links["template:t"].strangers
 
 
-def test_who_was_erased_a_month_ago_is_not_kept_in_mind_as_such() -> None:
+def test_links_that_others_use_on_do_not_bring_an_erased_account_back() -> None:
+    campaigns = limited()
+    hear(campaigns, verdict("erased", "a", 0))
+    before = len(campaigns.said("enforcement"))
+    campaigns.take(finding("abcd", "q", minutes=30, since=-1), offset=101)
+    assert campaigns.memberships() == {frozenset("bcd")}
+    campaigns.take(finding("ae", "q", minutes=40), offset=102)
+    assert campaigns.memberships() == {frozenset("bcde")}
+    assert "a" not in {name for it in campaigns.said("enforcement")[before:] for name in it.members}
+    campaigns.take(finding("a", "q", minutes=50, since=50), offset=103)
+    assert campaigns.said("enforcement")[-1].members == ("a",)
+
+
+def test_what_was_found_of_an_account_since_its_last_event_is_forgotten_too() -> None:
+    """Others used the link after that, so it was found as of then."""
+    campaigns = bench()
+    campaigns.take(finding("abcd", minutes=5))
+    hear(campaigns, verdict("erased", "a", 0))
+    (campaign,) = campaigns.campaigns().values()
+    assert (set(campaign.members), set(campaign.seen)) == (set("bcd"), set("bcd"))
+
+
+def test_an_erasure_that_comes_again_takes_nothing_of_what_the_account_did_since() -> None:
+    """As it does where observe is built again."""
+    campaigns = limited()
+    hear(campaigns, verdict("erased", "a", 10))
+    campaigns.take(finding("abcd", "q", minutes=30, since=30), offset=101)
+    before = campaigns.stored()
+    hear(campaigns, verdict("erased", "a", 10), offset=102)
+    assert campaigns.stored() == before
+    assert "a" in next(iter(campaigns.campaigns().values())).members
+
+
+def test_a_campaign_that_is_looked_at_because_an_erased_account_came_back_keeps_what_is_new() -> None:
+    campaigns = bench()
+    campaigns.take(finding("abcd", "t", kind="template"))
+    hear(campaigns, verdict("erased", "a", 10))
+    campaigns.take(finding("a", "t", kind="template", minutes=30, since=30), offset=101)
+    (campaign,) = campaigns.campaigns().values()
+    assert (campaign.seen["a"].since_ms, set(campaign.seen)) == (NOON_MS + 30 * MINUTE_MS, set("abcd"))
+
+
+def test_who_was_erased_two_months_ago_is_not_kept_in_mind_as_such() -> None:
+    """An account may be erased 29 days after its last event, and states that name it last 29 days after that."""
     campaigns = bench()
     hear(campaigns, verdict("erased", "a", 10))
-    hear(campaigns, verdict("erased", "b", 10 + 30 * DAY))
+    hear(campaigns, verdict("erased", "b", 10 + 60 * DAY))
     assert set(campaigns.states.read(EXEMPT, Exempt).erased) == {"a", "b"}
-    hear(campaigns, verdict("erased", "c", 11 + 30 * DAY))
+    hear(campaigns, verdict("erased", "c", 11 + 60 * DAY))
     assert set(campaigns.states.read(EXEMPT, Exempt).erased) == {"b", "c"}
 
 

@@ -43,12 +43,17 @@ def finding(
     *,
     kind: LinkKind = "payment",
     minutes: int = 0,
+    since: int = 0,
 ) -> Finding:
-    """A finding with one reason a family: one is enough to watch, two to throttle, three to challenge."""
+    """A finding with one reason a family: one is enough to watch, two to throttle, three to challenge.
+
+    As of so many minutes, of members that have used the link since the minute `since`.
+    """
     reasons = tuple(
         Reason(family, family, "A sentence.", 9.0, 5.0, 5.0 if len(families) == 1 else 3.0) for family in families
     )
-    return Finding(kind, value, NOON_MS + minutes * MINUTE_MS, reasons, tuple(map(Tied, members)))
+    tied = tuple(Tied(name, since_ms=NOON_MS + since * MINUTE_MS) for name in members)
+    return Finding(kind, value, NOON_MS + minutes * MINUTE_MS, reasons, tied)
 
 
 class Bench(NamedTuple):

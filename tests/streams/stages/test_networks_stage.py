@@ -460,12 +460,24 @@ def test_an_erasure_comes_to_the_same_however_the_log_is_cut(cuts: list[int], fo
     assert parted.shard().erased == whole.shard().erased == {"a": (NOON + HOUR) * MINUTE_MS}
 
 
-def test_who_was_erased_a_month_ago_is_not_kept_in_mind_as_such() -> None:
+def test_a_finding_says_since_when_its_members_have_used_the_link_not_counting_what_is_erased() -> None:
+    networks = bench()
+    networks.take(links(crowd("abc", [0, 1])), links([act("d", NOON + HOUR + 10)], 100))
+    networks.take(erasure("a", NOON + HOUR), first_offset=2)
+    came_back = [act("a", NOON + hour * HOUR) for hour in (5, 6)]
+    networks.take(links([*came_back, act("d", NOON + 7 * HOUR)], 200), first_offset=3)
+    networks.take()
+    said = [(tied.account_id, tied.since_ms // MINUTE_MS - NOON) for it in networks.findings() for tied in it.members]
+    assert said == [("a", 0), ("b", 1), ("c", 2), ("a", 5 * HOUR), ("d", HOUR + 10)]
+
+
+def test_who_was_erased_two_months_ago_is_not_kept_in_mind_as_such() -> None:
+    """An account may be erased 29 days after its last event, and states that name it last 29 days after that."""
     networks = bench()
     networks.take(erasure("a", NOON))
-    networks.take(erasure("b", NOON + 30 * 24 * HOUR, 1), first_offset=1)
+    networks.take(erasure("b", NOON + 60 * 24 * HOUR, 1), first_offset=1)
     assert set(networks.shard().erased) == {"a", "b"}
-    networks.take(erasure("c", NOON + 30 * 24 * HOUR + 1, 2), first_offset=2)
-    networks.take(erasure("c", NOON + 30 * 24 * HOUR + 1, 2), first_offset=3)
+    networks.take(erasure("c", NOON + 60 * 24 * HOUR + 1, 2), first_offset=2)
+    networks.take(erasure("c", NOON + 60 * 24 * HOUR + 1, 2), first_offset=3)
     assert set(networks.shard().erased) == {"b", "c"}
     assert networks.tally["duplicate"] == 1
