@@ -108,9 +108,15 @@ def _work(deployment: Deployment, running: WorkerProcess, gate: Running, now_ms:
     ingest(deployment, list(_small_campaigns(range(REVIEWED, REVIEWED + LATER), now_ms - 3 * HOUR_MS)))
     running.until("asked", lambda: _sum(running, "stillwatch_campaign_probability_count") >= 1)
     limited = {it for campaign in campaigns if campaign.enforcement.action in LIMITING for it in campaign.members}
-    for account in [*sorted(limited) * 8, *(f"innocent-{number}" for number in range(20))]:
-        gate.check(account)
-    assert gate.metric("stillwatch_checks_total", answer="throttle") > 0
+    accounts = [*sorted(limited) * 8, *(f"innocent-{number}" for number in range(20))]
+
+    def throttled() -> bool:
+        """Whether a request was throttled: as soon as the enforcer has read what was decided."""
+        for account in accounts:
+            gate.check(account)
+        return gate.metric("stillwatch_checks_total", answer="throttle") > 0
+
+    assert wait_until(throttled, seconds=30), {account: gate.answer(account) for account in accounts}
 
 
 def _is_scraped(address: str, jobs: int) -> bool:

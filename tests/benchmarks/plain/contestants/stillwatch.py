@@ -80,6 +80,9 @@ class PostOnce(Post):
         """Produce what is not there."""
         await super().send([letter for letter in posted if letter.value not in self._there])
 
+    def _count(self, letters: Iterable[Posted]) -> None:
+        """Count nothing: these alerts are no decisions."""
+
 
 class PlainBatch:
     """A batch by column; worked out once a step."""
