@@ -68,7 +68,7 @@ def test_every_panel_has_something_to_show(panel: Panel, scene: Watched) -> None
         "sum(increase(stillwatch_lesson_loss_count[1h]))",
         "sum(increase(stillwatch_learned_windows_total[1h]))",
         "sum(stillwatch_active_campaign_accounts)",
-        'sum(increase(stillwatch_checks_total{answer="throttle"}[1h]))',
+        'sum(increase(stillwatch_checks_total{answer!="pass"}[1h]))',
         'sum(increase(stillwatch_decision_records_total{outcome="fresh",source="log"}[1h]))',
         'sum(increase(stillwatch_notifier_deliveries_total{outcome="taken"}[1h]))',
     ],
