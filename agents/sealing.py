@@ -10,7 +10,6 @@ written to Redis, and by whom, is what the ACL says (deploy/redis-acls.txt).
 """
 
 import logging
-import struct
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -19,7 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from prometheus_client import Counter
 
 from agents.keys import ID_DIGITS, PublicKeys, Watched, read_public
-from agents.signing import SIGNATURE_BYTES, Signer
+from agents.signing import SIGNATURE_BYTES, Signer, framed
 from agents.store import NO_APPENDS, Answer, Loaded, Opened, Place, Store
 
 logger = logging.getLogger(__name__)
@@ -139,6 +138,5 @@ class SealingStore:
 
 
 def _message(place: Place, key: str, state: bytes) -> bytes:
-    """The bytes that are signed: each part after its length (4 bytes, big endian)."""
-    parts = (CONTEXT, place.stage.encode(), str(place.partition).encode(), key.encode(), state)
-    return b"".join(struct.pack(">I", len(part)) + part for part in parts)
+    """The bytes that are signed of a model."""
+    return framed(CONTEXT, place.stage.encode(), str(place.partition).encode(), key.encode(), state)

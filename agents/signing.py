@@ -130,8 +130,12 @@ class Verifier:
 
 
 def message(topic: str, key: bytes | None, value: bytes) -> bytes:
-    """The bytes that are signed: each part after its length (4 bytes, big endian)."""
-    parts = (CONTEXT, topic.encode(), key, value)
+    """The bytes that are signed of a record."""
+    return framed(CONTEXT, topic.encode(), key, value)
+
+
+def framed(*parts: bytes | None) -> bytes:
+    """The parts, each after its length (4 bytes, big endian): what is one part cannot be taken for two."""
     return b"".join(struct.pack(">I", ABSENT if it is None else len(it)) + (it or b"") for it in parts)
 
 

@@ -182,12 +182,14 @@ def _check_partitions(admin: Any, table: tuple[TopicSpec, ...]) -> None:  # noqa
 def standing(bootstrap_servers: str, names: TopicNames) -> tuple[dict[str, int], int]:
     """Those of our topics that exist, with their partitions, and how many brokers there are. Raises `TopicError`."""
     with asking(bootstrap_servers) as admin:
-        found = {
-            it["name"]: len(it["partitions"])
-            for it in admin.describe_topics([spec.name for spec in specs(names)])
-            if not it["error_code"]
-        }
+        found = {name: len(partitions) for name, partitions in _existing(admin, names).items()}
         return found, len(admin.describe_cluster()["brokers"])
+
+
+def _existing(admin: Any, names: TopicNames) -> dict[str, list[dict[str, Any]]]:  # noqa: ANN401
+    """The partitions of those of our topics that exist, as Kafka describes them."""
+    described = admin.describe_topics([spec.name for spec in specs(names)])
+    return {it["name"]: it["partitions"] for it in described if not it["error_code"]}
 
 
 def partitions_of(bootstrap_servers: str, names: TopicNames) -> int:
@@ -278,11 +280,7 @@ class Described(Struct, frozen=True):
 def describe_topics(bootstrap_servers: str, names: TopicNames) -> dict[str, Described]:
     """Those of our topics that exist, by name. Raises `TopicError` when no Kafka answers."""
     with asking(bootstrap_servers) as admin:
-        found = {
-            it["name"]: it["partitions"]
-            for it in admin.describe_topics([spec.name for spec in specs(names)])
-            if not it["error_code"]
-        }
+        found = _existing(admin, names)
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in found]
         settings = admin.describe_configs(resources, config_filter="all")["topic"] if found else {}
         return {
