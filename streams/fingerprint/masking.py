@@ -4,7 +4,9 @@ Two requests made from one template differ only in their slots, so their templat
 a quoted string, a code span or block, an address, a path, a file name or any other literal that is not a plain
 word; neighbouring slots are one, so that a list of three numbers equals a list of five. The variable tail of a
 fixed instruction goes too: the template ends at a colon, a tag, a heading or a separator once the instruction
-before it names a subject, and at the end of a line once the line is long enough to be the whole instruction. An
+before it names a subject, and at the end of a line once the line is long enough to be the whole instruction. What
+follows a colon within a line may belong to the instruction ("Write out each step: the thought, the tool you call."), so
+where more lines follow, which hold the input then, what stands before such a colon must name more subjects. An
 instruction that follows its input ("<question>, newline, Think step by step and put the final answer last.") is found
 by the words that command a model.
 
@@ -38,6 +40,10 @@ MIN_TEMPLATE_WORDS = 3
 
 MIN_SUBJECTS_BEFORE_END = 2
 """The template ends early only after so many different words with a subject: "do this for me:" instructs nothing."""
+
+MIN_SUBJECTS_WITHIN_LINE = 5
+"""So many at a colon after which the line goes on, if another follows it. A template with fewer ties nobody anyway
+(`streams.signals.accounts_per_template`), so nothing is lost where what follows was the input after all."""
 
 MIN_WORDS_BEFORE_LINE_END = 8
 """A line of at least so many words is taken for the whole instruction, and what follows for its input."""
@@ -126,7 +132,7 @@ class Masker:
         """Return the words of the instruction that opens `tokens`, neighbouring slots merged."""
         known = self._known
         template: list[str] = []
-        for token in map(known.__getitem__, tokens[:_MAX_TEMPLATE_TOKENS]):
+        for place, token in enumerate(map(known.__getitem__, tokens[:_MAX_TEMPLATE_TOKENS])):
             if isinstance(token, str):
                 template.append(token)
                 continue
@@ -138,7 +144,7 @@ class Masker:
                     template.clear()  # what came before was a courtesy
                 if words == _SLOT_WORDS and template and template[-1] == SLOT:
                     continue
-                if kind == _COLON and _is_instruction([*template, *words], kind):
+                if kind == _COLON and _ends_at_colon([*template, *words], tokens, place):
                     template += words
                     break
             template += words
@@ -164,6 +170,17 @@ def _is_instruction(template: list[str], kind: int) -> bool:
     if kind == _LINE_END:
         return said >= MIN_WORDS_BEFORE_LINE_END
     return said >= MIN_TEMPLATE_WORDS and len({*template} - _NO_SUBJECTS) >= MIN_SUBJECTS_BEFORE_END
+
+
+def _ends_at_colon(template: list[str], tokens: list[str], place: int) -> bool:
+    """Return whether `template` ends with the colon at this place of `tokens`."""
+    if not _is_instruction(template, _COLON):
+        return False
+    if len({*template} - _NO_SUBJECTS) >= MIN_SUBJECTS_WITHIN_LINE:
+        return True
+    after = tokens[place + 1 :]
+    rest_of_line = after[: after.index("\n")] if "\n" in after else []
+    return not any(rest_of_line)
 
 
 def bounded(text: str) -> str:

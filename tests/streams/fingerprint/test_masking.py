@@ -101,6 +101,28 @@ def test_a_courtesy_with_a_colon_does_not_end_the_template() -> None:
     assert template("Kindly do this for me: list the rivers of Spain").endswith("rivers of spain")
 
 
+def test_a_colon_within_the_line_that_instructs_does_not_end_the_template() -> None:
+    opening = "Write out each step: the thought, the tool you call, and what you expect back."
+    inputs = ["Which refunds are due on Friday?", "Find the lease of Cairo:\nthe one of May."]
+    assert {template(f"{opening}\n\n{text}") for text in inputs} == {template(opening + "\n\n.")}
+    assert template(f"{opening}\n\n{inputs[0]}").endswith("what you expect back")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Summarise this report:\nCats purr.\nDogs bark.", "Summarise this report:\nRates rose.\nWages fell."),
+        ("Summarise this report:   \n\nCats purr.", "Summarise this report:   \n\nRates rose."),
+        (
+            "Rate clarity, rigour and style of this essay: cats purr.\nDogs bark.",
+            "Rate clarity, rigour and style of this essay: rates rose.\nWages fell.",
+        ),
+    ],
+)
+def test_a_colon_that_ends_its_line_or_follows_a_whole_instruction_ends_the_template(one: str, other: str) -> None:
+    assert template(one) == template(other)
+
+
 @pytest.mark.parametrize("text", ["", "   ", "\n\n", "1 2 3 4", "Hello there", "?!", "`" * 50, "\ud800 \udfff"])
 def test_fewer_than_three_words_are_too_generic(text: str) -> None:
     assert not MASKER.mask(text).says_enough
