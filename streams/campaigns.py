@@ -81,6 +81,11 @@ class Campaign(Struct, array_like=True):
         return {name: link for name, link in self.links.items() if name.startswith("template:")}
 
     @property
+    def crowds(self) -> set[str]:
+        """Its links that are templates which mostly others use."""
+        return {name for name, link in self.links.items() if link.is_crowds}
+
+    @property
     def is_found(self) -> bool:
         """Whether it was limited."""
         return self.found_ms < LATEST_MS

@@ -1,5 +1,7 @@
 """Templates of findings by their sketches: which of them are rewordings of which."""
 
+from collections.abc import Set as AbstractSet
+
 from streams.campaigns import Campaign
 from streams.decisions import Wording
 from streams.events import SKETCH_HASH_CHARACTERS
@@ -64,12 +66,18 @@ class Sketches:
         return True
 
 
-def wording_of(name: str, campaign: Campaign, sketches: Sketches, similar: float) -> Wording | None:
-    """The words of a campaign's template, if it has enough of them and nothing that resembles it is a crowd's."""
+def wording_of(
+    name: str, campaign: Campaign, crowds: AbstractSet[str], sketches: Sketches, similar: float
+) -> Wording | None:
+    """The words of a campaign's template, if it has enough of them and nothing that resembles it is a crowd's.
+
+    That is nobody else's, nor one of its own `crowds` (`Campaign.crowds`).
+    """
     sketch = sketches.held.get(name, "")
     if len(sketch) < FEWEST_HASHES * SKETCH_HASH_CHARACTERS:
         return None
-    if any(other not in campaign.links or campaign.links[other].is_crowds for other in sketches.alike(sketch)):
+    alike = sketches.alike(sketch)
+    if not alike <= campaign.links.keys() or not alike.isdisjoint(crowds):
         return None
     return Wording(sketch, similar)
 

@@ -20,7 +20,7 @@ DELAY_MS = 1_000
 EVIDENCE = 50
 """Exchanges of a campaign after which there is enough to see it by."""
 
-MINUTE_MS = 60_000
+MINUTE_MS, DAY_MS = 60_000, 86_400_000
 ALL = "all"
 
 
@@ -51,7 +51,7 @@ class Judge:
             return
         self._labels[truth.account_id] = truth.label
         if truth.campaign_id is not None:
-            campaign = self._campaigns.setdefault(truth.campaign_id, Campaign(truth.label))
+            campaign = self._campaigns.setdefault(truth.campaign_id, Campaign(truth.campaign_id, truth.label))
             self._suspects[truth.account_id] = campaign.members[truth.account_id] = Suspect(campaign)
 
     def decide(self, decision: Decision) -> None:
@@ -88,6 +88,8 @@ class Judge:
                 self._limit(account_id, self._decided.setdefault(account_id, Decided()), over.action, at_ms)
             return
         campaign = suspect.campaign
+        if campaign.first_day is None and campaign.first_ms is not None and at_ms - campaign.first_ms >= DAY_MS:
+            campaign.first_day = self._meant(campaign), campaign.leaked
         campaign.exchanges += 1
         if campaign.exchanges == 1:
             campaign.first_ms = at_ms
@@ -189,7 +191,8 @@ class Judge:
         replacements = [it for it in members.values() if it.replaces]
         relinked = [it for it in replacements if it.linked_ms is not None]
         limited = sum(it.limited_ms is not None for it in decided)
-        exchanges = campaign.exchanges + round(self._turned_away[campaign_id])
+        exchanges = self._meant(campaign)
+        first_day_exchanges, first_day_leaked = campaign.first_day or (exchanges, campaign.leaked)
         extraction = exchanges - campaign.cover - round(self._cover_turned_away[campaign_id])
         waits = [((it.linked_ms or 0) - (it.first_ms or 0)) / MINUTE_MS for it in relinked]
         return CampaignResult(
@@ -201,6 +204,8 @@ class Judge:
             leaked=campaign.leaked,
             extraction=extraction,
             extraction_leaked=campaign.leaked - campaign.cover_leaked,
+            first_day_exchanges=first_day_exchanges,
+            first_day_leaked=first_day_leaked,
             passed=campaign.passed,
             limited=limited,
             suspended=sum(it.hardest == "suspend" for it in decided),
@@ -213,6 +218,10 @@ class Judge:
             leakage=campaign.leaked / exchanges if exchanges else 0.0,
             recall=limited / len(members) if members else 0.0,
         )
+
+    def _meant(self, campaign: Campaign) -> int:
+        """What it sent so far, and what it meant to."""
+        return campaign.exchanges + round(self._turned_away[campaign.campaign_id])
 
     def _detection(self, campaign_id: str) -> tuple[Point, ...]:
         members = self._campaigns[campaign_id].spoken()

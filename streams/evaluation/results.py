@@ -28,6 +28,10 @@ class CampaignResult(Struct, frozen=True, kw_only=True):
     """Those of `exchanges` that the campaign is after: not unrelated customers', and not what hides the others."""
     extraction_leaked: int
     """Those of them that leaked."""
+    first_day_exchanges: int
+    """Those of `exchanges` of the 24 hours from its first on."""
+    first_day_leaked: int
+    """Those of them that leaked."""
     passed: int
     """Exchanges that the gateway let through: also within a throttle's limits, and after a limit ran out."""
     limited: int

@@ -8,8 +8,12 @@ from streams.decisions import LADDER, Action, Decision
 
 
 class Campaign(Struct):
-    """What a campaign has done, and what was done about it."""
+    """What a campaign has done, and what was done about it.
 
+    `first_day` are exchanges, sent or meant, and those that leaked, once a later day has begun.
+    """
+
+    campaign_id: str
     label: str
     members: dict[str, "Suspect"] = field(default_factory=dict)
     exchanges: int = 0
@@ -17,6 +21,7 @@ class Campaign(Struct):
     cover: int = 0
     cover_leaked: int = 0
     passed: int = 0
+    first_day: tuple[int, int] | None = None
     first_ms: int | None = None
     evidence_ms: int | None = None
     limited_ms: int | None = None

@@ -104,11 +104,11 @@ def _take_campaign(verdict: Verdict, cause: Cause, policy: Policy, states: State
     campaign.enforcement = _review(campaign, ("campaign", campaign.campaign_id), verdict, cause, policy)
     if verdict.verdict == "innocent":
         campaign.found_ms = LATEST_MS
-    sketches = states.read(SKETCHES, Sketches)
+    sketches, crowds = states.read(SKETCHES, Sketches), campaign.crowds
     for name, evidence in sorted(campaign.templates.items()):
         if evidence.enforcement.sequence:
             keeps = verdict.verdict == "confirmed" and evidence.is_worded
-            wording = wording_of(name, campaign, sketches, policy.campaign.similar) if keeps else None
+            wording = wording_of(name, campaign, crowds, sketches, policy.campaign.similar) if keeps else None
             evidence.is_worded = None if verdict.verdict == "innocent" else evidence.is_worded and wording is not None
             evidence.enforcement = _review(campaign, ("network", name), verdict, cause, policy, wording)
 

@@ -246,13 +246,15 @@ class CampaignsStage:
         """
         ladder, at_ms = self._policy.campaign, campaign.newest_ms
         templates = campaign.templates
+        for evidence in templates.values():
+            evidence.strangers = {it for it in evidence.strangers if it not in campaign.members}
+        crowds = campaign.crowds
         for name, evidence in sorted(templates.items()):
             current = evidence.enforcement
-            evidence.strangers -= campaign.members.keys()
             is_live = evidence.is_theirs and (current.sequence == 0 or at_ms - evidence.as_of_ms <= HOUR_MS)
             if not is_live and not evidence.is_worded:
                 continue
-            wording = wording_of(name, campaign, sketches, ladder.similar)
+            wording = wording_of(name, campaign, crowds, sketches, ladder.similar)
             is_first = wording is not None and evidence.is_worded is None
             if is_live and (is_first or is_due(current, action, at_ms, ladder)):
                 said, until_ms = action, None

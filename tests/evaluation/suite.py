@@ -1,10 +1,12 @@
 """`make evaluate`: the detector in worlds whose seeds no tuning has seen, beside what others would do.
 
-    python -m tests.evaluation.suite [--scale small|medium|full|robustness] [--out FILE] [--processes 2] [--seeds FILE]
+    python -m tests.evaluation.suite [--scale small|medium|full|weeks|robustness] [--out FILE] [--processes 2]
+                                     [--seeds FILE]
 
 Each world holds ordinary customers, every look-alike and every campaign. In the first table campaigns see who is
 limited and react; in the comparison with baselines nobody reacts, so that all detectors are given the same events.
-`robustness` plays other worlds, of one campaign or of none, each of which lacks something or has too much of it.
+`weeks` plays each campaign alone for as long as it lasted; `robustness` other worlds, of one campaign or of none, each
+of which lacks something or has too much of it.
 """
 
 import argparse
@@ -28,7 +30,7 @@ from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.policy import DEFAULT_POLICY
 from streams.scenarios import Stage, Truth, play
-from tests.evaluation import evaluation_page, robustness_page
+from tests.evaluation import evaluation_page, robustness_page, weeks
 from tests.evaluation.baselines import BASELINES
 from tests.evaluation.corpora import sources
 from tests.evaluation.evaluation_page import Compared, Found
@@ -41,7 +43,8 @@ SEEDS = Path(__file__).with_name("unseen_seeds.txt")
 PAGES = Path(__file__).parents[2] / "deploy"
 
 WORLDS = {"small": SMALL, "medium": MEDIUM, "full": FULL}
-NAMES = {"small": "evaluation", "medium": "evaluation-medium", "full": "evaluation-full", "robustness": "robustness"}
+NAMES = {"small": "evaluation", "medium": "evaluation-medium", "full": "evaluation-full"}
+NAMES |= {"weeks": "weeks", "robustness": "robustness"}
 
 
 def main() -> None:
@@ -63,6 +66,8 @@ def main() -> None:
         if asked.scale == "robustness":
             tries = tried(pool, seeds[0])
             page = robustness_page.written(tries, ran())
+        elif asked.scale == "weeks":
+            page = weeks.written(weeks.lasted(pool, seeds[0]), ran())
         else:
             worlds = found(pool, asked.scale, seeds)
             page = evaluation_page.written(worlds, Bar(), ran())

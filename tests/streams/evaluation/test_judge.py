@@ -169,6 +169,24 @@ def test_exchanges_that_a_campaign_could_not_send_count_also_before_its_first_ac
     assert (found.sent, found.exchanges, found.leaked) == (1, 7, 1)
 
 
+def test_the_first_day_is_told_apart_from_what_follows() -> None:
+    judge = Judge(delay_ms=0)
+    for truth in guilty("a", "b"):
+        judge.meet(truth)
+    judge.decide(decision("suspend", "a", MINUTE))
+    for account, at_ms in (("a", 0), ("a", MINUTE), ("b", 1_440 * MINUTE), ("b", 1_441 * MINUTE)):
+        judge.exchange(account, at_ms, 10)
+        judge.turned_away("c", 1.0)
+    (found,) = judge.result().campaigns
+    assert (found.exchanges, found.leaked) == (8, 3)
+    assert (found.first_day_exchanges, found.first_day_leaked) == (4, 1)
+
+
+def test_a_campaign_of_less_than_a_day_is_all_first_day() -> None:
+    found = campaign(guilty("a"), every_minute("a", 10), [decision("suspend", "a", 3 * MINUTE)])
+    assert (found.first_day_exchanges, found.first_day_leaked) == (10, 3)
+
+
 def test_what_a_campaign_is_after_is_told_apart_from_its_cover() -> None:
     judge = Judge(delay_ms=0)
     judge.meet(guilty("a")[0])
