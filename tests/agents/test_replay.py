@@ -32,6 +32,8 @@ from streams.stages.networks import link_key
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, SPANS
 from tests.streams.reference_links import links_of
 
+pytestmark = pytest.mark.timeout(400)
+
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "data" / "replay" / "decisions.jsonl"
 NOON_MS = 1_791_201_600_000

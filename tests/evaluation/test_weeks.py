@@ -16,7 +16,7 @@ def test_every_campaign_lasts_at_least_a_week() -> None:
 
 
 def told(name: str, limited: str) -> Evaluation:
-    """A campaign of one account that sends two on the first day and two on the second, limited before its third. No 50th ever comes."""
+    """A campaign of one account that sends two on the first day and two on the second, when `limited` is limited."""
     judge = Judge(delay_ms=0)
     for truth in (*guilty("a", campaign=name), *innocent("i")):
         judge.meet(truth)

@@ -52,7 +52,7 @@ def test_every_panel_has_something_to_show(panel: Panel, scene: Watched) -> None
 
     for query in panel.queries:
         promql = query.promql.replace(RATE_INTERVAL, f"{LEAST_RATE_S}s")
-        assert wait_until(lambda promql=promql: bool(asked(promql)), seconds=15), promql  # type: ignore[misc]
+        assert wait_until(lambda promql=promql: bool(asked(promql)), seconds=60), promql  # type: ignore[misc]
         wanted = set(re.findall(r"\{\{(\w+)\}\}", query.legend))
         named = [it for it in asked(promql) if wanted <= it.labels.keys()]
         assert named, f"{promql} has no labels for the legend {query.legend}"
@@ -80,7 +80,7 @@ def test_what_happened_is_seen(happened: str, scene: Watched) -> None:
         found = prometheus.ask(happened, start_s=scene.began_s, end_s=time.time(), step_s=1)
         return max((value for it in found for _, value in it.points), default=0.0)
 
-    assert wait_until(lambda: most() > 0, seconds=15)
+    assert wait_until(lambda: most() > 0, seconds=60)
 
 
 def test_what_is_no_promql_is_refused_in_a_sentence(scene: Watched) -> None:
