@@ -92,6 +92,32 @@ class LogReader:
             await consumer.stop()
 
 
+class Reached:
+    """How far somebody has read a log, partition by partition: from there it goes on when it has to connect anew."""
+
+    def __init__(self) -> None:
+        self.is_anew = False
+        """Whether all of it is to be read again."""
+        self._log_id = ""
+        self._next: dict[int, int] = {}
+
+    def begin_anew(self) -> None:
+        """Read all of it again, soon: what was refused before may be good by other keys."""
+        self._next, self.is_anew = {}, True
+
+    async def start(self, log: LogOfDecisions) -> Mapping[int, int]:
+        """Where to begin on each partition of `log`: from the beginning if it is another than before."""
+        if log.log_id != self._log_id:
+            self._log_id, self._next = log.log_id, {}
+        self.is_anew = False
+        return self._next
+
+    def took(self, partition: int, records: Sequence[Record]) -> None:
+        """Note that these were taken; not once all is to be read again, for they were read before that."""
+        if not self.is_anew:
+            self._next[partition] = records[-1].offset + 1
+
+
 async def beside(work: Callable[[], T]) -> T:
     """What `work`, which blocks, comes to; on a thread that the end of the process does not wait for."""
     loop = asyncio.get_running_loop()
