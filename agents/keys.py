@@ -24,7 +24,7 @@ PublicKeys = dict[str, Ed25519PublicKey]
 
 ID_DIGITS: Final = 16
 NOT_FOR_OTHERS: Final = 0o027
-"""Of a file that holds a private key: nothing for others, and for its group at most to read it."""
+"""Of a file that holds a secret: nothing for others, and for its group at most to read it."""
 
 SUFFIXES: Final = (".pem", ".pub")
 """The files of a folder that hold public keys."""
@@ -39,18 +39,24 @@ def key_id(key: Ed25519PublicKey) -> str:
     return sha256(key.public_bytes_raw()).hexdigest()[:ID_DIGITS]
 
 
-def read_private(path: Path) -> Ed25519PrivateKey:
-    """The key that signs. Raises SettingsError, also for a file that others than its owner and group can read."""
+def read_secret(path: Path, what: str) -> bytes:
+    """What a file holds that nobody but its owner and group may read. Raises SettingsError, which calls it `what`."""
     try:
         with path.open("rb") as file:
             mode = os.fstat(file.fileno()).st_mode & 0o777
             text = file.read()
     except OSError as error:
-        message = f"{path}, which holds the signing key, cannot be read: {error.strerror}."
+        message = f"{path}, which holds {what}, cannot be read: {error.strerror}."
         raise SettingsError(message) from error
     if mode & NOT_FOR_OTHERS:
-        message = f"{path} holds the signing key and is open to others (mode {mode:04o}): chmod 600 it."
+        message = f"{path} holds {what} and is open to others (mode {mode:04o}): chmod 600 it."
         raise SettingsError(message)
+    return text
+
+
+def read_private(path: Path) -> Ed25519PrivateKey:
+    """The key that signs. Raises SettingsError, also for a file that others than its owner and group can read."""
+    text = read_secret(path, "the signing key")
     try:
         key = serialization.load_pem_private_key(text, password=None)
     except (TypeError, ValueError, UnsupportedAlgorithm):  # its text is not repeated: it may hold a secret

@@ -5,11 +5,11 @@ import math
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
-from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 
+from agents.addresses import split
 from agents.enforcement.checker import UNKNOWN, Fail
 from agents.enforcement.faults import Faults
 from streams.enforcement import Ask, Verdict
@@ -32,8 +32,7 @@ class CheckClient:
     def __init__(
         self, url: str, *, deadline_s: float = DEADLINE_S, fail: Fail = "open", faults: Faults | None = None
     ) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if split(url) is None:
             raise ValueError(f"{url} is no address of HTTP, such as http://127.0.0.1:9470/v1/check")
         self._url = url
         self.deadline_s: Final = deadline_s

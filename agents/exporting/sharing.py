@@ -5,17 +5,13 @@ guess nor tell two things apart from one; who has it can compare what is salted 
 """
 
 import hmac
-import os
-import stat
 from typing import Final, Literal
 
 from agents.environment import Environment, SettingsError, path
+from agents.keys import read_secret
 from agents.settings import SHORTEST_KEY_BYTES
 
 SHARING_VARIABLE: Final = "STILLWATCH_SHARING_KEY"
-OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
-"""Of the file that holds the key: nothing for anybody but its owner."""
-
 ID_DIGITS: Final = 16
 
 SharedKind = Literal["template", "payment", "account"]
@@ -46,16 +42,7 @@ def read_sharing_key(environment: Environment) -> SharingKey | None:
     file = path(environment, SHARING_VARIABLE)
     if file is None:
         return None
-    try:
-        with file.open("rb") as opened:
-            mode = stat.S_IMODE(os.fstat(opened.fileno()).st_mode)
-            key = opened.read().strip()
-    except OSError as error:
-        message = f"{SHARING_VARIABLE} names {file}, which cannot be read: {error.strerror}."
-        raise SettingsError(message) from error
-    if mode & OTHERS:
-        message = f"{file} holds the sharing key and is open to others (mode {mode:04o}): chmod 600 it."
-        raise SettingsError(message)
+    key = read_secret(file, "the sharing key").strip()
     if len(key) < SHORTEST_KEY_BYTES:
         message = f"{file} holds a sharing key of {len(key)} bytes; it needs at least {SHORTEST_KEY_BYTES}."
         raise SettingsError(message)
