@@ -132,6 +132,7 @@ class Masker:
         """Return the words of the instruction that opens `tokens`, neighbouring slots merged."""
         known = self._known
         template: list[str] = []
+        last_break: int | None = None
         for place, token in enumerate(map(known.__getitem__, tokens[:_MAX_TEMPLATE_TOKENS])):
             if isinstance(token, str):
                 template.append(token)
@@ -144,9 +145,12 @@ class Masker:
                     template.clear()  # what came before was a courtesy
                 if words == _SLOT_WORDS and template and template[-1] == SLOT:
                     continue
-                if kind == _COLON and _ends_at_colon([*template, *words], tokens, place):
-                    template += words
-                    break
+                if kind == _COLON:
+                    last_break = _last_break(tokens) if last_break is None else last_break
+                    goes_on = place < last_break and _goes_on(tokens, place)
+                    if _ends_at_colon([*template, *words], goes_on=goes_on):
+                        template += words
+                        break
             template += words
         return template[:MAX_TEMPLATE_WORDS]
 
@@ -172,15 +176,23 @@ def _is_instruction(template: list[str], kind: int) -> bool:
     return said >= MIN_TEMPLATE_WORDS and len({*template} - _NO_SUBJECTS) >= MIN_SUBJECTS_BEFORE_END
 
 
-def _ends_at_colon(template: list[str], tokens: list[str], place: int) -> bool:
-    """Return whether `template` ends with the colon at this place of `tokens`."""
-    if not _is_instruction(template, _COLON):
-        return False
-    if len({*template} - _NO_SUBJECTS) >= MIN_SUBJECTS_WITHIN_LINE:
-        return True
-    after = tokens[place + 1 :]
-    rest_of_line = after[: after.index("\n")] if "\n" in after else []
-    return not any(rest_of_line)
+def _ends_at_colon(template: list[str], *, goes_on: bool) -> bool:
+    """Return whether `template` ends with a colon after which its line, which is not the last, goes on or not."""
+    fewest = MIN_SUBJECTS_WITHIN_LINE if goes_on else 0
+    return _is_instruction(template, _COLON) and len({*template} - _NO_SUBJECTS) >= fewest
+
+
+def _last_break(tokens: list[str]) -> int:
+    """Return the place of the last line break, -1 if there is none."""
+    return max((place for place, it in enumerate(tokens) if it == "\n"), default=-1)
+
+
+def _goes_on(tokens: list[str], place: int) -> bool:
+    """Return whether the line of the token at this place, which a line break follows somewhere, goes on after it."""
+    after = place + 1
+    while not tokens[after]:
+        after += 1
+    return tokens[after] != "\n"
 
 
 def bounded(text: str) -> str:
