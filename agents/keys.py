@@ -1,4 +1,4 @@
-"""The files that keys are in: the one that signs decisions, and those that gateways check them with (Ed25519, PEM).
+"""The files that keys are in: those that are secret, and those that gateways check decisions with (Ed25519, PEM).
 
 A key's id is the first 16 hexadecimal digits of the SHA-256 of its 32 public bytes. It names a key and vouches for
 nothing.

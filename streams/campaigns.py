@@ -82,7 +82,7 @@ class Campaign(Struct, array_like=True):
 
     @property
     def crowds(self) -> set[str]:
-        """Its links that are templates which mostly others use."""
+        """Its links that mostly others use."""
         return {name for name, link in self.links.items() if link.is_crowds}
 
     @property

@@ -69,9 +69,9 @@ class Sketches:
 def wording_of(
     name: str, campaign: Campaign, crowds: AbstractSet[str], sketches: Sketches, similar: float
 ) -> Wording | None:
-    """The words of a campaign's template, if it has enough of them and nothing that resembles it is a crowd's.
+    """The words of a campaign's template, if it has enough of them.
 
-    That is nobody else's, nor one of its own `crowds` (`Campaign.crowds`).
+    And if all that resembles it is the campaign's, and none of it in `crowds`, those of its links (`Campaign.crowds`).
     """
     sketch = sketches.held.get(name, "")
     if len(sketch) < FEWEST_HASHES * SKETCH_HASH_CHARACTERS:

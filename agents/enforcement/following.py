@@ -15,7 +15,7 @@ from agents.enforcement.admission import Admission
 from agents.enforcement.gate import Gate
 from agents.enforcement.metrics import EnforcementMetrics, Source
 from agents.enforcement.mirror import Mirror, Mirrored
-from agents.enforcement.reading import LOOK_S, POLL_MS, TROUBLE_S, LogReader, Reached, patiently
+from agents.enforcement.reading import LOOK_S, POLL_MS, TROUBLE_S, Bookmark, LogReader, patiently
 from agents.signing import Headers, Refused, Verifier
 from agents.topics import LogOfDecisions
 from agents.transport import Record
@@ -88,30 +88,30 @@ class KafkaFollower:
         self._reader = reader
         self._intake = intake
         self._gate = gate
-        self._reached = Reached()
+        self._bookmark = Bookmark()
 
     async def run(self) -> None:
         """Follow until it is cancelled; where Kafka is away it says so once, and tries again."""
         await patiently(
-            "The log of decisions is not heard", lambda: self._reader.read(self._reached.start, self._take, self._turn)
+            "The log of decisions is not heard", lambda: self._reader.read(self._bookmark.start, self._take, self._turn)
         )
 
     def begin_anew(self) -> None:
         """Read all of it again, soon: what was refused before may be good by other keys."""
-        self._reached.begin_anew()
+        self._bookmark.begin_anew()
 
     async def _take(self, _log: LogOfDecisions, partition: int, records: Sequence[Record]) -> None:
         for number, record in enumerate(records, start=1):
             self._intake.take(record.key, record.value, record.headers, record.timestamp, "log")
             if number % BURST == 0:
                 await asyncio.sleep(0)
-        self._reached.took(partition, records)
+        self._bookmark.took(partition, records)
 
     async def _turn(self, is_read: bool) -> bool:  # noqa: FBT001  the reader's callback
         if is_read and not self._gate.is_ready:
             self._gate.ready()
             logger.info("All decisions of the log are known.")
-        return self._reached.is_anew
+        return self._bookmark.is_anew
 
 
 class MirrorFollower:

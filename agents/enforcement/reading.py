@@ -92,7 +92,7 @@ class LogReader:
             await consumer.stop()
 
 
-class Reached:
+class Bookmark:
     """How far somebody has read a log, partition by partition: from there it goes on when it has to connect anew."""
 
     def __init__(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
-from agents.enforcement.reading import LogReader, Reached, patiently
+from agents.enforcement.reading import Bookmark, LogReader, patiently
 from agents.exporting.intake import Intake
 from agents.topics import LogOfDecisions
 from agents.transport import Record
@@ -22,7 +22,7 @@ class Follower:
     def __init__(self, describe: Callable[[], LogOfDecisions], connect: Mapping[str, Any], intake: Intake) -> None:
         self._reader = LogReader(describe, connect)
         self._intake = intake
-        self._reached = Reached()
+        self._bookmark = Bookmark()
         self._batch: list[Decision] = []
         self._has_all = asyncio.Event()
         self._came = asyncio.Event()
@@ -48,23 +48,23 @@ class Follower:
 
     def begin_anew(self) -> None:
         """Read all of it again, soon: what was refused before may be good by other keys."""
-        self._reached.begin_anew()
+        self._bookmark.begin_anew()
 
     async def _read(self) -> None:
-        await self._reader.read(self._reached.start, self._take, self._turn)
+        await self._reader.read(self._bookmark.start, self._take, self._turn)
 
     async def _take(self, _log: LogOfDecisions, partition: int, records: Sequence[Record]) -> None:
         for record in records:
             decision = self._intake.decision(record.key, record.value, record.headers)
             if decision is not None:
                 self._batch.append(decision)
-        self._reached.took(partition, records)
+        self._bookmark.took(partition, records)
         self._came.set()
 
     async def _turn(self, is_read: bool) -> bool:  # noqa: FBT001  the reader's callback
         if is_read:
             self._has_all.set()
-        return self._reached.is_anew
+        return self._bookmark.is_anew
 
     async def _until(self, event: asyncio.Event, stopping: Task, reading: Task, seconds: float | None = None) -> None:
         """Wait for the event, for the end, or for so long. Raises what ended the reading, which is a bug."""

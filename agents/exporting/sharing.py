@@ -42,7 +42,7 @@ def read_sharing_key(environment: Environment) -> SharingKey | None:
     file = path(environment, SHARING_VARIABLE)
     if file is None:
         return None
-    key = read_secret(file, "the sharing key").strip()
+    key = read_secret(file, f"the sharing key ({SHARING_VARIABLE})").strip()
     if len(key) < SHORTEST_KEY_BYTES:
         message = f"{file} holds a sharing key of {len(key)} bytes; it needs at least {SHORTEST_KEY_BYTES}."
         raise SettingsError(message)

@@ -11,7 +11,7 @@ from streams.evaluation.calibration import calibration
 from streams.evaluation.enforcing import Enforcing
 from streams.evaluation.intervals import average_precision, interval, precision_recall
 from streams.evaluation.results import CampaignResult, ClassResult, Evaluation, Point
-from streams.evaluation.tallies import Campaign, Decided, Named, Suspect
+from streams.evaluation.tallies import Campaign, Decided, Named, Suspect, TurnedAway
 from streams.scenarios import Truth
 
 DELAY_MS = 1_000
@@ -20,7 +20,7 @@ DELAY_MS = 1_000
 EVIDENCE = 50
 """Exchanges of a campaign after which there is enough to see it by."""
 
-MINUTE_MS, DAY_MS = 60_000, 86_400_000
+MINUTE_MS = 60_000
 ALL = "all"
 
 
@@ -40,8 +40,7 @@ class Judge:
         self._decided: dict[str, Decided] = {}
         self._pending: list[tuple[int, int, Decision]] = []
         self._named: dict[str, Named] = {}
-        self._turned_away: defaultdict[str, float] = defaultdict(float)
-        self._cover_turned_away: defaultdict[str, float] = defaultdict(float)
+        self._turned_away: defaultdict[str, TurnedAway] = defaultdict(TurnedAway)
         self._records = 0
         self._order = 0
 
@@ -51,7 +50,7 @@ class Judge:
             return
         self._labels[truth.account_id] = truth.label
         if truth.campaign_id is not None:
-            campaign = self._campaigns.setdefault(truth.campaign_id, Campaign(truth.campaign_id, truth.label))
+            campaign = self._campaigns.setdefault(truth.campaign_id, Campaign(truth.label))
             self._suspects[truth.account_id] = campaign.members[truth.account_id] = Suspect(campaign)
 
     def decide(self, decision: Decision) -> None:
@@ -88,8 +87,6 @@ class Judge:
                 self._limit(account_id, self._decided.setdefault(account_id, Decided()), over.action, at_ms)
             return
         campaign = suspect.campaign
-        if campaign.first_day is None and campaign.first_ms is not None and at_ms - campaign.first_ms >= DAY_MS:
-            campaign.first_day = self._meant(campaign), campaign.leaked
         campaign.exchanges += 1
         if campaign.exchanges == 1:
             campaign.first_ms = at_ms
@@ -101,6 +98,9 @@ class Judge:
         decided = self._decided.get(account_id)
         leaks = over is None and (decided is None or decided.limited_ms is None)
         campaign.leaked += leaks
+        is_early = campaign.is_first_day(at_ms)
+        campaign.first_day += is_early
+        campaign.first_day_leaked += is_early and leaks
         campaign.cover += cover
         campaign.cover_leaked += cover and leaks
         campaign.passed += self._enforcing.admits(ask, at_ms)
@@ -109,10 +109,13 @@ class Judge:
         """Whether a limit is in force for the account, by the decisions up to the last exchange."""
         return self._enforcing.over_account(account_id, at_ms) is not None
 
-    def turned_away(self, campaign_id: str, exchanges: float, cover: float = 0.0) -> None:
+    def turned_away(self, campaign_id: str, at_ms: int, exchanges: float, cover: float = 0.0) -> None:
         """Count exchanges that a campaign meant to send and could not, for want of an account that is not limited."""
-        self._turned_away[campaign_id] += exchanges
-        self._cover_turned_away[campaign_id] += cover
+        turned_away, campaign = self._turned_away[campaign_id], self._campaigns.get(campaign_id)
+        turned_away.exchanges += exchanges
+        turned_away.cover += cover
+        if campaign is None or campaign.is_first_day(at_ms):
+            turned_away.first_day += exchanges
 
     def result(self) -> Evaluation:
         """What it all comes to. Decisions that are still held are put into force first."""
@@ -191,9 +194,9 @@ class Judge:
         replacements = [it for it in members.values() if it.replaces]
         relinked = [it for it in replacements if it.linked_ms is not None]
         limited = sum(it.limited_ms is not None for it in decided)
-        exchanges = self._meant(campaign)
-        first_day_exchanges, first_day_leaked = campaign.first_day or (exchanges, campaign.leaked)
-        extraction = exchanges - campaign.cover - round(self._cover_turned_away[campaign_id])
+        turned_away = self._turned_away[campaign_id]
+        exchanges = campaign.exchanges + round(turned_away.exchanges)
+        extraction = exchanges - campaign.cover - round(turned_away.cover)
         waits = [((it.linked_ms or 0) - (it.first_ms or 0)) / MINUTE_MS for it in relinked]
         return CampaignResult(
             campaign_id=campaign_id,
@@ -204,8 +207,8 @@ class Judge:
             leaked=campaign.leaked,
             extraction=extraction,
             extraction_leaked=campaign.leaked - campaign.cover_leaked,
-            first_day_exchanges=first_day_exchanges,
-            first_day_leaked=first_day_leaked,
+            first_day_exchanges=campaign.first_day + round(turned_away.first_day),
+            first_day_leaked=campaign.first_day_leaked,
             passed=campaign.passed,
             limited=limited,
             suspended=sum(it.hardest == "suspend" for it in decided),
@@ -218,10 +221,6 @@ class Judge:
             leakage=campaign.leaked / exchanges if exchanges else 0.0,
             recall=limited / len(members) if members else 0.0,
         )
-
-    def _meant(self, campaign: Campaign) -> int:
-        """What it sent so far, and what it meant to."""
-        return campaign.exchanges + round(self._turned_away[campaign.campaign_id])
 
     def _detection(self, campaign_id: str) -> tuple[Point, ...]:
         members = self._campaigns[campaign_id].spoken()

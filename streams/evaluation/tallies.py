@@ -6,14 +6,12 @@ from msgspec import Struct, field
 
 from streams.decisions import LADDER, Action, Decision
 
+DAY_MS = 86_400_000
+
 
 class Campaign(Struct):
-    """What a campaign has done, and what was done about it.
+    """What a campaign has done, and what was done about it."""
 
-    `first_day` are exchanges, sent or meant, and those that leaked, once a later day has begun.
-    """
-
-    campaign_id: str
     label: str
     members: dict[str, "Suspect"] = field(default_factory=dict)
     exchanges: int = 0
@@ -21,15 +19,28 @@ class Campaign(Struct):
     cover: int = 0
     cover_leaked: int = 0
     passed: int = 0
-    first_day: tuple[int, int] | None = None
+    first_day: int = 0
+    first_day_leaked: int = 0
     first_ms: int | None = None
     evidence_ms: int | None = None
     limited_ms: int | None = None
     alerted_ms: int | None = None
 
+    def is_first_day(self, at_ms: int) -> bool:
+        """Whether that is before its first exchange, or within 24 hours of it."""
+        return self.first_ms is None or at_ms - self.first_ms < DAY_MS
+
     def spoken(self) -> dict[str, "Suspect"]:
         """The members that have sent something."""
         return {name: it for name, it in self.members.items() if it.first_ms is not None}
+
+
+class TurnedAway(Struct):
+    """What a campaign meant to send and could not; how much of it would have been cover, and how much its first day."""
+
+    exchanges: float = 0.0
+    cover: float = 0.0
+    first_day: float = 0.0
 
 
 class Suspect(Struct):

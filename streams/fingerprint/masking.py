@@ -43,7 +43,8 @@ MIN_SUBJECTS_BEFORE_END = 2
 
 MIN_SUBJECTS_WITHIN_LINE = 5
 """So many at a colon after which the line goes on, if another follows it. A template with fewer ties nobody anyway
-(`streams.signals.accounts_per_template`), so nothing is lost where what follows was the input after all."""
+(`streams.signals.accounts_per_template`). Where what follows is the input after all, and has several lines, it is not
+seen that one account sends nothing but this instruction (`streams.signals.template_concentration`)."""
 
 MIN_WORDS_BEFORE_LINE_END = 8
 """A line of at least so many words is taken for the whole instruction, and what follows for its input."""
@@ -148,7 +149,8 @@ class Masker:
                 if kind == _COLON:
                     last_break = _last_break(tokens) if last_break is None else last_break
                     goes_on = place < last_break and _goes_on(tokens, place)
-                    if _ends_at_colon([*template, *words], goes_on=goes_on):
+                    fewest = MIN_SUBJECTS_WITHIN_LINE if goes_on else MIN_SUBJECTS_BEFORE_END
+                    if _is_instruction([*template, *words], kind, fewest):
                         template += words
                         break
             template += words
@@ -168,18 +170,15 @@ def _commands(template: list[str]) -> int:
     return len(COMMAND_WORDS.intersection(template))
 
 
-def _is_instruction(template: list[str], kind: int) -> bool:
-    """Return whether `template` may end at a token of `kind`: whether it is an instruction by itself."""
+def _is_instruction(template: list[str], kind: int, fewest: int = MIN_SUBJECTS_BEFORE_END) -> bool:
+    """Return whether `template` may end at a token of `kind`: whether it is an instruction by itself.
+
+    But for the end of a line it has at least `fewest` different words with a subject.
+    """
     said = len(template) - template.count(SLOT)
     if kind == _LINE_END:
         return said >= MIN_WORDS_BEFORE_LINE_END
-    return said >= MIN_TEMPLATE_WORDS and len({*template} - _NO_SUBJECTS) >= MIN_SUBJECTS_BEFORE_END
-
-
-def _ends_at_colon(template: list[str], *, goes_on: bool) -> bool:
-    """Return whether `template` ends with a colon after which its line, which is not the last, goes on or not."""
-    fewest = MIN_SUBJECTS_WITHIN_LINE if goes_on else 0
-    return _is_instruction(template, _COLON) and len({*template} - _NO_SUBJECTS) >= fewest
+    return said >= MIN_TEMPLATE_WORDS and len({*template} - _NO_SUBJECTS) >= fewest
 
 
 def _last_break(tokens: list[str]) -> int:
@@ -188,11 +187,13 @@ def _last_break(tokens: list[str]) -> int:
 
 
 def _goes_on(tokens: list[str], place: int) -> bool:
-    """Return whether the line of the token at this place, which a line break follows somewhere, goes on after it."""
+    """Return whether a word follows on the line of the token at this place, which a line break follows somewhere."""
     after = place + 1
-    while not tokens[after]:
+    while tokens[after] != "\n":
+        if any(map(str.isalpha, tokens[after])):
+            return True
         after += 1
-    return tokens[after] != "\n"
+    return False
 
 
 def bounded(text: str) -> str:

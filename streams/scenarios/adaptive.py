@@ -98,7 +98,7 @@ class Attacker:
             if random.random() < self.volume * busy:
                 yield at_ms, random.randrange(self.accounts)
             else:
-                self._stage.limits.turned_away(self._stage.scenario, 1)
+                self._stage.limits.turned_away(self._stage.scenario, at_ms, 1)
 
     def member(self, number: int) -> Person:
         """The account as it is now: the same for ever, but for the proxies and clients it is used through."""

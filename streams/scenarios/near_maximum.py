@@ -34,7 +34,7 @@ def near_maximum(stage: Stage) -> Script:
 
     def begin(number: int, at_ms: int) -> Conversation | None:
         if stage.limits.limited(stage.account(number), at_ms):
-            stage.limits.turned_away(stage.scenario, 1)
+            stage.limits.turned_away(stage.scenario, at_ms, 1)
             return None
         capability = random.choice(CAPABILITIES)
         return extraction(stage, random, member(number), random.choice(TEMPLATES[capability]), "sentences")

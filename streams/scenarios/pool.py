@@ -75,7 +75,7 @@ class Pool:
         """
         account = self._next(at_ms)
         if account is None:
-            self._stage.limits.turned_away(self._stage.scenario, exchanges, cover)
+            self._stage.limits.turned_away(self._stage.scenario, at_ms, exchanges, cover)
         else:
             self._put_back(account)
         return account
@@ -83,7 +83,7 @@ class Pool:
     def _hold(self, worker: int, at_ms: int, exchanges: float) -> int | None:
         account = self._next(at_ms)
         if account is None:
-            self._stage.limits.turned_away(self._stage.scenario, exchanges)
+            self._stage.limits.turned_away(self._stage.scenario, at_ms, exchanges)
         else:
             self._held[worker] = account, at_ms + int(STICKY_MS * (0.8 + 0.4 * self._random.random()))
             self._left[account] -= 1

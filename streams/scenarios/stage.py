@@ -47,7 +47,7 @@ class Limits(Protocol):
     def limited(self, account_id: str, at_ms: int) -> bool:
         """Whether a request of the account at `at_ms` is refused or slowed."""
 
-    def turned_away(self, campaign_id: str, exchanges: float, cover: float = 0.0) -> None:
+    def turned_away(self, campaign_id: str, at_ms: int, exchanges: float, cover: float = 0.0) -> None:
         """Note exchanges that a campaign meant to send and could not, for want of an account that is not limited.
 
         So many of them would have been `cover`.
@@ -61,7 +61,7 @@ class Nobody:
         """Tell that no account is limited."""
         return False
 
-    def turned_away(self, campaign_id: str, exchanges: float, cover: float = 0.0) -> None:
+    def turned_away(self, campaign_id: str, at_ms: int, exchanges: float, cover: float = 0.0) -> None:
         """Forget it: nobody asks."""
 
 

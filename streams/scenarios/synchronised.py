@@ -56,7 +56,7 @@ def _waves(stage: Stage, accounts: int) -> Iterator[Arrival]:
         random = stage.random("order", wave_ms)
         left = [number for number in range(accounts) if not stage.limits.limited(stage.account(number), wave_ms)]
         if not left:
-            stage.limits.turned_away(stage.scenario, REQUESTS_A_WAVE * accounts)
+            stage.limits.turned_away(stage.scenario, wave_ms, REQUESTS_A_WAVE * accounts)
         else:
             times = sorted(int(random.random() * BURST_MS) for _ in range(REQUESTS_A_WAVE * accounts))
             yield from zip((wave_ms + at_ms for at_ms in times), cycle(left), strict=False)

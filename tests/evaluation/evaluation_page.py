@@ -70,7 +70,7 @@ Everything here is **simulated** (`stillwatch simulate --list` describes each sc
 disclosure's and which our own). The seeds stand in `tests/evaluation/unseen_seeds.txt`; nothing else reads them, and
 no threshold was chosen by looking at these worlds. This page is written by the command.
 Two days are short, and most of what leaks of a thin campaign leaks before it is found: [weeks](weeks.md) has what
-leaks of campaigns that last as long as those that were disclosed. [Robustness](robustness.md) has what is harder than
+leaks of campaigns that go on for one week to four. [Robustness](robustness.md) has what is harder than
 these worlds: each campaign alone, signals switched off, an attacker's best reply, traffic that doubles, a schema that
 drifts, a release, an outage, a cold start."""
 

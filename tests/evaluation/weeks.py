@@ -1,4 +1,4 @@
-"""Each campaign alone, for as long as it lasted where a disclosure says so: what leaks once it is found."""
+"""Each campaign alone for a week, or for as long as its disclosure says where that is minutes: what leaks in time."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
@@ -9,9 +9,9 @@ from msgspec.structs import replace
 from streams.evaluation import Evaluation
 from streams.evaluation.bars import Bar
 from tests.evaluation.evaluation_page import shortfalls
-from tests.evaluation.robustness import WITHOUT_GATEWAY
+from tests.evaluation.robustness import WEEK, WITHOUT_GATEWAY
 from tests.evaluation.tables import harm, middle, of_scenario, spread, whom
-from tests.evaluation.worlds import SMALL, World, stillwatch
+from tests.evaluation.worlds import SMALL, stillwatch
 
 
 class Lasting(Struct, frozen=True):
@@ -28,9 +28,7 @@ LASTING: Mapping[str, Lasting] = {
     "four_requests": Lasting(1.0, 27.0),
     "quiet_relay": Lasting(1.0, 14.0),
 }
-"""At the size and for the time of its disclosure where that is not too much for minutes; else small, for a week."""
-
-INNOCENTS = World(days=A_WEEK, ordinary=0.1, look_alikes=0.05, campaigns={})
+"""At the size of its source where that is not too much for minutes, and for weeks; else small, for a week."""
 
 
 def lasted(pool: Executor, seed: int) -> Mapping[str, Evaluation]:
@@ -42,7 +40,7 @@ def lasted(pool: Executor, seed: int) -> Mapping[str, Evaluation]:
 
 def alone(name: str, lasting: Lasting, seed: int) -> Evaluation:
     """The campaign, which reacts, and innocents of every kind but one: a gateway's requests are half of a week's."""
-    world = replace(INNOCENTS, days=lasting.days, campaigns={name: lasting.size})
+    world = replace(WEEK, days=lasting.days, campaigns={name: lasting.size})
     return stillwatch([stage for stage in world.stages(seed) if stage.scenario != WITHOUT_GATEWAY])
 
 

@@ -2,10 +2,13 @@
 
 import pytest
 
+from streams.campaigns import Campaign
+from streams.decisions import Wording
+from streams.evidence import LinkEvidence
 from streams.findings import Finding
 from streams.fingerprint.keys import Keys
 from streams.fingerprint.sketch import Sketcher
-from streams.sketches import KEPT, Sketches
+from streams.sketches import KEPT, Sketches, wording_of
 
 NOON_MS = 1_791_201_600_000
 SKETCHER = Sketcher(Keys(b"a key for tests!"))
@@ -63,3 +66,18 @@ def test_stored_and_loaded_it_says_the_same(words: str) -> None:
     sketches.note(template("a", SOLVE))
     assert Sketches(dict(sketches.held)) == sketches
     assert Sketches(dict(sketches.held)).like(template("c", words)) == sketches.like(template("c", words))
+
+
+def test_the_wording_of_a_template_is_told_if_all_that_resembles_it_is_the_campaign_s_and_no_crowd_s() -> None:
+    sketches, campaign = Sketches({}), Campaign()
+    for name, words in (("a", SOLVE), ("b", RESOLVED), ("c", WEATHER)):
+        sketches.note(template(name, words))
+        campaign.links[f"template:{name}"] = LinkEvidence(NOON_MS, ())
+    sketch = template("a", SOLVE).sketch
+    assert sketch is not None
+    assert wording_of("template:a", campaign, set(), sketches, 0.5) == Wording(sketch, 0.5)
+    assert wording_of("template:a", campaign, {"template:c"}, sketches, 0.5) == Wording(sketch, 0.5)
+    assert wording_of("template:a", campaign, {"template:b"}, sketches, 0.5) is None
+    assert wording_of("template:a", campaign, {"template:a"}, sketches, 0.5) is None
+    del campaign.links["template:b"]
+    assert wording_of("template:a", campaign, set(), sketches, 0.5) is None

@@ -149,7 +149,19 @@ def test_without_a_wait_it_knows_nothing(fail: Fail) -> None:
     assert CheckClient("http://127.0.0.1:9/v1/check", fail=fail).check_now(Ask("olga")) == UNKNOWN[fail]
 
 
-@pytest.mark.parametrize("url", ["127.0.0.1:9470/v1/check", "ftp://x/y", "http:///v1/check", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:9470/v1/check",
+        "ftp://x/y",
+        "http:///v1/check",
+        "",
+        "http://x:99999/",
+        "http://x:0/",
+        "http://[",
+        "http://x/ y",
+    ],
+)
 def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
     with pytest.raises(ValueError, match="no address of HTTP"):
         CheckClient(url)

@@ -56,6 +56,11 @@ def test_without_the_variable_there_is_no_key() -> None:
     assert read_sharing_key({SHARING_VARIABLE: " "}) is None
 
 
+@pytest.mark.parametrize("mode", [0o400, 0o440, 0o640])
+def test_its_group_may_read_it(tmp_path: Path, mode: int) -> None:
+    assert read_sharing_key(written(tmp_path, b"sixteen bytes ok", mode)) is not None
+
+
 @pytest.mark.parametrize("mode", [0o604, 0o620, 0o644, 0o777])
 def test_a_file_that_is_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
     with pytest.raises(SettingsError, match=rf"open to others \(mode {mode:04o}\): chmod 600"):
@@ -65,7 +70,7 @@ def test_a_file_that_is_open_to_others_is_refused(tmp_path: Path, mode: int) -> 
 def test_a_key_that_is_short_or_missing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="of 15 bytes; it needs at least 16"):
         read_sharing_key(written(tmp_path, b"fifteen bytes o\n\n\n"))
-    with pytest.raises(SettingsError, match="cannot be read: No such file"):
+    with pytest.raises(SettingsError, match=rf"\({SHARING_VARIABLE}\), cannot be read: No such file"):
         read_sharing_key({SHARING_VARIABLE: str(tmp_path / "nothing")})
     with pytest.raises(SettingsError, match="cannot be read: Is a directory"):
         read_sharing_key({SHARING_VARIABLE: str(tmp_path)})

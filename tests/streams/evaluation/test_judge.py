@@ -161,8 +161,8 @@ def test_the_curve_of_detection_is_the_share_of_accounts_by_minutes_from_their_f
 
 def test_exchanges_that_a_campaign_could_not_send_count_also_before_its_first_account_is_known() -> None:
     judge = Judge(delay_ms=0)
-    judge.turned_away("c", 2.5)
-    judge.turned_away("c", 3.5)
+    judge.turned_away("c", 0, 2.5)
+    judge.turned_away("c", 0, 3.5)
     judge.meet(guilty("a")[0])
     judge.exchange("a", 0, 10)
     (found,) = judge.result().campaigns
@@ -176,10 +176,24 @@ def test_the_first_day_is_told_apart_from_what_follows() -> None:
     judge.decide(decision("suspend", "a", MINUTE))
     for account, at_ms in (("a", 0), ("a", MINUTE), ("b", 1_440 * MINUTE), ("b", 1_441 * MINUTE)):
         judge.exchange(account, at_ms, 10)
-        judge.turned_away("c", 1.0)
+        judge.turned_away("c", at_ms, 1.0)
     (found,) = judge.result().campaigns
     assert (found.exchanges, found.leaked) == (8, 3)
     assert (found.first_day_exchanges, found.first_day_leaked) == (4, 1)
+
+
+def test_what_is_turned_away_belongs_to_the_day_on_which_it_was() -> None:
+    judge = Judge(delay_ms=0)
+    for truth in guilty("a", "b"):
+        judge.meet(truth)
+    judge.decide(decision("suspend", "a", MINUTE))
+    judge.exchange("a", 0, 10)
+    for day in range(10):
+        judge.turned_away("c", day * 1_440 * MINUTE, 100.0)
+    judge.exchange("b", 14_400 * MINUTE, 10)
+    (found,) = judge.result().campaigns
+    assert (found.exchanges, found.first_day_exchanges) == (1_002, 101)
+    assert (found.leaked, found.first_day_leaked) == (2, 1)
 
 
 def test_a_campaign_of_less_than_a_day_is_all_first_day() -> None:
@@ -193,7 +207,7 @@ def test_what_a_campaign_is_after_is_told_apart_from_its_cover() -> None:
     judge.decide(decision("suspend", "a", 6 * MINUTE))
     for number in range(10):  # in order: cover, extraction, ..., limited after three of each
         judge.exchange("a", number * MINUTE, 10, cover=number % 2 == 0)
-    judge.turned_away("c", 7.0, cover=2.0)
+    judge.turned_away("c", 0, 7.0, cover=2.0)
     (found,) = judge.result().campaigns
     assert (found.exchanges, found.leaked) == (17, 6)
     assert (found.extraction, found.extraction_leaked) == (5 + 5, 3)

@@ -113,6 +113,8 @@ def test_a_colon_within_the_line_that_instructs_does_not_end_the_template() -> N
     [
         ("Summarise this report:\nCats purr.\nDogs bark.", "Summarise this report:\nRates rose.\nWages fell."),
         ("Summarise this report:   \n\nCats purr.", "Summarise this report:   \n\nRates rose."),
+        ('Summarise this report: """\nCats purr.\n"""', 'Summarise this report: """\nRates rose.\n"""'),
+        ("Summarise this report: >\nCats purr.\nDogs bark.", "Summarise this report: >\nRates rose.\nWages fell."),
         (
             "Rate clarity, rigour and style of this essay: cats purr.\nDogs bark.",
             "Rate clarity, rigour and style of this essay: rates rose.\nWages fell.",

@@ -20,7 +20,7 @@ class Limited:
     def limited(self, account_id: str, at_ms: int) -> bool:
         return at_ms >= self.since_ms.get(account_id, at_ms + 1)
 
-    def turned_away(self, campaign_id: str, exchanges: float, cover: float = 0.0) -> None:
+    def turned_away(self, campaign_id: str, _at_ms: int, exchanges: float, cover: float = 0.0) -> None:
         assert campaign_id == "relay"
         self.exchanges += exchanges
         self.cover += cover
