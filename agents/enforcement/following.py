@@ -138,6 +138,8 @@ class MirrorFollower:
         while True:
             if self._is_anew:
                 self._after, self._is_anew = "0", False
+            # Asked before reading: what is appended between the two is read then, or makes it not ready yet.
+            has_all = await self._says_all()
             entries = await self._mirror.read(self._after, POLL_MS if self._gate.is_ready else None)
             self._intake.heard("mirror")
             for number, entry in enumerate(entries, start=1):
@@ -147,11 +149,16 @@ class MirrorFollower:
                     await asyncio.sleep(0)
             if entries or self._gate.is_ready:
                 continue
-            if time.monotonic() >= self._ready_from and await self._mirror.is_complete():
+            if has_all:
                 self._gate.ready()
                 logger.info("All decisions of the mirror are known.")
             else:
                 await asyncio.sleep(TROUBLE_S / 4)
+
+    async def _says_all(self) -> bool:
+        """Whether the mirror, read to its end, may tell the gate now that all is known."""
+        may_tell = not self._gate.is_ready and time.monotonic() >= self._ready_from
+        return may_tell and await self._mirror.is_complete()
 
 
 class Mirrorer:

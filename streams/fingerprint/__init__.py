@@ -13,10 +13,10 @@ Addresses, networks (/24 and /48) and user agents leave as keyed hashes too. All
 secret key of at least 16 bytes: without it nobody can look a prompt or an address up, with it equal things stay
 equal. Changing the key makes everything look new, so it changes only when it has leaked.
 
-What it cannot see: the slot of a template when it is plain words in the middle of a sentence ("write about tea"),
-a template that puts its variable part first, or where an instruction of few words ends if a text of several lines begins
-on its own ("Translate this: ..."). The sketch sees part of these. At most 4,608 characters of a text
-are read, so that the time a request takes does not depend on who wrote it.
+What it cannot see: the slot of a template when it is plain words in the middle of a sentence ("write about tea"), a
+template that puts its variable part first, or where an instruction of few words ends if a text of several lines begins
+on its line ("Translate this: ..."). The sketch sees part of these. At most 4,608 characters of a text are read, so
+that the time a request takes does not depend on who wrote it.
 """
 
 from streams.fingerprint.edge import Asked, Fingerprinter

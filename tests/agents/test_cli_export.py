@@ -181,7 +181,7 @@ def test_a_key_that_is_missing_open_or_short_is_one_sentence(
     key.chmod(0o644)
     assert export("--format", "ocsf", "--decisions", DECISIONS)[0::2] == (
         2,
-        f"Error: {key} holds the sharing key (STILLWATCH_SHARING_KEY) and is open to others (mode 0644): chmod 600 it.\n",
+        f"Error: {key} holds the sharing key ({SHARING_VARIABLE}) and is open to others (mode 0644): chmod 600 it.\n",
     )
     monkeypatch.delenv(SHARING_VARIABLE)
     for arguments in (STIX, ("--format", "ocsf", "--accounts")):

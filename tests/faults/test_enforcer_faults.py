@@ -12,7 +12,7 @@ from tests.contracts.redis_server import RedisServer
 from tests.faults.brokers import Cluster
 from tests.integration.enforcers import HOUR_MS, SECONDS, Decider, Running, decided, enforcer
 
-pytestmark = [pytest.mark.kafka, pytest.mark.redis]
+pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(400)]
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_without_kafka_what_is_in_force_stays_until_it_expires_and_what_is_decid
     running: Running, decide: Decider, one: Cluster
 ) -> None:
     soon = decided("suspend", "soon")
-    decide(decided("suspend", "short", expires_at_ms=soon.decided_at_ms + 4_000))
+    decide(decided("suspend", "short", expires_at_ms=soon.decided_at_ms + 15_000))
     running.comes_to("suspend", "short")
     one.kill(1)
     assert running.answer("bad") == "suspend"

@@ -22,11 +22,11 @@ from faust.types import TP, StreamT
 
 from agents.transport import OutsideLog, Record, batches, leave_uncommitted, resume_with
 
-pytestmark = pytest.mark.kafka
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
 WORKER = Path(__file__).with_name("batch_worker.py")
-PATIENCE_SECONDS = 30
-SHUTDOWN_SECONDS = 15
+PATIENCE_SECONDS = 90
+SHUTDOWN_SECONDS = 60
 
 
 def application(servers: str, group: str | None = None, **settings: Any) -> faust.App:  # noqa: ANN401 - Faust's own
@@ -364,7 +364,10 @@ async def test_a_rebalance_waits_for_the_batch_in_hand_and_commits_it(kafka_boot
         await reader.until(lambda it: len(it.taken) == 1)
         await produce(kafka_bootstrap, topic, 0, numbers(10, start=10))
         rebalanced = asyncio.create_task(_join_and_leave(kafka_bootstrap, app.conf.id, topic))
-        asyncio.get_running_loop().call_later(4, reader.gate.set)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while app.consumer.flow_active:  # until the rebalance has begun
+                await asyncio.sleep(0.01)
+        reader.gate.set()
         before = await rebalanced
         await reader.until(lambda it: len(it.records) == 20)
     assert before == [10]

@@ -24,7 +24,7 @@ pytestmark = [
     pytest.mark.kafka,
     pytest.mark.redis,
     pytest.mark.slow,
-    pytest.mark.timeout(200),
+    pytest.mark.timeout(500),
     NEEDS_PROMETHEUS,
     NEEDS_ALERTMANAGER,
 ]

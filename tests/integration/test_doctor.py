@@ -1,5 +1,6 @@
 """`stillwatch doctor` on real servers: well, and with one thing wrong at a time."""
 
+import re
 from pathlib import Path
 
 import msgspec
@@ -116,8 +117,8 @@ def two_looks(deployment: Deployment) -> tuple[Seen, Seen]:
     return before, look(settings_of(deployment), PARTITIONS)
 
 
-@pytest.mark.parametrize(("by_ms", "words"), [(-5_000, "ahead of"), (5_000, "behind"), (0, None)])
-def test_a_clock_that_is_five_seconds_off_is_wrong(
+@pytest.mark.parametrize(("by_ms", "words"), [(-60_000, "ahead of"), (60_000, "behind"), (0, None)])
+def test_a_clock_that_is_a_minute_off_is_wrong(
     deployment: Deployment, monkeypatch: pytest.MonkeyPatch, by_ms: int, words: str | None
 ) -> None:
     shifted(monkeypatch, by_ms)
@@ -125,7 +126,7 @@ def test_a_clock_that_is_five_seconds_off_is_wrong(
     of_broker = judge_broker_clocks(*two_looks(deployment), now_ms() + by_ms)
     assert [it.well for it in (of_redis, of_broker)] == [words is None] * 2
     if words is not None:
-        assert f"clock is 5.0 s {words} this machine's" in of_redis.sentence
+        assert re.search(rf"clock is [56]\d\.\d s {words} this machine's", of_redis.sentence)
         assert f"s {words} this machine's at least" in of_broker.sentence
 
 

@@ -17,7 +17,7 @@ from streams.scenarios import simulate
 from streams.windows import DAY_MS
 from tests.integration.worker_harness import Deployment, deployed, ingest, of_kind, worker
 
-pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(500)]
 PARTITIONS = 4
 KEEP_SECONDS = 29 * 24 * 3600
 

@@ -17,7 +17,7 @@ from streams.fingerprint import Fingerprinter
 from streams.scenarios import simulate
 from tests.integration.worker_harness import Deployment, WorkerProcess, deployed, ingest, of_kind, worker
 
-pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(500)]
 
 PARTITIONS = 4
 NOON_MS = 1_791_201_600_000

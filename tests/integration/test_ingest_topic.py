@@ -25,7 +25,7 @@ from tests.faults.brokers import cluster
 from tests.integration.worker_harness import REPOSITORY, STILLWATCH, Deployment
 
 pytest.importorskip("opentelemetry.proto", reason="opentelemetry-proto is not installed")
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(400)]
 
 KEY = "the key of the tests of ingest"
 PARTITIONS = 2

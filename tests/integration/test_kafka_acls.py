@@ -50,8 +50,8 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give a broker that does not answer two seconds instead of ten."""
-    monkeypatch.setattr(topics, "ADMIN_TIMEOUT_MS", 2_000)
+    """Give a broker that does not answer six seconds instead of ten."""
+    monkeypatch.setattr(topics, "ADMIN_TIMEOUT_MS", 6_000)
 
 
 @pytest.fixture

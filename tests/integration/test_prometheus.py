@@ -45,9 +45,9 @@ def asked(address: str, query: str) -> list[dict[str, Any]]:
 
 def test_prometheus_takes_the_page_and_answers_what_on_call_asks(metrics: tuple[Metrics, int], address: str) -> None:
     shown, _ = metrics
-    shown.events_read.labels(stage="observe").inc(41)
     shown.count_decision("throttle", "campaign", shadow=False)
     shown.append_to_decision_seconds.observe(0.02)
+    shown.events_read.labels(stage="observe").inc(41)  # last, for that is what is waited for
 
     def value(query: str) -> list[str]:
         return [row["value"][1] for row in asked(address, query)]

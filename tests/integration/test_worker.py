@@ -32,7 +32,7 @@ from tests.integration.worker_harness import (
     worker,
 )
 
-pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(200)]
+pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(500)]
 
 PARTITIONS = 4
 FAULTY_WORKER = (sys.executable, str(Path(__file__).with_name("faulty_worker.py")))
@@ -144,7 +144,7 @@ def test_good_records_among_bad_ones_are_all_counted(shared: Deployment, relay_w
 
 def test_a_worker_says_that_it_is_well_and_how_far_it_is(live: WorkerProcess, relay_world: list[RequestEvent]) -> None:
     assert live.get("/healthz") == (200, "ok\n")
-    assert live.get("/readyz") == (200, "ok\n")
+    live.until("ready", lambda: live.get("/readyz") == (200, "ok\n"))
     metrics = live.metrics()
     assert metrics['stillwatch_events_read_total{stage="observe"}'] == len(relay_world) + len(BAD) + 1
     lags = [value for name, value in metrics.items() if name.startswith("stillwatch_lag_records")]

@@ -50,7 +50,7 @@ def test_a_process_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
     process = started(tmp_path, DEAF)
     assert processes.wait_until(lambda: "deaf" in processes.log_since(Path(process.log), 0), seconds=30)
     processes.stop([process], patience_seconds=0.3)
-    assert not processes.is_running(process)
+    assert processes.wait_until(lambda: not processes.is_running(process), seconds=30)
 
 
 def test_a_recycled_pid_is_never_signalled(bystander: subprocess.Popen[bytes]) -> None:
