@@ -9,6 +9,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from faust.types import TP, StreamT
 
+from agents.embedded.processes import wait_until
 from agents.transport import OutsideLog, Record, batches, leave_uncommitted, resume_with
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
@@ -364,9 +366,9 @@ async def test_a_rebalance_waits_for_the_batch_in_hand_and_commits_it(kafka_boot
         await reader.until(lambda it: len(it.taken) == 1)
         await produce(kafka_bootstrap, topic, 0, numbers(10, start=10))
         rebalanced = asyncio.create_task(_join_and_leave(kafka_bootstrap, app.conf.id, topic))
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while app.consumer.flow_active:  # until the rebalance has begun
-                await asyncio.sleep(0.01)
+        consumer: Any = app.consumer
+        has_begun = partial(wait_until, lambda: not consumer.flow_active, seconds=PATIENCE_SECONDS)
+        assert await asyncio.to_thread(has_begun)
         reader.gate.set()
         before = await rebalanced
         await reader.until(lambda it: len(it.records) == 20)
