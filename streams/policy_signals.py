@@ -31,7 +31,7 @@ SIGNALS: Mapping[str, SignalPolicy] = MappingProxyType(
         "anomaly": SignalPolicy(enabled=True, threshold=200, weight=0.8),
         "accounts_per_payment": SignalPolicy(enabled=True, threshold=5, weight=3.5),
         "accounts_per_template": SignalPolicy(enabled=True, threshold=3, weight=2.5),
-        "synchrony": SignalPolicy(enabled=True, threshold=0.6, weight=1.5),
+        "synchrony": SignalPolicy(enabled=True, threshold=0.8, weight=1.5),
         "young_accounts": SignalPolicy(enabled=True, threshold=0.5, weight=1.0),
         "network_anomaly": SignalPolicy(enabled=True, threshold=200, weight=0.6),
         "rewordings": SignalPolicy(enabled=True, threshold=8, weight=3.0),

@@ -19,6 +19,7 @@ def value(view: NetworkView) -> float | None:
 
 FIRES = (TYPICAL._replace(ripe_accounts=60, active_hours=20, synchrony=0.9),)
 QUIET = (
+    TYPICAL._replace(ripe_accounts=6, active_hours=20, synchrony=0.65),  # an office of busy people who pay together
     TYPICAL._replace(ripe_accounts=60, active_hours=20, synchrony=0.2),
     TYPICAL._replace(ripe_accounts=2, active_hours=20, synchrony=1.0),
 )

@@ -63,16 +63,15 @@ INTRODUCTION = """# Evaluation
     make evaluate                  # a small world three times over, in minutes
     make evaluate SCALE=medium     # a hundred thousand ordinary accounts
     make evaluate SCALE=full       # a million for half a day, campaigns of the size of their disclosures, in an hour
-    make evaluate SCALE=weeks      # each campaign alone for weeks, in an hour: weeks.md
+    make evaluate SCALE=weeks      # each campaign alone for one week to four, in hours
     make evaluate SCALE=robustness # what is harder than that, in an hour: robustness.md
 
 Everything here is **simulated** (`stillwatch simulate --list` describes each scenario, its file which figures are a
 disclosure's and which our own). The seeds stand in `tests/evaluation/unseen_seeds.txt`; nothing else reads them, and
 no threshold was chosen by looking at these worlds. This page is written by the command.
-Two days are short, and most of what leaks of a thin campaign leaks before it is found: [weeks](weeks.md) has what
-leaks of campaigns that go on for one week to four. [Robustness](robustness.md) has what is harder than
-these worlds: each campaign alone, signals switched off, an attacker's best reply, traffic that doubles, a schema that
-drifts, a release, an outage, a cold start."""
+Two days are short, and most of what leaks of a thin campaign leaks before it is found. [Robustness](robustness.md) has
+what is harder than these worlds: each campaign alone, signals switched off, an attacker's best reply, traffic that
+doubles, a schema that drifts, a release, an outage, a cold start."""
 
 REACTING = """Campaigns look who is limited and go on with the accounts that are not; some replace those they lose.
 Leaked is the share of exchanges that came before their account or their template was limited, of all that the campaign

@@ -52,7 +52,7 @@ def test_an_empty_file_is_the_shipped_policy() -> None:
 
 def test_what_a_file_leaves_out_has_its_shipped_value() -> None:
     policy = load_policy("[signals.synchrony]\nweight = 2\n[account]\nsuspend = { expires_hours = 1 }")
-    assert policy.signals["synchrony"] == SignalPolicy(enabled=True, threshold=0.6, weight=2.0)
+    assert policy.signals["synchrony"] == SignalPolicy(enabled=True, threshold=0.8, weight=2.0)
     assert policy.account.suspend == Rung(score=0.97, families=4, expires_hours=1)
     assert policy.account.throttle == DEFAULT_POLICY.account.throttle
     assert policy.campaign == DEFAULT_POLICY.campaign
