@@ -5,8 +5,7 @@ from collections.abc import Collection
 from msgspec import Struct, field
 
 from streams.decisions import LADDER, Action, Decision
-
-DAY_MS = 86_400_000
+from streams.scenarios.stage import DAY_MS
 
 
 class Campaign(Struct):

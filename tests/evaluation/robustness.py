@@ -150,8 +150,12 @@ def attacked(world: World, seed: int, tactics: Tactics, scale: float) -> Attack:
 def drifted(world: World, seed: int, week: str) -> Evaluation:
     """The innocents of the world while the schema drifts as in that week of `WEEKS`."""
     scenarios = {name: drifting(scenario, WEEKS[week]) for name, scenario in SCENARIOS.items()}
-    stages = [stage for stage in world.stages(seed) if stage.scenario != WITHOUT_GATEWAY]
-    return stillwatch(stages, DEFAULT_POLICY, scenarios)
+    return stillwatch(without_gateway(world, seed), DEFAULT_POLICY, scenarios)
+
+
+def without_gateway(world: World, seed: int) -> list[Stage]:
+    """The stages of the world but `WITHOUT_GATEWAY`."""
+    return [stage for stage in world.stages(seed) if stage.scenario != WITHOUT_GATEWAY]
 
 
 def released(world: World, seed: int) -> Evaluation:

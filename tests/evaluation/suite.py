@@ -43,8 +43,13 @@ SEEDS = Path(__file__).with_name("unseen_seeds.txt")
 PAGES = Path(__file__).parents[2] / "deploy"
 
 WORLDS = {"small": SMALL, "medium": MEDIUM, "full": FULL}
-NAMES = {"small": "evaluation", "medium": "evaluation-medium", "full": "evaluation-full"}
-NAMES |= {"weeks": "weeks", "robustness": "robustness"}
+NAMES = {
+    "small": "evaluation",
+    "medium": "evaluation-medium",
+    "full": "evaluation-full",
+    "weeks": "weeks",
+    "robustness": "robustness",
+}
 
 
 def main() -> None:

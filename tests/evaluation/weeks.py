@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from streams.evaluation import Evaluation
 from streams.evaluation.bars import Bar
 from tests.evaluation.evaluation_page import shortfalls
-from tests.evaluation.robustness import WEEK, WITHOUT_GATEWAY
+from tests.evaluation.robustness import WEEK, without_gateway
 from tests.evaluation.tables import harm, middle, of_scenario, spread, whom
 from tests.evaluation.worlds import SMALL, stillwatch
 
@@ -41,7 +41,7 @@ def lasted(pool: Executor, seed: int) -> Mapping[str, Evaluation]:
 def alone(name: str, lasting: Lasting, seed: int) -> Evaluation:
     """The campaign, which reacts, and innocents of every kind but one: a gateway's requests are half of a week's."""
     world = replace(WEEK, days=lasting.days, campaigns={name: lasting.size})
-    return stillwatch([stage for stage in world.stages(seed) if stage.scenario != WITHOUT_GATEWAY])
+    return stillwatch(without_gateway(world, seed))
 
 
 def written(worlds: Mapping[str, Evaluation], ran: str) -> str:

@@ -98,6 +98,10 @@ class Running:
         samples = [it for family in text_string_to_metric_families(page) for it in family.samples]
         return sum(it.value for it in samples if it.name == name and labels.items() <= it.labels.items())
 
+    def counts(self, least: float, name: str, **labels: str) -> None:
+        """Wait until a metric has come to at least that."""
+        assert wait_until(lambda: self.metric(name, **labels) >= least, seconds=SECONDS), f"{name} comes to {least}"
+
     @property
     def is_ready(self) -> bool:
         return self.get("/readyz")[0] == 200

@@ -107,9 +107,7 @@ def test_what_the_decider_did_not_sign_is_refused_and_metered(
     decide(decided("suspend", "last"))
     running.comes_to("suspend", "last")
     for reason in ("unknown_key", "unsigned"):
-        assert wait_until(
-            partial(lambda it: running.metric("stillwatch_decision_records_total", outcome=it) >= 1, reason), seconds=60
-        )
+        running.counts(1, "stillwatch_decision_records_total", outcome=reason)
     assert running.answer("victim") == "pass"
 
 

@@ -50,6 +50,14 @@ def template(text: str) -> str:
             "Write a function that tells whether a number is prime.\nseven",
             "Write a function that tells whether a number is prime.\nnine",
         ),
+        ("Summarise this report:\nCats purr.\nDogs bark.", "Summarise this report:\nRates rose.\nWages fell."),
+        ("Summarise this report:   \n\nCats purr.", "Summarise this report:   \n\nRates rose."),
+        ('Summarise this report: """\nCats purr.\n"""', 'Summarise this report: """\nRates rose.\n"""'),
+        ("Summarise this report: >\nCats purr.\nDogs bark.", "Summarise this report: >\nRates rose.\nWages fell."),
+        (
+            "Rate clarity, rigour and style of this essay: cats purr.\nDogs bark.",
+            "Rate clarity, rigour and style of this essay: rates rose.\nWages fell.",
+        ),
     ],
 )
 def test_only_a_slot_differs_so_the_template_is_the_same(one: str, other: str) -> None:
@@ -106,23 +114,6 @@ def test_a_colon_within_the_line_that_instructs_does_not_end_the_template() -> N
     inputs = ["Which refunds are due on Friday?", "Find the lease of Cairo:\nthe one of May."]
     assert {template(f"{opening}\n\n{text}") for text in inputs} == {template(opening + "\n\n.")}
     assert template(f"{opening}\n\n{inputs[0]}").endswith("what you expect back")
-
-
-@pytest.mark.parametrize(
-    ("one", "other"),
-    [
-        ("Summarise this report:\nCats purr.\nDogs bark.", "Summarise this report:\nRates rose.\nWages fell."),
-        ("Summarise this report:   \n\nCats purr.", "Summarise this report:   \n\nRates rose."),
-        ('Summarise this report: """\nCats purr.\n"""', 'Summarise this report: """\nRates rose.\n"""'),
-        ("Summarise this report: >\nCats purr.\nDogs bark.", "Summarise this report: >\nRates rose.\nWages fell."),
-        (
-            "Rate clarity, rigour and style of this essay: cats purr.\nDogs bark.",
-            "Rate clarity, rigour and style of this essay: rates rose.\nWages fell.",
-        ),
-    ],
-)
-def test_a_colon_that_ends_its_line_or_follows_a_whole_instruction_ends_the_template(one: str, other: str) -> None:
-    assert template(one) == template(other)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\n\n", "1 2 3 4", "Hello there", "?!", "`" * 50, "\ud800 \udfff"])
