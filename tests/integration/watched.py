@@ -18,6 +18,7 @@ from streams.decisions import LIMITING
 from streams.events import RequestEvent
 from streams.feedback import Verdict, Word
 from streams.fingerprint import Fingerprinter
+from streams.learning import FEWEST_OF_EACH
 from streams.scenarios import simulate
 from tests.integration.alertmanagers import alertmanager
 from tests.integration.enforcers import Running, starting
@@ -101,10 +102,7 @@ def _work(deployment: Deployment, running: WorkerProcess, gate: Running, now_ms:
     running.until_settled(deployment)
     campaigns = _campaigns(deployment)
     assert len(campaigns) > REVIEWED, campaigns
-    for number, campaign in enumerate(campaigns):
-        is_innocent = number % 2 and campaign.enforcement.action not in LIMITING
-        _say(deployment, campaign.campaign_id, "innocent" if is_innocent else "confirmed", now_ms)
-    running.until("taught", lambda: _sum(running, "stillwatch_lessons_total") >= REVIEWED)
+    _review(deployment, running, campaigns, now_ms)
     ingest(deployment, list(_small_campaigns(range(REVIEWED, REVIEWED + LATER), now_ms - 3 * HOUR_MS)))
     running.until("asked", lambda: _sum(running, "stillwatch_campaign_probability_count") >= 1)
     limited = {it for campaign in campaigns if campaign.enforcement.action in LIMITING for it in campaign.members}
@@ -115,6 +113,24 @@ def _work(deployment: Deployment, running: WorkerProcess, gate: Running, now_ms:
         return {gate.answer(account) for account in accounts} != {"pass"}
 
     assert wait_until(refused, seconds=30)
+
+
+def _review(deployment: Deployment, running: WorkerProcess, campaigns: list[Campaign], at_ms: int) -> None:
+    """Have the model taught as many of each kind as it must have heard, and only then the lessons that it is asked of.
+
+    Innocent are some of those that are not limited, for whoever is limited shall be seen at the gate.
+    """
+    innocent = [it for it in campaigns if it.enforcement.action not in LIMITING][: FEWEST_OF_EACH + 1]
+    confirmed = [it for it in campaigns if it not in innocent]
+    assert min(len(innocent), len(confirmed)) > FEWEST_OF_EACH, campaigns
+    said = 0
+    for few in (slice(FEWEST_OF_EACH), slice(FEWEST_OF_EACH, None)):
+        words: tuple[tuple[Word, list[Campaign]], ...] = (("innocent", innocent[few]), ("confirmed", confirmed[few]))
+        for word, spoken_of in words:
+            said += len(spoken_of)
+            for campaign in spoken_of:
+                _say(deployment, campaign.campaign_id, word, at_ms)
+        running.until("taught", lambda said=said: _sum(running, "stillwatch_lessons_total") >= said)  # type: ignore[misc]
 
 
 def _is_scraped(address: str, jobs: int) -> bool:
@@ -142,8 +158,9 @@ def _small_campaigns(numbers: Iterable[int], start_ms: int) -> Iterator[RequestE
 
 
 def _campaigns(deployment: Deployment) -> list[Campaign]:
+    """Those that were decided about and that no other took in: of these a verdict teaches."""
     found: list[Campaign] = list(of_kind(deployment.states(), "campaigns", "campaign:").values())
-    return sorted((it for it in found if it.decided), key=lambda it: it.campaign_id)
+    return sorted((it for it in found if it.decided and it.merged_into is None), key=lambda it: it.campaign_id)
 
 
 def _say(deployment: Deployment, campaign_id: str, word: Word, at_ms: int) -> None:
