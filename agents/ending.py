@@ -5,7 +5,8 @@ import logging
 import os
 import threading
 import traceback
-from typing import Final, Never
+from collections.abc import Collection
+from typing import Any, Final, Never
 
 from agents.store import OtherFormatError
 
@@ -14,6 +15,7 @@ logger = logging.getLogger(__name__)
 BUG_EXIT_CODE: Final = 70
 UNUSABLE_EXIT_CODE: Final = 2
 UNDRAINED_EXIT_CODE: Final = 1
+AGAIN_S: Final = 1.0
 
 
 def end_anyway(seconds: float) -> None:
@@ -27,6 +29,19 @@ def end_anyway(seconds: float) -> None:
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
+
+
+async def cancelled(tasks: Collection[asyncio.Task[Any]], again_s: float = AGAIN_S) -> None:
+    """Cancel `tasks`, every `again_s` anew, until all have ended.
+
+    Once is not enough: what a task waits for may swallow it, as aiokafka's `consumer.stop` does while a fetch ends.
+    """
+    waiting = {task for task in tasks if not task.done()}
+    while waiting:
+        for task in waiting:
+            task.cancel()
+        _, waiting = await asyncio.wait(waiting, timeout=again_s)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def must_not_end(task: asyncio.Task[None]) -> None:

@@ -60,7 +60,8 @@ class Ladder(Struct, frozen=True):
     """What follows from a score. `prior`: log-odds before any reason. What follows the rungs is for campaigns.
 
     `minimum_accounts` and `alert_accounts` are accounts; `similar` is from which similarity on a request in other words
-    is limited with a template of the campaign, 1 for the same words only.
+    is limited with a template of the campaign, 1 for the same words only; a template stays limited for at least
+    `template_hours`: nobody else sends it, and a campaign comes back after its accounts are gone.
     """
 
     prior: LogOdds
@@ -71,6 +72,7 @@ class Ladder(Struct, frozen=True):
     minimum_accounts: Positive = 1
     alert_accounts: Positive = 1
     similar: Similarity = 1.0
+    template_hours: ExpiryHours = 1
 
     @property
     def rungs(self) -> tuple[tuple[Action, Rung], ...]:
@@ -147,6 +149,7 @@ CAMPAIGN_LADDER = Ladder(
     minimum_accounts=5,
     alert_accounts=20,
     similar=0.5,
+    template_hours=168,
     observe=Rung(score=0.30, families=1, expires_hours=24),
     throttle=Rung(score=0.60, families=2, expires_hours=6, requests=30, tokens=60_000, window_minutes=60),
     challenge=Rung(score=0.85, families=3, expires_hours=12),
@@ -267,7 +270,7 @@ def _broken_rules(draft: _Draft) -> Iterator[Misfit]:
 
 
 def _broken_sizes(policy: Policy, draft: _Draft) -> Iterator[Misfit]:
-    for key in ("minimum_accounts", "alert_accounts", "similar"):
+    for key in ("minimum_accounts", "alert_accounts", "similar", "template_hours"):
         if ("account", key) in draft.given:
             yield Misfit(("account", key), f"account.{key} means nothing: only campaigns have it.")
     if policy.campaign.minimum_accounts < FEWEST_ACCOUNTS_IN_A_CAMPAIGN:

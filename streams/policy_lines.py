@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     r'''
       (?P<text> """(?:\\[\s\S]|[^\\])*?(?:"{3,5}|\Z) | \'\'\'[\s\S]*?(?:'{3,5}|\Z) | "(?:\\.|[^"\\\n])*" | '[^'\n]*' )
     | (?P<newline> \n )
-    | (?P<skipped> [ \t]+ | \#[^\n]* )
+    | (?P<skipped> [ \t]+ | \r(?=\n) | \#[^\n]* )
     | (?P<mark> [\[\]{},=.] )
     | (?P<word> [^\s\[\]{},=.\#"']+ | . | \s )
     ''',
@@ -74,7 +74,7 @@ class _Statement(Struct, frozen=True):
 
 def read(text: str) -> Reading:
     """Read `text` as far as it is TOML. Never raises: whatever `tomllib` refuses becomes a mistake with its line."""
-    lines = text.replace("\r\n", "\n").split("\n")
+    lines = text.split("\n")
     mistakes: list[Mistake] = []
     while len(mistakes) < MOST_MISTAKES:
         remaining = "\n".join(lines)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from agents.embedded import servers
+from agents.embedded import processes, servers
 from agents.topics import TopicNames, create_topics
 
 # `default` here and in CI, `--hypothesis-profile=nightly` when there is a night.
@@ -23,6 +23,13 @@ settings.load_profile("default")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-fault", action="store_true", help="also the faults that take long (make faults)")
+
+
+def pytest_configure() -> None:
+    """Of the ports for servers, each process of pytest-xdist has its own."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    size = len(processes.SERVER_PORTS) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    processes.SERVER_PORTS = processes.SERVER_PORTS[number * size : (number + 1) * size]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

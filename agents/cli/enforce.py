@@ -71,7 +71,8 @@ async def _serve(policy: Policy, host: str, port: int, grpc: str | None, appeal_
     elif redis_url is None:
         raise SettingsError(f"Neither {KAFKA_VARIABLE} nor {REDIS_VARIABLE} is set: there are no decisions to follow.")
     local = LocalLimiter(counters=counters)
-    timing = Timing(deadline_seconds=policy.enforcement.deadline_ms / 1000)
+    deadline_s = policy.enforcement.deadline_ms / 1000
+    timing = Timing(deadline_seconds=deadline_s, timeout_seconds=max(Timing().timeout_seconds, deadline_s))
     limiter = (
         local
         if redis_url is None

@@ -4,7 +4,9 @@ A process id is used again by the system, so a process is known by its id *and* 
 """
 
 import contextlib
+import itertools
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -19,6 +21,8 @@ from agents.embedded import ServerError
 
 LOOPBACK = "127.0.0.1"
 POLL_SECONDS = 0.05
+SERVER_PORTS = range(20_000, 32_768)
+"""Below those that a system gives to clients, each of which may be another's a moment later, or rest for a minute."""
 
 
 class ServerProcess(Struct, frozen=True):
@@ -125,17 +129,18 @@ def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
 
 
 def choose_ports(preferred: Sequence[int], count: int) -> tuple[int, ...]:
-    """Return `count` loopback ports that are free now: `preferred` if all of them are, else any.
+    """Return `count` loopback ports that are free now: `preferred` if all of them are, else any of `SERVER_PORTS`.
 
     Another process may take one before the server does; who starts the server has to look for that and ask again.
+    Raises `ServerError` if there are no so many.
     """
     if len(preferred) == count and all(map(is_free, preferred)):
         return tuple(preferred)
-    with contextlib.ExitStack() as held:  # all are held until the last is chosen, so that no two are the same
-        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for it in sockets:
-            it.bind((LOOPBACK, 0))
-        return tuple(int(it.getsockname()[1]) for it in sockets)
+    shuffled = random.SystemRandom().sample(SERVER_PORTS, len(SERVER_PORTS))  # of two processes each its own
+    free = tuple(itertools.islice(filter(is_free, shuffled), count))
+    if len(free) < count:
+        raise ServerError(f"Of the ports {SERVER_PORTS[0]} to {SERVER_PORTS[-1]} fewer than {count} are free.")
+    return free
 
 
 def is_free(port: int) -> bool:

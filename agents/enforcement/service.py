@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from agents.ending import must_not_end
+from agents.ending import cancelled, must_not_end
 from agents.enforcement.following import Intake, KafkaFollower, Mirrorer, MirrorFollower
 from agents.enforcement.gate import Gate
 from agents.enforcement.http import CheckServer
@@ -120,9 +120,7 @@ class Enforcer:
 
     async def close(self) -> None:
         """Stop following."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancelled(self._tasks)
         if self._mirror is not None:
             await self._mirror.close()
 

@@ -161,7 +161,7 @@ def _is_by_membership(found: Explanation) -> bool:
 
 def _over(found: Explanation, force: Force) -> str:
     own = force.subject_id == found.subject_id
-    of = "" if own else f"Campaign {force.subject_id}: "
+    of = "" if own else f"{force.subject_kind.capitalize()} {force.subject_id}: "
     if force.state == "taken_in":
         return f"{of}Part of campaign {force.heir} now, which decides for it."
     if force.state == "exempt":
@@ -172,7 +172,8 @@ def _over(found: Explanation, force: Force) -> str:
             return f"A reviewer released it; until {until} nothing about a campaign or template applies to it."
         return f"A reviewer released it until {moment(force.until_ms)}; what named it before does not count again."
     if force.state == "released":
-        return f"{of}A reviewer released it; nothing of it stands."
+        why = "A reviewer released it" if force.is_reviewed else "It was let go with its campaign or left to a crowd"
+        return f"{of}{why}; nothing of it stands."
     return f"{'Its ' if own else of}{force.action} since {moment(force.since_ms)} expired at {moment(force.until_ms)}."
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final
 
+from agents.ending import cancelled
 from agents.enforcement.reading import Bookmark, LogReader, patiently
 from agents.exporting.intake import Intake
 from agents.topics import LogOfDecisions
@@ -42,9 +43,7 @@ class Follower:
                 yield batch
                 await self._until(self._came, stopping, reading, TICK_S)
         finally:
-            for task in (reading, stopping):
-                task.cancel()
-            await asyncio.gather(reading, stopping, return_exceptions=True)
+            await cancelled((reading, stopping))
 
     def begin_anew(self) -> None:
         """Read all of it again, soon: what was refused before may be good by other keys."""

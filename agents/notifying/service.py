@@ -17,7 +17,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from agents import clock as clocks
-from agents.ending import must_not_end
+from agents.ending import cancelled, must_not_end
 from agents.enforcement.admission import Admission
 from agents.enforcement.following import KafkaFollower
 from agents.enforcement.metrics import Source
@@ -175,9 +175,7 @@ class Notifier:
             for task in tasks:
                 task.add_done_callback(must_not_end)
             await stop.wait()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await cancelled(tasks)
             for alertmanager in self._alertmanagers:
                 await alertmanager.close()
             watchdog.stop()

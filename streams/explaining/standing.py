@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from streams.decisions import Action, Decision, Limits, SubjectKind, Wording
 from streams.enforcement import InForce, names_an_heir
+from streams.reviewing import REVIEWER
 
 State = Literal["enforced", "observed", "shadow", "exempt", "expired", "released", "taken_in"]
 """`enforced`: gateways act on it. `observed` and `shadow`: decided, and nobody acts on it.
@@ -21,7 +22,8 @@ LIVE: frozenset[State] = frozenset({"enforced", "observed", "shadow"})
 class Force(Struct, frozen=True):
     """How the decisions about one subject stand. `sequence` is of the decision that `action` is from.
 
-    `since_ms` is when the action began without a break; `heir` is the campaign that took this one in.
+    `since_ms` is when the action began without a break; `heir` is the campaign that took this one in; `is_reviewed`:
+    a reviewer said so.
     """
 
     subject_kind: SubjectKind
@@ -36,6 +38,7 @@ class Force(Struct, frozen=True):
     wording: Wording | None = None
     campaign_id: str | None = None
     heir: str | None = None
+    is_reviewed: bool = False
 
 
 def force_of(decisions: Sequence[Decision], at_ms: int) -> Force:
@@ -60,6 +63,7 @@ def force_of(decisions: Sequence[Decision], at_ms: int) -> Force:
         wording=spoken.wording,
         campaign_id=spoken.campaign_id,
         heir=heir,
+        is_reviewed=spoken.model_version == REVIEWER,
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct, field
 
 from streams.campaigns import Campaign, Pointer, add_finding
-from streams.decide import Budget, Verdict, action_of, harder, is_due, is_exempt, is_limited, verdict_of
+from streams.decide import Budget, Verdict, harder, is_due, is_exempt, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Reason
 from streams.evidence import CampaignView
 from streams.findings import Finding, Findings, link_name
@@ -18,7 +18,7 @@ from streams.links import Source
 from streams.membership import limited_alone, of_everybody
 from streams.policy import Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
-from streams.sketches import Sketches, wording_of
+from streams.sketches import Sketches
 from streams.stages.campaign_feedback import (
     EXEMPT,
     LEARNER,
@@ -40,9 +40,9 @@ from streams.stages.campaign_states import (
     link_key,
     member_key,
 )
+from streams.stages.campaign_templates import limit_templates, release_templates
 from streams.stages.shape import NO_REQUEST, Output, StageName
 from streams.states import States
-from streams.windows import HOUR_MS
 
 SHARD = "shard"
 ALWAYS = frozenset({SHARD, SKETCHES, EXEMPT, LEARNER})
@@ -198,6 +198,8 @@ class CampaignsStage:
             view = campaign.view(campaign.seen)
             verdict = of_everybody(self._verdict(campaign, view))
         if verdict.action is None:
+            if not is_limited(campaign.enforcement, at_ms):
+                release_templates(self._policy, campaign, campaign.templates, cause)
             return
         vector, probability = self._ask(view, verdict.reasons, at_ms, states)
         wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
@@ -218,7 +220,9 @@ class CampaignsStage:
         if names:
             campaign.found_ms = min(campaign.found_ms, at_ms)
         if action in LIMITING:
-            self._limit_templates(campaign, action, verdict, cause, states.read(SKETCHES, Sketches))
+            limit_templates(self._policy, campaign, action, verdict, cause, states.read(SKETCHES, Sketches))
+        else:
+            release_templates(self._policy, campaign, campaign.templates, cause)
 
     def _verdict(self, campaign: Campaign, view: CampaignView) -> Verdict:
         signals = reasons_of(view, CAMPAIGN_SIGNALS, self._policy.signals)
@@ -235,47 +239,6 @@ class CampaignsStage:
             states.changed.add(LEARNER)
         vector = vector_of(view, reasons, self._policy.signals)
         return vector, learner.probability(vector)
-
-    def _limit_templates(
-        self, campaign: Campaign, action: Action, verdict: Verdict, cause: Cause, sketches: Sketches
-    ) -> None:
-        """Limit the campaign's own templates as hard as the campaign, whoever sends them: the cheapest way to stop it.
-
-        A new account is stopped at its first request so; and a wording that its members alone use is missed by nobody.
-        The templates of a campaign share what a throttle leaves. What says the same in other words is limited too.
-        """
-        ladder, at_ms = self._policy.campaign, campaign.newest_ms
-        templates = campaign.templates
-        for evidence in templates.values():
-            evidence.strangers = {it for it in evidence.strangers if it not in campaign.members}
-        crowds = campaign.crowds
-        for name, evidence in sorted(templates.items()):
-            current = evidence.enforcement
-            is_live = evidence.is_theirs and (current.sequence == 0 or at_ms - evidence.as_of_ms <= HOUR_MS)
-            if not is_live and not evidence.is_worded:
-                continue
-            wording = wording_of(name, campaign, crowds, sketches, ladder.similar)
-            is_first = wording is not None and evidence.is_worded is None
-            if is_live and (is_first or is_due(current, action, at_ms, ladder)):
-                said, until_ms = action, None
-            elif evidence.is_worded and wording is None and is_limited(current, at_ms):
-                said, until_ms = action_of(current), current.expires_at_ms  # the wording is taken back, and no more
-            else:
-                continue
-            evidence.is_worded = wording is not None
-            evidence.enforcement, _ = say(
-                self._policy,
-                current,
-                ("network", name),
-                said,
-                verdict,
-                at_ms,
-                cause,
-                campaign_id=campaign.campaign_id,
-                among=len(templates),
-                wording=wording,
-                until_ms=until_ms,
-            )
 
     def _within_budget(
         self, campaign: Campaign, deserving: Container[str], action: Action, states: States, output: Output

@@ -328,6 +328,19 @@ def test_a_template_and_a_campaign_that_a_reviewer_released_say_so(explain: Call
         assert not [line for line in lines if "took in" in line]
 
 
+def test_of_a_template_that_was_let_go_nobody_is_said_to_have_reviewed_it(
+    explain: Callable[..., Outcome], file: str
+) -> None:
+    about: dict[str, Any] = {"subject_kind": "network", "campaign_id": "c-1"}
+    decisions = [decision("throttle", "template:t", AT, **about), decision("release", "template:t", AT + 1, 2, **about)]
+    Path(file).write_bytes(msgspec.json.Encoder().encode_lines(decisions))
+    lines = section(explain("template:t", "--decisions", file)[1], "IN FORCE NOW")
+    assert lines[:2] == [
+        "Nothing.",
+        "It was let go with its campaign or left to a crowd; nothing of it stands.",
+    ]
+
+
 def test_what_a_reviewer_confirmed_has_no_ladder(explain: Callable[..., Outcome], file: str) -> None:
     confirmed = decision(
         "suspend", "c-1", AT + 1, 3, members=(), score=1.0, model_version=REVIEWER, expires_at_ms=AT + 144 * HOUR

@@ -6,6 +6,7 @@ import pytest
 from kafka.admin import KafkaAdminClient
 
 from agents.cli import main
+from agents.embedded.processes import wait_until
 from agents.topics import TopicNames
 
 Outcome = tuple[int, list[str], str]
@@ -56,7 +57,9 @@ def test_topics_are_made_once_and_described(
     there = "All 7 topics are there already, the requests in 3 partition(s)."
     assert run("create") == (0, [there], "")
     with KafkaAdminClient(bootstrap_servers=kafka_bootstrap) as admin:
-        admin.delete_topics([TopicNames.under(topic_prefix).dlq])
+        dlq = TopicNames.under(topic_prefix).dlq
+        admin.delete_topics([dlq])
+        assert wait_until(lambda: dlq not in admin.list_topics(), seconds=30)
     assert run("create") == (0, [f"Made {topic_prefix}.dlq."], "")
     code, lines, err = run("create", "--partitions", "4")
     assert (code, lines, err.count("\n")) == (2, [], 1)

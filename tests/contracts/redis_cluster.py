@@ -61,7 +61,7 @@ class RedisCluster:
 
     def until_whole(self) -> None:
         """Wait until every server knows a server for every slot."""
-        assert wait_until(self._is_whole, seconds=READY_SECONDS), "the servers do not become a cluster"
+        assert wait_until(self._is_whole, seconds=3 * READY_SECONDS), "the servers do not become a cluster"
 
     def _is_whole(self) -> bool:
         for server in self.servers:
@@ -83,7 +83,7 @@ def redis_cluster(program: str, folder: Path) -> Iterator[RedisCluster]:
             place.mkdir()
             server = RedisServer(program, place, port=port)
             running.callback(server.kill)
-            server.start(*"--cluster-enabled yes --cluster-node-timeout 2000".split())
+            server.start(*"--cluster-enabled yes --cluster-node-timeout 5000".split())
             servers.append(server)
         cluster = RedisCluster(tuple(servers))
         cluster.form()

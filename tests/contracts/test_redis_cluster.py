@@ -93,7 +93,7 @@ async def test_a_server_of_the_cluster_that_is_gone_is_one_sentence_and_is_found
             with pytest.raises(StoreError, match=r"^(Redis cannot be reached: |The Redis Cluster )"):
                 await work()
         down = next(it for it in cluster.servers if it is not holder)
-        assert wait_until(lambda: b"cluster_state:fail" in _raw_info(down), seconds=20)
+        assert wait_until(lambda: b"cluster_state:fail" in _raw_info(down), seconds=60)
         async with stranger(trial, down.url) as other:
             with pytest.raises(StoreError, match=r"^(Redis cannot be reached: |The Redis Cluster )"):
                 await other.advance()

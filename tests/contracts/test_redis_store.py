@@ -224,7 +224,7 @@ async def test_a_server_that_is_gone_is_one_sentence_and_is_found_again(own_serv
 async def test_a_frozen_server_is_one_sentence_and_a_commit_it_took_after_all_is_not_applied_twice(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wire, "TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr(wire, "TIMEOUT_SECONDS", 1.0)
     async with begun(servers.url) as trial:
         with servers.frozen(), pytest.raises(StoreError, match=r"^Redis does not answer in time\.$"):
             await trial.advance()

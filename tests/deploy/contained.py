@@ -157,6 +157,10 @@ class Contained:
 
     def _inner(self) -> int:
         """The process that is the first of its namespace, by its number outside: nsenter began unshare, and that it."""
-        (unshare,) = _children(self._process.pid)
-        (inner,) = _children(unshare)
+
+        def found() -> list[int]:
+            return [inner for unshare in _children(self._process.pid) for inner in _children(unshare)]
+
+        wait_until(lambda: self.has_ended() or bool(found()), seconds=10)
+        (inner,) = found()
         return inner

@@ -164,7 +164,7 @@ def _run(image: Image, script: str) -> None:
         env=reaching | image.arguments | image.environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, f"{script}\n{done.stdout}\n{done.stderr}"

@@ -21,7 +21,7 @@ from tests.deploy.contained import Contained, Mounted
 from tests.deploy.dockerfile import Image
 from tests.test_repository import ROOT
 
-SECONDS = 90.0
+SECONDS = 180.0
 ONCE = ("topics",)
 LASTING = ("worker", "enforcer", "notifier")
 NAMES = "127.0.0.1 localhost kafka redis alertmanager\n"

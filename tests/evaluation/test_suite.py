@@ -26,7 +26,7 @@ def test_nothing_but_the_suite_reads_the_unseen_seeds() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 def test_the_page_names_every_campaign_baseline_and_class() -> None:
     found = Found([reacted(TINY, 5)], suite.compared(TINY, 5))
     page = evaluation_page.written(found, Bar(), "now")

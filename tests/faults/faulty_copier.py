@@ -8,9 +8,12 @@ from typing import Final
 
 from agents.cli import main as stillwatch
 from agents.copying import sink
-from tests.faults.faulty_worker import GRACE_S, Point, harm_at
+from tests.faults.faulty_worker import Point, harm_at
 
 WAVE = 400
+GRACE_S = 0.5
+"""In the middle of a wave: long enough for a record to be acknowledged."""
+
 FAULTY_COPIER: Final[Sequence[str]] = (sys.executable, "-m", "tests.faults.faulty_copier")
 
 

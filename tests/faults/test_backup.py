@@ -18,7 +18,7 @@ from tests.integration.worker_harness import REPOSITORY, Deployment
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
 
 DEATH = 3 * WAVE + WAVE // 2
-SECONDS = 60.0
+SECONDS = 150.0
 
 
 def test_a_backup_of_two_nights_brings_everything_back(scene: Scene, world: World, tmp_path: Path) -> None:

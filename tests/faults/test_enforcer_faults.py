@@ -63,7 +63,7 @@ def test_without_kafka_what_is_in_force_stays_until_it_expires_and_what_is_decid
     running: Running, decide: Decider, one: Cluster
 ) -> None:
     soon = decided("suspend", "soon")
-    decide(decided("suspend", "short", expires_at_ms=soon.decided_at_ms + 15_000))
+    decide(decided("suspend", "short", expires_at_ms=soon.decided_at_ms + 30_000))
     running.comes_to("suspend", "short")
     one.kill(1)
     assert running.answer("bad") == "suspend"

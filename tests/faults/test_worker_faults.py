@@ -115,7 +115,7 @@ def live_and_die(scene: Scene, world: World, deaths: list[tuple[str, int]]) -> i
     for (point, number), part in zip(deaths, parts(world, len(deaths) + 1), strict=False):
         scene.produce(part)
         running = scene.start(**harm_at(point, number, "kill"), **SMALL_BATCHES)
-        died += running.wait(60) == -signal.SIGKILL
+        died += running.wait(150) == -signal.SIGKILL
         scene.kafka.evict()
     finish(scene, world)
     return died

@@ -51,10 +51,6 @@ class SecuredRedis(Struct, frozen=True):
         return redis.Redis.from_url(self.admin_url)
 
 
-HIGHEST_CLUSTER_PORT = 55_535
-"""The bus of a cluster is ten thousand ports higher."""
-
-
 def password_of(name: str) -> str:
     return f"{name}-hunter2"
 
@@ -69,7 +65,7 @@ def users() -> dict[str, str]:
 def secured_redis(folder: Path, *settings: str) -> Iterator[SecuredRedis]:
     """A Redis that listens with TLS only; `settings` are more lines of its configuration."""
     program = find_program()
-    port = next(it for it in processes.choose_ports((), 20) if it <= HIGHEST_CLUSTER_PORT)
+    (port,) = processes.choose_ports((), 1)
     authority = Authority(folder)
     certificate, key = authority.issue("redis")
     rules = [line.replace("CHANGE-ME", password_of(name)) for name, line in users().items()]

@@ -33,7 +33,7 @@ def place(tmp_path: Path) -> Iterator[Path]:
 def left_in(folder: Path) -> list[psutil.Process]:
     """The processes that work in `folder`: everything a demonstration starts does."""
     found = []
-    for process in psutil.process_iter(["cwd", "cmdline"]):
+    for process in psutil.process_iter(["cwd", "cmdline", "name"]):
         cwd = process.info["cwd"]
         if cwd and Path(cwd).is_relative_to(folder):
             found.append(process)
@@ -97,7 +97,7 @@ def test_a_signal_in_the_middle_leaves_no_process_behind(place: Path, number: si
 def test_a_signal_while_kafka_starts_leaves_no_process_behind(place: Path) -> None:
     demo = started(place)
     read_until(demo, "Starting Kafka")
-    assert wait_until(lambda: any("java" in it.name() for it in left_in(place)), seconds=PATIENCE_SECONDS)
+    assert wait_until(lambda: any("java" in it.info["name"] for it in left_in(place)), seconds=PATIENCE_SECONDS)
     demo.send_signal(signal.SIGINT)
 
     assert demo.wait(PATIENCE_SECONDS) == 130

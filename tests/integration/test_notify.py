@@ -63,7 +63,7 @@ def test_a_campaign_is_one_alert_that_grows_and_ends_with_its_release(
         notifier(tmp_path, topic_prefix, kafka_bootstrap, found.url) as running,
     ):
         comes_to(found, ("c-1", "throttle", "none"))
-        assert running.is_ready
+        running.becomes_ready()
         first = found.alerts()[0]
         decide(decided("throttle", "c-1", 2, members=MANY, reasons=(WHY,)))
         comes_to(found, ("c-1", "throttle", "ticket"))

@@ -24,6 +24,7 @@ from streams.scenarios import simulate
 from tests.contracts.redis_server import bundled_program, redis_server
 from tests.integration.stored_states import campaigns_of
 from tests.integration.worker_harness import (
+    READY_SECONDS,
     Deployment,
     WorkerProcess,
     deployed,
@@ -251,7 +252,7 @@ def test_sigterm_ends_a_worker_whose_redis_hangs_and_the_next_one_goes_on(
             first.until_ready()
             with redis.frozen():
                 ingest(deployment, relay_world)
-                first.until("waiting", lambda: first.get("/readyz")[0] == 503)
+                first.until("waiting", lambda: first.get("/readyz") == (503, "Redis does not answer in time.\n"))
                 first.send(signal.SIGTERM)
                 assert first.wait(20) == 1
             assert "left to whoever comes next" in first.log
@@ -330,8 +331,9 @@ def test_agents_can_be_run_apart(deployment: Deployment, relay_world: list[Reque
         others.until_ready()
         ingest(deployment, relay_world)
         observe.until_settled(deployment)
-        assert observe.metrics()['stillwatch_events_read_total{stage="observe"}'] == len(relay_world)
-        assert others.metrics()['stillwatch_events_read_total{stage="observe"}'] == 0
+        counter = 'stillwatch_events_read_total{stage="observe"}'
+        observe.until("counted", lambda: observe.metrics().get(counter) == len(relay_world))
+        assert others.metrics()[counter] == 0
         assert (observe.drain(), others.drain()) == (0, 0)
     assert_all_counted(deployment, relay_world)
     assert sum(map(len, campaigns_of(deployment.states()))) >= 20
@@ -347,7 +349,7 @@ def test_a_bug_ends_the_worker_with_70_and_the_same_batch_is_met_again(
     ours = [event for event in relay_world if key_partition(event.account_id, PARTITIONS) == home]
     for _ in range(2):
         with worker(deployment, tmp_path, program=FAULTY_WORKER, environment=environment) as faulty:
-            assert faulty.wait(60) == 70
+            assert faulty.wait(READY_SECONDS) == 70
             assert "ZeroDivisionError" in faulty.log
         position = offsets(deployment).get(("observe", home), -1)
         assert position < ours.index(fault)

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from kafka import KafkaProducer
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agents.embedded.processes import LOOPBACK, choose_ports, wait_until
 from agents.panels.prometheus import Prometheus
@@ -19,7 +20,7 @@ from streams.events import RequestEvent
 from streams.feedback import Verdict, Word
 from streams.fingerprint import Fingerprinter
 from streams.learning import FEWEST_OF_EACH
-from streams.scenarios import simulate
+from streams.scenarios import MONDAY_MS, simulate
 from tests.integration.alertmanagers import alertmanager
 from tests.integration.enforcers import Running, starting
 from tests.integration.prometheus_server import prometheus
@@ -96,8 +97,8 @@ def _work(deployment: Deployment, running: WorkerProcess, gate: Running, now_ms:
     """Have campaigns caught and reviewed, and requests checked."""
     day_ago_ms = (now_ms - 25 * HOUR_MS) // HOUR_MS * HOUR_MS
     fingerprinter = Fingerprinter(b"the key of the dashboards' tests")
-    relay = simulate(["relay"], seed=7003, scale=0.1, start_ms=day_ago_ms)
-    ingest(deployment, [fingerprinter.event(record) for record in relay])
+    relay = map(fingerprinter.event, simulate(["relay"], seed=7003, scale=0.1))
+    ingest(deployment, [_later(event, day_ago_ms - MONDAY_MS) for event in relay])
     ingest(deployment, list(_small_campaigns(range(REVIEWED), now_ms - 6 * HOUR_MS)))
     running.until_settled(deployment)
     campaigns = _campaigns(deployment)
@@ -106,6 +107,7 @@ def _work(deployment: Deployment, running: WorkerProcess, gate: Running, now_ms:
     ingest(deployment, list(_small_campaigns(range(REVIEWED, REVIEWED + LATER), now_ms - 3 * HOUR_MS)))
     running.until("asked", lambda: _sum(running, "stillwatch_campaign_probability_count") >= 1)
     limited = {it for campaign in campaigns if campaign.enforcement.action in LIMITING for it in campaign.members}
+    assert limited, campaigns
     accounts = [*sorted(limited) * 8, *(f"innocent-{number}" for number in range(20))]
 
     def refused() -> bool:
@@ -137,6 +139,16 @@ def _is_scraped(address: str, jobs: int) -> bool:
     now_s = time.time()
     found = Prometheus(address).ask("sum(up)", start_s=now_s, end_s=now_s, step_s=1)
     return [value for it in found for _, value in it.points] == [jobs]
+
+
+def _later(event: RequestEvent, by_ms: int) -> RequestEvent:
+    """The same so much later: a scenario draws by the time of day, so one that begins now is another every hour."""
+    born_ms = event.account_created_at_ms
+    return replace(
+        event,
+        occurred_at_ms=event.occurred_at_ms + by_ms,
+        account_created_at_ms=None if born_ms is None else born_ms + by_ms,
+    )
 
 
 def _small_campaigns(numbers: Iterable[int], start_ms: int) -> Iterator[RequestEvent]:

@@ -27,6 +27,7 @@ from agents.ingest import Ingest
 from agents.topics import TopicNames, create_topics
 from streams.events import RequestEvent
 from streams.stages.networks_shard import NetworksShard
+from streams.stages.observe_shard import ObserveShard
 from tests.integration.stored_states import States, arrived, decoded, stages_of
 
 STILLWATCH = str(Path(sys.executable).with_name("stillwatch"))
@@ -134,6 +135,10 @@ class Deployment(Struct, frozen=True):
                 if offset != end - 1:
                     return f"{stage}/{number} stands at offset {offset}, the log of {topic} ends before {end}"
         shards = {place: state["shard"] for place, state in states.items() if "shard" in state}
+        for number, end in self._ends(self.topics.feedback).items():
+            shard = shards.get(("observe", number), ObserveShard())
+            if shard.feedback.offset != end - 1:
+                return f"observe/{number} stands at offset {shard.feedback.offset}, the feedback ends before {end}"
         for place, shard in shards.items():
             if isinstance(shard, NetworksShard) and shard.open_links:
                 return f"{place} has {len(shard.open_links)} open links"
@@ -254,9 +259,7 @@ def worker(
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[WorkerProcess]:
     """A running worker; whatever is left of it after the block is killed."""
-    (port,) = choose_ports((), 1)
-    while not is_free(port + 1):  # a second process's
-        (port,) = choose_ports((), 1)
+    port = next(it for it in choose_ports((), 20) if is_free(it + 1))  # the next is a second process's
     log = folder / f"worker-{port}.log"
     with log.open("wb") as file:
         process = subprocess.Popen(  # noqa: S603  our own command

@@ -4,7 +4,7 @@ import tomllib
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streams.policy_lines import MOST_MISTAKES, Mistake, Path, read, written
@@ -180,6 +180,7 @@ def paths_in(value: object, path: Path = ()) -> set[Path]:
     return ({path} - {()}).union(*(paths_in(item, (*path, key)) for key, item in inner))
 
 
+@example("\r\r\n")
 @given(st.text(alphabet="ab.=[]{},\"'#\n\\ 1\r\t", max_size=60))
 def test_any_text_is_read_as_far_as_it_is_toml(text: str) -> None:
     reading = read(text)

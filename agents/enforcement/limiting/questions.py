@@ -8,6 +8,7 @@ from msgspec import Struct
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisClusterException, RedisError
 
+from agents.ending import cancelled
 from agents.store.script import Script
 from agents.store.wire import Wire, Word
 
@@ -66,10 +67,7 @@ class Questions:
 
     async def close(self) -> None:
         """Ask no more. Whoever waits gets a ConnectionError."""
-        lanes = tuple(self._lanes)
-        for lane in lanes:
-            lane.cancel()
-        await asyncio.gather(*lanes, return_exceptions=True)
+        await cancelled(tuple(self._lanes))
         _fail(self._waiting, RedisConnectionError("The limiter was closed."))
         await self._wire.close()
 

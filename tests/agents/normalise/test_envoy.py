@@ -127,7 +127,7 @@ def test_the_real_envoy_writes_our_format_and_it_is_read(tmp_path: Path) -> None
         try:
             assert wait_until(lambda: answers(port), seconds=30)
             ask(port)
-            assert wait_until(lambda: log.is_file() and log.read_bytes().endswith(b"\n"), seconds=15)
+            assert wait_until(lambda: log.is_file() and log.read_bytes().endswith(b"\n"), seconds=30)
         finally:
             envoy.terminate()
             envoy.wait(15)

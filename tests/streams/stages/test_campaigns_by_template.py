@@ -241,6 +241,20 @@ def test_the_wordings_of_a_campaign_are_limited_themselves_whoever_sends_them() 
     assert all(decision.members == () for decision in links)
 
 
+def test_a_template_stays_limited_for_a_week_and_half_way_it_is_said_again() -> None:
+    """A campaign that lost its accounts comes back with what it sent before."""
+    campaigns = taken(*relay())
+    first = next(decision for decision in of(campaigns, "network") if decision.subject_id == "template:t9")
+    assert first.expires_at_ms - first.decided_at_ms == 7 * DAY_MS
+    said_ms = []
+    for hours in (80, 90):
+        campaigns.take(said(9, [f"late {hours}"], minutes=hours * 60, opened_ms=NOON_MS + DAY_MS))
+        last = [decision for decision in of(campaigns, "network") if decision.subject_id == "template:t9"][-1]
+        assert last.expires_at_ms - last.decided_at_ms == 7 * DAY_MS
+        said_ms.append(last.decided_at_ms)
+    assert said_ms == [first.decided_at_ms, NOON_MS + 90 * HOUR_MS]
+
+
 def test_a_payment_instrument_is_not_limited_itself_though_all_who_pay_with_it_are_new() -> None:
     """No gateway could tell: only a template is seen in a request."""
     findings = [said(number, "abcdefghijkl", payment="p", opened_ms=YOUNG_MS) for number in range(8)]
@@ -325,15 +339,17 @@ def test_what_a_crowd_says_in_similar_words_is_not_limited_with_a_campaigns_temp
 
 
 @pytest.mark.parametrize("minutes", [30, 90], ids=["while they are in use", "an hour after"])
-def test_a_wording_is_taken_back_as_soon_as_a_crowd_uses_its_template_and_nothing_else_changes(minutes: int) -> None:
+def test_a_template_is_let_go_as_soon_as_a_crowd_uses_it_and_of_the_others_their_wordings(minutes: int) -> None:
     campaigns = taken(*relay(60))
     before = {decision.subject_id: decision for decision in of(campaigns, "network")}
     assert before["template:t3"].wording
     campaigns.take(said(3, [f"user {number}" for number in range(300)], minutes=minutes))
     after = {decision.subject_id: decision for decision in of(campaigns, "network")}
     assert {decision.wording for decision in after.values()} == {None}
-    assert after["template:t3"].action == before["template:t3"].action
-    assert after["template:t3"].expires_at_ms == before["template:t3"].expires_at_ms
+    assert after.pop("template:t3").action == "release"
+    for name, decision in after.items():
+        assert decision.action == before[name].action
+        assert decision.expires_at_ms == before[name].expires_at_ms
 
 
 @pytest.mark.parametrize("lent", [True, False], ids=["lent accounts pay", "customers pay"])

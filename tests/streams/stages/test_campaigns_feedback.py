@@ -161,7 +161,7 @@ def test_an_innocent_campaign_is_let_go_with_its_templates() -> None:
     assert campaigns.left[before:] == []
 
 
-def test_the_templates_of_a_confirmed_campaign_stay_limited_as_long_as_it_does() -> None:
+def test_the_templates_of_a_confirmed_campaign_stay_limited_at_least_as_long_as_it_does() -> None:
     campaigns = taken(*relay())
     (name,) = campaigns.campaigns()
     before = {it.subject_id: it for it in campaigns.said("enforcement")}
@@ -170,10 +170,11 @@ def test_the_templates_of_a_confirmed_campaign_stay_limited_as_long_as_it_does()
     assert {it.subject_id: it.wording for it in confirmed} == {it.subject_id: it.wording for it in before.values()}
     assert any(it.wording for it in confirmed)
     assert {it.subject_id for it in confirmed} == before.keys()
-    assert {(it.action, it.expires_at_ms) for it in confirmed} == {(action, confirmed[0].expires_at_ms)}
+    assert {it.action for it in confirmed} == {action}
     for it in confirmed:
         assert it.sequence == before[it.subject_id].sequence + 1
         assert it.limits == before[it.subject_id].limits
+        assert it.expires_at_ms == max(confirmed[0].expires_at_ms, before[it.subject_id].expires_at_ms)
 
 
 def test_an_innocent_campaign_is_not_limited_again_until_its_exemption_ends() -> None:
@@ -484,3 +485,16 @@ def test_nothing_is_learnt_of_an_erasure_and_none_of_a_campaign_is_taken() -> No
     assert campaigns.states.read(LEARNER, Learner).counts == (0, 0)
     (campaign,) = campaigns.campaigns().values()
     assert set(campaign.members) == set("bcd")
+
+
+def test_a_campaign_that_lost_its_members_lets_its_templates_go_when_its_own_limit_is_over() -> None:
+    campaigns = taken(*relay())
+    templates = {it.subject_id for it in of(campaigns, "network")}
+    members = sorted({name for campaign in campaigns.campaigns().values() for name in campaign.members})
+    hear(campaigns, *(verdict("innocent", name, minutes=60) for name in members))
+    before = len(campaigns.left)
+    campaigns.take(said(3, ["another"], minutes=61))
+    assert campaigns.left[before:] == []
+    campaigns.take(said(3, ["one more"], minutes=13 * 60))
+    last = {it.subject_id: it.action for it in of(campaigns, "network")}
+    assert last == dict.fromkeys(templates, "release")
