@@ -60,8 +60,7 @@ class Ladder(Struct, frozen=True):
     """What follows from a score. `prior`: log-odds before any reason. What follows the rungs is for campaigns.
 
     `minimum_accounts` and `alert_accounts` are accounts; `similar` is from which similarity on a request in other words
-    is limited with a template of the campaign, 1 for the same words only; a template stays limited for at least
-    `template_hours`: nobody else sends it, and a campaign comes back after its accounts are gone.
+    is limited with a template of the campaign, 1 for the same words only; `template_hours`: so long at least it is.
     """
 
     prior: LogOdds
@@ -96,8 +95,7 @@ class Allowlist(Struct, frozen=True):
 class BlastRadius(Struct, frozen=True):
     """How many accounts the decisions of one event-time hour may newly limit, account and campaign decisions each.
 
-    Those about campaigns that are suspended, which takes the strongest evidence there is, may limit
-    `suspended_per_hour`: a campaign of twenty thousand accounts is not to be sent home for ten hours.
+    Those that suspend a campaign, which takes the strongest evidence there is, may limit `suspended_per_hour`.
     """
 
     accounts_per_hour: AccountCap = 2000
@@ -112,11 +110,11 @@ class Evaluation(Struct, frozen=True):
 
 
 class FeedbackPolicy(Struct, frozen=True):
-    """What follows from a reviewer's verdict.
+    """What follows from a reviewer's verdict: who is innocent is not limited for `exempt_days`.
 
-    Who is innocent is not limited for `exempt_days`; what is in force against somebody confirmed stays for
-    `extend_times` the time of its rung, though never for more than `LONGEST_EXPIRY_HOURS`. `model` is what the model
-    that learns from verdicts may do: nothing at all, be measured, or soften what is decided about campaigns.
+    What is in force against somebody confirmed stays for `extend_times` the time of its rung, though never for more
+    than `LONGEST_EXPIRY_HOURS`. `model` is what the model that learns from verdicts may do: nothing at all, be
+    measured, or soften what is decided about campaigns.
     """
 
     exempt_days: ExemptDays = 28
@@ -298,6 +296,5 @@ def _left_unsaid(draft: _Draft) -> Iterator[Misfit]:
         for action, _ in ACCOUNT_LADDER.rungs:
             needed = ("expires_hours", *_LIMITS) if action == "throttle" else ("expires_hours",)
             for key in needed if draft.blame((ladder, action)) else ():
-                if (ladder, action, key) not in draft.given:
-                    sentence = f"{ladder}.{action} lacks {key}: a rung that is written out must have it."
-                    yield Misfit((ladder, action, key), sentence)
+                if (path := (ladder, action, key)) not in draft.given:
+                    yield Misfit(path, f"{ladder}.{action} lacks {key}: a rung that is written out must have it.")
