@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 BUG_EXIT_CODE: Final = 70
 UNUSABLE_EXIT_CODE: Final = 2
 UNDRAINED_EXIT_CODE: Final = 1
-AGAIN_S: Final = 1.0
+AGAIN_S: Final = 5.0
 
 
 def end_anyway(seconds: float) -> None:

@@ -74,7 +74,7 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
        about every request that has it, whoever sends it. With a `wording` it is also about every request whose sketch
        is at least as similar; only the wording of the decision that counts does. A gateway that cannot tell may leave
        either out, and stops a new account, or a new wording, of a campaign some requests later. Whom the policy's
-       allowlist spares, the gateway spares here.
+       allowlist spares, the gateway spares here. A release of a network ends such a decision, and no more.
     9. A release of an account is a reviewer's word that it is innocent, whatever its `shadow` says. It is no member by
        decisions whose `decided_at_ms` is not later. Until the release expires, or another decision about the
        account replaces it, no decision about a campaign or a network applies to the account.

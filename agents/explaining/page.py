@@ -161,7 +161,7 @@ def _is_by_membership(found: Explanation) -> bool:
 
 def _over(found: Explanation, force: Force) -> str:
     own = force.subject_id == found.subject_id
-    of = "" if own else f"{force.subject_kind.capitalize()} {force.subject_id}: "
+    of = "" if own else f"Campaign {force.subject_id}: "
     if force.state == "taken_in":
         return f"{of}Part of campaign {force.heir} now, which decides for it."
     if force.state == "exempt":

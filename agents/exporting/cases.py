@@ -127,8 +127,11 @@ class Cases:
             case.new_templates[decision.subject_id] = None
         elif (known.newest.action, known.newest.shadow) != (decision.action, decision.shadow):
             case.new_templates[decision.subject_id] = None
+        is_let_go = decision.action == "release" and known.newest.action != "release"
+        if is_let_go:
+            case.new_templates.pop(decision.subject_id, None)
         known.newest = decision
-        is_told = case.is_open and decision.subject_id in case.new_templates
+        is_told = case.is_open and (is_let_go or decision.subject_id in case.new_templates)
         return [self._told(case, "update", ("templates",), by=decision)] if is_told else []
 
     def _changes(self, case: Case, decision: Decision) -> Iterator[Change]:
@@ -181,7 +184,7 @@ class Cases:
             what=what,
             first_ms=first.decided_at_ms,
             accounts=len(case.members),
-            templates=len(case.templates),
+            templates=sum(it.newest.action != "release" for it in case.templates.values()),
             new_members=new_members,
             new_templates=new_templates,
             took_in=tuple(case.took_in),

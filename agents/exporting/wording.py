@@ -27,6 +27,8 @@ def done(decision: Decision, ending: Ending | None) -> str:
         return "Another campaign has taken it in and goes on in its place."
     if ending == "released":
         return "A reviewer released it: nothing is limited any more."
+    if decision.action == "release":
+        return "It was let go: nothing of it is limited any more."
     limits = decision.limits
     what = DONE[decision.action]
     if limits is not None:

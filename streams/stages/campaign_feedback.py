@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from streams.accounts import Enforcement
 from streams.campaigns import Campaign, Pointer
-from streams.decide import is_exempt
+from streams.decide import is_exempt, is_limited
 from streams.decisions import Wording
 from streams.events import LATEST_MS
 from streams.feedback import Verdict
@@ -101,16 +101,25 @@ def _take_campaign(verdict: Verdict, cause: Cause, policy: Policy, states: State
         campaign, verdict, cause, policy, states
     ):
         campaign.taught_ms = verdict.decided_at_ms
+    before = campaign.enforcement
     campaign.enforcement = _review(campaign, ("campaign", campaign.campaign_id), verdict, cause, policy)
     if verdict.verdict == "innocent":
         campaign.found_ms = LATEST_MS
     sketches, crowds = states.read(SKETCHES, Sketches), campaign.crowds
     for name, evidence in sorted(campaign.templates.items()):
-        if evidence.enforcement.sequence:
+        if evidence.enforcement.sequence and _is_meant(evidence.enforcement, before, verdict):
             keeps = verdict.verdict == "confirmed" and evidence.is_worded
             wording = wording_of(name, campaign, crowds, sketches, policy.campaign.similar) if keeps else None
             evidence.is_worded = None if verdict.verdict == "innocent" else evidence.is_worded and wording is not None
             evidence.enforcement = _review(campaign, ("network", name), verdict, cause, policy, wording)
+
+
+def _is_meant(template: Enforcement, campaign: Enforcement, verdict: Verdict) -> bool:
+    """Whether what is said of a campaign, as it stood, is said of one of its templates: not what was let go before."""
+    at_ms = verdict.decided_at_ms
+    if verdict.verdict == "innocent" or is_exempt(campaign, at_ms):
+        return True
+    return is_limited(campaign, at_ms) and is_limited(template, at_ms)
 
 
 def spare(finding: Finding, states: States) -> tuple[Finding, frozenset[str]]:

@@ -2,43 +2,42 @@
 
 A new account is stopped at its first request so; and a wording that its members alone use is missed by nobody. So it
 stays limited for days (`template_hours`): a campaign that lost its accounts comes back with what it sent before. It is
-let go as soon as a crowd uses it, or its campaign is not limited any more.
+let go as soon as it is found that a crowd uses it, and is not limited again for a day then; and when its campaign,
+whose own limit is over, is found to deserve none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from streams.campaigns import Campaign
-from streams.decide import Verdict, action_of, is_due, is_limited, rung_of
+from streams.decide import Verdict, action_of, is_due, is_exempt, is_limited, rung_of
 from streams.decisions import Action
 from streams.evidence import LinkEvidence
 from streams.policy import Policy
 from streams.sketches import Sketches, wording_of
 from streams.stages.campaign_saying import Cause, say
-from streams.windows import HOUR_MS
+from streams.windows import HOUR_MS, MINUTE_MS
 
 
 def limit_templates(
     policy: Policy, campaign: Campaign, action: Action, verdict: Verdict, cause: Cause, sketches: Sketches
 ) -> None:
-    """Limit the campaign's own templates as hard as the campaign, whoever sends them; let go of what a crowd uses.
+    """Limit the campaign's own templates at least as hard as the campaign, whoever sends them.
 
     They share what a throttle leaves. What says the same in other words is limited too.
     """
     ladder, at_ms = policy.campaign, campaign.newest_ms
     hours = max(rung_of(ladder, action).expires_hours, ladder.template_hours)
     templates = campaign.templates
-    for evidence in templates.values():
-        evidence.strangers = {it for it in evidence.strangers if it not in campaign.members}
-    lost = {name: it for name, it in templates.items() if it.is_crowds and not it.is_theirs}
-    release_templates(policy, campaign, lost, cause)
+    _prune(campaign)
     crowds = campaign.crowds
     for name, evidence in sorted(templates.items()):
         current = evidence.enforcement
-        is_live = evidence.is_theirs and (current.sequence == 0 or at_ms - evidence.as_of_ms <= HOUR_MS)
+        is_news = current.sequence == 0 or at_ms - evidence.as_of_ms <= HOUR_MS
+        is_live = evidence.is_theirs and is_news and not is_exempt(current, at_ms)
         if not is_live and not evidence.is_worded:
             continue
         wording = wording_of(name, campaign, crowds, sketches, ladder.similar)
-        is_first = wording is not None and evidence.is_worded is None
+        is_first = (wording is not None and evidence.is_worded is None) or (current.shadow and not policy.shadow)
         if is_live and (is_first or is_due(current, action, at_ms, ladder, hours)):
             said, until_ms = action, at_ms + hours * HOUR_MS
         elif evidence.is_worded and wording is None and is_limited(current, at_ms):
@@ -61,11 +60,33 @@ def limit_templates(
         )
 
 
-def release_templates(policy: Policy, campaign: Campaign, templates: Mapping[str, LinkEvidence], cause: Cause) -> None:
-    """Let go of those that are limited still."""
+def let_go_of_crowds(policy: Policy, campaign: Campaign, cause: Cause) -> None:
+    """Release the limited templates that mostly others use by now."""
+    _prune(campaign)
+    _release(policy, campaign, lambda it: it.is_crowds and not it.is_theirs, cause)
+
+
+def let_go_with_it(policy: Policy, campaign: Campaign, cause: Cause) -> None:
+    """Release all that are limited, as the campaign is not any more; they may be limited with it again at once."""
+    _release(policy, campaign, lambda _: True, cause, until_ms=campaign.newest_ms + MINUTE_MS)
+
+
+def _prune(campaign: Campaign) -> None:
+    """Who has become a member is no stranger to a template any more."""
+    for evidence in campaign.templates.values():
+        evidence.strangers = {it for it in evidence.strangers if it not in campaign.members}
+
+
+def _release(
+    policy: Policy,
+    campaign: Campaign,
+    is_over: Callable[[LinkEvidence], bool],
+    cause: Cause,
+    until_ms: int | None = None,
+) -> None:
     at_ms = campaign.newest_ms
-    for name, evidence in sorted(templates.items()):
-        if is_limited(evidence.enforcement, at_ms):
+    for name, evidence in sorted(campaign.templates.items()):
+        if is_limited(evidence.enforcement, at_ms) and is_over(evidence):
             evidence.is_worded = None
             evidence.enforcement, _ = say(
                 policy,
@@ -76,4 +97,5 @@ def release_templates(policy: Policy, campaign: Campaign, templates: Mapping[str
                 at_ms,
                 cause,
                 campaign_id=campaign.campaign_id,
+                until_ms=until_ms,
             )

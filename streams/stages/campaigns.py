@@ -40,7 +40,7 @@ from streams.stages.campaign_states import (
     link_key,
     member_key,
 )
-from streams.stages.campaign_templates import limit_templates, release_templates
+from streams.stages.campaign_templates import let_go_of_crowds, let_go_with_it, limit_templates
 from streams.stages.shape import NO_REQUEST, Output, StageName
 from streams.states import States
 
@@ -190,6 +190,8 @@ class CampaignsStage:
         campaign.let_go(states.read(EXEMPT, Exempt).among(campaign.seen, at_ms))
         if is_exempt(campaign.enforcement, at_ms):
             return
+        if campaign.is_found:
+            let_go_of_crowds(self._policy, campaign, cause)
         belonging = campaign.belonging()
         view = campaign.view(belonging)
         verdict = self._verdict(campaign, view)
@@ -199,7 +201,7 @@ class CampaignsStage:
             verdict = of_everybody(self._verdict(campaign, view))
         if verdict.action is None:
             if not is_limited(campaign.enforcement, at_ms):
-                release_templates(self._policy, campaign, campaign.templates, cause)
+                let_go_with_it(self._policy, campaign, cause)
             return
         vector, probability = self._ask(view, verdict.reasons, at_ms, states)
         wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
@@ -222,7 +224,7 @@ class CampaignsStage:
         if action in LIMITING:
             limit_templates(self._policy, campaign, action, verdict, cause, states.read(SKETCHES, Sketches))
         else:
-            release_templates(self._policy, campaign, campaign.templates, cause)
+            let_go_with_it(self._policy, campaign, cause)
 
     def _verdict(self, campaign: Campaign, view: CampaignView) -> Verdict:
         signals = reasons_of(view, CAMPAIGN_SIGNALS, self._policy.signals)

@@ -25,11 +25,10 @@ LASTING: Mapping[str, Lasting] = {
     **{name: Lasting(size) for name, size in SMALL.campaigns.items()},
     "access_paths": Lasting(0.1),
     "release_pivot": Lasting(0.03),
-    "thin": Lasting(1.0),
-    "four_requests": Lasting(1.0),
-    "quiet_relay": Lasting(1.0, 14.0),
+    "thin": Lasting(0.3),
+    "quiet_relay": Lasting(0.5),
 }
-"""Nearer the size of its source than elsewhere, or all of it, where a week of that is minutes."""
+"""As in the small world; some nearer the size of their source."""
 
 
 def lasted(pool: Executor, seed: int) -> Mapping[str, Evaluation]:

@@ -113,6 +113,19 @@ def test_a_template_is_told_once_and_again_when_it_is_limited_otherwise() -> Non
     ]
 
 
+def test_a_template_that_is_let_go_is_told_and_is_no_evidence_any_more() -> None:
+    changes = list(
+        Cases().take_all(
+            [about(), of_template("throttle", LATER), of_template("release", LATER + 1, 2), about(at_ms=LATER + 2)]
+        )
+    )
+    assert [(it.activity, it.what, it.new_templates, it.templates) for it in changes] == [
+        ("create", ("new",), (), 0),
+        ("update", ("templates",), (TEMPLATE,), 1),
+        ("update", ("templates",), (), 0),
+    ]
+
+
 def test_members_are_new_once() -> None:
     changes = list(
         Cases().take_all(

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 import pytest
+from msgspec.structs import replace
 
 from streams.campaigns import Campaign
 from streams.decisions import Decision, Reason, Wording
@@ -399,3 +400,43 @@ def test_a_few_young_accounts_are_no_sure_sign_of_many() -> None:
     young = NOON_MS - 20 * DAY_MS
     few, many = ([said(number, names, opened_ms=young) for number in (0, 1)] for names in ("abcdefgh", "abcdefghijkl"))
     assert view(taken(*few)).recent < SIGNALS["recent_accounts"].threshold < view(taken(*many)).recent
+
+
+def aged(accounts: int = 60) -> Iterator[Finding]:
+    """A relay whose accounts are a year old but for a few, and that pays together: found all the same."""
+    names = [f"m{account}" for account in range(accounts)]
+    for number in range(10):
+        yield said(number, names, minutes=number, opened_ms=NOON_MS - 365 * DAY_MS, payment="p")
+    office = Reason("accounts_per_payment", "identity", "Pay together.", 12.0, 5.0, 3.5)
+    payers = tuple(Tied(name, 9, None, "p", NOON_MS - 365 * DAY_MS) for name in names)
+    yield Finding("payment", "p", NOON_MS + 10 * MINUTE_MS, (office,), payers)
+    yield said(3, names, minutes=11, opened_ms=NOON_MS - 365 * DAY_MS, payment="p", uses=4)
+
+
+def test_a_crowd_has_its_template_back_at_once_though_it_leaves_nothing_to_say_of_the_campaign() -> None:
+    campaigns = taken(*aged())
+    before = {it.subject_id: it.action for it in of(campaigns, "network")}
+    assert before
+    for number in range(10):
+        campaigns.take(said(number, [f"user {number} {name}" for name in range(300)], minutes=30 + number))
+    after = {it.subject_id: it.action for it in of(campaigns, "network")}
+    assert after == dict.fromkeys(before, "release")
+
+
+def test_a_template_that_was_let_go_is_not_limited_again_for_a_day_however_its_users_turn() -> None:
+    campaigns = taken(*relay(60))
+    campaigns.take(said(3, [f"user {number}" for number in range(300)], minutes=30))
+    spoken = len([it for it in of(campaigns, "network") if it.subject_id == "template:t3"])
+    campaigns.take(said(3, [f"new {number}" for number in range(3_000)], minutes=31, opened_ms=NOON_MS + HOUR_MS))
+    assert len([it for it in of(campaigns, "network") if it.subject_id == "template:t3"]) == spoken
+
+
+def test_what_was_decided_in_shadow_is_said_again_once_it_counts() -> None:
+    shadow = bench(replace(DEFAULT_POLICY, shadow=True))
+    for one in relay():
+        shadow.take(one)
+    assert {it.shadow for it in of(shadow, "network")} == {True}
+    live = bench(DEFAULT_POLICY)
+    live.states.held.update(shadow.states.held)
+    live.take(said(9, ["late"], minutes=20, opened_ms=NOON_MS + DAY_MS))
+    assert {(it.subject_id, it.shadow) for it in of(live, "network")} >= {("template:t9", False)}

@@ -498,3 +498,18 @@ def test_a_campaign_that_lost_its_members_lets_its_templates_go_when_its_own_lim
     campaigns.take(said(3, ["one more"], minutes=13 * 60))
     last = {it.subject_id: it.action for it in of(campaigns, "network")}
     assert last == dict.fromkeys(templates, "release")
+
+
+def test_to_confirm_a_campaign_whose_limit_is_over_says_nothing_of_its_templates() -> None:
+    """Or they would be a reviewer's word, and go at the next finding that says little."""
+    campaigns = taken(*relay())
+    (name,) = campaigns.campaigns()
+    assert hear(campaigns, about("confirmed", name, minutes=13 * 60)) == []
+
+
+def test_to_confirm_a_campaign_says_nothing_of_a_template_that_a_crowd_has_back() -> None:
+    campaigns = taken(*relay(60), said(3, [f"user {number}" for number in range(300)], minutes=30))
+    (name,) = campaigns.campaigns()
+    spoken = {it.subject_id for it in hear(campaigns, about("confirmed", name, minutes=60))}
+    assert "template:t3" not in spoken
+    assert len(spoken) > 5
