@@ -69,9 +69,9 @@ INTRODUCTION = """# Evaluation
 Everything here is **simulated** (`stillwatch simulate --list` describes each scenario, its file which figures are a
 disclosure's and which our own). The seeds stand in `tests/evaluation/unseen_seeds.txt`; nothing else reads them, and
 no threshold was chosen by looking at these worlds. This page is written by the command.
-Two days are short, and most of what leaks of a thin campaign leaks before it is found. [Robustness](robustness.md) has
-what is harder than these worlds: each campaign alone, signals switched off, an attacker's best reply, traffic that
-doubles, a schema that drifts, a release, an outage, a cold start."""
+Two days are short, and most of what leaks of a thin campaign leaks before it is found: [weeks](weeks.md) are longer.
+[Robustness](robustness.md) has what is harder than these worlds: each campaign alone, signals switched off, an
+attacker's best reply, traffic that doubles, a schema that drifts, a release, an outage, a cold start."""
 
 REACTING = """Campaigns look who is limited and go on with the accounts that are not; some replace those they lose.
 Leaked is the share of exchanges that came before their account or their template was limited, of all that the campaign
