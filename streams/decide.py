@@ -62,16 +62,17 @@ def harder(current: Enforcement, action: Action, at_ms: int) -> Action:
     return max(standing, action, key=LADDER.index)
 
 
-def is_due(current: Enforcement, action: Action, at_ms: int, ladder: Ladder, hours: int = 0) -> bool:
+def is_due(current: Enforcement, action: Action, at_ms: int, ladder: Ladder, hours: int | None = None) -> bool:
     """True if `action` is news: harder than what is in force, or past the middle of its time and still deserved.
 
-    Its time is that of its rung, and `hours` at least.
+    Its time is `hours`, if given, else that of its rung.
     """
     if at_ms >= current.expires_at_ms:
         return True
     if LADDER.index(action) != LADDER.index(action_of(current)):
         return LADDER.index(action) > LADDER.index(action_of(current))
-    return current.expires_at_ms - at_ms <= max(hours, rung_of(ladder, action).expires_hours) * HOUR_MS // 2
+    hours = rung_of(ladder, action).expires_hours if hours is None else hours
+    return current.expires_at_ms - at_ms <= hours * HOUR_MS // 2
 
 
 def is_limited(current: Enforcement, at_ms: int) -> bool:

@@ -5,7 +5,6 @@ from agents.exporting.cases import Ending
 from streams.decisions import Action, Decision
 
 DONE: dict[Action, str] = {
-    "release": "It is released",
     "observe": "It is watched, and nothing is refused",
     "throttle": "Only so many of its requests pass",
     "challenge": "Its accounts must prove who they are before a request passes",

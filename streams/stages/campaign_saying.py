@@ -78,13 +78,19 @@ def release(policy: Policy, campaign: Campaign, at_ms: int, cause: Cause) -> Non
     The release names its heir as `campaign_id`, so that a gateway can wait for the heir's decision.
     """
     if campaign.enforcement.sequence > 0:
-        campaign.enforcement, _ = say(
-            policy,
-            campaign.enforcement,
-            ("campaign", campaign.campaign_id),
-            "release",
-            Verdict("release", 0.0, ()),
-            at_ms,
-            cause,
-            campaign_id=campaign.merged_into,
-        )
+        about: Subject = ("campaign", campaign.campaign_id)
+        campaign.enforcement = let_go(policy, campaign.enforcement, about, at_ms, cause, campaign.merged_into)
+
+
+def let_go(
+    policy: Policy,
+    current: Enforcement,
+    about: Subject,
+    at_ms: int,
+    cause: Cause,
+    campaign_id: str | None,
+    until_ms: int | None = None,
+) -> Enforcement:
+    """Release a campaign or one of its templates, without a reviewer; what is in force from then on."""
+    verdict = Verdict("release", 0.0, ())
+    return say(policy, current, about, "release", verdict, at_ms, cause, campaign_id=campaign_id, until_ms=until_ms)[0]

@@ -14,7 +14,7 @@ from streams.decisions import Action
 from streams.evidence import LinkEvidence
 from streams.policy import Policy
 from streams.sketches import Sketches, wording_of
-from streams.stages.campaign_saying import Cause, say
+from streams.stages.campaign_saying import Cause, Subject, let_go, say
 from streams.windows import HOUR_MS, MINUTE_MS
 
 
@@ -88,14 +88,7 @@ def _release(
     for name, evidence in sorted(campaign.templates.items()):
         if is_limited(evidence.enforcement, at_ms) and is_over(evidence):
             evidence.is_worded = None
-            evidence.enforcement, _ = say(
-                policy,
-                evidence.enforcement,
-                ("network", name),
-                "release",
-                Verdict("release", 0.0, ()),
-                at_ms,
-                cause,
-                campaign_id=campaign.campaign_id,
-                until_ms=until_ms,
+            about: Subject = ("network", name)
+            evidence.enforcement = let_go(
+                policy, evidence.enforcement, about, at_ms, cause, campaign.campaign_id, until_ms
             )

@@ -12,7 +12,7 @@ from tests.faults import ledger
 from tests.faults.conftest import World
 from tests.faults.faulty_worker import POINTS
 from tests.faults.scene import Scene
-from tests.integration.worker_harness import WorkerProcess
+from tests.integration.worker_harness import READY_SECONDS, WorkerProcess
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -115,7 +115,7 @@ def live_and_die(scene: Scene, world: World, deaths: list[tuple[str, int]]) -> i
     for (point, number), part in zip(deaths, parts(world, len(deaths) + 1), strict=False):
         scene.produce(part)
         running = scene.start(**harm_at(point, number, "kill"), **SMALL_BATCHES)
-        died += running.wait(150) == -signal.SIGKILL
+        died += running.wait(READY_SECONDS) == -signal.SIGKILL
         scene.kafka.evict()
     finish(scene, world)
     return died

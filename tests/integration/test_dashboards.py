@@ -61,7 +61,7 @@ def test_every_panel_has_something_to_show(panel: Panel, scene: Watched) -> None
 @pytest.mark.parametrize(
     "happened",
     [
-        'sum(increase(stillwatch_decisions_total{subject_kind="campaign",action=~"throttle|challenge|suspend"}[1h]))',
+        'sum(increase(stillwatch_decisions_total{subject_kind="campaign",action="throttle"}[1h]))',
         'sum(increase(stillwatch_named_members_total{shadow="false"}[1h]))',
         "sum(increase(stillwatch_alerts_total[1h]))",
         'sum(increase(stillwatch_verdicts_total{verdict="innocent",subject_kind="campaign"}[1h]))',

@@ -38,6 +38,8 @@ throttle = { score = 0.60, families = 2, expires_hours = 6, requests = 4, tokens
 [campaign]
 prior = -2.0
 throttle = { score = 0.60, families = 2, expires_hours = 6, requests = 4, tokens = 60000, window_minutes = 60 }
+challenge = { score = 0.98, families = 7, expires_hours = 12 } # however much is said of the relay, it is throttled
+suspend = { score = 0.99, families = 7, expires_hours = 72 }
 minimum_accounts = 3
 alert_accounts = 3
 [signals.accounts_per_payment]
