@@ -77,7 +77,7 @@ class Campaign(Struct, array_like=True):
 
     @property
     def templates(self) -> dict[str, LinkEvidence]:
-        """Its links that are templates."""
+        """Its links that are templates, those that tie nobody as well."""
         return {name: link for name, link in self.links.items() if name.startswith("template:")}
 
     @property
@@ -98,7 +98,7 @@ class Campaign(Struct, array_like=True):
     @property
     def rewordings(self) -> int:
         """Templates of which the campaign has another wording."""
-        return sum(link.has_sibling for link in self.links.values())
+        return sum(link.has_sibling and len(link.reasons) > 0 for link in self.links.values())
 
     @property
     def repeatable(self) -> int:
@@ -170,7 +170,7 @@ class Campaign(Struct, array_like=True):
 
     def view(self, members: Mapping[str, Seen]) -> CampaignView:
         """The campaign as signals see it, with those `members`."""
-        templates = self.templates.values()
+        templates = [link for link in self.templates.values() if link.reasons]
         counted = {name: it for name, it in self.seen.items() if self.is_found or not self._is_long_ago(it)}
         groups = members.values(), counted.values()
         return CampaignView(
@@ -213,7 +213,7 @@ class Campaign(Struct, array_like=True):
         evidence = self.links.get(link_name(finding))
         if evidence is None or finding.as_of_ms > evidence.as_of_ms:
             return False
-        return all(
+        return not finding.reasons or all(
             tied.account_id in self.seen and self.seen[tied.account_id].knows(finding, tied) for tied in finding.members
         )
 
@@ -260,8 +260,9 @@ def add_finding(
             newcomers.append(tied.account_id)
     campaign.newest_ms = max(campaign.newest_ms, finding.as_of_ms)
     evidence = campaign.links.get(name)
-    if evidence is None:
-        evidence = campaign.links[name] = LinkEvidence(finding.as_of_ms, finding.reasons)
+    if evidence is None or not evidence.reasons:
+        before = Enforcement() if evidence is None else evidence.enforcement
+        evidence = campaign.links[name] = LinkEvidence(finding.as_of_ms, finding.reasons, enforcement=before)
     if finding.as_of_ms >= evidence.as_of_ms:
         evidence.as_of_ms, evidence.reasons = finding.as_of_ms, finding.reasons
         evidence.capability = finding.capability
@@ -271,3 +272,27 @@ def add_finding(
     evidence.strangers |= strangers
     campaign.add_members(newcomers, finding.as_of_ms)
     return newcomers
+
+
+def note_users(campaign: Campaign, finding: Finding, siblings: AbstractSet[str], spared: Iterable[str]) -> bool:
+    """Keep who uses a template that ties nobody, if it is the campaign's (`LinkEvidence.is_theirs`) or was; else False.
+
+    `siblings` are the links of which it is a rewording.
+    """
+    name, users = link_name(finding), {tied.account_id for tied in finding.members}.union(spared)
+    before = campaign.links.get(name)
+    evidence = LinkEvidence(
+        finding.as_of_ms,
+        (),
+        members=len(users),
+        capability=finding.capability,
+        has_sibling=not siblings.isdisjoint(campaign.links),
+        strangers=users - campaign.members.keys(),
+    )
+    if before is not None:
+        evidence.enforcement, evidence.is_worded = before.enforcement, before.is_worded
+    elif not evidence.is_theirs:
+        return False
+    campaign.links[name] = evidence
+    campaign.newest_ms = max(campaign.newest_ms, finding.as_of_ms)
+    return True

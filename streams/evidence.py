@@ -34,6 +34,8 @@ ALL_LINKS = (1 << _LINK_BITS) - 1
 class LinkEvidence(Struct, array_like=True):
     """What one link contributes to a campaign. `has_sibling`: it is a template of which the campaign has a rewording.
 
+    One without reasons is a template too short to tie anybody, `members` all that use it.
+
     `members` counts those that it named, `repeating` and `recent` those of them that used it at least `REPEATS` times,
     and whose account was younger than 60 days, `strangers` are those that were no members when the link was looked at
     last. `enforcement` is what was decided about the link itself, `is_worded` whether with it about other wordings too,
@@ -54,6 +56,8 @@ class LinkEvidence(Struct, array_like=True):
     @property
     def is_theirs(self) -> bool:
         """Whether the template is the campaign's: a wording of its own, which mostly members use, or new accounts."""
+        if not self.reasons and not self.has_sibling:
+            return surely(self.members - len(self.strangers), self.members) >= NEARLY_ALL
         wording = self.has_sibling or self.is_repeated
         are_new = self.recent >= NEARLY_ALL * self.members
         return wording and self.members >= FEWEST_NAMED and (are_new or len(self.strangers) <= MOST * self.members)

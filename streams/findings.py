@@ -33,7 +33,8 @@ class Tied(Struct, frozen=True, array_like=True, gc=False):
 class Finding(Struct, frozen=True):
     """One link, as of one closed minute, that ties accounts: why, and the members there is news about.
 
-    `sketch` is that of a template, `capability` what is asked for most over the link.
+    Without reasons it ties nobody: it is a template too short for that, with all that used it, in case that these are
+    one campaign's. `sketch` is that of a template, `capability` what is asked for most over the link.
     """
 
     kind: LinkKind

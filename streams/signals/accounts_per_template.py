@@ -19,13 +19,15 @@ RETURNED_TO = 1.5
 
 def value(view: NetworkView) -> float | None:
     """Ripe accounts (organisations once) on a template that is specific, rare, and comes from 3 networks."""
-    if view.kind != "template" or view.networks < FEWEST_NETWORKS:
-        return None
-    if view.words < FEWEST_WORDS or view.accounts > COMMONEST_SHARE * view.everybody:
-        return None
-    if view.words < WORDS_OF_NO_CHANCE and view.requests < RETURNED_TO * view.accounts:
+    if not is_rare(view) or (view.words < WORDS_OF_NO_CHANCE and view.requests < RETURNED_TO * view.accounts):
         return None
     return float(view.ripe_parties)
+
+
+def is_rare(view: NetworkView) -> bool:
+    """Whether it is a template of some words that comes from 3 networks, and no commonplace."""
+    is_shared = view.kind == "template" and view.networks >= FEWEST_NETWORKS
+    return is_shared and view.words >= FEWEST_WORDS and view.accounts <= COMMONEST_SHARE * view.everybody
 
 
 _RARE = TYPICAL._replace(kind="template", accounts=70, ripe_accounts=60, ripe_parties=60, networks=50, words=11)

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from streams.campaigns import Campaign, Pointer, add_finding
+from streams.campaigns import Campaign, Pointer, add_finding, note_users
 from streams.decide import Budget, Verdict, harder, is_due, is_exempt, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Reason
 from streams.evidence import CampaignView
 from streams.findings import Finding, Findings, link_name
-from streams.joining import found, homes_of, take_in
+from streams.joining import found, holder_of, homes_of, take_in
 from streams.learning import Learner, LearnerState, softened, vector_of
 from streams.links import Source
 from streams.membership import limited_alone, of_everybody
@@ -150,7 +150,10 @@ class CampaignsStage:
                         output.tally["duplicate"] += 1
                         continue
                     cause = Cause(f"findings/{item.offset}/{index}", record.appended_at_ms, output)
-                    touched[self._take(finding, spared, cause, states)] = cause
+                    take = self._take if finding.reasons else self._note_users
+                    campaign_id = take(finding, spared, cause, states)
+                    if campaign_id is not None:
+                        touched[campaign_id] = cause
                 for campaign_id, cause in touched.items():
                     campaign = states.change(campaign_key(campaign_id), Campaign)
                     if campaign.merged_into is None:
@@ -181,6 +184,18 @@ class CampaignsStage:
             campaign.links[name].has_sibling = campaign.links[link_name(finding)].has_sibling = True
         if states.read(SKETCHES, Sketches).note(finding):
             states.changed.add(SKETCHES)
+        return campaign.campaign_id
+
+    def _note_users(self, finding: Finding, spared: frozenset[str], _cause: Cause, states: States) -> str | None:
+        """Keep who uses a template that ties nobody; the id of the campaign that has nearly all of them, or had."""
+        siblings = states.read(SKETCHES, Sketches).like(finding)
+        _, campaigns = home_campaigns(finding, siblings, states)
+        forget_erased(campaigns, states)
+        campaign = holder_of(finding, campaigns)
+        if campaign is None or not note_users(campaign, finding, siblings, spared):
+            return None
+        states.changed.add(campaign_key(campaign.campaign_id))
+        states.change(link_key(finding), Pointer).campaign_id = campaign.campaign_id
         return campaign.campaign_id
 
     def _decide(self, campaign: Campaign, cause: Cause, states: States) -> None:

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 from msgspec import Struct, field
 
-from streams.anomaly import TEACH_EVERY_HOURS, Model, ModelState, log_scale
+from streams.anomaly import TEACH_EVERY_HOURS, Model, ModelState
 from streams.compiled import Ints
 from streams.distinct import Distinct
 from streams.findings import Finding, Findings, ties
@@ -22,14 +22,18 @@ from streams.links import LINK_KINDS, LinkKind, Source
 from streams.networks import (
     NetworkState,
     NetworkView,
+    has_grown,
     has_news,
     is_open,
     is_stale,
     report_news,
+    report_users,
     view_of,
 )
 from streams.policy import Policy
 from streams.signals import NETWORK_SIGNALS, reasons_of
+from streams.signals.accounts_per_template import is_rare
+from streams.stages.networks_features import FEATURES, features_of
 from streams.stages.networks_shard import NetworksShard
 from streams.stages.shape import Outgoing, Output, StageName
 from streams.states import States
@@ -44,19 +48,6 @@ LONGEST_JOURNAL = 8 * 1024 * 1024
 """Bytes of journal behind the table of holders at which the table is stored anew."""
 EVERYBODY_CAPACITY = 1024
 FEWEST_ACCOUNTS_TO_TEACH = 3
-FEATURES = (
-    "requests",
-    "accounts",
-    "requests_an_account",
-    "tokens_a_request",
-    "young_share",
-    "networks_share",
-    "active_hours",
-    "capability_share",
-    "ripe_share",
-    "synchrony",
-    "error_share",
-)
 
 
 def link_key(kind: LinkKind, value: str) -> str:
@@ -224,8 +215,12 @@ class NetworksStage:
             ordered = tuple(sorted(reasons, key=lambda reason: reason.signal))
             members = report_news(state)
             step.findings.append(Finding(kind, value, as_of_ms, ordered, members, state.sketch, view.capability))
-        elif is_stale(state):
+            return
+        if is_stale(state):
             state.found_hour = state.hour  # it no longer ties: look again in an hour
+        if has_grown(state) and is_rare(view):
+            users = report_users(state)
+            step.findings.append(Finding(kind, value, as_of_ms, (), users, state.sketch, view.capability))
 
     def _anomaly(self, view: NetworkView, state: NetworkState, step: "_Step") -> float | None:
         """The p-value of the link's window, and the window's lesson if the gate lets it teach."""
@@ -279,22 +274,3 @@ def _prepared(items: Sequence[PlacedLinks], states: States) -> _Prepared:
         shared = [link_key(link.kind, link.value) for link in [uses.links[place] for place in places.tolist()]]
         states.prepared = _Prepared(uses, noted, places, shared)
     return states.prepared
-
-
-def features_of(view: NetworkView) -> tuple[float, ...]:
-    """The link's window as `FEATURES`, each about 0..1."""
-    requests = max(1, view.requests)
-    accounts = max(1, view.accounts)
-    return (
-        log_scale(view.requests, 1_000_000),
-        log_scale(view.accounts, 100_000),
-        log_scale(view.requests / accounts, 10_000),
-        log_scale(view.tokens / requests, 100_000),
-        view.young_accounts / accounts,
-        view.networks / accounts,
-        view.active_hours / 24,
-        view.capability_share,
-        view.ripe_accounts / accounts,
-        view.synchrony,
-        view.errors / requests,
-    )

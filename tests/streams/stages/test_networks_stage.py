@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import pairwise
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,14 +16,13 @@ from streams.links import LINK_KINDS, LinkKind, Links
 from streams.networks import TYPICAL, NetworkState
 from streams.stages.networks import (
     EVERYBODY,
-    FEATURES,
     HOLDERS,
     MODEL,
     SHARD,
-    features_of,
     link_key,
     link_of,
 )
+from streams.stages.networks_features import FEATURES, features_of
 from streams.stages.networks_shard import NetworksShard
 from streams.windows import MINUTE_MS
 from tests.streams.link_bench import HOUR, NOON, Act, links
@@ -150,7 +150,38 @@ def test_a_template_is_found_if_it_is_too_long_for_chance_or_long_and_returned_t
     acts = [act._replace(words=words) for act in crowd("abcd", [0], kind="template") for _ in range(uses)]
     networks.take(links([*OTHERS, *acts]))
     networks.take()
-    assert "".join(map(names, networks.findings())) == ("abcd" if is_found else "")
+    tied = [found for found in networks.findings() if found.reasons]
+    assert "".join(map(names, tied)) == ("abcd" if is_found else "")
+
+
+def test_who_uses_a_template_too_short_to_tie_anybody_is_said_each_time_they_are_half_as_many_again() -> None:
+    networks = bench()
+    acts = [act._replace(words=6) for act in crowd("abcdefgh", [0], kind="template")]
+    networks.take(links([*OTHERS, *acts, acts[1]._replace(minute=NOON + 20)]))
+    networks.take()
+    assert [(names(found), found.reasons) for found in networks.findings()] == [
+        ("abc", ()),
+        ("abcde", ()),
+        ("abcdefgh", ()),
+    ]
+
+
+@pytest.mark.parametrize("change", [{"words": 4}, {"network": "one"}], ids=["too few words", "one network"])
+def test_who_uses_a_commonplace_or_works_in_one_place_is_not_said(change: dict[str, Any]) -> None:
+    networks = bench()
+    acts = [act._replace(**{"words": 6, **change}) for act in crowd("abcdefgh", [0], kind="template")]
+    networks.take(links([*OTHERS, *acts]))
+    networks.take()
+    assert networks.findings() == []
+
+
+def test_who_was_said_to_use_a_short_template_is_named_once_it_ties() -> None:
+    networks = bench()
+    acts = [act._replace(words=6) for act in crowd("abcd", [0], kind="template")]
+    networks.take(links([*OTHERS, *acts, *(act._replace(minute=act.minute + 10) for act in acts)]))
+    networks.take()
+    tied = [found for found in networks.findings() if found.reasons]
+    assert sorted("".join(map(names, tied)).replace("before", "")) == list("abcd")
 
 
 def test_who_uses_a_template_again_and_again_is_named_once_more() -> None:
