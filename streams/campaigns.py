@@ -26,6 +26,7 @@ from streams.evidence import (
     CampaignView,
     LinkEvidence,
     Seen,
+    ShortTemplate,
     bit_of,
     sharers,
     surely,
@@ -53,6 +54,7 @@ class Campaign(Struct, array_like=True):
     `undecided` are the members that no decision named yet, `inherited` those that only one about a campaign taken in
     has named. `reviewed_ms` is when the verdict about it was given that counts, `decided` how it looked when it was
     decided about last (`streams.learning`), `taught_ms` and `member_taught_ms` are of the verdicts that last taught.
+    `short` are templates that its members use and that are too short to tie anybody.
     """
 
     campaign_id: str = ""
@@ -74,11 +76,17 @@ class Campaign(Struct, array_like=True):
     decided: bytes = b""
     taught_ms: int = 0
     member_taught_ms: int = 0
+    short: dict[str, ShortTemplate] = field(default_factory=dict)
 
     @property
     def templates(self) -> dict[str, LinkEvidence]:
-        """Its links that are templates, those that tie nobody as well."""
+        """Its links that are templates."""
         return {name: link for name, link in self.links.items() if name.startswith("template:")}
+
+    @property
+    def limitable(self) -> Mapping[str, LinkEvidence | ShortTemplate]:
+        """Its templates, those as well that are too short to tie anybody."""
+        return {**self.templates, **self.short}
 
     @property
     def crowds(self) -> set[str]:
@@ -98,7 +106,7 @@ class Campaign(Struct, array_like=True):
     @property
     def rewordings(self) -> int:
         """Templates of which the campaign has another wording."""
-        return sum(link.has_sibling and len(link.reasons) > 0 for link in self.links.values())
+        return sum(link.has_sibling for link in self.links.values())
 
     @property
     def repeatable(self) -> int:
@@ -170,7 +178,7 @@ class Campaign(Struct, array_like=True):
 
     def view(self, members: Mapping[str, Seen]) -> CampaignView:
         """The campaign as signals see it, with those `members`."""
-        templates = [link for link in self.templates.values() if link.reasons]
+        templates = self.templates.values()
         counted = {name: it for name, it in self.seen.items() if self.is_found or not self._is_long_ago(it)}
         groups = members.values(), counted.values()
         return CampaignView(
@@ -213,7 +221,7 @@ class Campaign(Struct, array_like=True):
         evidence = self.links.get(link_name(finding))
         if evidence is None or finding.as_of_ms > evidence.as_of_ms:
             return False
-        return not finding.reasons or all(
+        return all(
             tied.account_id in self.seen and self.seen[tied.account_id].knows(finding, tied) for tied in finding.members
         )
 
@@ -260,9 +268,8 @@ def add_finding(
             newcomers.append(tied.account_id)
     campaign.newest_ms = max(campaign.newest_ms, finding.as_of_ms)
     evidence = campaign.links.get(name)
-    if evidence is None or not evidence.reasons:
-        before = Enforcement() if evidence is None else evidence.enforcement
-        evidence = campaign.links[name] = LinkEvidence(finding.as_of_ms, finding.reasons, enforcement=before)
+    if evidence is None:
+        evidence = campaign.links[name] = LinkEvidence(finding.as_of_ms, finding.reasons)
     if finding.as_of_ms >= evidence.as_of_ms:
         evidence.as_of_ms, evidence.reasons = finding.as_of_ms, finding.reasons
         evidence.capability = finding.capability
@@ -272,27 +279,3 @@ def add_finding(
     evidence.strangers |= strangers
     campaign.add_members(newcomers, finding.as_of_ms)
     return newcomers
-
-
-def note_users(campaign: Campaign, finding: Finding, siblings: AbstractSet[str], spared: Iterable[str]) -> bool:
-    """Keep who uses a template that ties nobody, if it is the campaign's (`LinkEvidence.is_theirs`) or was; else False.
-
-    `siblings` are the links of which it is a rewording.
-    """
-    name, users = link_name(finding), {tied.account_id for tied in finding.members}.union(spared)
-    before = campaign.links.get(name)
-    evidence = LinkEvidence(
-        finding.as_of_ms,
-        (),
-        members=len(users),
-        capability=finding.capability,
-        has_sibling=not siblings.isdisjoint(campaign.links),
-        strangers=users - campaign.members.keys(),
-    )
-    if before is not None:
-        evidence.enforcement, evidence.is_worded = before.enforcement, before.is_worded
-    elif not evidence.is_theirs:
-        return False
-    campaign.links[name] = evidence
-    campaign.newest_ms = max(campaign.newest_ms, finding.as_of_ms)
-    return True

@@ -34,8 +34,6 @@ ALL_LINKS = (1 << _LINK_BITS) - 1
 class LinkEvidence(Struct, array_like=True):
     """What one link contributes to a campaign. `has_sibling`: it is a template of which the campaign has a rewording.
 
-    One without reasons is a template too short to tie anybody, `members` all that use it.
-
     `members` counts those that it named, `repeating` and `recent` those of them that used it at least `REPEATS` times,
     and whose account was younger than 60 days, `strangers` are those that were no members when the link was looked at
     last. `enforcement` is what was decided about the link itself, `is_worded` whether with it about other wordings too,
@@ -56,8 +54,6 @@ class LinkEvidence(Struct, array_like=True):
     @property
     def is_theirs(self) -> bool:
         """Whether the template is the campaign's: a wording of its own, which mostly members use, or new accounts."""
-        if not self.reasons and not self.has_sibling:
-            return surely(self.members - len(self.strangers), self.members) >= NEARLY_ALL
         wording = self.has_sibling or self.is_repeated
         are_new = self.recent >= NEARLY_ALL * self.members
         return wording and self.members >= FEWEST_NAMED and (are_new or len(self.strangers) <= MOST * self.members)
@@ -78,6 +74,32 @@ class LinkEvidence(Struct, array_like=True):
             and self.repeating >= max(1, MOST * len(self.strangers))
             and self.recent >= NEARLY_ALL * self.members
         )
+
+
+class ShortTemplate(Struct, array_like=True):
+    """A template too short to tie anybody, as of when its users were last told of, and what was decided about it.
+
+    `strangers` of its `users` were no members of the campaign then. `has_sibling`: the campaign has a wording of it.
+    """
+
+    as_of_ms: int
+    users: int
+    strangers: int
+    has_sibling: bool
+    enforcement: Enforcement = field(default_factory=Enforcement)
+    is_worded: bool | None = None
+
+    @property
+    def is_theirs(self) -> bool:
+        """Whether surely nearly all who use it are the campaign's members; or most, if it is a wording of its own."""
+        if self.has_sibling and self.users >= FEWEST_NAMED and self.strangers <= MOST * self.users:
+            return True
+        return surely(self.users - self.strangers, self.users) >= NEARLY_ALL
+
+    @property
+    def is_crowds(self) -> bool:
+        """Whether others use it too much."""
+        return not self.is_theirs
 
 
 class Seen(Struct, array_like=True):

@@ -12,7 +12,7 @@ from streams.links import LinkKind
 
 NonNegative = Annotated[int, Meta(ge=0)]
 
-_LEADS: dict[LinkKind, str] = {"payment": "accounts_per_payment", "template": "accounts_per_template"}
+LEADS: dict[LinkKind, str] = {"payment": "accounts_per_payment", "template": "accounts_per_template"}
 """The signal that must fire for a link of this kind to tie its ripe members to one campaign."""
 
 
@@ -33,8 +33,7 @@ class Tied(Struct, frozen=True, array_like=True, gc=False):
 class Finding(Struct, frozen=True):
     """One link, as of one closed minute, that ties accounts: why, and the members there is news about.
 
-    Without reasons it ties nobody: it is a template too short for that, with all that used it, in case that these are
-    one campaign's. `sketch` is that of a template, `capability` what is asked for most over the link.
+    `sketch` is that of a template, `capability` what is asked for most over the link.
     """
 
     kind: LinkKind
@@ -44,6 +43,15 @@ class Finding(Struct, frozen=True):
     members: tuple[Tied, ...]
     sketch: str | None = None
     capability: Capability = "other"
+
+
+class Users(Struct, frozen=True):
+    """Who uses a template that is too short to tie anybody, as of one closed minute: all that are listed."""
+
+    value: str
+    as_of_ms: TimeMs
+    accounts: tuple[str, ...]
+    sketch: str | None = None
 
 
 def link_name(finding: Finding) -> str:
@@ -56,6 +64,7 @@ class Findings(Struct, frozen=True):
 
     Sources are as in `streams.links.Links`, of the links; where there are verdicts, of the feedback. `part` tells apart
     what was found at one offset: 0 by the batch that ended there, 1 and on by looking again when nothing more came.
+    `users` are told of so that a campaign whose members they are can have the template limited; they found none.
     """
 
     source_partition: NonNegative
@@ -65,8 +74,9 @@ class Findings(Struct, frozen=True):
     appended_at_ms: int
     findings: list[Finding]
     verdicts: list[Verdict] = []
+    users: list[Users] = []
 
 
 def ties(kind: LinkKind, reasons: Collection[Reason]) -> bool:
     """True if these reasons about a link of this kind are enough to say that it ties its members together."""
-    return any(reason.signal == _LEADS.get(kind) for reason in reasons)
+    return any(reason.signal == LEADS.get(kind) for reason in reasons)

@@ -68,19 +68,6 @@ def _holds(campaign: Campaign, named: set[str]) -> bool:
     return surely(len(campaign.members.keys() & named), len(named)) >= HELD_SHARE
 
 
-def holder_of(finding: Finding, campaigns: Mapping[str, Campaign]) -> Campaign | None:
-    """The campaign that was limited and has most of those who use a template that ties nobody; or that once had.
-
-    None if the template tied some once: what was said then stays.
-    """
-    name, users = link_name(finding), {tied.account_id for tied in finding.members}
-    for campaign in campaigns.values():
-        if name in campaign.links:
-            return None if campaign.links[name].reasons else campaign
-    limited = [campaign for campaign in campaigns.values() if campaign.is_found]
-    return max(limited, key=lambda it: len(it.members.keys() & users), default=None)
-
-
 def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
     """Move all that `younger` holds to `older`; its members are decided about anew under the older's id.
 
@@ -93,6 +80,7 @@ def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
     older.undecided = [member for member in candidates if member in unnamed and member not in decided]
     older.members |= younger.members
     older.links |= younger.links
+    older.short |= younger.short
     older.payments |= younger.payments
     for name, seen in younger.seen.items():
         if name in older.seen:
@@ -103,3 +91,4 @@ def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
     older.found_ms = min(older.found_ms, younger.found_ms)
     younger.merged_into = older.campaign_id
     younger.links, younger.members, younger.undecided, younger.inherited, younger.seen = {}, {}, [], [], {}
+    younger.short = {}

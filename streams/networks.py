@@ -28,7 +28,7 @@ MEMBERS = 1024
 """Members listed for one link. A link of more accounts than this is too common to tie anybody by itself."""
 
 FEWEST_MEMBERS = 3
-GROWN = 1.5
+GROWN, TOLD_HOURS = 1.5, 6
 
 
 class Counted(NamedTuple):
@@ -65,8 +65,8 @@ class NetworkState(Struct, array_like=True):
     `numbers` are its windows and sketches as `streams.kernel` stores them, `newest_ms` the newest minute it was used
     in, `touched` are members that a finding may have to name and that did something since the link was last looked at,
     `judge_at` is the count of requests at which it is looked at whatever its members did, `found_hour` the hour of the
-    newest finding, `p_value` what the anomaly model said last, `sketch` that of a template, `told` how many
-    members a finding named that says that the template ties nobody.
+    newest finding, `p_value` what the anomaly model said last, `sketch` that of a template. `told` is how many members
+    a template too short to tie anybody had when they were told of last, `told_hour` the hour of that.
     """
 
     numbers: bytes = b""
@@ -81,6 +81,7 @@ class NetworkState(Struct, array_like=True):
     taught_hour: int = 0
     sketch: str | None = None
     told: int = 0
+    told_hour: int = 0
 
     @property
     def ripe_hours(self) -> int:
@@ -189,25 +190,22 @@ def report_news(state: NetworkState) -> tuple[Tied, ...]:
     news = [(name, member) for name, member in state.members.items() if _is_news(state, member)]
     for _, member in news:
         member.reported = member.uses
-    return _tied(news)
-
-
-def has_grown(state: NetworkState) -> bool:
-    """True if there are half as many members again as when all were named the last time."""
-    return len(state.members) >= max(FEWEST_MEMBERS, GROWN * state.told)
-
-
-def report_users(state: NetworkState) -> tuple[Tied, ...]:
-    """All members listed, in the order they came; as those that the link ties they are to be named all the same."""
-    state.told = len(state.members)
-    return _tied(state.members.items())
-
-
-def _tied(members: Iterable[tuple[str, Member]]) -> tuple[Tied, ...]:
     return tuple(
         Tied(name, it.uses, it.org_id, it.payment_hash, it.created_at_ms, it.since_minute * MINUTE_MS)
-        for name, it in members
+        for name, it in news
     )
+
+
+def is_to_be_told(state: NetworkState) -> bool:
+    """True if the link has half as many members again as when they were told of last, or that is some hours ago."""
+    is_old = 0 < state.told_hour <= state.hour - TOLD_HOURS
+    return is_old or len(state.members) >= max(FEWEST_MEMBERS, GROWN * state.told)
+
+
+def report_users(state: NetworkState) -> tuple[str, ...]:
+    """All members listed, in the order they came."""
+    state.told, state.told_hour = len(state.members), state.hour
+    return tuple(state.members)
 
 
 def _is_news(state: NetworkState, member: Member) -> bool:

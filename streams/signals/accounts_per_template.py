@@ -1,7 +1,8 @@
 """{observed:.0f} accounts on unrelated networks send one specific instruction (suspicious from {baseline:.0f}).
 
 Specific: long enough that nobody comes upon it by chance, or long and returned to; and rare: at most a quarter of all
-known accounts used it. Known evasions: reword until the masked template changes (`rewordings` looks for that).
+known accounts used it. Known evasions: reword until the masked template changes (`rewordings` looks for that); be so
+brief as to be commonplace, which helps until a campaign is found whose members are nearly all who send it.
 Innocent: a class doing one exercise (one network), benchmark fever, the users of one plug-in: alone it limits nobody.
 """
 
@@ -19,13 +20,17 @@ RETURNED_TO = 1.5
 
 def value(view: NetworkView) -> float | None:
     """Ripe accounts (organisations once) on a template that is specific, rare, and comes from 3 networks."""
-    if not is_rare(view) or (view.words < WORDS_OF_NO_CHANCE and view.requests < RETURNED_TO * view.accounts):
+    if not _is_rare(view) or (view.words < WORDS_OF_NO_CHANCE and view.requests < RETURNED_TO * view.accounts):
         return None
     return float(view.ripe_parties)
 
 
-def is_rare(view: NetworkView) -> bool:
-    """Whether it is a template of some words that comes from 3 networks, and no commonplace."""
+def is_short(view: NetworkView) -> bool:
+    """Whether it is a template that ties nobody by itself, because somebody may come upon its few words."""
+    return _is_rare(view) and view.words < WORDS_OF_NO_CHANCE
+
+
+def _is_rare(view: NetworkView) -> bool:
     is_shared = view.kind == "template" and view.networks >= FEWEST_NETWORKS
     return is_shared and view.words >= FEWEST_WORDS and view.accounts <= COMMONEST_SHARE * view.everybody
 

@@ -106,7 +106,7 @@ def _take_campaign(verdict: Verdict, cause: Cause, policy: Policy, states: State
     if verdict.verdict == "innocent":
         campaign.found_ms = LATEST_MS
     sketches, crowds = states.read(SKETCHES, Sketches), campaign.crowds
-    for name, evidence in sorted(campaign.templates.items()):
+    for name, evidence in sorted(campaign.limitable.items()):
         if evidence.enforcement.sequence and _is_meant(evidence.enforcement, before, verdict):
             keeps = verdict.verdict == "confirmed" and evidence.is_worded
             wording = wording_of(name, campaign, crowds, sketches, policy.campaign.similar) if keeps else None
@@ -223,7 +223,7 @@ def _review(
     wording: Wording | None = None,
 ) -> Enforcement:
     """Decide as the reviewer says about a campaign or one of its templates; what is in force from then on."""
-    current = campaign.enforcement if about[0] == "campaign" else campaign.links[about[1]].enforcement
+    current = campaign.enforcement if about[0] == "campaign" else campaign.limitable[about[1]].enforcement
     said = review(
         current,
         subject_kind=about[0],
@@ -234,7 +234,7 @@ def _review(
         ladder=policy.campaign,
         policy=policy,
         campaign_id=campaign.campaign_id,
-        among=len(campaign.templates) if about[0] == "network" else 1,
+        among=len(campaign.limitable) if about[0] == "network" else 1,
         wording=wording,
     )
     if said is None:

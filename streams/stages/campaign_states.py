@@ -57,6 +57,11 @@ def final(campaign_id: str | None, states: States) -> Campaign | None:
     return campaign if campaign.merged_into is None else final(campaign.merged_into, states)
 
 
+def short_key(name: str) -> str:
+    """The key of which campaign has a template, named as a link, that is too short to tie anybody."""
+    return f"short:{name}"
+
+
 def campaign_key(campaign_id: str) -> str:
     """The key of a campaign's state."""
     return f"campaign:{campaign_id}"

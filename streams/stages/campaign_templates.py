@@ -11,7 +11,7 @@ from collections.abc import Callable
 from streams.campaigns import Campaign
 from streams.decide import Verdict, action_of, is_due, is_exempt, is_limited, rung_of
 from streams.decisions import Action
-from streams.evidence import LinkEvidence
+from streams.evidence import LinkEvidence, ShortTemplate
 from streams.policy import Policy
 from streams.sketches import Sketches, wording_of
 from streams.stages.campaign_saying import Cause, Subject, let_go, say
@@ -27,7 +27,7 @@ def limit_templates(
     """
     ladder, at_ms = policy.campaign, campaign.newest_ms
     hours = max(rung_of(ladder, action).expires_hours, ladder.template_hours)
-    templates = campaign.templates
+    templates = campaign.limitable
     _prune(campaign)
     crowds = campaign.crowds
     for name, evidence in sorted(templates.items()):
@@ -80,12 +80,12 @@ def _prune(campaign: Campaign) -> None:
 def _release(
     policy: Policy,
     campaign: Campaign,
-    is_over: Callable[[LinkEvidence], bool],
+    is_over: Callable[[LinkEvidence | ShortTemplate], bool],
     cause: Cause,
     until_ms: int | None = None,
 ) -> None:
     at_ms = campaign.newest_ms
-    for name, evidence in sorted(campaign.templates.items()):
+    for name, evidence in sorted(campaign.limitable.items()):
         if is_limited(evidence.enforcement, at_ms) and is_over(evidence):
             evidence.is_worded = None
             about: Subject = ("network", name)

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from streams.campaigns import Campaign, Pointer, add_finding, note_users
+from streams.campaigns import Campaign, Pointer, add_finding
 from streams.decide import Budget, Verdict, harder, is_due, is_exempt, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Reason
 from streams.evidence import CampaignView
 from streams.findings import Finding, Findings, link_name
-from streams.joining import found, holder_of, homes_of, take_in
+from streams.joining import found, homes_of, take_in
 from streams.learning import Learner, LearnerState, softened, vector_of
 from streams.links import Source
 from streams.membership import limited_alone, of_everybody
@@ -31,6 +31,7 @@ from streams.stages.campaign_feedback import (
     take_verdict,
 )
 from streams.stages.campaign_saying import Cause, Subject, alert, release, say
+from streams.stages.campaign_short import needed_by, take_users, tie_after_all
 from streams.stages.campaign_states import (
     SKETCHES,
     campaign_key,
@@ -39,6 +40,7 @@ from streams.stages.campaign_states import (
     is_known,
     link_key,
     member_key,
+    short_key,
 )
 from streams.stages.campaign_templates import let_go_of_crowds, let_go_with_it, limit_templates
 from streams.stages.shape import NO_REQUEST, Output, StageName
@@ -73,6 +75,7 @@ class CampaignsStage:
         self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
             "member": msgspec.msgpack.Decoder(Pointer),
             "link": msgspec.msgpack.Decoder(Pointer),
+            "short": msgspec.msgpack.Decoder(Pointer),
             "campaign": msgspec.msgpack.Decoder(Campaign),
             SHARD: msgspec.msgpack.Decoder(CampaignsShard),
             EXEMPT: msgspec.msgpack.Decoder(Exempt),
@@ -100,6 +103,9 @@ class CampaignsStage:
                 keys.add(link_key(finding))
                 keys.update(member_key(tied.account_id) for tied in finding.members)
                 keys.update(f"link:{name}" for name in sketches.like(finding))
+                keys.add(short_key(link_name(finding)))
+            for users in item.findings.users:
+                keys |= needed_by(users)
         for key in list(keys):
             if key not in ALWAYS and key in states:
                 keys |= chain(states.read(key, Pointer).campaign_id, states)
@@ -150,14 +156,16 @@ class CampaignsStage:
                         output.tally["duplicate"] += 1
                         continue
                     cause = Cause(f"findings/{item.offset}/{index}", record.appended_at_ms, output)
-                    take = self._take if finding.reasons else self._note_users
-                    campaign_id = take(finding, spared, cause, states)
-                    if campaign_id is not None:
-                        touched[campaign_id] = cause
+                    touched[self._take(finding, spared, cause, states)] = cause
                 for campaign_id, cause in touched.items():
                     campaign = states.change(campaign_key(campaign_id), Campaign)
                     if campaign.merged_into is None:
                         self._decide(campaign, cause, states)
+            for index, users in enumerate(record.users):
+                cause = Cause(f"findings/{item.offset}/users/{index}", record.appended_at_ms, output)
+                owner = take_users(users, cause, self._policy, states)
+                if owner is not None:
+                    self._decide(owner, cause, states)
         return output
 
     def _take(self, finding: Finding, spared: frozenset[str], cause: Cause, states: States) -> str:
@@ -180,22 +188,11 @@ class CampaignsStage:
         others = siblings & campaign.links.keys()
         for name in add_finding(campaign, finding, homes, spared):
             states.change(member_key(name), Pointer).campaign_id = campaign.campaign_id
+        tie_after_all(link_name(finding), campaign, cause, self._policy, states)
         for name in others:
             campaign.links[name].has_sibling = campaign.links[link_name(finding)].has_sibling = True
         if states.read(SKETCHES, Sketches).note(finding):
             states.changed.add(SKETCHES)
-        return campaign.campaign_id
-
-    def _note_users(self, finding: Finding, spared: frozenset[str], _cause: Cause, states: States) -> str | None:
-        """Keep who uses a template that ties nobody; the id of the campaign that has nearly all of them, or had."""
-        siblings = states.read(SKETCHES, Sketches).like(finding)
-        _, campaigns = home_campaigns(finding, siblings, states)
-        forget_erased(campaigns, states)
-        campaign = holder_of(finding, campaigns)
-        if campaign is None or not note_users(campaign, finding, siblings, spared):
-            return None
-        states.changed.add(campaign_key(campaign.campaign_id))
-        states.change(link_key(finding), Pointer).campaign_id = campaign.campaign_id
         return campaign.campaign_id
 
     def _decide(self, campaign: Campaign, cause: Cause, states: States) -> None:

@@ -1,7 +1,8 @@
 """networks: uses of links into windows per shared link, and findings about links that tie accounts together.
 
 A link is judged when a later minute begins, of its own event time or of any link that can tie, as of the minute that
-closed, and only if there is a member to name or its volume has doubled since: never because a batch ended.
+closed, and only if there is a member to name or its volume has doubled since: never because a batch ended. A template
+too short to tie anybody is told of too, each time half as many again use it: a campaign may have all of them.
 """
 
 from collections.abc import Sequence
@@ -15,24 +16,24 @@ from msgspec import Struct, field
 from streams.anomaly import TEACH_EVERY_HOURS, Model, ModelState
 from streams.compiled import Ints
 from streams.distinct import Distinct
-from streams.findings import Finding, Findings, ties
+from streams.findings import LEADS, Finding, Findings, Users, ties
 from streams.holders import Holders, Noted
 from streams.kernel import LINK_VERSION, WEEK_HOURS
 from streams.links import LINK_KINDS, LinkKind, Source
 from streams.networks import (
     NetworkState,
     NetworkView,
-    has_grown,
     has_news,
     is_open,
     is_stale,
+    is_to_be_told,
     report_news,
     report_users,
     view_of,
 )
 from streams.policy import Policy
 from streams.signals import NETWORK_SIGNALS, reasons_of
-from streams.signals.accounts_per_template import is_rare
+from streams.signals.accounts_per_template import is_short
 from streams.stages.networks_features import FEATURES, features_of
 from streams.stages.networks_shard import NetworksShard
 from streams.stages.shape import Outgoing, Output, StageName
@@ -139,10 +140,9 @@ class NetworksStage:
         else:
             shard.parts += 1
             self._close_all(step)
-        if step.findings:
-            record = Findings(
-                source.partition, source.log, shard.offset, shard.parts, shard.appended_at_ms, step.findings
-            )
+        if step.findings or step.users:
+            place = source.partition, source.log, shard.offset, shard.parts, shard.appended_at_ms
+            record = Findings(*place, step.findings, users=step.users)
             output.records.append(Outgoing("findings", record, shard.appended_at_ms, partition=0))
         return output
 
@@ -218,9 +218,8 @@ class NetworksStage:
             return
         if is_stale(state):
             state.found_hour = state.hour  # it no longer ties: look again in an hour
-        if has_grown(state) and is_rare(view):
-            users = report_users(state)
-            step.findings.append(Finding(kind, value, as_of_ms, (), users, state.sketch, view.capability))
+        if self._policy.signals[LEADS["template"]].enabled and is_short(view) and is_to_be_told(state):
+            step.users.append(Users(value, as_of_ms, report_users(state), state.sketch))
 
     def _anomaly(self, view: NetworkView, state: NetworkState, step: "_Step") -> float | None:
         """The p-value of the link's window, and the window's lesson if the gate lets it teach."""
@@ -249,6 +248,7 @@ class _Step(Struct):
     shard: NetworksShard
     states: States
     findings: list[Finding] = field(default_factory=list)
+    users: list[Users] = field(default_factory=list)
     output: Output = field(default_factory=Output)
 
 

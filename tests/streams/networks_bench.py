@@ -60,6 +60,11 @@ class NetworksBench:
         """All that was found."""
         return [one for record in self.left if isinstance(record.value, Findings) for one in record.value.findings]
 
+    def told(self) -> list[str]:
+        """Of whom it was told that they use a template too short to tie anybody, time by time."""
+        records = [record.value for record in self.left if isinstance(record.value, Findings)]
+        return ["".join(users.accounts) for record in records for users in record.users]
+
     def link(self, kind: LinkKind = "payment", value: str = "v") -> NetworkState:
         """The state of one link."""
         return self.states.read(link_key(kind, value), NetworkState)

@@ -3,35 +3,32 @@
 from collections.abc import Iterable
 
 import pytest
-from msgspec.structs import replace
 
-from streams.decisions import Decision
-from streams.findings import Finding
-from streams.windows import DAY_MS
-from tests.streams.stages.test_campaigns_by_template import (
-    SKETCHER,
-    WORDS,
-    limited,
-    of,
-    relay,
-    said,
-    taken,
-)
-from tests.streams.stages.test_campaigns_feedback import hear, verdict
+from streams.decisions import Action, Decision
+from streams.findings import Finding, Users
+from streams.windows import DAY_MS, MINUTE_MS
+from tests.streams.stages.test_campaigns_by_template import OLD_MS, SKETCHER, WORDS, limited, of, relay, said, taken
+from tests.streams.stages.test_campaigns_feedback import about, hear, verdict
 from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench
 
 OTHER_WORDS = SKETCHER.sketch("translate menu nice restaurant tonight please".split())
 FEWER_WORDS = SKETCHER.sketch(WORDS[:7])
 MEMBERS = [f"m{number}" for number in range(30)]
+CROWD = [f"other {number}" for number in range(40)]
+SIX_HOURS = 6 * 60
 
 
-def used(names: Iterable[str], *, minutes: int = 30, sketch: str | None = OTHER_WORDS) -> Finding:
-    """A finding that these accounts use a template which ties nobody."""
-    return replace(said(70, names, minutes=minutes, sketch=sketch), reasons=())
+def used(names: Iterable[str], *, minutes: int = 30, sketch: str | None = OTHER_WORDS) -> Users:
+    """These accounts use template t70."""
+    return Users("t70", NOON_MS + minutes * MINUTE_MS, tuple(names), sketch)
 
 
 def about_it(campaigns: Bench) -> list[Decision]:
     return [decision for decision in of(campaigns, "network") if decision.subject_id == "template:t70"]
+
+
+def actions(campaigns: Bench) -> list[Action]:
+    return [decision.action for decision in about_it(campaigns)]
 
 
 def found() -> Bench:
@@ -41,9 +38,17 @@ def found() -> Bench:
     return campaigns
 
 
+def holding() -> Bench:
+    """The same, whose members use the template, which is limited."""
+    campaigns = found()
+    campaigns.take(users=[used(MEMBERS)])
+    assert actions(campaigns) == ["challenge"]
+    return campaigns
+
+
 def test_a_template_that_the_members_of_a_campaign_use_is_limited_with_it_and_makes_nobody_a_member() -> None:
     campaigns = found()
-    campaigns.take(used([*MEMBERS, "passer-by"]))
+    campaigns.take(users=[used([*MEMBERS, "passer-by"])])
     campaigns.take(said(3, ["passer-by"], minutes=40))
     (decision,) = about_it(campaigns)
     assert (decision.action, decision.wording) == ("challenge", None)
@@ -67,60 +72,130 @@ def test_it_is_the_campaigns_if_nearly_all_who_use_it_are_or_of_its_own_words_mo
     members: int, others: int, sketch: str, *, is_limited: bool
 ) -> None:
     campaigns = found()
-    campaigns.take(used([*MEMBERS[:members], *(f"other {number}" for number in range(others))], sketch=sketch))
+    campaigns.take(users=[used([*MEMBERS[:members], *CROWD[:others]], sketch=sketch)])
     assert (len(about_it(campaigns)) == 1) is is_limited
 
 
+def test_what_is_told_together_with_the_finding_that_has_a_campaign_limited_counts() -> None:
+    *before, last = relay(30)
+    campaigns = taken(*before)
+    campaigns.take(last, users=[used(MEMBERS, minutes=9)])
+    assert actions(campaigns) == ["challenge"]
+
+
 def test_it_says_nothing_of_a_campaign_that_is_only_watched() -> None:
-    campaigns = taken(*relay(30, opened_ms=NOON_MS - 900 * DAY_MS), used(MEMBERS))
+    campaigns = taken(*relay(30, opened_ms=OLD_MS))
+    campaigns.take(users=[used(MEMBERS)])
     assert {decision.action for decision in of(campaigns, "campaign")} == {"observe"}
     assert about_it(campaigns) == []
 
 
 def test_users_alone_found_no_campaign_and_leave_nothing() -> None:
-    campaigns = taken(used(MEMBERS))
+    campaigns = taken()
+    campaigns.take(users=[used(MEMBERS)])
     assert campaigns.said("enforcement") == []
+    assert {key for key, state in campaigns.states.held.items() if campaigns.stage.encode(key, state)} == {
+        "exempt",
+        "learner",
+        "shard",
+        "sketches",
+    }
     assert campaigns.campaigns() == {}
 
 
-def test_it_is_let_go_once_it_is_found_that_a_crowd_uses_it() -> None:
-    campaigns = found()
-    campaigns.take(used(MEMBERS))
-    campaigns.take(used([*MEMBERS, *(f"other {number}" for number in range(40))], minutes=90))
-    assert [decision.action for decision in about_it(campaigns)] == ["challenge", "release"]
+def test_it_is_let_go_once_it_is_told_that_a_crowd_uses_it_though_as_of_the_same_minute() -> None:
+    campaigns = holding()
+    spoken = len(of(campaigns, "campaign"))
+    campaigns.take(users=[used([*MEMBERS, *CROWD])])
+    assert actions(campaigns) == ["challenge", "release"]
+    for later in (1, 2, 3):
+        campaigns.take(users=[used([*MEMBERS, *CROWD], minutes=30 + later * SIX_HOURS)])
+    assert actions(campaigns) == ["challenge", "release"]
+    assert len(of(campaigns, "campaign")) == spoken  # a crowd does not say that the campaign goes on
 
 
-def test_to_say_it_again_changes_nothing_and_later_it_goes_on() -> None:
-    campaigns = found()
-    campaigns.take(used(MEMBERS))
-    campaigns.take(used(MEMBERS))
-    assert len(about_it(campaigns)) == 1
-    campaigns.take(used(MEMBERS, minutes=4 * 24 * 60))
-    assert [decision.action for decision in about_it(campaigns)] == ["challenge", "challenge"]
-
-
-def test_once_it_ties_it_is_a_template_like_others() -> None:
-    campaigns = found()
-    campaigns.take(used(MEMBERS))
-    campaigns.take(said(70, MEMBERS, minutes=40, sketch=OTHER_WORDS))
-    (campaign,) = campaigns.campaigns().values()
-    assert campaign.links["template:t70"].reasons
-    assert campaign.links["template:t70"].enforcement.sequence == 1
-    campaigns.take(used([*MEMBERS, "a", "b"], minutes=50))
-    assert campaign.links["template:t70"].strangers == set()
+def test_to_say_it_again_changes_nothing_and_half_a_week_later_it_goes_on() -> None:
+    campaigns = holding()
+    for again in (used(MEMBERS), used(MEMBERS[:20]), used(MEMBERS, minutes=20)):
+        assert campaigns.take(users=[again]).tally["duplicate"] == 1
+    assert actions(campaigns) == ["challenge"]
+    campaigns.take(users=[used(MEMBERS, minutes=4 * 24 * 60)])
+    assert actions(campaigns) == ["challenge", "challenge"]
 
 
 def test_whom_a_reviewer_called_innocent_is_a_stranger_to_it() -> None:
-    campaigns = found()
+    campaigns = holding()
     hear(campaigns, *(verdict("innocent", name, 60) for name in MEMBERS[:14]))
-    campaigns.take(used(MEMBERS, minutes=90))
-    assert about_it(campaigns) == []
+    campaigns.take(users=[used(MEMBERS, minutes=90)])
+    assert actions(campaigns) == ["challenge", "release"]
 
 
-def test_what_is_erased_of_who_uses_it_is_not_known_of_it() -> None:
+def test_a_campaign_that_was_called_innocent_has_it_back() -> None:
+    campaigns = holding()
+    (name,) = campaigns.campaigns()
+    hear(campaigns, about("innocent", name, 60))
+    campaigns.take(users=[used(MEMBERS, minutes=90)])
+    assert actions(campaigns) == ["challenge", "release"]
+
+
+def test_who_is_erased_is_counted_neither_way() -> None:
     campaigns = found()
-    campaigns.take(used([*MEMBERS, "other"]))
-    hear(campaigns, verdict("erased", "other", 60))
-    campaigns.take(said(3, ["late"], minutes=120))
+    hear(campaigns, *(verdict("erased", name, 60) for name in CROWD))
+    campaigns.take(users=[used([*MEMBERS, *CROWD], minutes=90)])
+    assert actions(campaigns) == ["challenge"]
     (campaign,) = campaigns.campaigns().values()
-    assert "other" not in campaign.links["template:t70"].strangers
+    assert (campaign.short["template:t70"].users, campaign.short["template:t70"].strangers) == (30, 0)
+
+
+def second(campaigns: Bench) -> list[str]:
+    """The accounts of another campaign, of other words, which is limited as well."""
+    names = [f"n{number}" for number in range(20)]
+    for number in range(8):
+        campaigns.take(grading(number, names))
+    return names
+
+
+def grading(number: int, names: Iterable[str]) -> Finding:
+    """These accounts send one wording of the second campaign."""
+    sketch = SKETCHER.sketch([*"grade answer strict rubric points".split(), f"way{number}"])
+    return said(100 + number, names, minutes=40 + number, sketch=sketch, opened_ms=NOON_MS - DAY_MS)
+
+
+def test_it_goes_with_a_campaign_that_another_takes_in() -> None:
+    campaigns = found()
+    campaigns.take(users=[used(second(campaigns), minutes=50)])
+    assert actions(campaigns) == ["challenge"]
+    campaigns.take(grading(0, ["m0", "m1", "m2"]), grading(1, ["m0", "m1", "m2"]))
+    (campaign,) = campaigns.campaigns().values()
+    assert [*campaign.short] == ["template:t70"]
+    campaigns.take(users=[used([*CROWD, "n1"], minutes=90)])
+    assert actions(campaigns) == ["challenge", "release"]
+
+
+def test_once_it_ties_its_limit_goes_on_until_a_crowd_uses_it() -> None:
+    campaigns = holding()
+    campaigns.take(said(70, MEMBERS, minutes=40, sketch=OTHER_WORDS))
+    (campaign,) = campaigns.campaigns().values()
+    assert campaign.short == {}
+    assert campaign.links["template:t70"].enforcement.sequence == 1
+    campaigns.take(users=[used([*MEMBERS, *CROWD], minutes=50)])
+    assert actions(campaigns) == ["challenge", "release"]
+    assert limited(campaigns) == set(MEMBERS)
+
+
+def test_a_crowd_that_has_it_tied_is_not_taken_for_the_campaign_whose_members_used_it() -> None:
+    campaigns = holding()
+    campaigns.take(said(70, CROWD, minutes=40, sketch=OTHER_WORDS, opened_ms=NOON_MS))
+    assert len(campaigns.campaigns()) == 2
+    assert actions(campaigns) == ["challenge", "release"]
+    assert limited(campaigns) == set(MEMBERS)
+
+
+def test_a_campaign_that_uses_it_after_another_has_it_from_then_on() -> None:
+    campaigns = holding()
+    names = second(campaigns)
+    for minutes in (60, 4 * 24 * 60):
+        campaigns.take(users=[used(names, minutes=minutes)])
+    first, last = about_it(campaigns)
+    assert (first.sequence, last.sequence) == (1, 2)
+    assert first.campaign_id != last.campaign_id

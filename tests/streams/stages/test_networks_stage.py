@@ -26,7 +26,7 @@ from streams.stages.networks_features import FEATURES, features_of
 from streams.stages.networks_shard import NetworksShard
 from streams.windows import MINUTE_MS
 from tests.streams.link_bench import HOUR, NOON, Act, links
-from tests.streams.networks_bench import bench
+from tests.streams.networks_bench import WATCHFUL, bench
 
 
 def act(account: str, minute: int = NOON, *, kind: LinkKind = "payment", value: str = "v") -> Act:
@@ -150,38 +150,65 @@ def test_a_template_is_found_if_it_is_too_long_for_chance_or_long_and_returned_t
     acts = [act._replace(words=words) for act in crowd("abcd", [0], kind="template") for _ in range(uses)]
     networks.take(links([*OTHERS, *acts]))
     networks.take()
-    tied = [found for found in networks.findings() if found.reasons]
-    assert "".join(map(names, tied)) == ("abcd" if is_found else "")
+    assert "".join(map(names, networks.findings())) == ("abcd" if is_found else "")
 
 
-def test_who_uses_a_template_too_short_to_tie_anybody_is_said_each_time_they_are_half_as_many_again() -> None:
+def brief(acts: list[Act], words: int = 6) -> Links:
+    """A record of links in which the template is so many words long."""
+    return links([*OTHERS, *(act._replace(words=words) for act in acts)])
+
+
+def test_who_uses_a_template_too_short_to_tie_anybody_is_told_each_time_they_are_half_as_many_again() -> None:
     networks = bench()
-    acts = [act._replace(words=6) for act in crowd("abcdefgh", [0], kind="template")]
-    networks.take(links([*OTHERS, *acts, acts[1]._replace(minute=NOON + 20)]))
+    acts = crowd("abcdefgh", [0], kind="template")
+    networks.take(brief([*acts, acts[1]._replace(minute=NOON + 20)]))
     networks.take()
-    assert [(names(found), found.reasons) for found in networks.findings()] == [
-        ("abc", ()),
-        ("abcde", ()),
-        ("abcdefgh", ()),
-    ]
-
-
-@pytest.mark.parametrize("change", [{"words": 4}, {"network": "one"}], ids=["too few words", "one network"])
-def test_who_uses_a_commonplace_or_works_in_one_place_is_not_said(change: dict[str, Any]) -> None:
-    networks = bench()
-    acts = [act._replace(**{"words": 6, **change}) for act in crowd("abcdefgh", [0], kind="template")]
-    networks.take(links([*OTHERS, *acts]))
-    networks.take()
+    assert networks.told() == ["abc", "abcde", "abcdefgh"]
     assert networks.findings() == []
 
 
-def test_who_was_said_to_use_a_short_template_is_named_once_it_ties() -> None:
+def test_who_uses_it_is_told_again_after_six_hours_if_it_goes_on() -> None:
     networks = bench()
-    acts = [act._replace(words=6) for act in crowd("abcd", [0], kind="template")]
-    networks.take(links([*OTHERS, *acts, *(act._replace(minute=act.minute + 10) for act in acts)]))
+    later = [
+        Act(name, NOON + hour * HOUR, "template", network=f"network-{name}") for name, hour in (("f", 5), ("g", 6))
+    ]
+    networks.take(brief([*crowd("abcde", [0], kind="template"), *later]))
     networks.take()
-    tied = [found for found in networks.findings() if found.reasons]
-    assert sorted("".join(map(names, tied)).replace("before", "")) == list("abcd")
+    assert networks.told() == ["abc", "abcde", "abcdefg"]
+
+
+@pytest.mark.parametrize("change", [{"words": 4}, {"network": "one"}, {"words": 12}], ids=str)
+def test_of_a_commonplace_a_place_or_a_long_template_it_is_not_told(change: dict[str, Any]) -> None:
+    networks = bench()
+    networks.take(
+        links([*OTHERS, *(act._replace(**{"words": 6, **change}) for act in crowd("abcdefgh", [0], kind="template"))])
+    )
+    networks.take()
+    assert networks.told() == []
+
+
+def test_of_what_a_quarter_of_all_accounts_use_it_is_not_told() -> None:
+    networks = bench()
+    networks.take(links([act._replace(words=6) for act in crowd("abcdefgh", [0], kind="template")]))
+    networks.take()
+    assert networks.told() == []
+
+
+def test_it_is_not_told_where_the_policy_has_templates_tie_nobody() -> None:
+    signals = WATCHFUL.signals
+    off = replace(signals["accounts_per_template"], enabled=False)
+    networks = bench(replace(WATCHFUL, signals={**signals, "accounts_per_template": off}))
+    networks.take(brief(crowd("abcdefgh", [0], kind="template")))
+    networks.take()
+    assert networks.told() == []
+
+
+def test_who_was_told_to_use_a_short_template_is_named_once_it_ties() -> None:
+    networks = bench()
+    acts = crowd("abcd", [0], kind="template")
+    networks.take(brief([*acts, *(act._replace(minute=act.minute + 10) for act in acts)]))
+    networks.take()
+    assert sorted("".join(map(names, networks.findings())).replace("before", "")) == list("abcd")
 
 
 def test_who_uses_a_template_again_and_again_is_named_once_more() -> None:
