@@ -1,4 +1,4 @@
-"""Each campaign alone for a week: what leaks in time."""
+"""Each campaign alone for a week or longer: what leaks in time."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
@@ -25,10 +25,11 @@ LASTING: Mapping[str, Lasting] = {
     **{name: Lasting(size) for name, size in SMALL.campaigns.items()},
     "access_paths": Lasting(0.1),
     "release_pivot": Lasting(0.03),
-    "thin": Lasting(0.3),
+    "thin": Lasting(0.3, days=14),
+    "four_requests": Lasting(0.3, days=27),
     "quiet_relay": Lasting(0.5),
 }
-"""As in the small world; some nearer the size of their source."""
+"""As in the small world; some nearer the size of their source, and of the thin ones nearer its length or as long."""
 
 
 def lasted(pool: Executor, seed: int) -> Mapping[str, Evaluation]:
@@ -62,7 +63,8 @@ INTRODUCTION = """# Weeks
     make evaluate SCALE=weeks
 
 **Simulated** campaigns, each alone with a few hundred innocents, which react to who is limited, as on the page of the
-[evaluation](evaluation.md) and with the first of its seeds; sizes are against those of the disclosures. A campaign
+[evaluation](evaluation.md) and with the first of its seeds; sizes are against those of the disclosures, and
+`four_requests` is as long as its disclosure. A campaign
 lasts for weeks and is found once: what leaks before weighs less the longer it goes on, and what leaks later is what its
 new accounts send until they are known. Leaked is as on that page: of all that the campaign sent or meant to send, what
 came before its account or its template was limited. The first day counts from the campaign's first exchange, "later" is
