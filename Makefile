@@ -54,7 +54,7 @@ test: check ## check, then run every test, with the branches of streams/ counted
 faults: $(READY) ## kill, freeze, fill, cut and slow down real servers, long ones too (half an hour)
 	@$(BIN)/pytest tests/faults --every-fault
 
-evaluate: $(READY) ## judge the detector in simulated worlds, beside baselines (minutes; SCALE=medium; SCALE=full, robustness: an hour; weeks: half of one)
+evaluate: $(READY) ## judge the detector in simulated worlds, beside baselines (minutes; SCALE=medium; SCALE=full, robustness: an hour; weeks: less)
 	@$(BIN)/python -m tests.evaluation.suite --scale "$(or $(SCALE),small)"
 
 bench: $(READY) ## measure the speeds that the README names, and the plain job beside its peers

@@ -151,6 +151,7 @@ def _campaign_rows(campaign: Campaign, learner: Learner, *, members_shown: int) 
         ("campaign", f"{campaign.campaign_id} since {_time(campaign.created_ms)}"),
         ("accounts", f"{len(campaign.members)}, {len(campaign.undecided)} of them not yet decided about"),
         ("links", ", ".join([*(f"{name} ({link.members})" for name, link in links[:LINKS_SHOWN]), *more_links])),
+        *([("", f"and {len(campaign.short)} templates too short to tie anybody")] if campaign.short else []),
         *(("because", reason.sentence) for reason in campaign.reasons(campaign.view(campaign.belonging()))),
         ("enforcement", _enforcement(campaign.enforcement)),
         ("reviewers", _reviewers(campaign, learner)),

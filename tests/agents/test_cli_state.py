@@ -12,7 +12,7 @@ from agents.store import NOTHING, Place
 from agents.store.memory import MemoryStore
 from streams.accounts import Enforcement, Head, with_head
 from streams.campaigns import Campaign, Pointer
-from streams.evidence import LinkEvidence
+from streams.evidence import LinkEvidence, ShortTemplate
 from streams.learning import FEATURES, Learner, LearnerState, Lesson
 from streams.links import link_partition
 from streams.windows import DAY_MS, HOUR_MS
@@ -169,6 +169,15 @@ def test_a_campaign_lists_its_first_members_and_its_largest_links(
     assert lines[-1] == "and 3 more; --all lists them"
     _, lines, _ = state("c-1", "--all")
     assert lines[-23:] == [f"member acct-{n:02}" for n in range(23)]
+
+
+def test_a_campaign_says_how_many_templates_it_has_that_tie_nobody(
+    store: MemoryStore, state: Callable[..., Outcome]
+) -> None:
+    campaign = suspended(3)
+    campaign.short = {f"template:t{number}": ShortTemplate(0, 12, 0, has_sibling=False) for number in range(2)}
+    put(store, CAMPAIGNS, {"campaign:c-1": campaign})
+    assert "and 2 templates too short to tie anybody" in state("c-1")[1]
 
 
 @pytest.mark.parametrize("count", [0, 60])
