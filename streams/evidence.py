@@ -96,11 +96,6 @@ class ShortTemplate(Struct, array_like=True):
             return True
         return surely(self.users - self.strangers, self.users) >= NEARLY_ALL
 
-    @property
-    def is_crowds(self) -> bool:
-        """Whether others use it too much."""
-        return not self.is_theirs
-
 
 class Seen(Struct, array_like=True):
     """What links said about one account since `since_ms`.

@@ -1,6 +1,6 @@
 """Findings: what `networks` tells `campaigns` about a link that ties accounts together."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -11,6 +11,8 @@ from streams.feedback import Verdict
 from streams.links import LinkKind
 
 NonNegative = Annotated[int, Meta(ge=0)]
+
+ACCOUNTS_A_RECORD = 16_384
 
 LEADS: dict[LinkKind, str] = {"payment": "accounts_per_payment", "template": "accounts_per_template"}
 """The signal that must fire for a link of this kind to tie its ripe members to one campaign."""
@@ -63,8 +65,9 @@ class Findings(Struct, frozen=True):
     """A record on `stillwatch.findings`: what one batch of `networks` found, or verdicts that `observe` passes on.
 
     Sources are as in `streams.links.Links`, of the links; where there are verdicts, of the feedback. `part` tells apart
-    what was found at one offset: 0 by the batch that ended there, 1 and on by looking again when nothing more came.
-    `users` are told of so that a campaign whose members they are can have the template limited; they found none.
+    what was found at one offset: 0 by the batch that ended there, 1 and on what did not fit into that record, or was
+    found by looking again when nothing more came. `users` are told of so that a campaign whose members they are can
+    have the template limited; they found none.
     """
 
     source_partition: NonNegative
@@ -75,6 +78,18 @@ class Findings(Struct, frozen=True):
     findings: list[Finding]
     verdicts: list[Verdict] = []
     users: list[Users] = []
+
+
+def cut(users: Iterable[Users]) -> Iterator[list[Users]]:
+    """The same in lists of so many accounts that each fits into a record; at least one list."""
+    held, accounts = list[Users](), 0
+    for one in users:
+        accounts += len(one.accounts)
+        if held and accounts > ACCOUNTS_A_RECORD:
+            yield held
+            held, accounts = [], len(one.accounts)
+        held.append(one)
+    yield held
 
 
 def ties(kind: LinkKind, reasons: Collection[Reason]) -> bool:

@@ -197,9 +197,13 @@ def report_news(state: NetworkState) -> tuple[Tied, ...]:
 
 
 def is_to_be_told(state: NetworkState) -> bool:
-    """True if the link has half as many members again as when they were told of last, or that is some hours ago."""
+    """True if the link has half as many members again as when they were told of last, or that is some hours ago.
+
+    Never once no more are listed: of many more it may be said no longer who they are.
+    """
     is_old = 0 < state.told_hour <= state.hour - TOLD_HOURS
-    return is_old or len(state.members) >= max(FEWEST_MEMBERS, GROWN * state.told)
+    has_grown = len(state.members) >= max(FEWEST_MEMBERS, GROWN * state.told)
+    return (is_old or has_grown) and len(state.members) < MEMBERS
 
 
 def report_users(state: NetworkState) -> tuple[str, ...]:

@@ -1,22 +1,24 @@
 """Templates too short to tie anybody: limited with the campaign whose members use them, and nobody is a member by it.
 
 Whose a template is, is asked anew each time that `networks` tells who uses it: that of a limited campaign if surely
-nearly all are its members. As soon as they are not it is let go.
+nearly all are its members, or most, of another wording of what it sends. As soon as they are not it is let go.
 """
 
 from collections import Counter
 
+from streams.accounts import Enforcement
 from streams.campaigns import Campaign, Pointer
 from streams.decide import is_limited
 from streams.evidence import ShortTemplate
 from streams.findings import Users
 from streams.policy import Policy
 from streams.sketches import Sketches
-from streams.stages.campaign_feedback import EXEMPT, Exempt
-from streams.stages.campaign_saying import Cause, let_go
+from streams.stages.campaign_feedback import EXEMPT, Exempt, forget_erased
+from streams.stages.campaign_saying import Cause, Subject, let_go
 from streams.stages.campaign_states import SKETCHES, campaign_key, final, member_key, short_key
 from streams.stages.campaign_templates import let_go_of_crowds
 from streams.states import States
+from streams.windows import DAY_MS
 
 
 def needed_by(users: Users) -> set[str]:
@@ -26,44 +28,49 @@ def needed_by(users: Users) -> set[str]:
 
 
 def take_users(users: Users, cause: Cause, policy: Policy, states: States) -> Campaign | None:
-    """Keep how many use the template, with the campaign whose it is or was; that, if it is its own now.
+    """Keep how many use the template, with the campaign whose it is now: that campaign; or with whose it was last.
 
-    If others use it by now, it is let go.
+    If it is another's, or nobody's, it is let go, of nobody's for a day.
     """
-    name, erased = _name(users), states.read(EXEMPT, Exempt).erased
+    name, at_ms, erased = _name(users), users.as_of_ms, states.read(EXEMPT, Exempt).erased
     accounts = {account for account in users.accounts if account not in erased}
     tied = final(states.read(f"link:{name}", Pointer).campaign_id, states)
-    if tied is not None:
-        _note_strangers(tied, name, accounts, cause, policy, states)
+    if tied is not None and name in tied.links:
+        _note_strangers(tied, users, accounts, cause, policy, states)
         return None
     holder = final(states.read(short_key(name), Pointer).campaign_id, states)
-    before = None if holder is None else holder.short[name]
-    if before is not None and (before.as_of_ms, before.users) >= (users.as_of_ms, len(accounts)):
+    before = None if holder is None else holder.short.get(name)
+    if before is not None and (before.as_of_ms, before.users) >= (at_ms, len(accounts)):
         cause.output.tally["duplicate"] += 1
         return None
     siblings = states.read(SKETCHES, Sketches).alike(users.sketch or "")
 
-    def seen_by(campaign: Campaign) -> ShortTemplate:
+    def seen_by(campaign: Campaign, enforcement: Enforcement) -> ShortTemplate:
         has_sibling = not siblings.isdisjoint(campaign.links)
         strangers = len(accounts - campaign.members.keys())
-        return ShortTemplate(users.as_of_ms, len(accounts), strangers, has_sibling)
+        return ShortTemplate(at_ms, len(accounts), strangers, has_sibling, enforcement)
 
+    enforcement = Enforcement() if before is None else before.enforcement
     candidates = [*([] if holder is None else [holder]), *_homes(accounts, states)]
-    owner = next((it for it in candidates if it.is_found and seen_by(it).is_theirs), holder)
-    if owner is None:
-        return None
-    evidence = seen_by(owner)
+    forget_erased({it.campaign_id: it for it in candidates}, states)
+    limited = [it for it in candidates if it.is_found and name not in it.links]
+    owner = next((it for it in limited if seen_by(it, enforcement).is_theirs), None)
     if holder is not None:
         states.changed.add(campaign_key(holder.campaign_id))
-        evidence.enforcement = holder.short.pop(name).enforcement
-    states.changed.add(campaign_key(owner.campaign_id))
-    states.change(short_key(name), Pointer).campaign_id = owner.campaign_id
-    owner.short[name] = evidence
-    owner.newest_ms = max(owner.newest_ms, users.as_of_ms)
-    if evidence.is_theirs:
-        return owner
-    let_go_of_crowds(policy, owner, cause)
-    return None
+        holder.short.pop(name, None)
+        if holder is not owner and is_limited(enforcement, at_ms):
+            until_ms = None if owner is None else at_ms
+            about: Subject = ("network", name)
+            enforcement = let_go(policy, enforcement, about, at_ms, cause, holder.campaign_id, until_ms)
+    keeper = holder if owner is None and at_ms < enforcement.expires_at_ms + DAY_MS else owner
+    if holder is not None or keeper is not None:
+        states.change(short_key(name), Pointer).campaign_id = None if keeper is None else keeper.campaign_id
+    if keeper is not None:
+        states.changed.add(campaign_key(keeper.campaign_id))
+        keeper.short[name] = seen_by(keeper, enforcement)
+    if owner is not None:
+        owner.newest_ms = max(owner.newest_ms, at_ms)
+    return owner
 
 
 def tie_after_all(name: str, campaign: Campaign, cause: Cause, policy: Policy, states: States) -> None:
@@ -73,19 +80,25 @@ def tie_after_all(name: str, campaign: Campaign, cause: Cause, policy: Policy, s
         return
     states.changed.add(campaign_key(holder.campaign_id))
     states.change(short_key(name), Pointer).campaign_id = None
-    enforcement, at_ms = holder.short.pop(name).enforcement, max(holder.newest_ms, campaign.newest_ms)
-    if holder is not campaign and is_limited(enforcement, at_ms):
-        enforcement = let_go(policy, enforcement, ("network", name), at_ms, cause, holder.campaign_id)
-    campaign.links[name].enforcement = enforcement
+    before, evidence = holder.short.pop(name, None), campaign.links[name]
+    if before is None or before.enforcement.sequence <= evidence.enforcement.sequence:
+        return
+    evidence.enforcement, at_ms = before.enforcement, max(holder.newest_ms, campaign.newest_ms)
+    if holder is not campaign and is_limited(before.enforcement, at_ms):
+        about: Subject = ("network", name)
+        evidence.enforcement = let_go(policy, before.enforcement, about, at_ms, cause, holder.campaign_id)
 
 
 def _note_strangers(
-    campaign: Campaign, name: str, accounts: set[str], cause: Cause, policy: Policy, states: States
+    campaign: Campaign, users: Users, accounts: set[str], cause: Cause, policy: Policy, states: States
 ) -> None:
-    """The template has tied accounts: those who use it now and are no members count as strangers to it."""
-    evidence = campaign.links[name]
+    """The template has tied accounts, and is limited: who uses it now and is no member counts as a stranger to it."""
+    evidence = campaign.links[_name(users)]
+    if not is_limited(evidence.enforcement, users.as_of_ms):
+        return
+    forget_erased({campaign.campaign_id: campaign}, states)
     states.changed.add(campaign_key(campaign.campaign_id))
-    evidence.members = max(evidence.members, len(accounts))
+    campaign.newest_ms = max(campaign.newest_ms, users.as_of_ms)
     evidence.strangers |= accounts - campaign.members.keys()
     let_go_of_crowds(policy, campaign, cause)
 

@@ -6,7 +6,7 @@ let go as soon as it is found that a crowd uses it, and is not limited again for
 whose own limit is over, is found to deserve none.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 from streams.campaigns import Campaign
 from streams.decide import Verdict, action_of, is_due, is_exempt, is_limited, rung_of
@@ -63,12 +63,13 @@ def limit_templates(
 def let_go_of_crowds(policy: Policy, campaign: Campaign, cause: Cause) -> None:
     """Release the limited templates that mostly others use by now."""
     _prune(campaign)
-    _release(policy, campaign, lambda it: it.is_crowds and not it.is_theirs, cause)
+    crowds = {name: it for name, it in campaign.templates.items() if it.is_crowds and not it.is_theirs}
+    _release(policy, campaign, crowds, cause)
 
 
 def let_go_with_it(policy: Policy, campaign: Campaign, cause: Cause) -> None:
     """Release all that are limited, as the campaign is not any more; they may be limited with it again at once."""
-    _release(policy, campaign, lambda _: True, cause, until_ms=campaign.newest_ms + MINUTE_MS)
+    _release(policy, campaign, campaign.limitable, cause, until_ms=campaign.newest_ms + MINUTE_MS)
 
 
 def _prune(campaign: Campaign) -> None:
@@ -80,13 +81,13 @@ def _prune(campaign: Campaign) -> None:
 def _release(
     policy: Policy,
     campaign: Campaign,
-    is_over: Callable[[LinkEvidence | ShortTemplate], bool],
+    templates: Mapping[str, LinkEvidence | ShortTemplate],
     cause: Cause,
     until_ms: int | None = None,
 ) -> None:
     at_ms = campaign.newest_ms
-    for name, evidence in sorted(campaign.limitable.items()):
-        if is_limited(evidence.enforcement, at_ms) and is_over(evidence):
+    for name, evidence in sorted(templates.items()):
+        if is_limited(evidence.enforcement, at_ms):
             evidence.is_worded = None
             about: Subject = ("network", name)
             evidence.enforcement = let_go(

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from streams.anomaly import TEACH_EVERY_HOURS, Model, ModelState
 from streams.compiled import Ints
 from streams.distinct import Distinct
-from streams.findings import LEADS, Finding, Findings, Users, ties
+from streams.findings import LEADS, Finding, Findings, Users, cut, ties
 from streams.holders import Holders, Noted
 from streams.kernel import LINK_VERSION, WEEK_HOURS
 from streams.links import LINK_KINDS, LinkKind, Source
@@ -140,10 +140,13 @@ class NetworksStage:
         else:
             shard.parts += 1
             self._close_all(step)
-        if step.findings or step.users:
-            place = source.partition, source.log, shard.offset, shard.parts, shard.appended_at_ms
-            record = Findings(*place, step.findings, users=step.users)
-            output.records.append(Outgoing("findings", record, shard.appended_at_ms, partition=0))
+        for number, users in enumerate(cut(step.users)):
+            found = [] if number else step.findings
+            if found or users:
+                shard.parts += number > 0
+                place = source.partition, source.log, shard.offset, shard.parts, shard.appended_at_ms
+                record = Findings(*place, found, users=users)
+                output.records.append(Outgoing("findings", record, shard.appended_at_ms, partition=0))
         return output
 
     def _judge(self, uses: Uses, step: "_Step") -> None:

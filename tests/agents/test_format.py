@@ -10,7 +10,10 @@ from streams import kernel
 from streams.accounts import Profile
 from tests.integration.stored_states import stages_of
 
-SHAPES = {1: "2fbf0b1c652f330031adf7c1b3e933c4c0770e2c360a419c250dc0ce9a8da218"}
+SHAPES = {
+    1: "2fbf0b1c652f330031adf7c1b3e933c4c0770e2c360a419c250dc0ce9a8da218",
+    2: "af4fa0e820cab96bb078b43f4a1a2a5f93fc920a613342d6654f440e3369f9fe",
+}
 """Of each format: a digest of everything that is stored. Add one for a new format, and change none."""
 
 

@@ -194,8 +194,41 @@ def test_a_crowd_that_has_it_tied_is_not_taken_for_the_campaign_whose_members_us
 def test_a_campaign_that_uses_it_after_another_has_it_from_then_on() -> None:
     campaigns = holding()
     names = second(campaigns)
-    for minutes in (60, 4 * 24 * 60):
-        campaigns.take(users=[used(names, minutes=minutes)])
-    first, last = about_it(campaigns)
-    assert (first.sequence, last.sequence) == (1, 2)
-    assert first.campaign_id != last.campaign_id
+    campaigns.take(users=[used(names, minutes=60)])
+    assert actions(campaigns) == ["challenge", "release", "challenge"]
+    first, release, last = about_it(campaigns)
+    assert [it.sequence for it in about_it(campaigns)] == [1, 2, 3]
+    assert first.campaign_id == release.campaign_id != last.campaign_id
+    assert [[*it.short] for it in campaigns.campaigns().values()] == [[], ["template:t70"]]
+
+
+def test_once_it_ties_it_is_let_go_as_of_when_it_is_told_that_a_crowd_uses_it() -> None:
+    """However long ago its campaign did something: a gateway passes over what was decided a day before."""
+    campaigns = holding()
+    campaigns.take(said(70, MEMBERS, minutes=40, sketch=OTHER_WORDS))
+    campaigns.take(users=[used([*MEMBERS, *CROWD], minutes=3 * 24 * 60)])
+    assert actions(campaigns) == ["challenge", "release"]
+    assert about_it(campaigns)[-1].decided_at_ms == NOON_MS + 3 * DAY_MS
+
+
+def test_a_crowd_alone_does_not_keep_a_campaign_in_mind() -> None:
+    campaigns = holding()
+    for day in (1, 2, 3, 9):
+        campaigns.take(users=[used(CROWD, minutes=day * 24 * 60)])
+    assert actions(campaigns) == ["challenge", "release"]
+    (campaign,) = campaigns.campaigns().values()
+    assert campaign.short == {}
+    campaigns.states.begin_step()
+    campaigns.take(users=[used(CROWD, minutes=10 * 24 * 60)])
+    assert f"campaign:{campaign.campaign_id}" not in campaigns.states.changed
+
+
+def test_a_campaign_that_a_worker_of_before_wrote_back_without_it_may_have_it_again() -> None:
+    campaigns = holding()
+    (campaign,) = campaigns.campaigns().values()
+    campaign.short = {}
+    campaigns.take(users=[used(MEMBERS, minutes=60)])
+    assert [*campaigns.campaigns()[campaign.campaign_id].short] == ["template:t70"]
+    campaigns.campaigns()[campaign.campaign_id].short = {}
+    campaigns.take(said(70, MEMBERS, minutes=80, sketch=OTHER_WORDS))
+    assert "template:t70" in campaigns.campaigns()[campaign.campaign_id].links

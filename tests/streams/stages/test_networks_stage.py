@@ -194,6 +194,19 @@ def test_of_what_a_quarter_of_all_accounts_use_it_is_not_told() -> None:
     assert networks.told() == []
 
 
+def test_who_is_told_of_fills_no_more_than_a_record_and_of_a_full_list_nobody_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.findings.ACCOUNTS_A_RECORD", 5)
+    monkeypatch.setattr("streams.networks.MEMBERS", 8)
+    networks = bench()
+    networks.take(brief(crowd("abcdefgh", [0], kind="template")))
+    networks.take()
+    assert networks.told() == ["abc", "abcde"]
+    records = [record.value for record in networks.left if isinstance(record.value, Findings)]
+    assert [record.part for record in records] == [0, 1]
+
+
 def test_it_is_not_told_where_the_policy_has_templates_tie_nobody() -> None:
     signals = WATCHFUL.signals
     off = replace(signals["accounts_per_template"], enabled=False)
