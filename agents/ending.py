@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 import traceback
+import types
 from collections.abc import Collection
 from typing import Any, Final, Never
 
@@ -20,15 +21,28 @@ AGAIN_S: Final = 5.0
 
 def end_anyway(seconds: float) -> None:
     """End the process after `seconds`, whatever hangs: a step that was not committed will be met again."""
+    loop = asyncio.get_running_loop()
 
     def end() -> None:
         logger.warning("The batch in hand is not done after %.0f s, so it is left to whoever comes next.", seconds)
+        for task in asyncio.all_tasks(loop):
+            logger.warning("Not over yet: %s", waits_at(task))
         logging.shutdown()
         os._exit(UNDRAINED_EXIT_CODE)
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True
     timer.start()
+
+
+def waits_at(task: asyncio.Task[Any]) -> str:
+    """Where a task stands: each coroutine that waits for the next, with its line."""
+    at: Any = task.get_coro()
+    places = []
+    while isinstance(at, types.CoroutineType):
+        places.append(f"{at.__qualname__}:{at.cr_frame.f_lineno if at.cr_frame else 0}")
+        at = at.cr_await
+    return " > ".join(places)
 
 
 async def cancelled(tasks: Collection[asyncio.Task[Any]], again_s: float = AGAIN_S) -> None:

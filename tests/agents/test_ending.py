@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from agents.ending import cancelled
+from agents.ending import cancelled, waits_at
 
 
 async def test_a_task_whose_cancellation_was_swallowed_is_cancelled_again() -> None:
@@ -41,3 +41,18 @@ async def test_nothing_to_cancel_is_over_at_once() -> None:
     await cancelled(())
     await cancelled((finished,))
     assert not finished.cancelled()
+
+
+async def test_it_is_said_where_a_task_waits() -> None:
+    async def inner() -> None:
+        await asyncio.sleep(3_600)
+
+    async def outer() -> None:
+        await inner()
+
+    task = asyncio.create_task(outer())
+    await asyncio.sleep(0)
+    places = [place.rpartition(":")[0].rpartition(".")[2] for place in waits_at(task).split(" > ")]
+    assert places == ["outer", "inner", "sleep"]
+    await cancelled((task,))
+    assert waits_at(task).endswith("outer:0")

@@ -52,6 +52,17 @@ class Pauses(threading.Thread):
 
 
 @contextmanager
+def watched(scene: Scene) -> Iterator[Pauses]:
+    """Watch during the block, and no longer whatever becomes of it: after it the store may be gone."""
+    pauses = Pauses(scene)
+    pauses.start()
+    try:
+        yield pauses
+    finally:
+        pauses.stop()
+
+
+@contextmanager
 def coming(scene: Scene, events: Sequence[RequestEvent]) -> Iterator[None]:
     """Send events during the block, fewer and fewer so that some are left, and those somewhat faster after it."""
     is_over = threading.Event()
@@ -82,14 +93,11 @@ def test_three_workers_are_replaced_one_after_the_other_under_load(
     running = deque(scene.start() for _ in range(WORKERS))
     for each in running:
         each.until_ready()
-    pauses = Pauses(scene)
-    pauses.start()
-    with coming(scene, load.events):
+    with watched(scene) as pauses, coming(scene, load.events):
         scene.until("under way", lambda: scene.counted() > A_SECOND)
         for _ in range(WORKERS * rounds):
             assert running.popleft().drain() == 0
             running.append(scene.ready())
-    pauses.stop()
     scene.healed()
     scene.settle()
     scene.balance(
