@@ -109,13 +109,16 @@ def decide(  # noqa: PLR0913  a decision has this many independent facts
     among: int = 1,
     wording: Wording | None = None,
     until_ms: int | None = None,
+    payments: tuple[str, ...] = (),
+    opened_from_ms: int | None = None,
 ) -> tuple[Enforcement, Decision]:
     """Make the next decision about a subject, and what is in force from then on.
 
     `source` names the input that caused it (stage, partition and offset): the same input gives the same id.
     `among`: of so many subjects that share the limits of a throttle this is one.
     `campaign_id` is the campaign to look at from then on, a campaign's own unless another is named.
-    `until_ms` is when the decision expires, if not after the time of its rung.
+    `until_ms` is when the decision expires, if not after the time of its rung. `payments` are told with
+    `opened_from_ms`: whoever pays so and was opened then or later counts as a member.
     """
     own = subject_id if subject_kind == "campaign" else None
     rung = rung_of(ladder, action)
@@ -140,6 +143,8 @@ def decide(  # noqa: PLR0913  a decision has this many independent facts
         model_version=model_version,
         shadow=policy.shadow,
         sequence=sequence,
+        payments=payments,
+        opened_from_ms=opened_from_ms if payments else None,
     )
     return Enforcement(action, expires_at_ms, sequence, policy.shadow), decision
 

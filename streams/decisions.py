@@ -76,9 +76,14 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
        either out, and stops a new account, or a new wording, of a campaign some requests later. Whom the policy's
        allowlist spares, the gateway spares here. A release of a network ends such a decision, and no more.
     9. A release of an account is a reviewer's word that it is innocent, whatever its `shadow` says. It is no member by
-       decisions whose `decided_at_ms` is not later. Until the release expires, or another decision about the
-       account replaces it, no decision about a campaign or a network applies to the account.
+       decisions whose `decided_at_ms` is not later, nor does rule 11 apply to its `payments` by them. Until the release
+       expires, or another decision about the account replaces it, no decision about a campaign or a network applies to
+       the account.
     10. A new gateway reads the topic from its beginning, where all `members` are; it is kept for 90 days, uncompacted.
+    11. `payments` of a campaign's decision are payment hashes of `members`, kept as these are. Whoever pays with one of
+       them, and whose account was opened at `opened_from_ms` or later (that of the newest decision that has the
+       payment), counts as a member: who was banned comes back with the same card, and is stopped at the first request.
+       A gateway that cannot tell leaves this out, and stops such an account once a decision names it.
     """
 
     decision_id: str
@@ -97,3 +102,5 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
     members: tuple[str, ...] = ()
     limits: Limits | None = None
     wording: Wording | None = None
+    payments: tuple[str, ...] = ()
+    opened_from_ms: TimeMs | None = None

@@ -56,6 +56,14 @@ class Users(Struct, frozen=True):
     sketch: str | None = None
 
 
+class Crowd(Struct, frozen=True):
+    """A payment that many accounts pay with, as of one closed minute: how many, within a week."""
+
+    payment_hash: str
+    as_of_ms: TimeMs
+    accounts: int
+
+
 def link_name(finding: Finding) -> str:
     """The link of a finding as one string."""
     return f"{finding.kind}:{finding.value}"
@@ -67,7 +75,7 @@ class Findings(Struct, frozen=True):
     Sources are as in `streams.links.Links`, of the links; where there are verdicts, of the feedback. `part` tells apart
     what was found at one offset: 0 by the batch that ended there, 1 and on what did not fit into that record, or was
     found by looking again when nothing more came. `users` are told of so that a campaign whose members they are can
-    have the template limited; they found none.
+    have the template limited; they found none. `crowds` are told of so that nobody is limited for paying as they do.
     """
 
     source_partition: NonNegative
@@ -78,6 +86,7 @@ class Findings(Struct, frozen=True):
     findings: list[Finding]
     verdicts: list[Verdict] = []
     users: list[Users] = []
+    crowds: list[Crowd] = []
 
 
 def cut(users: Iterable[Users]) -> Iterator[list[Users]]:

@@ -22,13 +22,15 @@ from streams.findings import Tied
 from streams.links import LinkKind, Who
 from streams.members import REPEATS, RIPE_HOURS, Member, round_the_clock_synchrony
 from streams.room import buckets_of, days_of, sketch_of
-from streams.windows import HOUR_MS, MINUTE_MS, Windows
+from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, Windows
 
 MEMBERS = 1024
 """Members listed for one link. A link of more accounts than this is too common to tie anybody by itself."""
 
 FEWEST_MEMBERS = 3
 GROWN, TOLD_HOURS = 1.5, 6
+CROWD = 64
+"""Accounts within a week from which on they are told of a payment that they pay with."""
 
 
 class Counted(NamedTuple):
@@ -66,7 +68,8 @@ class NetworkState(Struct, array_like=True):
     in, `touched` are members that a finding may have to name and that did something since the link was last looked at,
     `judge_at` is the count of requests at which it is looked at whatever its members did, `found_hour` the hour of the
     newest finding, `p_value` what the anomaly model said last, `sketch` that of a template. `told` is how many members
-    a template too short to tie anybody had when they were told of last, `told_hour` the hour of that.
+    a template too short to tie anybody had when they were told of last, or how many accounts a crowd that pays with
+    it; `told_hour` is the hour of that.
     """
 
     numbers: bytes = b""
@@ -210,6 +213,12 @@ def report_users(state: NetworkState) -> tuple[str, ...]:
     """All members listed, in the order they came."""
     state.told, state.told_hour = len(state.members), state.hour
     return tuple(state.members)
+
+
+def is_crowd_to_be_told(state: NetworkState, accounts: int) -> bool:
+    """True if so many `accounts` pay with it, and half as many again as were told of last, or that is a day ago."""
+    is_old = (state.hour - state.told_hour) * HOUR_MS >= DAY_MS
+    return accounts >= CROWD and (is_old or accounts >= GROWN * state.told)
 
 
 def _is_news(state: NetworkState, member: Member) -> bool:

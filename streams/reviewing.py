@@ -24,11 +24,13 @@ def review(  # noqa: PLR0913  as of `decide`
     campaign_id: str | None = None,
     among: int = 1,
     wording: Wording | None = None,
+    payment: str | None = None,
 ) -> tuple[Enforcement, Decision] | None:
     """The decision that a verdict given at `at_ms` leads to, and what is in force from then on; None if none follows.
 
     `innocent`: a release, whose expiry is the end of the exemption. `confirmed`: what limits the subject is said again
     and stays for a multiple of its time; a subject that was called innocent before is watched again.
+    A release tells the `payment` of an account, so that nobody is limited for paying so by what was decided before.
     """
     action, until_ms = _consequence(current, word, at_ms, ladder, policy)
     if action is None:
@@ -48,6 +50,7 @@ def review(  # noqa: PLR0913  as of `decide`
         among=among,
         wording=wording,
         until_ms=until_ms,
+        payments=() if payment is None or action != "release" else (payment,),
     )
 
 

@@ -17,7 +17,7 @@ from agents.records import UnreadableError
 from agents.settings import SettingsError, read_settings
 from agents.store import StoreError
 from agents.topics import TopicError
-from streams.explaining import History, explain
+from streams.explaining import History, Pays, explain
 from streams.policy import Policy
 
 
@@ -28,9 +28,18 @@ from streams.policy import Policy
     "--policy", "policy_path", type=click.Path(path_type=Path), help="Another policy than deploy/policy.toml."
 )
 @click.option("--at", "at", metavar="TIME", help="As it stood then, ISO 8601, UTC unless it says otherwise.")
+@click.option("--payment", metavar="HASH", help="How an account pays that was refused before anything was known of it.")
+@click.option("--opened", metavar="TIME", help="When such an account was opened, with --payment.")
 @click.option("--json", "as_json", is_flag=True, help="The same as JSON.")
 def explain_command(
-    subject: str, *, decisions: str | None, policy_path: Path | None, at: str | None, as_json: bool
+    subject: str,
+    *,
+    decisions: str | None,
+    policy_path: Path | None,
+    at: str | None,
+    payment: str | None,
+    opened: str | None,
+    as_json: bool,
 ) -> None:
     """Explain what is decided about SUBJECT: an account id, a campaign c-..., or a link template:...
 
@@ -39,7 +48,10 @@ def explain_command(
     """
     _, policy = read_policy(policy_path)
     asked_ms = None if at is None else milliseconds("--at", at)
-    known = _known(subject, decisions, policy)
+    if (payment is None) != (opened is None):
+        raise click.UsageError("--payment and --opened go together: both say who an account is.")
+    pays = None if payment is None or opened is None else Pays(payment, milliseconds("--opened", opened))
+    known = _known(subject, decisions, policy, pays)
     history, stored = known.history, known.stored
     at_ms = asked_ms
     if at_ms is None:
@@ -60,12 +72,12 @@ def explain_command(
     click.echo(msgspec.json.format(msgspec.json.encode(report)) if as_json else page(report))
 
 
-def _known(subject: str, decisions: str | None, policy: Policy) -> Known:
+def _known(subject: str, decisions: str | None, policy: Policy, pays: Pays | None) -> Known:
     """What concerns the subject, from the file or from Kafka and Redis."""
     try:
         if decisions is None:
-            return live(subject, read_settings(), policy)
-        known = Known(History(subject))
+            return live(subject, read_settings(), policy, pays)
+        known = Known(History(subject, pays=pays))
         known.history.take_all(each_decision(decisions))
     except (UnreadableError, SettingsError, TopicError, StoreError) as error:
         raise UnusableError(str(error)) from error

@@ -14,7 +14,7 @@ from agents.enforcement.asking import Asker
 from agents.enforcement.checker import Checker, Fail
 from agents.enforcement.conversations import of_body, said_at
 from agents.enforcement.faults import Faults
-from streams.enforcement import Refusal, refusal, told
+from streams.enforcement import Ask, Refusal, refusal, told
 from streams.enforcement.refusals import Headers
 from streams.events import Message
 from streams.fingerprint import Fingerprinter
@@ -24,7 +24,7 @@ Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
-AccountOf = Callable[[Scope], str | None]
+AccountOf = Callable[[Scope], str | Ask | None]
 
 ACCOUNT_HEADER: Final = "x-account-id"
 LARGEST_BODY: Final = 4 * 1024 * 1024
@@ -36,8 +36,9 @@ READ_AT: Final = ("/completions", "/messages", "/responses")
 class StillwatchMiddleware:
     """Asks about each request, refuses it or passes it on, and tells a throttled client what is left.
 
-    `account_of` finds the account of a request in its scope, None where there is none and nothing to check: by default
-    in the header x-account-id, which must come from the gateway's own authentication and from nobody else.
+    `account_of` finds the account of a request in its scope, None where there is none and nothing to check, or an `Ask`
+    with the account, its `payment_hash` and `account_created_at_ms`, where the gateway knows how it pays: by default it
+    is in the header x-account-id, which must come from the gateway's own authentication and from nobody else.
     With a `fingerprinter` the body of a POST to a path that ends like one in `read_at` is read first, up to
     `LARGEST_BODY` bytes, and the application is called when it is there. `fail` says what becomes of a request where
     an error of ours keeps it from being checked; `faults` counts them.

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from msgspec.structs import replace
+
 from agents.enforcement.checker import UNKNOWN, Checker, Fail
 from agents.enforcement.faults import Faults
 from streams.enforcement import Ask, Verdict
@@ -34,28 +36,32 @@ class Asker:
         self.faults: Final = faults or Faults()
 
     async def verdict(
-        self, account: Callable[[], str | None], said: Callable[[], Awaitable[Sequence[Message] | None]]
+        self, account: Callable[[], str | Ask | None], said: Callable[[], Awaitable[Sequence[Message] | None]]
     ) -> Verdict:
         """What becomes of the request of `account`, in which that was `said`. It passes where there is no account.
 
+        Of an `Ask` the account counts and how it pays, which a gateway may know; the rest comes from what was said.
         `said` is called only where it counts. Whatever either raises is a fault and not the caller's matter.
         """
         try:
-            account_id = account()
-            return PASS if account_id is None else await self._checker.check(await self._ask(account_id, said))
+            who = account()
+            if who is None:
+                return PASS
+            return await self._checker.check(await self._ask(who if isinstance(who, Ask) else Ask(who), said))
         except Exception as error:  # noqa: BLE001  a bug of ours must not take the operator's gateway down
             self.faults.count("broken", error)
             return UNKNOWN[self._fail]
 
-    async def _ask(self, account_id: str, said: Callable[[], Awaitable[Sequence[Message] | None]]) -> Ask:
+    async def _ask(self, who: Ask, said: Callable[[], Awaitable[Sequence[Message] | None]]) -> Ask:
         if self._fingerprinter is None:
-            return Ask(account_id)
+            return who
         try:
             messages = await said()
             if messages is None:
-                return Ask(account_id)
+                return who
             asked = self._fingerprinter.asked(messages)
         except Exception as error:  # noqa: BLE001  nothing that a client sends may keep its account from being checked
             self.faults.count("broken", error)
-            return Ask(account_id)
-        return Ask(account_id, asked.template_hash, asked.sketch, asked.character_count // CHARACTERS_PER_TOKEN)
+            return who
+        tokens = asked.character_count // CHARACTERS_PER_TOKEN
+        return replace(who, template_hash=asked.template_hash, sketch=asked.sketch, tokens=tokens)

@@ -31,13 +31,13 @@ class Gate:
     ) -> None:
         """Nobody is limited, and nothing known: until `ready` the policy says what to answer.
 
-        The accounts that the policy's allowlist names are spared whatever is decided.
+        The accounts and payments that the policy's allowlist names are spared whatever is decided.
         """
         enforcement = policy.enforcement
         self._limiter = limiter
         self._metrics = metrics
         self._clock = clock
-        self._spared = policy.allowlist.accounts
+        self._allowlist = policy.allowlist
         self._in_force = InForce()
         self._breaker = Breaker(
             self._in_force, accounts=enforcement.accounts_per_hour, templates=enforcement.templates_per_hour
@@ -83,6 +83,7 @@ class Gate:
     def _meter_breaker(self) -> None:
         held = self._breaker.held
         self._metrics.held.labels("account").set(held.accounts)
+        self._metrics.held.labels("payment").set(held.payments)
         self._metrics.held.labels("network").set(held.templates)
 
     async def check(self, ask: Ask) -> Verdict:
@@ -110,19 +111,24 @@ class Gate:
 
     def _judged(self, ask: Ask, now_ms: int) -> tuple[Verdict, list[tuple[str, Standing]]]:
         """The answer as far as it is known here, and the throttles that have to have room, each with its key."""
-        if ask.account_id in self._spared:
+        if self._is_spared(ask):
             return PASS, []
         account = self._in_force.over_account(ask.account_id, now_ms)
+        paid = self._in_force.over_payment(ask, now_ms, self._breaker.holds_payment)
         request = self._in_force.over_request(ask, now_ms, self._breaker.holds_network)
-        if account is None and request is None:
+        if account is None and paid is None and request is None:
             return PASS if self._is_ready else self._unknown, []
         if account is not None and self._breaker.holds_account(ask.account_id):
             account = None
+        account = harder(account, paid)
         hardest = harder(account, request)
         if hardest is not None and hardest.action != "throttle":
             return _refused(hardest, now_ms), []
         throttles = [] if account is None else [(f"account:{ask.account_id}", account)]
         return PASS, throttles if request is None else [*throttles, (request.subject_id, request)]
+
+    def _is_spared(self, ask: Ask) -> bool:
+        return ask.account_id in self._allowlist.accounts or ask.payment_hash in self._allowlist.payments
 
     async def _room(self, key: str, standing: Standing, ask: Ask) -> Room:
         return _NO_ROOM if standing.limits is None else await self._limiter.take(key, standing.limits, ask.tokens)
@@ -130,8 +136,12 @@ class Gate:
     def _told(self, ask: Ask, verdict: Verdict, now_ms: int, began: float) -> Verdict:
         self._metrics.count(verdict)
         if self._has_shadows and verdict.answer == "pass":
-            shadow = self._in_shadow.over_account(ask.account_id, now_ms) or self._in_shadow.over_request(ask, now_ms)
-            if shadow is not None and shadow.action is not None and ask.account_id not in self._spared:
+            shadow = (
+                self._in_shadow.over_account(ask.account_id, now_ms)
+                or self._in_shadow.over_payment(ask, now_ms)
+                or self._in_shadow.over_request(ask, now_ms)
+            )
+            if shadow is not None and shadow.action is not None and not self._is_spared(ask):
                 self._metrics.count_shadow(shadow.action)
         self._metrics.check_seconds.observe(time.perf_counter() - began)
         return verdict

@@ -2,7 +2,8 @@
 
 - `POST /v1/check`: an `Ask` as JSON; 200 with the `Verdict`, whatever that is; 400 with one sentence for anything else.
 - `GET /check`: the same in headers, for subrequests such as nginx's auth_request: X-Stillwatch-Account, -Template,
-  -Sketch and -Tokens. 204 where the request passes, else the refusal, whole, for the client, and X-Stillwatch-Decision.
+  -Sketch, -Tokens, -Payment and -Account-Created. 204 where the request passes, else the refusal, whole, for the
+  client, and X-Stillwatch-Decision.
 - `/healthz`, `/readyz` (200 once all decisions are known) and `/metrics`.
 
 There is no authentication: give it an address that only gateways reach.
@@ -21,12 +22,16 @@ from streams.enforcement import Ask, refusal, told
 from streams.enforcement.asking import PASS
 
 MAX_BODY_BYTES: Final = 16 * 1024
-ACCOUNT, TEMPLATE, SKETCH, TOKENS = (
+ASKED: Final = (
     "X-Stillwatch-Account",
     "X-Stillwatch-Template",
     "X-Stillwatch-Sketch",
     "X-Stillwatch-Tokens",
+    "X-Stillwatch-Payment",
+    "X-Stillwatch-Account-Created",
 )
+"""The headers of a question, in the order of `ask_of_words`."""
+
 DECISION = "X-Stillwatch-Decision"
 """Of a refusal, for a gateway that cannot pass the body on, so that its own can have the reference for an appeal."""
 
@@ -75,12 +80,14 @@ class CheckServer:
             ask = _ASK.decode(await request.read())
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             return web.Response(status=400, text=f"This is no question: {error}\n")
-        bounded = ask_of_words(ask.account_id, ask.template_hash, ask.sketch, max(0, ask.tokens))
+        bounded = ask_of_words(
+            ask.account_id, ask.template_hash, ask.sketch, ask.tokens, ask.payment_hash, ask.account_created_at_ms
+        )
         verdict = PASS if bounded is None else await self._gate.check(bounded)
         return web.Response(body=msgspec.json.encode(verdict), content_type="application/json")
 
     async def _check_headers(self, request: web.Request) -> web.Response:
-        ask = ask_of_words(*map(request.headers.get, (ACCOUNT, TEMPLATE, SKETCH, TOKENS)))
+        ask = ask_of_words(*map(request.headers.get, ASKED))
         if ask is None:
             return web.Response(status=204)  # nobody is named: that is for whoever authenticates
         verdict = await self._gate.check(ask)

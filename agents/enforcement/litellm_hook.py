@@ -17,12 +17,12 @@ from agents.enforcement.asking import Asker
 from agents.enforcement.checker import Checker, Fail
 from agents.enforcement.conversations import of_data
 from agents.enforcement.faults import Faults
-from streams.enforcement import Refusal, refusal, told
+from streams.enforcement import Ask, Refusal, refusal, told
 from streams.enforcement.refusals import Headers
 from streams.events import Message
 from streams.fingerprint import Fingerprinter
 
-AccountOf = Callable[[Any, Mapping[str, Any]], str | None]
+AccountOf = Callable[[Any, Mapping[str, Any]], str | Ask | None]
 """Finds the account in LiteLLM's `UserAPIKeyAuth` and the data of the request."""
 
 ERROR_TYPES: Final = {429: "rate_limit_error", 403: "permission_error", 503: "internal_server_error"}

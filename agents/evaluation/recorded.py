@@ -7,6 +7,7 @@ import msgspec
 
 from agents.records import UnreadableError, opened
 from streams.decisions import Decision
+from streams.enforcement import Ask, ask_of
 from streams.evaluation import Judge
 from streams.events import RequestRecord
 from streams.fingerprint import Fingerprinter
@@ -34,16 +35,15 @@ def judged_recording(
         judges.append(judge := Judge())
         for decision in decisions:
             judge.decide(decision)
-    tells_templates = any(decision.subject_kind == "network" for decisions in each for decision in decisions)
+    tells_more = any(it.subject_kind == "network" or it.payments for decisions in each for it in decisions)
     for record in records:
         account_id = record.account_id
         truth = truths.get(account_id) or Truth(account_id, UNLABELLED)
-        event = fingerprinter.event(record) if tells_templates else None
-        said = (None, None) if event is None else (event.template_hash, event.sketch)
         tokens = record.input_tokens + record.output_tokens
+        ask = ask_of(fingerprinter.event(record)) if tells_more else Ask(account_id, tokens=tokens)
         for judge in judges:
             judge.meet(truth)
-            judge.exchange(account_id, record.occurred_at_ms, tokens, *said)
+            judge.exchange(ask, record.occurred_at_ms)
     return judges
 
 

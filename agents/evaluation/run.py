@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from agents.replay import Replay, Replayed
 from streams.decisions import Decision
+from streams.enforcement import ask_of
 from streams.evaluation import Judge
 from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
@@ -66,10 +67,7 @@ async def judged(
             judge.decide(decision)
         while held:
             event, cover = held.popleft()
-            tokens = event.input_tokens + event.output_tokens
-            judge.exchange(
-                event.account_id, event.occurred_at_ms, tokens, event.template_hash, event.sketch, cover=cover
-            )
+            judge.exchange(ask_of(event), event.occurred_at_ms, cover=cover)
 
     for record, truth in play((replace(stage, limits=judge) for stage in stages), scenarios):
         event = fingerprinter.event(record)

@@ -11,7 +11,7 @@ from agents.store import StoreError
 from agents.store.redis import RedisStore
 from agents.topics import TopicNames, partitions_of
 from streams.accounts import account_of
-from streams.explaining import History
+from streams.explaining import History, Pays
 from streams.explaining.now import Membership, Now, account_now, campaign_now, membership_of
 from streams.folding import is_allowed
 from streams.policy import Policy
@@ -37,15 +37,15 @@ class Known(Struct):
     unreadable: int = 0
 
 
-def live(subject_id: str, settings: Settings, policy: Policy) -> Known:
-    """What the enforcement topic and Redis have about the subject.
+def live(subject_id: str, settings: Settings, policy: Policy, pays: Pays | None = None) -> Known:
+    """What the enforcement topic and Redis have about the subject, and how it `pays` if Redis does not know.
 
     Reads the enforcement topic once from its beginning. Raises `TopicError` and `StoreError`.
     """
     names = TopicNames.under(settings.prefix)
     partitions = partitions_of(settings.bootstrap_servers, names)
-    stored, sends = asyncio.run(_stored(subject_id, settings, partitions, policy))
-    known = Known(History(subject_id, sends), stored)
+    stored, sends, paid = asyncio.run(_stored(subject_id, settings, partitions, policy))
+    known = Known(History(subject_id, sends, pays or paid), stored)
     for decision in decided(settings.bootstrap_servers, names.enforcement):
         if decision is None:
             known.unreadable += 1
@@ -56,8 +56,8 @@ def live(subject_id: str, settings: Settings, policy: Policy) -> Known:
 
 async def _stored(
     subject_id: str, settings: Settings, partitions: int, policy: Policy
-) -> tuple[Stored | None, frozenset[int]]:
-    """What Redis holds, and of an account the templates it uses most, by their `hash32`."""
+) -> tuple[Stored | None, frozenset[int], Pays | None]:
+    """What Redis holds, and of an account the templates it uses most, by their `hash32`, and how it pays."""
     store = RedisStore(settings.redis_url, prefix=settings.prefix)
     try:
         campaign = await campaign_named(store, subject_id)
@@ -65,13 +65,13 @@ async def _stored(
             now = (
                 None if campaign.merged_into else Stored(campaign.enforcement.sequence, campaign_now(campaign, policy))
             )
-            return now, frozenset()
+            return now, frozenset(), None
         found = await stored_account(store, subject_id, partitions)
         home = await campaign_of(store, subject_id)
     finally:
         await store.close()
     if found is None:
-        return None, frozenset()
+        return None, frozenset(), None
     try:
         account = account_of(found)
     except ValueError as error:
@@ -80,4 +80,6 @@ async def _stored(
     membership = None if home is None else membership_of(home, subject_id, policy)
     spared = is_allowed(subject_id, account.profile, policy.allowlist)
     stored = Stored(account.enforcement.sequence, account_now(found, policy), membership, spared)
-    return stored, frozenset(account.top_templates)
+    payment, created_ms = account.profile.payment_hash, account.profile.created_at_ms
+    pays = None if payment is None or created_ms is None else Pays(payment, created_ms)
+    return stored, frozenset(account.top_templates), pays

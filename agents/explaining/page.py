@@ -148,6 +148,11 @@ def _limited(limits: Limits, whose: str) -> str:
 
 
 def _about(found: Explanation, force: Force) -> str:
+    if force.is_by_payment:
+        return (
+            f"campaign {force.subject_id}: it was opened after that was found, and pays with an instrument of its "
+            "members"
+        )
     if found.subject_kind == "account" and force.subject_kind == "campaign":
         return f"campaign {force.subject_id}, which it is counted a member of"
     if force.subject_kind == "network":

@@ -1,6 +1,6 @@
 """Enforcement: what decisions mean for the next request, as every gateway of ours reads them."""
 
-from streams.enforcement.asking import Answer, Ask, Room, Verdict
+from streams.enforcement.asking import Answer, Ask, Room, Verdict, ask_of
 from streams.enforcement.breaker import Breaker, Held
 from streams.enforcement.freshness import Age, age
 from streams.enforcement.in_force import ANEW_MS, InForce, Standing, names_an_heir
@@ -19,6 +19,7 @@ __all__ = [
     "Standing",
     "Verdict",
     "age",
+    "ask_of",
     "names_an_heir",
     "refusal",
     "told",

@@ -5,6 +5,7 @@ from typing import Literal
 from msgspec import Struct
 
 from streams.decisions import Limits, SubjectKind
+from streams.events import RequestEvent
 
 Answer = Literal["pass", "throttle", "challenge", "suspend"]
 """What becomes of a request: it passes, or it is refused because of that action."""
@@ -14,13 +15,16 @@ class Ask(Struct, frozen=True, gc=False):
     """One request that a gateway is about to forward, as far as the gateway knows it.
 
     `template_hash` and `sketch` are those of the edge fingerprint; without them only its account is judged. `tokens` is
-    what it will cost, 0 where nobody can tell yet.
+    what it will cost, 0 where nobody can tell yet. `payment_hash` and `account_created_at_ms` are as request events
+    have them: with both a banned customer's new account is known by how it pays.
     """
 
     account_id: str
     template_hash: str | None = None
     sketch: str | None = None
     tokens: int = 0
+    payment_hash: str | None = None
+    account_created_at_ms: int | None = None
 
 
 class Verdict(Struct, frozen=True, gc=False):
@@ -56,3 +60,15 @@ class Room(Struct, frozen=True, gc=False):
 
 PASS = Verdict()
 """Nothing is in force about the request."""
+
+
+def ask_of(event: RequestEvent) -> Ask:
+    """What a gateway that computes the edge fingerprint asks about this request."""
+    return Ask(
+        event.account_id,
+        event.template_hash,
+        event.sketch,
+        event.input_tokens + event.output_tokens,
+        event.payment_hash,
+        event.account_created_at_ms,
+    )

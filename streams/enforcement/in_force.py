@@ -1,7 +1,8 @@
 """What is in force: decisions in, and for a request the one that counts, by the rules of `Decision`."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -41,6 +42,13 @@ class Standing(Struct):
     is_exempt: bool = False
 
 
+class Paid(NamedTuple):
+    """A payment that a campaign's decisions name: when one did last, and which accounts that pay so it is about."""
+
+    named_ms: int
+    opened_from_ms: int
+
+
 class InForce:
     """All decisions so far, as a gateway holds them. Times are milliseconds since the epoch."""
 
@@ -50,13 +58,16 @@ class InForce:
         self._standing: dict[SubjectKind, dict[str, Standing]] = {"account": {}, "campaign": {}, "network": {}}
         self._named: dict[str, dict[str, int]] = {}
         self._released: dict[str, int] = {}
+        self._paid: dict[str, dict[str, Paid]] = {}
+        self._released_payments: dict[str, int] = {}
         self._wordings = Wordings()
 
     def take(self, decision: Decision) -> bool:
-        """Put a decision into force; whether it is news. A repeat or an older one changes nothing but the members."""
+        """Put a decision into force; whether it is news. A repeat or an older one changes nothing but who is named."""
         for member in decision.members:
             named = self._named.setdefault(member, {})
             named[decision.subject_id] = max(decision.decided_at_ms, named.get(decision.subject_id, 0))
+        self._note_payments(decision)
         subjects = self._standing[decision.subject_kind]
         before = subjects.get(decision.subject_id)
         if decision.sequence <= self.latest(decision.subject_kind, decision.subject_id, decision.decided_at_ms):
@@ -118,6 +129,32 @@ class InForce:
                 hardest = harder(hardest, self.of("campaign", campaign_id, at_ms))
         return hardest
 
+    def over_payment(
+        self, ask: Ask, at_ms: int, is_held: Callable[[str], bool] = lambda _payment: False
+    ) -> Standing | None:
+        """The hardest that is in force for how the account pays, if it was opened late enough for that (rule 11).
+
+        A payment that `is_held` counts for nothing.
+        """
+        payment, created_ms = ask.payment_hash, ask.account_created_at_ms
+        named = None if payment is None or created_ms is None else self._paid.get(payment)
+        if payment is None or created_ms is None or named is None or is_held(payment):
+            return None
+        if self.is_exempt(ask.account_id, at_ms):
+            return None
+        released_ms = max(self._released.get(ask.account_id, -1), self._released_payments.get(payment, -1))
+        hardest = None
+        for campaign_id, paid in named.items():
+            if paid.named_ms > released_ms and created_ms >= paid.opened_from_ms:
+                hardest = harder(hardest, self.of("campaign", campaign_id, at_ms))
+        return hardest
+
+    def limits_payment(self, payment: str, at_ms: int) -> bool:
+        """Whether accounts that pay so may be limited for it."""
+        released_ms = self._released_payments.get(payment, -1)
+        named = self._paid.get(payment, {}).items()
+        return any(it.named_ms > released_ms and self.of("campaign", name, at_ms) is not None for name, it in named)
+
     def over_request(
         self, ask: Ask, at_ms: int, is_held: Callable[[str], bool] = lambda _subject_id: False
     ) -> Standing | None:
@@ -150,13 +187,33 @@ class InForce:
                 del subjects[standing.subject_id]
                 if kind == "network":
                     self._wordings.put(standing.subject_id, None)
-        for account_id, named in list(self._named.items()):
-            for campaign_id in [it for it in named if it not in self._standing["campaign"]]:
-                del named[campaign_id]
-            if not named:
-                del self._named[account_id]
-        for account_id in [it for it, at in self._released.items() if at < before_ms]:
-            del self._released[account_id]
+        campaigns = self._standing["campaign"]
+        _forget_unknown(self._named, campaigns)
+        _forget_unknown(self._paid, campaigns)
+        for released in (self._released, self._released_payments):
+            for name in [it for it, at in released.items() if at < before_ms]:
+                del released[name]
+
+    def _note_payments(self, decision: Decision) -> None:
+        """Take the payments that a campaign's decision names, and those that an account's release takes back."""
+        at_ms, is_release = decision.decided_at_ms, decision.action == "release"
+        for payment in decision.payments:
+            if decision.subject_kind == "account" and is_release:
+                self._released_payments[payment] = max(at_ms, self._released_payments.get(payment, -1))
+            elif decision.subject_kind == "campaign" and decision.opened_from_ms is not None:
+                paid = self._paid.setdefault(payment, {})
+                known = paid.get(decision.subject_id)
+                if known is None or at_ms >= known.named_ms:
+                    paid[decision.subject_id] = Paid(at_ms, decision.opened_from_ms)
+
+
+def _forget_unknown(named: dict[str, dict[str, Any]], campaigns: Container[str]) -> None:
+    """Drop of each name the campaigns that are known no more, and the name once none is left."""
+    for name, by in list(named.items()):
+        for campaign_id in [it for it in by if it not in campaigns]:
+            del by[campaign_id]
+        if not by:
+            del named[name]
 
 
 def names_an_heir(decision: Decision) -> bool:

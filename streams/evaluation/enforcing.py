@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from streams.decisions import Decision
 from streams.enforcement import Ask, InForce, Standing
+from streams.enforcement.in_force import harder
 
 
 class Enforcing:
@@ -26,12 +27,17 @@ class Enforcing:
         """What is in force for what the account asks, whoever asks it; None if nothing is, or not for this account."""
         return self._in_force.over_request(ask, at_ms)
 
+    def over_payment(self, ask: Ask, at_ms: int) -> Standing | None:
+        """What is in force for how the account pays; None if nothing is, or not for this account."""
+        return self._in_force.over_payment(ask, at_ms)
+
     def admits(self, ask: Ask, at_ms: int) -> bool:
         """Whether a request passes. One of a throttled subject does while its window has room.
 
         Nobody who is challenged passes: what a campaign runs are programs.
         """
-        account, request = self.over_account(ask.account_id, at_ms), self.over_request(ask, at_ms)
+        account = harder(self.over_account(ask.account_id, at_ms), self.over_payment(ask, at_ms))
+        request = self.over_request(ask, at_ms)
         if account is not None and not self._has_room(f"account:{ask.account_id}", account, at_ms, ask.tokens):
             return False
         return request is None or self._has_room(request.subject_id, request, at_ms, ask.tokens)

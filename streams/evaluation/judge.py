@@ -6,7 +6,7 @@ from heapq import heappop, heappush
 from statistics import median
 
 from streams.decisions import LADDER, LIMITING, Action, Decision
-from streams.enforcement import Ask
+from streams.enforcement import Ask, Standing
 from streams.evaluation.calibration import calibration
 from streams.evaluation.enforcing import Enforcing
 from streams.evaluation.intervals import average_precision, interval, precision_recall
@@ -58,30 +58,25 @@ class Judge:
         self._order += 1
         heappush(self._pending, (decision.decided_at_ms + self._delay_ms, self._order, decision))
 
-    def exchange(
-        self,
-        account_id: str,
-        at_ms: int,
-        tokens: int,
-        template_hash: str | None = None,
-        sketch: str | None = None,
-        *,
-        cover: bool = False,
-    ) -> None:
-        """Judge one exchange. Decisions whose time has come by `at_ms` are in force.
+    def exchange(self, ask: Ask, at_ms: int, *, cover: bool = False) -> None:
+        """Judge one exchange, as a gateway would ask about it. Decisions whose time has come by `at_ms` are in force.
 
         `cover` is what a campaign sends and is not after: `Cover`.
 
         One of a limited template, or one that says the same, has not leaked, though its account may not be limited; and
-        an innocent account that sends such a thing has been wronged as hard as the template is limited.
+        an innocent account that sends such a thing has been wronged as hard as the template is limited. Who is limited
+        for how it pays is limited, innocent or not, and tied to the campaign that paid so.
         """
         while self._pending and self._pending[0][0] <= at_ms:
             in_force_ms, _, decision = heappop(self._pending)
             self._apply(decision, in_force_ms)
         self._records += 1
+        account_id = ask.account_id
         suspect = self._suspects.get(account_id)
-        ask = Ask(account_id, template_hash, sketch, tokens)
         over = self._enforcing.over_request(ask, at_ms)
+        paid = self._enforcing.over_payment(ask, at_ms)
+        if paid is not None:
+            self._limit_by_payment(ask, paid, at_ms)
         if suspect is None:
             if over is not None and over.action is not None:
                 self._limit(account_id, self._decided.setdefault(account_id, Decided()), over.action, at_ms)
@@ -95,6 +90,7 @@ class Judge:
         if suspect.first_ms is None:
             suspect.first_ms = at_ms
             suspect.replaces = campaign.limited_ms is not None
+        suspect.pays = ask
         decided = self._decided.get(account_id)
         leaks = over is None and (decided is None or decided.limited_ms is None)
         campaign.leaked += leaks
@@ -107,6 +103,10 @@ class Judge:
 
     def limited(self, account_id: str, at_ms: int) -> bool:
         """Whether a limit is in force for the account, by the decisions up to the last exchange."""
+        suspect = self._suspects.get(account_id)
+        pays = None if suspect is None else suspect.pays
+        if pays is not None and self._enforcing.over_payment(pays, at_ms) is not None:
+            return True
         return self._enforcing.over_account(account_id, at_ms) is not None
 
     def turned_away(self, campaign_id: str, at_ms: int, exchanges: float, cover: float = 0.0) -> None:
@@ -167,6 +167,17 @@ class Judge:
         suspect = self._suspects.get(account_id)
         if suspect is not None and suspect.campaign.limited_ms is None:
             suspect.campaign.limited_ms = at_ms
+
+    def _limit_by_payment(self, ask: Ask, paid: Standing, at_ms: int) -> None:
+        """What a decision about a campaign does to an account that it does not name, but that pays as members do."""
+        decided = self._decided.setdefault(ask.account_id, Decided())
+        named = self._named[paid.subject_id]
+        decided.score = max(decided.score, named.score)
+        if paid.action is not None:
+            self._limit(ask.account_id, decided, paid.action, at_ms)
+        suspect = self._suspects.get(ask.account_id)
+        if suspect is not None and suspect.linked_ms is None and id(suspect.campaign) in named.campaigns:
+            suspect.linked_ms = at_ms
 
     def _note_links(self, decision: Decision, named: Named, at_ms: int) -> None:
         """Note which campaigns the decision is an alert about, and whom it ties to accounts named before."""

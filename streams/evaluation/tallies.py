@@ -5,6 +5,7 @@ from collections.abc import Collection
 from msgspec import Struct, field
 
 from streams.decisions import LADDER, Action, Decision
+from streams.enforcement import Ask
 from streams.scenarios.stage import DAY_MS
 
 
@@ -43,12 +44,13 @@ class TurnedAway(Struct):
 
 
 class Suspect(Struct):
-    """An account of a campaign."""
+    """An account of a campaign. `pays` is what it asked last."""
 
     campaign: Campaign
     first_ms: int | None = None
     replaces: bool = False
     linked_ms: int | None = None
+    pays: Ask | None = None
 
 
 class Named(Struct):

@@ -2,7 +2,7 @@
 
 from streams.explaining.changes import Change, Way, changes_of
 from streams.explaining.explanation import Explanation, explain
-from streams.explaining.history import History
+from streams.explaining.history import History, Pays
 from streams.explaining.judgement import Judgement, Step, Weighed, judge
 from streams.explaining.standing import Force
 
@@ -12,6 +12,7 @@ __all__ = [
     "Force",
     "History",
     "Judgement",
+    "Pays",
     "Step",
     "Way",
     "Weighed",

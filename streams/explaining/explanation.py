@@ -101,8 +101,11 @@ def explain(history: History, policy: Policy, at_ms: int) -> Explanation | None:
     own = Subject(kind, history.subject_id)
     released_ms, exempt = _released(about.get(own, []), at_ms) if kind == "account" else (-1, False)
     concerning = [own] if kind != "account" else [it for it in about if it == own or it.kind == "campaign"]
-    counting = [it for it in concerning if it in about and (it == own or _names_after(about[it], released_ms))]
-    forces = [force_of(about[it], at_ms) for it in counting]
+    by_name = [it for it in concerning if it in about and (it == own or _names_after(about[it], released_ms))]
+    unpaid_ms = max(released_ms, history.payment_released_ms(at_ms))
+    by_payment = [it for it in concerning if it in about and it not in by_name and _pays_after(about[it], unpaid_ms)]
+    forces = [force_of(about[it], at_ms) for it in by_name]
+    forces += [replace(force_of(about[it], at_ms), is_by_payment=True) for it in by_payment]
     if exempt:
         forces = [replace(it, state="exempt") if it.state in LIVE else it for it in forces]
     forces.sort(key=_hardest_first)
@@ -144,6 +147,10 @@ def _released(own: list[Decision], at_ms: int) -> tuple[int, bool]:
 
 def _names_after(decisions: list[Decision], released_ms: int) -> bool:
     return any(it.members and it.decided_at_ms > released_ms for it in decisions)
+
+
+def _pays_after(decisions: list[Decision], released_ms: int) -> bool:
+    return any(it.payments and it.decided_at_ms > released_ms for it in decisions)
 
 
 def _named(history: History, decision: Decision) -> int | None:

@@ -17,6 +17,13 @@ class Subject(Struct, frozen=True):
     name: str
 
 
+class Pays(Struct, frozen=True):
+    """How an account pays, and when it was opened."""
+
+    payment_hash: str
+    created_at_ms: int
+
+
 class _Lives:
     """The decisions about one subject: a decider that has forgotten it counts from 1 again, in another life of it."""
 
@@ -54,16 +61,18 @@ class _Lives:
 class History:
     """Takes every decision, in any order that keeps each subject's, and keeps those that concern `subject_id`.
 
-    Of an account: its own, and those of the campaigns that name it from then on. Of a campaign: its own, those of its
-    templates, and the releases of campaigns that it took in. Of a template: its own. `sends` are the `hash32` of
-    templates that an account uses: what was decided about them concerns it. What is kept grows with these alone; of
-    the members of a decision only the subject itself is kept, and of a campaign their names.
+    Of an account: its own, and those of the campaigns that name it, or how it `pays`, from then on. Of a campaign: its
+    own, those of its templates, and the releases of campaigns that it took in. Of a template: its own. `sends` are the
+    `hash32` of templates that an account uses: what was decided about them concerns it. What is kept grows with these
+    alone; of whom a decision names only the subject is kept, by name or as one that pays so, of a campaign their names.
     """
 
-    def __init__(self, subject_id: str, sends: Container[int] = frozenset()) -> None:
+    def __init__(self, subject_id: str, sends: Container[int] = frozenset(), pays: Pays | None = None) -> None:
         """Nothing is known yet."""
         self.subject_id = subject_id
         self._sends = sends
+        self._pays = pays
+        self._payment_released_ms: list[int] = []
         self.newest_ms: int | None = None
         self._kept: dict[Subject, _Lives] = {}
         self._members: dict[str, int] = {}
@@ -73,14 +82,31 @@ class History:
         self.newest_ms = max(decision.decided_at_ms, self.newest_ms or 0)
         about = Subject(decision.subject_kind, decision.subject_id)
         names = self.subject_id in decision.members
-        concerns = names or about in self._kept or self.subject_id in {decision.subject_id, decision.campaign_id}
+        pays = self._notes_payment(decision)
+        concerns = (
+            names or pays or about in self._kept or self.subject_id in {decision.subject_id, decision.campaign_id}
+        )
         if not (concerns or (about.kind == "network" and hash32(about.name.partition(":")[2]) in self._sends)):
             return
         if decision.subject_id == self.subject_id:
             for member in decision.members:
                 self._members[member] = min(decision.decided_at_ms, self._members.get(member, decision.decided_at_ms))
-        kept = replace(decision, members=(self.subject_id,) if names else ())
+        payments = decision.payments if pays else ()
+        kept = replace(decision, members=(self.subject_id,) if names else (), payments=payments)
         self._kept.setdefault(about, _Lives()).take(kept)
+
+    def _notes_payment(self, decision: Decision) -> bool:
+        """Whether a campaign's decision is about accounts that pay so; what takes that back is noted too."""
+        if self._pays is None or self._pays.payment_hash not in decision.payments:
+            return False
+        if decision.subject_kind == "account":
+            self._payment_released_ms.append(decision.decided_at_ms)
+            return False
+        return decision.opened_from_ms is not None and self._pays.created_at_ms >= decision.opened_from_ms
+
+    def payment_released_ms(self, at_ms: int) -> int:
+        """When it was last taken back, up to `at_ms`, that accounts are limited for paying so (rule 9); -1 if never."""
+        return max((it for it in self._payment_released_ms if it <= at_ms), default=-1)
 
     def take_all(self, decisions: Iterable[Decision]) -> None:
         """Take one after the other."""

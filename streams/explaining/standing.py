@@ -23,7 +23,7 @@ class Force(Struct, frozen=True):
     """How the decisions about one subject stand. `sequence` is of the decision that `action` is from.
 
     `since_ms` is when the action began without a break; `heir` is the campaign that took this one in; `is_reviewed`:
-    a reviewer said so.
+    a reviewer said so; `is_by_payment`: it is about an account for how that pays, and does not name it.
     """
 
     subject_kind: SubjectKind
@@ -39,6 +39,7 @@ class Force(Struct, frozen=True):
     campaign_id: str | None = None
     heir: str | None = None
     is_reviewed: bool = False
+    is_by_payment: bool = False
 
 
 def force_of(decisions: Sequence[Decision], at_ms: int) -> Force:

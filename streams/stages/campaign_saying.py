@@ -41,6 +41,8 @@ def say(  # noqa: PLR0913  as of `decide`
     among: int = 1,
     wording: Wording | None = None,
     until_ms: int | None = None,
+    payments: tuple[str, ...] = (),
+    opened_from_ms: int | None = None,
 ) -> tuple[Enforcement, Decision]:
     """Decide by the ladder of campaigns, and say so; what is in force from then on."""
     enforcement, decision = decide(
@@ -59,6 +61,8 @@ def say(  # noqa: PLR0913  as of `decide`
         among=among,
         wording=wording,
         until_ms=until_ms,
+        payments=payments,
+        opened_from_ms=opened_from_ms,
     )
     cause.tell(decision)
     return enforcement, decision

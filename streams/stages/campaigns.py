@@ -1,6 +1,6 @@
 """campaigns: findings into campaigns, and decisions and alerts about them."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -30,6 +30,7 @@ from streams.stages.campaign_feedback import (
     spare,
     take_verdict,
 )
+from streams.stages.campaign_payments import CROWDED, Crowded, payments_of
 from streams.stages.campaign_saying import Cause, Subject, alert, release, say
 from streams.stages.campaign_short import needed_by, take_users, tie_after_all
 from streams.stages.campaign_states import (
@@ -47,7 +48,7 @@ from streams.stages.shape import NO_REQUEST, Output, StageName
 from streams.states import States
 
 SHARD = "shard"
-ALWAYS = frozenset({SHARD, SKETCHES, EXEMPT, LEARNER})
+ALWAYS = frozenset({SHARD, SKETCHES, EXEMPT, LEARNER, CROWDED})
 """The keys that every batch needs."""
 
 
@@ -55,6 +56,15 @@ class CampaignsShard(Struct, array_like=True):
     """What is kept beside the campaigns: the blast radius."""
 
     budget: Budget = field(default_factory=Budget)
+
+
+_FRESH: Mapping[str, type[Struct]] = {
+    "campaign": Campaign,
+    SHARD: CampaignsShard,
+    EXEMPT: Exempt,
+    CROWDED: Crowded,
+}
+"""What there is under a key of that kind before anything was stored; a pointer elsewhere."""
 
 
 class PlacedFindings(Struct, frozen=True, gc=False):
@@ -81,6 +91,7 @@ class CampaignsStage:
             EXEMPT: msgspec.msgpack.Decoder(Exempt),
             LEARNER: msgspec.msgpack.Decoder(LearnerState),
             SKETCHES: msgspec.msgpack.Decoder(dict[str, str]),
+            CROWDED: msgspec.msgpack.Decoder(Crowded),
         }
         self._encode = msgspec.msgpack.Encoder().encode
 
@@ -115,7 +126,7 @@ class CampaignsStage:
         return keys
 
     def decode(self, key: str, stored: bytes | None) -> object:
-        """A pointer, a campaign, the accounts that are exempt, the model made of its lessons, or the shard."""
+        """What is kept under the key: a pointer, a campaign, the model made of its lessons, or one of the rest."""
         kind = key.partition(":")[0]
         if kind == SKETCHES:
             return Sketches({} if stored is None else self._decoders[SKETCHES].decode(stored))
@@ -123,11 +134,7 @@ class CampaignsStage:
             return Learner(LearnerState() if stored is None else self._decoders[LEARNER].decode(stored))
         if stored:
             return self._decoders[kind].decode(stored)
-        if kind == SHARD:
-            return CampaignsShard()
-        if kind == EXEMPT:
-            return Exempt()
-        return Campaign() if kind == "campaign" else Pointer()
+        return _FRESH.get(kind, Pointer)()
 
     def encode(self, _key: str, state: object) -> bytes:
         """MessagePack of the state, of a model the lessons it was made of."""
@@ -138,16 +145,14 @@ class CampaignsStage:
         return self._encode(state.held if isinstance(state, Sketches) else state)
 
     def fold(self, _source: Source, items: Sequence[PlacedFindings], states: States) -> Output:
-        """Take the verdicts, and each finding that says anything new: join or found a campaign.
+        """Take what is told of crowds, verdicts, and each finding that says anything new: join or found a campaign.
 
         Decide about a campaign when all was taken that was found as of one minute, which one record has together.
         """
         output = Output()
         for item in items:
             record = item.findings
-            for index, verdict in enumerate(record.verdicts):
-                cause = Cause(f"findings/{item.offset}/verdict/{index}", NO_REQUEST, output)
-                take_verdict(verdict, cause, self._policy, states)
+            self._take_before(item, output, states)
             for _, found_then in groupby(enumerate(record.findings), key=lambda pair: pair[1].as_of_ms):
                 touched: dict[str, Cause] = {}
                 for index, whole in found_then:
@@ -167,6 +172,14 @@ class CampaignsStage:
                 if owner is not None:
                     self._decide(owner, cause, states)
         return output
+
+    def _take_before(self, item: PlacedFindings, output: Output, states: States) -> None:
+        """Take of a record what findings are looked at by: crowds, and what reviewers said."""
+        for crowd in item.findings.crowds:
+            states.change(CROWDED, Crowded).note(crowd)
+        for index, verdict in enumerate(item.findings.verdicts):
+            cause = Cause(f"findings/{item.offset}/verdict/{index}", NO_REQUEST, output)
+            take_verdict(verdict, cause, self._policy, states)
 
     def _take(self, finding: Finding, spared: frozenset[str], cause: Cause, states: States) -> str:
         """Take what a finding says, apart from those `spared`; the id of the campaign that it belongs to now."""
@@ -225,7 +238,16 @@ class CampaignsStage:
         if members or is_due(campaign.enforcement, action, at_ms, ladder):
             about: Subject = ("campaign", campaign.campaign_id)
             campaign.enforcement, decision = say(
-                self._policy, campaign.enforcement, about, action, verdict, at_ms, cause, members=members
+                self._policy,
+                campaign.enforcement,
+                about,
+                action,
+                verdict,
+                at_ms,
+                cause,
+                members=members,
+                payments=payments_of(campaign, members, states.read(CROWDED, Crowded)),
+                opened_from_ms=min(campaign.found_ms, at_ms),
             )
             alert(self._policy, campaign, decision, cause)
             campaign.decided = vector

@@ -16,7 +16,7 @@ from msgspec import Struct, field
 from streams.anomaly import TEACH_EVERY_HOURS, Model, ModelState
 from streams.compiled import Ints
 from streams.distinct import Distinct
-from streams.findings import LEADS, Finding, Findings, Users, cut, ties
+from streams.findings import LEADS, Crowd, Finding, Findings, Users, cut, ties
 from streams.holders import Holders, Noted
 from streams.kernel import LINK_VERSION, WEEK_HOURS
 from streams.links import LINK_KINDS, LinkKind, Source
@@ -24,6 +24,7 @@ from streams.networks import (
     NetworkState,
     NetworkView,
     has_news,
+    is_crowd_to_be_told,
     is_open,
     is_stale,
     is_to_be_told,
@@ -141,11 +142,11 @@ class NetworksStage:
             shard.parts += 1
             self._close_all(step)
         for number, users in enumerate(cut(step.users)):
-            found = [] if number else step.findings
-            if found or users:
+            found, crowds = ([], []) if number else (step.findings, step.crowds)
+            if found or users or crowds:
                 shard.parts += number > 0
                 place = source.partition, source.log, shard.offset, shard.parts, shard.appended_at_ms
-                record = Findings(*place, found, users=users)
+                record = Findings(*place, found, users=users, crowds=crowds)
                 output.records.append(Outgoing("findings", record, shard.appended_at_ms, partition=0))
         return output
 
@@ -210,6 +211,9 @@ class NetworksStage:
         kind, value = link_of(key)
         view = view_of(state, step.folded.counted(key, state), kind, shard.known_accounts, shard.settled_hour)
         as_of_ms = view.as_of_ms
+        if kind == "payment" and is_crowd_to_be_told(state, view.accounts):
+            state.told, state.told_hour = view.accounts, state.hour
+            step.crowds.append(Crowd(value, as_of_ms, view.accounts))
         state.p_value = self._anomaly(view, state, step)
         if not news:
             return
@@ -252,6 +256,7 @@ class _Step(Struct):
     states: States
     findings: list[Finding] = field(default_factory=list)
     users: list[Users] = field(default_factory=list)
+    crowds: list[Crowd] = field(default_factory=list)
     output: Output = field(default_factory=Output)
 
 

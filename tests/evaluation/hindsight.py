@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from math import floor, inf, nextafter
 
 from streams.decisions import Decision
+from streams.enforcement import Ask
 from streams.evaluation import Evaluation, Judge
 from streams.events import RequestEvent
 from streams.scenarios import Truth
@@ -37,7 +38,7 @@ class Hindsight:
 
     def judged(
         self,
-        exchanges: Iterable[tuple[str, int, int, str | None, str | None]],
+        exchanges: Iterable[tuple[Ask, int]],
         truths: Mapping[str, Truth],
         threshold: float,
     ) -> Evaluation:

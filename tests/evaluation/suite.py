@@ -24,6 +24,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from agents.evaluation.run import StillwatchDetector
+from streams.enforcement import Ask, ask_of
 from streams.evaluation import Evaluation, Judge
 from streams.evaluation.bars import Bar
 from streams.events import RequestEvent
@@ -127,32 +128,26 @@ async def _compared(stages: Sequence[Stage]) -> list[Compared]:
 
 
 class Recorded:
-    """The exchanges of a world, 28 bytes each."""
+    """The exchanges of a world, few bytes each."""
 
     def __init__(self) -> None:
         self.truths: dict[str, Truth] = {}
-        self._names: list[str] = []
-        self._places: dict[str, int] = {}
-        self._who, self._when, self._tokens = array("l"), array("q"), array("l")
-        self._templates: list[tuple[str | None, str | None]] = []
-        self._said: dict[tuple[str | None, str | None], tuple[str | None, str | None]] = {}
+        self._when, self._tokens = array("q"), array("l")
+        self._asked: list[Ask] = []
+        self._known: dict[Ask, Ask] = {}
 
     def note(self, event: RequestEvent, truth: Truth) -> None:
         """Record one exchange."""
-        place = self._places.setdefault(event.account_id, len(self._names))
-        if place == len(self._names):
-            self._names.append(event.account_id)
-            self.truths[event.account_id] = truth
-        self._who.append(place)
+        self.truths.setdefault(event.account_id, truth)
+        ask = ask_of(event)
         self._when.append(event.occurred_at_ms)
-        self._tokens.append(event.input_tokens + event.output_tokens)
-        said = event.template_hash, event.sketch
-        self._templates.append(self._said.setdefault(said, said))
+        self._tokens.append(ask.tokens)
+        ask = replace(ask, tokens=0)
+        self._asked.append(self._known.setdefault(ask, ask))
 
-    def __iter__(self) -> Iterator[tuple[str, int, int, str | None, str | None]]:
-        names = self._names
-        for who, at_ms, tokens, said in zip(self._who, self._when, self._tokens, self._templates, strict=True):
-            yield names[who], at_ms, tokens, *said
+    def __iter__(self) -> Iterator[tuple[Ask, int]]:
+        for ask, at_ms, tokens in zip(self._asked, self._when, self._tokens, strict=True):
+            yield replace(ask, tokens=tokens), at_ms
 
 
 def machine() -> str:

@@ -6,6 +6,7 @@ from random import Random
 
 import pytest
 
+from streams.enforcement import Ask
 from streams.events import RequestEvent
 from streams.scenarios import Truth
 from tests.evaluation.baselines import BASELINES, Scorer
@@ -91,7 +92,7 @@ def test_the_best_threshold_harms_as_many_as_the_bar_allows_and_no_more() -> Non
     events = [event(name, 0) for name in "abcd"] + [event("m", at * 60_000) for at in range(3)]
     for it in events:
         hindsight.take(it)
-    exchanges = [(it.account_id, it.occurred_at_ms, 1, None, None) for it in events]
+    exchanges = [(Ask(it.account_id, tokens=1), it.occurred_at_ms) for it in events]
     for allowed, leaked in ((0, 2), (250_000, 1)):
         threshold = hindsight.threshold(truths, allowed)
         found = hindsight.judged(exchanges, truths, threshold)

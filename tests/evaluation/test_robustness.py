@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from streams.enforcement import Ask
 from streams.evaluation import Evaluation, Judge
 from streams.events import RequestRecord
 from streams.scenarios import MONDAY_MS, SCENARIOS, Stage, Truth, play
@@ -48,7 +49,7 @@ def told(limited: Sequence[str], campaigns: Sequence[str], leaked: int = 1) -> E
         judge.decide(decision("throttle", name, MONDAY_MS))
     for at_ms in range(2 * leaked):
         for name in campaigns:
-            judge.exchange(name, MONDAY_MS + at_ms, 10)
+            judge.exchange(Ask(name, tokens=10), MONDAY_MS + at_ms)
     return judge.result()
 
 

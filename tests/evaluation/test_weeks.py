@@ -2,6 +2,7 @@
 
 import pytest
 
+from streams.enforcement import Ask
 from streams.evaluation import Evaluation, Judge
 from streams.scenarios import CAMPAIGNS, MONDAY_MS
 from streams.scenarios.stage import DAY_MS
@@ -22,7 +23,7 @@ def told(name: str, limited: str) -> Evaluation:
         judge.meet(truth)
     judge.decide(decision("suspend", limited, MONDAY_MS + DAY_MS))
     for at_ms in (0, 1, DAY_MS, DAY_MS + 1):
-        judge.exchange("a", MONDAY_MS + at_ms, 10)
+        judge.exchange(Ask("a", tokens=10), MONDAY_MS + at_ms)
     return judge.result()
 
 

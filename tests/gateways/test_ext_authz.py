@@ -75,6 +75,8 @@ async def test_a_client_cannot_say_who_it_is_or_how_its_request_looks(scene: Sce
         "x-stillwatch-template": "00000000deadbeef",
         "x-stillwatch-sketch": "-0",
         "X-STILLWATCH-TOKENS": "7",
+        "x-stillwatch-payment": "card",
+        "x-stillwatch-account-created": "1",
         "x-stillwatch-remaining": "99",
     }
     assert (await scene.client.get(lies)).status == 401

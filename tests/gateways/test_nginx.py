@@ -99,6 +99,7 @@ async def behind_nginx(
 
 async def test_an_innocent_account_passes_and_what_the_client_says_of_itself_ends_here(tmp_path: Path) -> None:
     lies = {"X-Stillwatch-Account": "suspended", "X-Stillwatch-Template": gated.TEMPLATE, "X-Stillwatch-Sketch": "s"}
+    lies |= {"X-Stillwatch-Payment": "card", "X-Stillwatch-Account-Created": "1"}
     async with behind_nginx(tmp_path) as scene:
         answer = await scene.of("innocent", **lies)
     assert answer.status == 200

@@ -1,13 +1,16 @@
 """From what Envoy sends to what is asked. Nothing that it sends makes these raise: what cannot be meant is left out."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
 
-from agents.enforcement.envoy.options import SKETCH_HEADER, TEMPLATE_HEADER, TOKENS_HEADER, EnvoyOptions
+from agents.enforcement.envoy.options import ASKED_HEADERS, EnvoyOptions
 from agents.enforcement.words import ask_of_words
 from streams.enforcement import Ask
+
+ENTRIES: Final = ("account", "template", "sketch", "payment", "account_created")
 
 
 def ask_of_check(request: CheckRequest, options: EnvoyOptions) -> Ask | None:
@@ -17,20 +20,21 @@ def ask_of_check(request: CheckRequest, options: EnvoyOptions) -> Ask | None:
         account = _in_metadata(request, options.account_metadata)
     else:
         account = headers.get(options.account_header)
-    return ask_of_words(account, headers.get(TEMPLATE_HEADER), headers.get(SKETCH_HEADER), headers.get(TOKENS_HEADER))
+    return ask_of_words(account, *map(headers.get, ASKED_HEADERS))
 
 
 def ask_of_descriptor(descriptor: RateLimitDescriptor, addend: int) -> Ask | None:
     """What a descriptor of a rate limit request asks; None if it names no account.
 
-    Its entries are `account`, `template`, `sketch` and `tokens`; others count for nothing. Without `tokens` the
-    descriptor's own `hits_addend` counts, and without that `addend`, the request's: 0 is what nobody said.
+    Its entries are `account`, `template`, `sketch`, `tokens`, `payment` and `account_created`; others count for
+    nothing. Without `tokens` the descriptor's own `hits_addend` counts, and without that `addend`, the request's: 0 is
+    what nobody said.
     """
     entries = {entry.key: entry.value for entry in descriptor.entries}
     if descriptor.HasField("hits_addend"):
         addend = descriptor.hits_addend.value
-    tokens = entries.get("tokens", addend)
-    return ask_of_words(entries.get("account"), entries.get("template"), entries.get("sketch"), tokens)
+    account, template, sketch, payment, created = map(entries.get, ENTRIES)
+    return ask_of_words(account, template, sketch, entries.get("tokens", addend), payment, created)
 
 
 def _in_metadata(request: CheckRequest, path: tuple[str, ...]) -> str | None:

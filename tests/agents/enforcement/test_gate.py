@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 from agents.enforcement.gate import Gate
 from agents.enforcement.limiting import LocalLimiter
 from agents.enforcement.metrics import EnforcementMetrics
-from streams.decisions import Decision, Limits, Wording
+from streams.decisions import Action, Decision, Limits, Wording
 from streams.enforcement import Ask, Verdict
 from streams.enforcement.in_force import KEPT_MS
 from streams.policy import DEFAULT_POLICY, Allowlist, EnforcementPolicy
@@ -48,7 +48,7 @@ def gate(decisions: Sequence[Decision] = (), *, ready: bool = True, **enforcemen
     clock, registry = Clock(), CollectorRegistry()
     policy = replace(
         DEFAULT_POLICY,
-        allowlist=Allowlist(accounts=frozenset({"spared"})),
+        allowlist=Allowlist(accounts=frozenset({"spared"}), payments=frozenset({"allowed"})),
         enforcement=replace(EnforcementPolicy(), **enforcement),
     )
     limiter = LocalLimiter(clock=lambda: clock.now_ms * 1_000)
@@ -181,3 +181,34 @@ def test_what_is_over_for_ninety_days_is_forgotten() -> None:
     made.clock.now_ms = KEPT_MS + 1
     made.gate.tick()
     assert made.gate.latest("account", "a") == 0
+
+
+def paying(account: str, payment: str = "card", opened_ms: int = 600) -> Ask:
+    return Ask(account, payment_hash=payment, account_created_at_ms=opened_ms)
+
+
+def paid(action: Action, at_ms: int = 500, **more: Any) -> Decision:  # noqa: ANN401
+    return decision(action, "c-1", at_ms, members=("a",), payments=("card", "gift"), opened_from_ms=at_ms, **more)
+
+
+async def test_who_pays_as_a_banned_campaign_and_was_opened_later_is_refused_at_its_first_request() -> None:
+    made = gate([paid("suspend")])
+    verdict = await both(made, paying("new"))
+    assert (verdict.answer, verdict.subject_kind, verdict.subject_id) == ("suspend", "campaign", "c-1")
+    others = [paying("new", "cash"), paying("old", opened_ms=499), paying("spared"), paying("new", "allowed")]
+    assert answers(made, *others) == ["pass"] * 4
+
+
+def test_a_throttle_is_counted_for_each_account_that_pays_so() -> None:
+    made = gate([paid("throttle", limits=TWO)])
+    asked = [paying(name) for name in ("x", "x", "x", "y")]
+    assert answers(made, *asked) == ["pass", "pass", "throttle", "pass"]
+
+
+def test_payments_above_the_cap_of_the_hour_wait_and_in_shadow_nobody_is_refused() -> None:
+    made = gate([paid("suspend")], accounts_per_hour=1)
+    assert sorted(answers(made, paying("x", "card"), paying("y", "gift"))) == ["pass", "suspend"]
+    assert made.count("stillwatch_held_by_breaker", kind="payment") == 1
+    shadowed = gate([paid("suspend", shadow=True)])
+    assert answers(shadowed, paying("x")) == ["pass"]
+    assert shadowed.count("stillwatch_would_refuse_total", action="suspend") == 1

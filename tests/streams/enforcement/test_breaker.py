@@ -13,6 +13,7 @@ from tests.streams.evaluation.deciding import decision
 
 ACCOUNTS = ("a", "b", "c", "d", "e", "f")
 NETWORKS = ("template:1", "template:2", "template:3")
+PAYMENTS = ("a", "card")
 CAMPAIGNS = ("c-1", "c-2")
 
 
@@ -21,17 +22,17 @@ class Reference:
 
     def __init__(self, accounts: int, templates: int) -> None:
         self.in_force = InForce()
-        self.limits = {"accounts": accounts, "templates": templates}
+        self.limits = {"accounts": accounts, "payments": accounts, "templates": templates}
         self.spent: dict[tuple[str, int], int] = {}
-        self.held: dict[str, list[str]] = {"accounts": [], "templates": []}
-        self.named: dict[str, list[str]] = {}
+        self.held: dict[str, list[str]] = {"accounts": [], "payments": [], "templates": []}
+        self.named: dict[tuple[str, str], list[str]] = {}
         self.hour = 0
         self.ever_held = 0
 
-    def limited(self, at_ms: int) -> set[str]:
-        return {it for it in ACCOUNTS if self.in_force.over_account(it, at_ms)} | {
-            it for it in NETWORKS if self.in_force.of("network", it, at_ms)
-        }
+    def limited(self, at_ms: int) -> set[tuple[str, str]]:
+        limited = {("accounts", it) for it in ACCOUNTS if self.in_force.over_account(it, at_ms)}
+        limited |= {("payments", it) for it in PAYMENTS if self.in_force.limits_payment(it, at_ms)}
+        return limited | {("templates", it) for it in NETWORKS if self.in_force.of("network", it, at_ms)}
 
     def admit(self, kind: str, hour: int) -> bool:
         spent = self.spent.get((kind, hour), 0)
@@ -45,7 +46,7 @@ class Reference:
             limited = self.limited(hour * HOUR_MS)
             for kind, names in self.held.items():
                 waiting = list(names)
-                while waiting and (waiting[0] not in limited or self.admit(kind, hour)):
+                while waiting and ((kind, waiting[0]) not in limited or self.admit(kind, hour)):
                     waiting.pop(0)
                 names[:] = waiting
             self.hour = hour
@@ -56,13 +57,16 @@ class Reference:
         before = self.limited(at_ms)
         self.in_force.take(told)
         after = self.limited(at_ms)
-        named = self.named.setdefault(told.subject_id, [])
-        named += [it for it in dict.fromkeys(told.members) if it not in named]
-        for kind, everybody in (("accounts", named or ACCOUNTS), ("templates", NETWORKS)):
+        everybody = {"accounts": list(ACCOUNTS), "payments": list(PAYMENTS), "templates": list(NETWORKS)}
+        if told.subject_kind == "campaign":
+            for kind, fresh in (("accounts", told.members), ("payments", told.payments)):
+                everybody[kind] = named = self.named.setdefault((told.subject_id, kind), [])
+                named += [it for it in dict.fromkeys(fresh) if it not in named]
+        for kind, names in everybody.items():
             held = self.held[kind]
-            held[:] = [it for it in held if it not in before - after]
-            for name in everybody:
-                if name not in after - before:
+            held[:] = [it for it in held if (kind, it) not in before - after]
+            for name in names:
+                if (kind, name) not in after - before:
                     continue
                 if self.admit(kind, at_ms // HOUR_MS):
                     held[:] = [it for it in held if it != name]
@@ -83,9 +87,13 @@ def decided(draw: st.DrawFn) -> list[Decision]:
         more: dict[str, Any] = {"expires_at_ms": at_ms + draw(st.sampled_from([1, HOUR_MS // 2, 4 * HOUR_MS]))}
         if subject in CAMPAIGNS:
             more["members"] = tuple(draw(st.lists(st.sampled_from(ACCOUNTS), max_size=4)))
+            more["payments"] = tuple(draw(st.lists(st.sampled_from(PAYMENTS), max_size=2)))
+            more["opened_from_ms"] = draw(st.sampled_from([None, 0, at_ms]))
             more["campaign_id"] = draw(st.sampled_from([subject, subject, "c-9"]))
         elif subject in NETWORKS:
             more["subject_kind"] = "network"
+        else:
+            more["payments"] = tuple(draw(st.lists(st.sampled_from(PAYMENTS), max_size=1)))
         actions: tuple[Action, ...] = ("throttle", "suspend", "suspend", "observe", "release")
         action = draw(st.sampled_from(actions))
         shadow = draw(st.sampled_from([False, False, False, True]))
@@ -111,7 +119,8 @@ def test_it_holds_whom_the_reference_holds(told: list[Decision], accounts: int, 
 def agree(breaker: Breaker, reference: Reference) -> None:
     assert {it for it in ACCOUNTS if breaker.holds_account(it)} == set(reference.held["accounts"])
     assert {it for it in NETWORKS if breaker.holds_network(it)} == set(reference.held["templates"])
-    assert breaker.held == Held(len(reference.held["accounts"]), len(reference.held["templates"]))
+    assert {it for it in PAYMENTS if breaker.holds_payment(it)} == set(reference.held["payments"])
+    assert breaker.held == Held(*(len(reference.held[kind]) for kind in ("accounts", "payments", "templates")))
     assert breaker.held_since_start == reference.ever_held
 
 
@@ -134,15 +143,15 @@ def test_what_is_above_waits_for_the_next_hour_in_its_order() -> None:
     for number, name in enumerate("abcdef"):
         breaker.take(decision("suspend", name, HOUR_MS + number))
     assert [name for name in "abcdef" if breaker.holds_account(name)] == ["c", "d", "e", "f"]
-    assert breaker.held == Held(4, 0)
+    assert breaker.held == Held(4, 0, 0)
     breaker.advance(2 * HOUR_MS - 1)
-    assert breaker.held == Held(4, 0)
+    assert breaker.held == Held(4, 0, 0)
     breaker.advance(2 * HOUR_MS)
     assert [name for name in "abcdef" if breaker.holds_account(name)] == ["e", "f"]
     breaker.take(decision("suspend", "g", 2 * HOUR_MS))  # the hour is full: those that waited went first
     assert breaker.holds_account("g")
     breaker.advance(4 * HOUR_MS)
-    assert breaker.held == Held(0, 0)
+    assert breaker.held == Held(0, 0, 0)
     assert breaker.held_since_start == 5
 
 
@@ -151,7 +160,7 @@ def test_who_is_limited_already_does_not_count_again() -> None:
     breaker.take(decision("throttle", "a", HOUR_MS))
     breaker.take(decision("suspend", "a", HOUR_MS + 1, 2))
     breaker.take(decision("suspend", "c-1", HOUR_MS + 2, members=("a",)))
-    assert breaker.held == Held(0, 0)
+    assert breaker.held == Held(0, 0, 0)
     breaker.take(decision("suspend", "c-1", HOUR_MS + 3, 2, members=("b",)))
     assert breaker.holds_account("b")
     assert not breaker.holds_account("a")
@@ -160,7 +169,7 @@ def test_who_is_limited_already_does_not_count_again() -> None:
 def test_a_campaign_that_becomes_limited_counts_all_its_members_so_far() -> None:
     breaker = Breaker(InForce(), accounts=3, templates=1_000)
     breaker.take(decision("observe", "c-1", HOUR_MS, members=("a", "b")))
-    assert breaker.held == Held(0, 0)
+    assert breaker.held == Held(0, 0, 0)
     breaker.take(decision("suspend", "c-1", HOUR_MS + 1, 2, members=("c", "d")))
     assert [name for name in "abcd" if breaker.holds_account(name)] == ["d"]
 
@@ -178,7 +187,7 @@ def test_a_release_is_never_held_and_who_is_released_waits_no_more() -> None:
 def test_shadow_counts_for_nothing() -> None:
     breaker = Breaker(InForce(), accounts=0, templates=1_000)
     breaker.take(decision("suspend", "a", HOUR_MS, shadow=True))
-    assert breaker.held == Held(0, 0)
+    assert breaker.held == Held(0, 0, 0)
 
 
 def test_what_is_forgotten_is_forgotten_everywhere() -> None:
@@ -187,4 +196,4 @@ def test_what_is_forgotten_is_forgotten_everywhere() -> None:
     breaker.forget(HOUR_MS + KEPT_MS + 1)
     breaker.take(decision("suspend", "c-1", 2 * KEPT_MS, members=("b",)))
     assert not breaker.holds_account("a")
-    assert breaker._members == {"c-1": {"b": None}}  # noqa: SLF001  memory is what this is about
+    assert breaker._named == {"c-1": {("account", "b"): None}}  # noqa: SLF001  memory is what this is about

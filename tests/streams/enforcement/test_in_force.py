@@ -1,5 +1,7 @@
 """A gateway's rules, one by one."""
 
+from typing import Any
+
 import pytest
 
 from streams.decisions import Action, Limits, Wording
@@ -205,3 +207,75 @@ def test_whom_the_decider_had_forgotten_it_may_count_from_one_again_a_day_later(
     assert gateway.take(decision("suspend", "a", ANEW_MS, 1))
     assert action(gateway.over_account("a", ANEW_MS)) == "suspend"
     assert not gateway.take(decision("release", "a", 0, 57, expires_at_ms=MINUTE * 9))
+
+
+def paying(payment: str | None, opened_ms: int | None, account: str = "new") -> Ask:
+    return Ask(account, payment_hash=payment, account_created_at_ms=opened_ms)
+
+
+def test_who_pays_as_a_member_and_was_opened_after_it_was_found_is_limited_with_the_campaign() -> None:
+    gateway = InForce()
+    limits = Limits(5, 5, MINUTE)
+    gateway.take(decision("throttle", "c", 50, members=("a",), payments=("card",), opened_from_ms=40, limits=limits))
+    found = gateway.over_payment(paying("card", 40), 60)
+    assert found is not None
+    assert (found.subject_kind, found.subject_id, found.limits) == ("campaign", "c", limits)
+    asked = [paying("card", 39), paying("other", 40), paying("card", None), paying(None, 40)]
+    assert [gateway.over_payment(it, 60) for it in asked] == [None] * 4
+    gateway.take(decision("release", "c", 70, 2, members=()))
+    assert gateway.over_payment(paying("card", 40), 70) is None
+
+
+def test_of_two_campaigns_that_paid_so_the_harder_limited_counts_and_each_for_its_own_later_accounts() -> None:
+    gateway = InForce()
+    gateway.take(decision("throttle", "c", 10, members=("a",), payments=("card",), opened_from_ms=10))
+    gateway.take(decision("suspend", "d", 20, members=("b",), payments=("card",), opened_from_ms=20))
+    assert subject(gateway.over_payment(paying("card", 15), 30)) == "c"
+    assert subject(gateway.over_payment(paying("card", 20), 30)) == "d"
+
+
+def test_payments_of_an_older_decision_are_kept_and_the_newest_that_has_one_says_from_when_on() -> None:
+    gateway = InForce()
+    gateway.take(decision("suspend", "c", 20, 2, members=("b",), payments=("card",), opened_from_ms=5))
+    gateway.take(decision("suspend", "c", 10, 1, members=("a",), payments=("card", "first"), opened_from_ms=10))
+    assert gateway.over_payment(paying("card", 5), 30) is not None
+    assert gateway.over_payment(paying("first", 10), 30) is not None
+    assert gateway.over_payment(paying("first", 9), 30) is None
+
+
+@pytest.mark.parametrize("released_first", [True, False])
+def test_a_release_of_an_account_takes_back_how_it_pays_until_a_later_decision_names_that(released_first: bool) -> None:
+    gateway = InForce()
+    named = decision("suspend", "c", 5, members=("a",), payments=("card",), opened_from_ms=5)
+    released = decision("release", "a", 5, payments=("card",), expires_at_ms=10)
+    for it in (released, named) if released_first else (named, released):
+        gateway.take(it)
+    assert gateway.over_payment(paying("card", 6), 11) is None
+    assert not gateway.limits_payment("card", 11)
+    gateway.take(decision("suspend", "c", 20, 2, members=("b",), payments=("card",), opened_from_ms=5))
+    assert gateway.over_payment(paying("card", 6), 21) is not None
+
+
+def test_whom_a_reviewer_released_how_it_pays_does_not_limit_either() -> None:
+    gateway = InForce()
+    gateway.take(decision("suspend", "c", 5, members=("a",), payments=("card",), opened_from_ms=5))
+    gateway.take(decision("release", "new", 6, expires_at_ms=100))
+    assert gateway.over_payment(paying("card", 6), 50) is gateway.over_payment(paying("card", 6), 200) is None
+    assert gateway.over_payment(paying("card", 6, "another"), 50) is not None
+
+
+def test_a_payment_that_is_held_counts_for_nothing() -> None:
+    gateway = InForce()
+    gateway.take(decision("suspend", "c", 5, members=("a",), payments=("card", "other"), opened_from_ms=5))
+    asked = [gateway.over_payment(paying(it, 6), 50, lambda name: name == "card") for it in ("card", "other")]
+    assert [action(it) for it in asked] == [None, "suspend"]
+
+
+def test_payments_are_forgotten_with_their_campaign() -> None:
+    gateway = InForce()
+    more: dict[str, Any] = {"members": ("a",), "payments": ("card",), "opened_from_ms": 5, "expires_at_ms": 50}
+    gateway.take(decision("suspend", "c", 5, **more))
+    gateway.forget(6 + KEPT_MS)
+    later = 10 + KEPT_MS
+    gateway.take(decision("suspend", "c", later, members=(), expires_at_ms=later + MINUTE))
+    assert gateway.over_payment(paying("card", 6), later) is None

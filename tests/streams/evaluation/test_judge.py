@@ -1,10 +1,12 @@
 """The judge on cases that were worked out by hand, and on detectors whose score is known beforehand."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 
 from streams.decisions import Decision, Limits, Wording
+from streams.enforcement import Ask
 from streams.evaluation import CampaignResult, Evaluation, Judge
 from streams.scenarios import Truth
 from tests.streams.evaluation.deciding import MINUTE, decision, guilty, innocent
@@ -19,7 +21,7 @@ def judged(truths: Iterable[Truth], exchanges: Iterable[Exchange], decisions: It
     for it in decisions:
         judge.decide(it)
     for account, at_ms in sorted(exchanges, key=lambda exchange: exchange[1]):
-        judge.exchange(account, at_ms, 10)
+        judge.exchange(Ask(account, tokens=10), at_ms)
     return judge.result()
 
 
@@ -44,7 +46,7 @@ def test_a_decision_is_in_force_only_after_its_delay() -> None:
     judge.meet(guilty("a")[0])
     judge.decide(decision("suspend", "a", 3 * MINUTE))
     for account, at_ms in every_minute("a", 10):
-        judge.exchange(account, at_ms, 10)
+        judge.exchange(Ask(account, tokens=10), at_ms)
     assert judge.result().campaigns[0].leaked == 4
 
 
@@ -164,7 +166,7 @@ def test_exchanges_that_a_campaign_could_not_send_count_also_before_its_first_ac
     judge.turned_away("c", 0, 2.5)
     judge.turned_away("c", 0, 3.5)
     judge.meet(guilty("a")[0])
-    judge.exchange("a", 0, 10)
+    judge.exchange(Ask("a", tokens=10), 0)
     (found,) = judge.result().campaigns
     assert (found.sent, found.exchanges, found.leaked) == (1, 7, 1)
 
@@ -175,7 +177,7 @@ def test_the_first_day_is_told_apart_from_what_follows() -> None:
         judge.meet(truth)
     judge.decide(decision("suspend", "a", MINUTE))
     for account, at_ms in (("a", 0), ("a", MINUTE), ("b", 1_440 * MINUTE), ("b", 1_441 * MINUTE)):
-        judge.exchange(account, at_ms, 10)
+        judge.exchange(Ask(account, tokens=10), at_ms)
         judge.turned_away("c", at_ms, 1.0)
     (found,) = judge.result().campaigns
     assert (found.exchanges, found.leaked) == (8, 3)
@@ -187,10 +189,10 @@ def test_what_is_turned_away_belongs_to_the_day_on_which_it_was() -> None:
     for truth in guilty("a", "b"):
         judge.meet(truth)
     judge.decide(decision("suspend", "a", MINUTE))
-    judge.exchange("a", 0, 10)
+    judge.exchange(Ask("a", tokens=10), 0)
     for day in range(10):
         judge.turned_away("c", day * 1_440 * MINUTE, 100.0)
-    judge.exchange("b", 14_400 * MINUTE, 10)
+    judge.exchange(Ask("b", tokens=10), 14_400 * MINUTE)
     (found,) = judge.result().campaigns
     assert (found.exchanges, found.first_day_exchanges) == (1_002, 101)
     assert (found.leaked, found.first_day_leaked) == (2, 1)
@@ -206,7 +208,7 @@ def test_what_a_campaign_is_after_is_told_apart_from_its_cover() -> None:
     judge.meet(guilty("a")[0])
     judge.decide(decision("suspend", "a", 6 * MINUTE))
     for number in range(10):  # in order: cover, extraction, ..., limited after three of each
-        judge.exchange("a", number * MINUTE, 10, cover=number % 2 == 0)
+        judge.exchange(Ask("a", tokens=10), number * MINUTE, cover=number % 2 == 0)
     judge.turned_away("c", 0, 7.0, cover=2.0)
     (found,) = judge.result().campaigns
     assert (found.exchanges, found.leaked) == (17, 6)
@@ -217,7 +219,7 @@ def test_what_a_campaign_is_after_is_told_apart_from_its_cover() -> None:
 def test_a_campaign_of_cover_alone_leaks_no_extraction() -> None:
     judge = Judge(delay_ms=0)
     judge.meet(guilty("a")[0])
-    judge.exchange("a", 0, 10, cover=True)
+    judge.exchange(Ask("a", tokens=10), 0, cover=True)
     (found,) = judge.result().campaigns
     assert (found.leaked, found.extraction, found.extraction_leakage) == (1, 0, 0.0)
 
@@ -232,10 +234,10 @@ def test_what_is_sent_by_a_limited_template_has_not_leaked_and_its_account_is_no
         judge.meet(truth)
     judge.decide(decision("challenge", "template:t", 2 * MINUTE, subject_kind="network"))
     for minute in range(4):
-        judge.exchange("a", minute * MINUTE, 10, "t")
-        judge.exchange("a", minute * MINUTE, 10, "u")
-    judge.exchange("i", 5 * MINUTE, 10, "t")
-    judge.exchange("j", 5 * MINUTE, 10, "u", "0a0b")
+        judge.exchange(Ask("a", "t", tokens=10), minute * MINUTE)
+        judge.exchange(Ask("a", "u", tokens=10), minute * MINUTE)
+    judge.exchange(Ask("i", "t", tokens=10), 5 * MINUTE)
+    judge.exchange(Ask("j", "u", "0a0b", tokens=10), 5 * MINUTE)
     found = judge.result()
     assert (found.campaigns[0].leaked, found.campaigns[0].passed, found.campaigns[0].limited) == (6, 6, 0)
     assert [(it.accounts, it.challenged.count) for it in found.innocents] == [(2, 1), (2, 1)]
@@ -248,9 +250,9 @@ def test_what_says_the_same_as_a_limited_template_counts_as_if_it_had_it() -> No
     limit = decision("suspend", "template:t", 0, subject_kind="network", wording=Wording("0a0b0c", 0.5))
     judge.decide(limit)
     for sketch in ("0a0b0x", "0a0x0y"):
-        judge.exchange("a", MINUTE, 10, "u", sketch)
-    judge.exchange("i", MINUTE, 10, None, "0b0c")
-    judge.exchange("j", MINUTE, 10, "u", "0c0x")
+        judge.exchange(Ask("a", "u", sketch, tokens=10), MINUTE)
+    judge.exchange(Ask("i", None, "0b0c", tokens=10), MINUTE)
+    judge.exchange(Ask("j", "u", "0c0x", tokens=10), MINUTE)
     found = judge.result()
     assert (found.campaigns[0].exchanges, found.campaigns[0].leaked, found.campaigns[0].passed) == (2, 1, 1)
     assert [it.suspended.count for it in found.innocents] == [1, 1]
@@ -269,7 +271,7 @@ def test_calibration_is_over_accounts_that_decisions_are_about_by_their_highest_
         judge.meet(truth)
     for it in decisions:
         judge.decide(it)
-    judge.exchange("d", MINUTE, 10, "t")  # wronged by its template; no decision is about it
+    judge.exchange(Ask("d", "t", tokens=10), MINUTE)  # wronged by its template; no decision is about it
     found = judge.result().calibration
     assert found is not None
     assert [(it.mean_score, it.guilty.count, it.guilty.of) for it in found.bins] == [(0.35, 0, 1), (0.75, 1, 1)]
@@ -288,3 +290,43 @@ def test_an_innocent_that_a_reviewer_released_is_not_harmed_by_what_its_campaign
     ]
     everybody = judged(innocent("a", "b"), [], decisions).innocents[-1]
     assert (everybody.throttled.count, everybody.suspended.count) == (1, 1)
+
+
+def paying(account: str, opened_ms: int = 5 * MINUTE) -> Ask:
+    return Ask(account, tokens=10, payment_hash="card", account_created_at_ms=opened_ms)
+
+
+def test_who_is_limited_for_how_it_pays_is_limited_and_tied_to_its_campaign_or_wronged() -> None:
+    judge = Judge(delay_ms=0)
+    for truth in (*guilty("a", "b", "old"), *innocent("i")):
+        judge.meet(truth)
+    judge.exchange(Ask("a"), MINUTE)
+    named: dict[str, Any] = {"members": ("a",), "payments": ("card",), "opened_from_ms": 3 * MINUTE, "score": 0.75}
+    judge.decide(decision("suspend", "c-1", 3 * MINUTE, **named))
+    assert not judge.limited("b", 6 * MINUTE)  # nobody knows yet how it pays
+    for minute in (6, 7):
+        judge.exchange(paying("b"), minute * MINUTE)
+        judge.exchange(paying("old", 2 * MINUTE), minute * MINUTE)
+    assert judge.limited("b", 8 * MINUTE)
+    assert not judge.limited("old", 8 * MINUTE)
+    judge.exchange(paying("i"), 9 * MINUTE)
+    found = judge.result()
+    (of_campaign,) = found.campaigns
+    assert (of_campaign.leaked, of_campaign.passed, of_campaign.limited, of_campaign.suspended) == (3, 3, 2, 2)
+    assert (of_campaign.replacements, of_campaign.relinked, of_campaign.minutes_to_relink) == (2, 1, 0.0)
+    assert found.innocents[-1].suspended.count == 1
+    assert found.calibration is not None
+    assert [(it.mean_score, it.guilty.count, it.guilty.of) for it in found.calibration.bins] == [(0.75, 2, 3)]
+
+
+def test_a_throttle_leaves_each_account_that_pays_so_its_own_limits() -> None:
+    judge = Judge(delay_ms=0)
+    for truth in guilty("a", "b", "c"):
+        judge.meet(truth)
+    limits = Limits(1, 1_000, 60 * MINUTE)
+    named: dict[str, Any] = {"members": ("a",), "payments": ("card",), "opened_from_ms": 0, "limits": limits}
+    judge.decide(decision("throttle", "c-1", 0, **named))
+    for account in ("b", "b", "c", "c"):
+        judge.exchange(paying(account), MINUTE)
+    (found,) = judge.result().campaigns
+    assert (found.leaked, found.passed) == (0, 2)

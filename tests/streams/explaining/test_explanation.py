@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from streams.decisions import Action, Decision
 from streams.distinct import hash32
 from streams.enforcement import Ask, InForce
-from streams.explaining import Explanation, History, explain
+from streams.explaining import Explanation, History, Pays, explain
 from tests.streams.explaining.deciding import FOUR, POLICY, decision, reason
 
 HOUR = 3_600_000
@@ -287,3 +287,46 @@ def test_whom_the_decider_forgot_has_a_life_after_the_other_though_sequences_beg
     history = History("a")
     history.take_all([*first, second[0]])
     assert history.sequence == 1
+
+
+PAYS = Pays("card", 5)
+PAID: dict[str, Any] = {"members": ("x",), "payments": ("card", "other"), "opened_from_ms": 5}
+
+
+@pytest.mark.parametrize("pays", [PAYS, Pays("card", 4), Pays("cash", 9), None])
+def test_an_account_is_told_of_the_campaigns_that_limit_it_for_how_it_pays(pays: Pays | None) -> None:
+    history = History("a", pays=pays)
+    history.take_all(
+        [decision("suspend", "c-1", 5, reasons=FOUR, **PAID), decision("suspend", "c-2", 6, members=("a",))]
+    )
+    found = explain(history, POLICY, 10)
+    assert found is not None
+    by_payment = [("c-1", "enforced", True)] if pays == PAYS else []
+    assert [(it.subject_id, it.state, it.is_by_payment) for it in found.forces] == [
+        *by_payment,
+        ("c-2", "enforced", False),
+    ]
+
+
+def test_who_is_named_and_pays_so_is_told_that_it_is_named() -> None:
+    found = explained([decision("suspend", "c-1", 5, **PAID | {"members": ("a",)})], "a", pays=PAYS)
+    assert [it.is_by_payment for it in found.forces] == [False]
+
+
+@pytest.mark.parametrize(("name", "payments"), [("a", ()), ("x", ("card",)), ("x", ())])
+def test_a_release_of_an_account_or_of_another_that_paid_so_takes_it_back(name: str, payments: tuple[str, ...]) -> None:
+    decisions = [
+        decision("suspend", "c-1", 5, **PAID),
+        decision("release", name, 6, payments=payments, expires_at_ms=7),
+        decision("suspend", "c-2", 8, **PAID),
+    ]
+    found = explained(decisions, "a", pays=PAYS)
+    lifted = name == "a" or bool(payments)
+    by_payment = {it.subject_id for it in found.forces if it.is_by_payment}
+    assert by_payment == ({"c-2"} if lifted else {"c-1", "c-2"})
+    gateway = InForce()
+    for it in decisions:
+        gateway.take(it)
+    standing = gateway.over_payment(Ask("a", payment_hash="card", account_created_at_ms=5), 10)
+    assert standing is not None
+    assert standing.subject_id in by_payment

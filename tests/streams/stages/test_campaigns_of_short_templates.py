@@ -95,6 +95,7 @@ def test_users_alone_found_no_campaign_and_leave_nothing() -> None:
     campaigns.take(users=[used(MEMBERS)])
     assert campaigns.said("enforcement") == []
     assert {key for key, state in campaigns.states.held.items() if campaigns.stage.encode(key, state)} == {
+        "crowded",
         "exempt",
         "learner",
         "shard",

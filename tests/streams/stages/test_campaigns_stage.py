@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from streams.campaigns import Campaign, Pointer
 from streams.decisions import LADDER, Action, Decision, Family, Reason
-from streams.findings import Finding, Findings, Tied, Users
+from streams.findings import Crowd, Finding, Findings, Tied, Users
 from streams.joining import found
 from streams.links import LinkKind, Source
 from streams.policy import DEFAULT_POLICY, BlastRadius, Ladder, Policy, Rung
@@ -63,9 +63,12 @@ class Bench(NamedTuple):
     states: States
     left: list[Outgoing]
 
-    def take(self, *findings: Finding, offset: int = 0, users: Sequence[Users] = ()) -> Output:
+    def take(
+        self, *findings: Finding, offset: int = 0, users: Sequence[Users] = (), crowds: Sequence[Crowd] = ()
+    ) -> Output:
         """One record of findings; states go through their stored form before and after, as in a deployment."""
-        items = [PlacedFindings(offset, Findings(0, "links-1", 0, 0, NOON_MS, list(findings), users=list(users)))]
+        told = Findings(0, "links-1", 0, 0, NOON_MS, list(findings), users=list(users), crowds=list(crowds))
+        items = [PlacedFindings(offset, told)]
         self.states.begin_step()
         while missing := self.states.missing(sorted(self.stage.needs(items, self.states))):
             for key in missing:

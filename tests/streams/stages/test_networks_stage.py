@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from streams.anomaly import Model
-from streams.findings import Finding, Findings
+from streams.findings import Crowd, Finding, Findings
 from streams.links import LINK_KINDS, LinkKind, Links
 from streams.networks import TYPICAL, NetworkState
 from streams.stages.networks import (
@@ -26,7 +26,7 @@ from streams.stages.networks_features import FEATURES, features_of
 from streams.stages.networks_shard import NetworksShard
 from streams.windows import MINUTE_MS
 from tests.streams.link_bench import HOUR, NOON, Act, links
-from tests.streams.networks_bench import WATCHFUL, bench
+from tests.streams.networks_bench import WATCHFUL, NetworksBench, bench
 
 
 def act(account: str, minute: int = NOON, *, kind: LinkKind = "payment", value: str = "v") -> Act:
@@ -556,3 +556,33 @@ def test_who_was_erased_two_months_ago_is_not_kept_in_mind_as_such() -> None:
     networks.take(erasure("c", NOON + 60 * 24 * HOUR + 1, 2), first_offset=3)
     assert set(networks.shard().erased) == {"b", "c"}
     assert networks.tally["duplicate"] == 1
+
+
+def crowds(networks: NetworksBench) -> list[Crowd]:
+    return [it for record in networks.left if isinstance(record.value, Findings) for it in record.value.crowds]
+
+
+def test_it_is_told_how_many_pay_with_what_a_crowd_pays_with_and_again_once_it_has_grown() -> None:
+    networks = bench()
+    names = [f"account {number}" for number in range(200)]
+    for at, name in enumerate(names[:60]):
+        networks.take(links([act(name, NOON + at)], at), first_offset=at)
+    assert crowds(networks) == []
+    for at, name in enumerate(names[60:], start=60):
+        networks.take(links([act(name, NOON + at)], at), first_offset=at)
+    first, second = crowds(networks)
+    assert (first.payment_hash, second.payment_hash) == ("v", "v")
+    assert [first.accounts, second.accounts] == pytest.approx([64, 128], rel=0.1)
+    for at in range(200, 600):  # a day later those who came first pay again
+        networks.take(links([act(names[at % 100], NOON + 24 * HOUR + at)], at), first_offset=at)
+    (*_, again) = crowds(networks)
+    assert len(crowds(networks)) == 3
+    assert again.as_of_ms >= second.as_of_ms + 23 * HOUR * MINUTE_MS
+    assert again.accounts == pytest.approx(200, rel=0.1)
+
+
+def test_of_a_template_that_a_crowd_uses_it_is_not_told_how_it_pays() -> None:
+    networks = bench()
+    for at in range(130):
+        networks.take(links([act(f"account {at}", NOON + at, kind="template")], at), first_offset=at)
+    assert crowds(networks) == []

@@ -266,3 +266,16 @@ def test_an_erasure_that_comes_twice_is_taken_once_by_its_place_in_the_log() -> 
     hear(observe, verdict("erased"))
     assert observe.account("a").requests == 4
     assert len(erased_on(observe)) == LINK_PARTITIONS
+
+
+def test_a_release_tells_how_the_account_pays_so_that_nobody_is_limited_for_paying_so() -> None:
+    observe = bench()
+    observe.take([replace(it, payment_hash="card") for it in greedy(10)])
+    hear(observe, verdict("innocent"))
+    assert [(it.action, it.payments) for it in observe.decisions()] == [("throttle", ()), ("release", ("card",))]
+
+
+def test_of_an_account_that_nothing_is_known_of_a_release_tells_no_payment() -> None:
+    observe = bench()
+    hear(observe, verdict("innocent"))
+    assert [it.payments for it in observe.decisions()] == [()]

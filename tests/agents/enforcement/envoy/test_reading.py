@@ -12,10 +12,11 @@ from agents.enforcement.envoy.options import EnvoyOptions
 from agents.enforcement.envoy.reading import ask_of_check, ask_of_descriptor
 from agents.enforcement.words import MOST_TOKENS
 from streams.enforcement import Ask
+from streams.events import LATEST_MS
 
 HEADERS = EnvoyOptions()
 METADATA = EnvoyOptions(account_metadata=("jwt", "claims", "sub"))
-KEYS = ("account", "template", "sketch", "tokens")
+KEYS = ("account", "template", "sketch", "tokens", "payment", "account_created")
 
 
 def check(headers: dict[str, str], namespace: str = "", metadata: dict[str, Any] | None = None) -> CheckRequest:
@@ -36,7 +37,7 @@ def descriptor(entries: dict[str, str]) -> RateLimitDescriptor:
 
 def expected(values: dict[str, str]) -> Ask | None:
     """The rules in other words: no account, no question; what is empty or longer than 128 is not there."""
-    account, template, sketch, tokens = (values.get(key, "") for key in KEYS)
+    account, template, sketch, tokens, payment, created = (values.get(key, "") for key in KEYS)
     if not 1 <= len(account) <= 128:
         return None
     is_number = tokens != "" and set(tokens) <= set("0123456789") and len(tokens) <= 13
@@ -45,18 +46,34 @@ def expected(values: dict[str, str]) -> Ask | None:
         template if 1 <= len(template) <= 128 else None,
         sketch if 1 <= len(sketch) <= 128 else None,
         min(int(tokens), MOST_TOKENS) if is_number else 0,
+        payment if 1 <= len(payment) <= 128 else None,
+        int(created) if created != "" and set(created) <= set("0123456789") and int(created) <= LATEST_MS else None,
     )
 
 
 WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=140) | st.sampled_from(
-    ["a" * 128, "a" * 129, "12", "007", "²", "-3", "1e3", str(MOST_TOKENS), str(MOST_TOKENS + 1), "9" * 30]
+    [
+        "a" * 128,
+        "a" * 129,
+        "12",
+        "007",
+        "²",
+        "-3",
+        "1e3",
+        str(MOST_TOKENS),
+        str(MOST_TOKENS + 1),
+        "9" * 30,
+        str(LATEST_MS),
+    ]
 )
 VALUES = st.dictionaries(st.sampled_from(KEYS), WORDS)
 
 
 @given(VALUES)
 def test_headers_ask_what_they_say_and_nothing_that_they_hold_is_an_error(values: dict[str, str]) -> None:
-    headers = {f"x-stillwatch-{key}": value for key, value in values.items()} | {"authorization": "secret"}
+    headers = {f"x-stillwatch-{key.replace('_', '-')}": value for key, value in values.items()} | {
+        "authorization": "secret"
+    }
     assert ask_of_check(check(headers), HEADERS) == expected(values)
 
 
