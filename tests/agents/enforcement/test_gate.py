@@ -211,4 +211,4 @@ def test_payments_above_the_cap_of_the_hour_wait_and_in_shadow_nobody_is_refused
     assert made.count("stillwatch_held_by_breaker", kind="payment") == 1
     shadowed = gate([paid("suspend", shadow=True)])
     assert answers(shadowed, paying("x")) == ["pass"]
-    assert shadowed.count("stillwatch_would_refuse_total", action="suspend") == 1
+    assert shadowed.count("stillwatch_would_refuse_total", answer="suspend") == 1
