@@ -54,7 +54,8 @@ class Campaign(Struct, array_like=True):
     `undecided` are the members that no decision named yet, `inherited` those that only one about a campaign taken in
     has named. `reviewed_ms` is when the verdict about it was given that counts, `decided` how it looked when it was
     decided about last (`streams.learning`), `taught_ms` and `member_taught_ms` are of the verdicts that last taught.
-    `short` are templates that its members use and that are too short to tie anybody.
+    `short` are templates that its members use and that are too short to tie anybody, `told` the payments that its
+    decisions named and did not take back.
     """
 
     campaign_id: str = ""
@@ -77,6 +78,7 @@ class Campaign(Struct, array_like=True):
     taught_ms: int = 0
     member_taught_ms: int = 0
     short: dict[str, ShortTemplate] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
 
     @property
     def templates(self) -> dict[str, LinkEvidence]:
@@ -171,6 +173,8 @@ class Campaign(Struct, array_like=True):
             seen = self.seen.pop(name)
             if not any(it.came_back and it.payment_hash == seen.payment_hash for it in self.seen.values()):
                 self.payments.discard(seen.payment_hash or "")
+            if not any(it.payment_hash == seen.payment_hash for it in self.seen.values()):
+                self.told.discard(seen.payment_hash or "")
         for name in names & self.members.keys():
             del self.members[name]
         self.undecided = [name for name in self.undecided if name not in names]

@@ -80,10 +80,12 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
        expires, or another decision about the account replaces it, no decision about a campaign or a network applies to
        the account.
     10. A new gateway reads the topic from its beginning, where all `members` are; it is kept for 90 days, uncompacted.
-    11. `payments` of a campaign's decision are payment hashes of `members`, kept as these are. Whoever pays with one of
-       them, and whose account was opened at `opened_from_ms` or later (that of the newest decision that has the
+    11. `payments` of a campaign's decision are payment hashes of `members` so far, kept as these are. Whoever pays with
+       one of them, and whose account was opened at `opened_from_ms` or later (that of the newest decision that has the
        payment), counts as a member: who was banned comes back with the same card, and is stopped at the first request.
-       A gateway that cannot tell leaves this out, and stops such an account once a decision names it.
+       It is never more than a week before the decision; far in the future it takes the payment back, as a release of
+       the campaign, but for 7, does with all. A gateway that cannot tell leaves this out, and stops such an account
+       once a decision names it.
     """
 
     decision_id: str

@@ -148,6 +148,9 @@ class Seen(Struct, array_like=True):
         self.templates |= other.templates
         self.repeated |= other.repeated
         self.paid = self.paid or other.paid
+        self.org_id = other.org_id if self.org_id is None else self.org_id
+        self.payment_hash = other.payment_hash if self.payment_hash is None else self.payment_hash
+        self.created_at_ms = other.created_at_ms if self.created_at_ms is None else self.created_at_ms
 
 
 def sharers(members: Mapping[str, Seen]) -> set[str]:

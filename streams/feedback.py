@@ -10,6 +10,7 @@ from streams.events import Id64, Id128, TimeMs
 Word = Literal["innocent", "confirmed", "erased"]
 ReviewedKind = Literal["account", "campaign"]
 Note = Annotated[str, Meta(max_length=500)]
+PaymentHash = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class Verdict(Struct, frozen=True, kw_only=True, gc=False):
@@ -19,6 +20,7 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     what is in force stay longer. Of the verdicts about one subject that with the latest `decided_at_ms` counts.
     `erased` is said of an account: what is known of it is dropped but for what is in force against it or for it; of an
     erasure that goes on to `campaigns`, `decided_at_ms` is the time of the account's newest event.
+    `payment_hash` is how an account pays of which nothing else is known: it was refused for that at its first request.
     `reviewer` is an opaque name. `note` is for whoever reads the topic: it stays there. But a
     record that is refused is kept whole, with its note, among the dead letters.
     """
@@ -29,6 +31,7 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     decided_at_ms: TimeMs
     reviewer: Id64
     note: Note | None = None
+    payment_hash: PaymentHash | None = None
 
 
 class PlacedVerdict(Struct, frozen=True, gc=False):

@@ -29,7 +29,7 @@ MEMBERS = 1024
 
 FEWEST_MEMBERS = 3
 GROWN, TOLD_HOURS = 1.5, 6
-CROWD = 64
+CROWD = 8
 """Accounts within a week from which on they are told of a payment that they pay with."""
 
 

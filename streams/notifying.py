@@ -96,7 +96,7 @@ class CampaignBook:
         is_news = any(known.members.get(it, -1) < decision.decided_at_ms for it in decision.members)
         for member in decision.members:
             known.members[member] = max(decision.decided_at_ms, known.members.get(member, -1))
-        counting = replace(decision, members=())
+        counting = replace(decision, members=(), payments=())
         if self._in_force.take(counting):
             known.decision, is_news = counting, True
         if is_news:

@@ -68,6 +68,7 @@ def explain_command(
     source: Literal["live", "decisions"] = "live" if decisions is None else "decisions"
     pending = stored is not None and stored.sequence > history.sequence
     spared = subject in policy.allowlist.accounts or (stored is not None and stored.spared)
+    spared = spared or payment in policy.allowlist.payments
     report = Report(subject, at_ms, policy.version, source, found, stored, pending=pending, spared=spared)
     click.echo(msgspec.json.format(msgspec.json.encode(report)) if as_json else page(report))
 

@@ -43,6 +43,7 @@ def _subject_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.command(short_help="Let an innocent account or campaign go.")
 @_subject_options
+@click.option("--payment", metavar="HASH", help="How an account pays that was refused for that at its first request.")
 def release(**given: Any) -> None:  # noqa: ANN401  as click gives them
     """Say that SUBJECT, an account id or a campaign c-..., is innocent: it is let go at once, and not limited again.
 
@@ -62,17 +63,31 @@ def confirm(**given: Any) -> None:  # noqa: ANN401
     _say("confirmed", **given)
 
 
-def _say(word: Word, *, subject: str, account: bool, note: str | None, reviewer: str, prefix: str) -> None:
+def _say(
+    word: Word,
+    *,
+    subject: str,
+    account: bool,
+    note: str | None,
+    reviewer: str,
+    prefix: str,
+    payment: str | None = None,
+) -> None:
     """Put the verdict on the topic, and say so. Whether it meets anything only the worker knows."""
     if LINK.fullmatch(subject) and not account:
         raise UnusableError(f"{subject} is a link: name an account or a campaign, or say --account if it is an account")
     kind = "campaign" if CAMPAIGN.fullmatch(subject) and not account else "account"
+    if payment is not None and kind != "account":
+        raise UnusableError(f"{subject} is a campaign, and --payment is how an account pays")
     fields = {"subject_kind": kind, "subject_id": subject, "verdict": word, "reviewer": reviewer, "note": note}
+    fields["payment_hash"] = payment
     try:
         verdict = msgspec.convert(fields | {"decided_at_ms": now_ms()}, Verdict)
         msgspec.json.encode(verdict)  # what a terminal could not decode cannot be encoded
     except ValueError as error:
-        raise UnusableError("SUBJECT has 1 to 128 characters, --reviewer 1 to 64, --note at most 500") from error
+        raise UnusableError(
+            "SUBJECT has 1 to 128 characters, --reviewer 1 to 64, --note at most 500, --payment 1 to 128"
+        ) from error
     try:
         produce(bootstrap_servers(), TopicNames.under(prefix), verdict)
     except (SettingsError, TopicError, FeedbackError) as error:

@@ -10,7 +10,7 @@ from streams.decisions import Decision, SubjectKind
 from streams.enforcement import age
 from streams.enforcement.in_force import ANEW_MS
 from streams.policy import LONGEST_EXPIRY_HOURS
-from streams.windows import HOUR_MS
+from streams.windows import DAY_MS, HOUR_MS
 
 MOST_TOLD: Final = 200_000
 """Of so many subjects a repeat is known as one."""
@@ -18,9 +18,14 @@ MOST_TOLD: Final = 200_000
 LONGEST_MS: Final = LONGEST_EXPIRY_HOURS * HOUR_MS
 """No decision of ours is in force for longer."""
 
+OPENED_BEFORE_MS: Final = 7 * DAY_MS
+"""No decision of ours is about accounts for how they pay that were opened longer before it."""
+
 
 class Admission:
-    """Lets in what the decider signed, unless it is from the future, or in force for longer than any decision of ours.
+    """Lets in what the decider signed, unless it is from the future, or reaches further than any decision of ours.
+
+    That is in force for longer, or about accounts that were opened longer before, for how they pay.
 
     Every record is counted with `count`: by its age among what its source told, or by why it is not let in.
     """
@@ -41,7 +46,9 @@ class Admission:
             self._count(verified.reason, source)
             return None
         decision, now_ms = verified.decision, self._clock()
-        if decision.expires_at_ms - decision.decided_at_ms > LONGEST_MS:
+        opened_ms = decision.opened_from_ms if decision.payments else None
+        reaches_back = opened_ms is not None and decision.decided_at_ms - opened_ms > OPENED_BEFORE_MS
+        if reaches_back or decision.expires_at_ms - decision.decided_at_ms > LONGEST_MS:
             self._count("overlong", source)
             return None
         self._count(self._age(decision, source, now_ms), source)

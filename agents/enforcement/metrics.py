@@ -12,7 +12,7 @@ from streams.enforcement import Age, Verdict
 Taken = Literal[Age, RefusedFor, "overlong"]
 """What became of a record of decisions: how old it is (a fresh one counts), or why it is not taken.
 
-overlong: it would be in force for longer than any of ours.
+overlong: it would be in force for longer than any of ours, or about accounts opened longer before for how they pay.
 """
 
 Source = Literal["log", "mirror"]

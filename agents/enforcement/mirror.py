@@ -161,12 +161,14 @@ def _pairs(told: Any) -> list[tuple[bytes, bytes]]:  # noqa: ANN401  redis-py gi
 def _told(decision: Decision | None) -> tuple[bytes, int, bool]:
     """Its subject, its sequence, and whether it is kept when a later one comes.
 
-    That is one that names members, or one who is no member any more (rule 9), and one that nobody here understands.
+    That is one that names members or payments or takes them back (rules 3, 9 and 11), and one that nobody here
+    understands.
     """
     if decision is None:
         return b"", 0, True
     subject = f"{decision.subject_kind}:{decision.subject_id}".encode("utf-8", "surrogatepass")
-    is_kept = len(decision.members) > 0 or (decision.subject_kind == "account" and decision.action == "release")
+    names = len(decision.members) > 0 or len(decision.payments) > 0
+    is_kept = names or (decision.action == "release" and decision.subject_kind != "network")
     return subject, decision.sequence, is_kept
 
 

@@ -8,6 +8,9 @@ from streams.events import LATEST_MS
 LONGEST_WORD: Final = 128
 """An account, a template, a sketch or a payment is never longer (`streams.events`)."""
 
+FIRST_MS: Final = 10**11
+"""No time in milliseconds is smaller: that is one in seconds, or none."""
+
 MOST_TOKENS: Final = 2**40
 
 
@@ -48,4 +51,4 @@ def _tokens(said: str | int | None) -> int:
 
 def _time_ms(said: str | int | None) -> int | None:
     number = _number(said, LATEST_MS) if isinstance(said, str) else said
-    return None if number is None or not 0 <= number <= LATEST_MS else number
+    return None if number is None or not FIRST_MS <= number <= LATEST_MS else number

@@ -88,7 +88,7 @@ class Cases:
         """Take a decision, and tell what it changed. Repeats, older ones and renewals change nothing (rule 1)."""
         if not concerns_campaigns(decision):
             return []
-        is_news = self._in_force.take(replace(decision, members=()))
+        is_news = self._in_force.take(replace(decision, members=(), payments=()))
         if decision.subject_kind == "network":
             return self._of_template(decision) if is_news else []
         case = self._case(decision.subject_id)

@@ -60,6 +60,7 @@ class InForce:
         self._released: dict[str, int] = {}
         self._paid: dict[str, dict[str, Paid]] = {}
         self._released_payments: dict[str, int] = {}
+        self._released_campaigns: dict[str, int] = {}
         self._wordings = Wordings()
 
     def take(self, decision: Decision) -> bool:
@@ -142,18 +143,22 @@ class InForce:
             return None
         if self.is_exempt(ask.account_id, at_ms):
             return None
-        released_ms = max(self._released.get(ask.account_id, -1), self._released_payments.get(payment, -1))
+        released_ms = self._released.get(ask.account_id, -1)
         hardest = None
         for campaign_id, paid in named.items():
-            if paid.named_ms > released_ms and created_ms >= paid.opened_from_ms:
+            if created_ms >= paid.opened_from_ms and self._pays(payment, campaign_id, paid, released_ms):
                 hardest = harder(hardest, self.of("campaign", campaign_id, at_ms))
         return hardest
 
     def limits_payment(self, payment: str, at_ms: int) -> bool:
         """Whether accounts that pay so may be limited for it."""
-        released_ms = self._released_payments.get(payment, -1)
         named = self._paid.get(payment, {}).items()
-        return any(it.named_ms > released_ms and self.of("campaign", name, at_ms) is not None for name, it in named)
+        return any(self._pays(payment, it, paid) and self.of("campaign", it, at_ms) is not None for it, paid in named)
+
+    def _pays(self, payment: str, campaign_id: str, paid: Paid, released_ms: int = -1) -> bool:
+        """Whether what the campaign said of the payment still counts: nobody took it back since."""
+        of_payment = self._released_payments.get(payment, -1)
+        return paid.named_ms > max(released_ms, of_payment, self._released_campaigns.get(campaign_id, -1))
 
     def over_request(
         self, ask: Ask, at_ms: int, is_held: Callable[[str], bool] = lambda _subject_id: False
@@ -190,13 +195,16 @@ class InForce:
         campaigns = self._standing["campaign"]
         _forget_unknown(self._named, campaigns)
         _forget_unknown(self._paid, campaigns)
-        for released in (self._released, self._released_payments):
+        for released in (self._released, self._released_payments, self._released_campaigns):
             for name in [it for it, at in released.items() if at < before_ms]:
                 del released[name]
 
     def _note_payments(self, decision: Decision) -> None:
         """Take the payments that a campaign's decision names, and those that an account's release takes back."""
         at_ms, is_release = decision.decided_at_ms, decision.action == "release"
+        if is_release and decision.subject_kind == "campaign" and not names_an_heir(decision):
+            newest_ms = self._released_campaigns.get(decision.subject_id, -1)
+            self._released_campaigns[decision.subject_id] = max(at_ms, newest_ms)
         for payment in decision.payments:
             if decision.subject_kind == "account" and is_release:
                 self._released_payments[payment] = max(at_ms, self._released_payments.get(payment, -1))

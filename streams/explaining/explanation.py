@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from streams.decide import verdict_of
 from streams.decisions import LADDER, LIMITING, Action, Decision, SubjectKind
+from streams.enforcement import names_an_heir
 from streams.explaining.history import History, Subject
 from streams.explaining.judgement import Judgement, judge
 from streams.explaining.standing import LIVE, Force, force_of
@@ -95,6 +96,8 @@ def explain(history: History, policy: Policy, at_ms: int) -> Explanation | None:
     An account and a link of one name are one subject to a gateway; the newest decision says which it is.
     """
     about = history.about(at_ms)
+    paid = {it for it, told in about.items() if _pays(told, history, at_ms)}
+    about = {it: told for it, told in about.items() if it in paid or not _is_of_payments(told)}
     kind = _kind(history, about)
     if kind is None:
         return None
@@ -102,8 +105,7 @@ def explain(history: History, policy: Policy, at_ms: int) -> Explanation | None:
     released_ms, exempt = _released(about.get(own, []), at_ms) if kind == "account" else (-1, False)
     concerning = [own] if kind != "account" else [it for it in about if it == own or it.kind == "campaign"]
     by_name = [it for it in concerning if it in about and (it == own or _names_after(about[it], released_ms))]
-    unpaid_ms = max(released_ms, history.payment_released_ms(at_ms))
-    by_payment = [it for it in concerning if it in about and it not in by_name and _pays_after(about[it], unpaid_ms)]
+    by_payment = [it for it in concerning if it in paid - {*by_name} and _pays(about[it], history, at_ms, released_ms)]
     forces = [force_of(about[it], at_ms) for it in by_name]
     forces += [replace(force_of(about[it], at_ms), is_by_payment=True) for it in by_payment]
     if exempt:
@@ -149,8 +151,23 @@ def _names_after(decisions: list[Decision], released_ms: int) -> bool:
     return any(it.members and it.decided_at_ms > released_ms for it in decisions)
 
 
-def _pays_after(decisions: list[Decision], released_ms: int) -> bool:
-    return any(it.payments and it.decided_at_ms > released_ms for it in decisions)
+def _pays(decisions: list[Decision], history: History, at_ms: int, released_ms: int = -1) -> bool:
+    """Whether a campaign is about an account for how it pays: by the newest word of that since a release (rule 11)."""
+    said = None
+    for decision in decisions:
+        if decision.action == "release" and not names_an_heir(decision):
+            said = None
+        elif decision.payments:
+            said = decision
+    if said is None or said.decided_at_ms <= max(released_ms, history.payment_released_ms(at_ms)):
+        return False
+    return (said.opened_from_ms or 0) <= history.created_at_ms
+
+
+def _is_of_payments(decisions: list[Decision]) -> bool:
+    """Whether what is kept of a campaign says of the account at most how it pays."""
+    has_payments = any(it.payments for it in decisions)
+    return has_payments and not any(it.members for it in decisions) and decisions[0].subject_kind == "campaign"
 
 
 def _named(history: History, decision: Decision) -> int | None:

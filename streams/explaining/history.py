@@ -96,13 +96,18 @@ class History:
         self._kept.setdefault(about, _Lives()).take(kept)
 
     def _notes_payment(self, decision: Decision) -> bool:
-        """Whether a campaign's decision is about accounts that pay so; what takes that back is noted too."""
+        """Whether a campaign's decision says something of how the account pays; what a release says is noted too."""
         if self._pays is None or self._pays.payment_hash not in decision.payments:
             return False
         if decision.subject_kind == "account":
             self._payment_released_ms.append(decision.decided_at_ms)
             return False
-        return decision.opened_from_ms is not None and self._pays.created_at_ms >= decision.opened_from_ms
+        return True
+
+    @property
+    def created_at_ms(self) -> int:
+        """When the account was opened, if it is known how it pays; else never."""
+        return -1 if self._pays is None else self._pays.created_at_ms
 
     def payment_released_ms(self, at_ms: int) -> int:
         """When it was last taken back, up to `at_ms`, that accounts are limited for paying so (rule 9); -1 if never."""

@@ -1,6 +1,6 @@
 """campaigns takes feedback: who must not be a member for a time, and which campaigns must not be limited."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from streams.reviewing import exempt_until, review
 from streams.sketches import Sketches, wording_of
 from streams.stages.campaign_saying import Cause, Subject
 from streams.stages.campaign_states import SKETCHES, campaign_key, chain, final, link_key, member_key
+from streams.stages.shape import NO_REQUEST, Output
 from streams.states import States
 from streams.windows import HOUR_MS
 
@@ -77,6 +78,12 @@ def needed_for(verdict: Verdict, states: States) -> set[str]:
     return {key} if key not in states else {key} | chain(states.read(key, Pointer).campaign_id, states)
 
 
+def take_verdicts(verdicts: Sequence[Verdict], place: str, output: Output, policy: Policy, states: States) -> None:
+    """Take what reviewers said in the record at that `place`, one after the other."""
+    for index, verdict in enumerate(verdicts):
+        take_verdict(verdict, Cause(f"{place}/verdict/{index}", NO_REQUEST, output), policy, states)
+
+
 def take_verdict(verdict: Verdict, cause: Cause, policy: Policy, states: States) -> None:
     """Do what a verdict says, and learn from it, unless a later one about its subject was taken before."""
     if verdict.subject_kind == "account":
@@ -105,6 +112,7 @@ def _take_campaign(verdict: Verdict, cause: Cause, policy: Policy, states: State
     campaign.enforcement = _review(campaign, ("campaign", campaign.campaign_id), verdict, cause, policy)
     if verdict.verdict == "innocent":
         campaign.found_ms = LATEST_MS
+        campaign.told = set()  # the release takes them back
     sketches, crowds = states.read(SKETCHES, Sketches), campaign.crowds
     for name, evidence in sorted(campaign.limitable.items()):
         if evidence.enforcement.sequence and _is_meant(evidence.enforcement, before, verdict):

@@ -1,5 +1,6 @@
 """campaigns: findings into campaigns, and decisions and alerts about them."""
 
+from collections import deque
 from collections.abc import Container, Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -10,8 +11,9 @@ from msgspec import Struct, field
 from streams.campaigns import Campaign, Pointer, add_finding
 from streams.decide import Budget, Verdict, harder, is_due, is_exempt, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Reason
+from streams.events import LATEST_MS
 from streams.evidence import CampaignView
-from streams.findings import Finding, Findings, link_name
+from streams.findings import LEADS, Finding, Findings, link_name
 from streams.joining import found, homes_of, take_in
 from streams.learning import Learner, LearnerState, softened, vector_of
 from streams.links import Source
@@ -28,9 +30,9 @@ from streams.stages.campaign_feedback import (
     needed_for,
     says_nothing,
     spare,
-    take_verdict,
+    take_verdicts,
 )
-from streams.stages.campaign_payments import CROWDED, Crowded, payments_of
+from streams.stages.campaign_payments import CROWDED, Crowded, Said, note_crowds, say_payments
 from streams.stages.campaign_saying import Cause, Subject, alert, release, say
 from streams.stages.campaign_short import needed_by, take_users, tie_after_all
 from streams.stages.campaign_states import (
@@ -44,7 +46,7 @@ from streams.stages.campaign_states import (
     short_key,
 )
 from streams.stages.campaign_templates import let_go_of_crowds, let_go_with_it, limit_templates
-from streams.stages.shape import NO_REQUEST, Output, StageName
+from streams.stages.shape import Output, StageName
 from streams.states import States
 
 SHARD = "shard"
@@ -152,10 +154,12 @@ class CampaignsStage:
         output = Output()
         for item in items:
             record = item.findings
-            self._take_before(item, output, states)
+            take_verdicts(record.verdicts, f"findings/{item.offset}", output, self._policy, states)
+            crowds = deque(record.crowds)
             for _, found_then in groupby(enumerate(record.findings), key=lambda pair: pair[1].as_of_ms):
                 touched: dict[str, Cause] = {}
                 for index, whole in found_then:
+                    note_crowds(crowds, whole.as_of_ms, states)
                     finding, spared = spare(whole, states)
                     if is_known(finding, states) or says_nothing(finding, states):
                         output.tally["duplicate"] += 1
@@ -166,20 +170,13 @@ class CampaignsStage:
                     campaign = states.change(campaign_key(campaign_id), Campaign)
                     if campaign.merged_into is None:
                         self._decide(campaign, cause, states)
+            note_crowds(crowds, LATEST_MS, states)
             for index, users in enumerate(record.users):
                 cause = Cause(f"findings/{item.offset}/users/{index}", record.appended_at_ms, output)
                 owner = take_users(users, cause, self._policy, states)
                 if owner is not None:
                     self._decide(owner, cause, states)
         return output
-
-    def _take_before(self, item: PlacedFindings, output: Output, states: States) -> None:
-        """Take of a record what findings are looked at by: crowds, and what reviewers said."""
-        for crowd in item.findings.crowds:
-            states.change(CROWDED, Crowded).note(crowd)
-        for index, verdict in enumerate(item.findings.verdicts):
-            cause = Cause(f"findings/{item.offset}/verdict/{index}", NO_REQUEST, output)
-            take_verdict(verdict, cause, self._policy, states)
 
     def _take(self, finding: Finding, spared: frozenset[str], cause: Cause, states: States) -> str:
         """Take what a finding says, apart from those `spared`; the id of the campaign that it belongs to now."""
@@ -235,7 +232,10 @@ class CampaignsStage:
         deserving = limited_alone(belonging, verdict.reasons, ladder) if names else frozenset[str]()
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
         members = self._within_budget(campaign, deserving, action, states, cause.output) if names else ()
-        if members or is_due(campaign.enforcement, action, at_ms, ladder):
+        is_news = bool(members) or is_due(campaign.enforcement, action, at_ms, ladder)
+        asks = is_news and self._policy.signals[LEADS["payment"]].enabled
+        paid = say_payments(campaign, states.read(CROWDED, Crowded), at_ms, anew=asks) if names else Said()
+        if is_news or paid.payments:
             about: Subject = ("campaign", campaign.campaign_id)
             campaign.enforcement, decision = say(
                 self._policy,
@@ -246,8 +246,8 @@ class CampaignsStage:
                 at_ms,
                 cause,
                 members=members,
-                payments=payments_of(campaign, members, states.read(CROWDED, Crowded)),
-                opened_from_ms=min(campaign.found_ms, at_ms),
+                payments=paid.payments,
+                opened_from_ms=paid.opened_from_ms,
             )
             alert(self._policy, campaign, decision, cause)
             campaign.decided = vector

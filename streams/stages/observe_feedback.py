@@ -118,7 +118,7 @@ def _take(source: Source, placed: PlacedVerdict, states: States, policy: Policy,
         source=f"feedback/{source.partition}/{placed.offset}",
         ladder=policy.account,
         policy=policy,
-        payment=account_of(stored).profile.payment_hash if stored else None,
+        payment=verdict.payment_hash or (account_of(stored).profile.payment_hash if stored else None),
     )
     if said is None:
         return

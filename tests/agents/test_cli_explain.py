@@ -541,3 +541,21 @@ def section(page: str, heading: str) -> list[str]:
     lines = page.splitlines()
     start = lines.index(heading) + 1
     return lines[start : lines.index("", start)]
+
+
+def test_an_account_that_was_never_served_is_explained_by_how_it_pays(
+    explain: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    path = tmp_path / "paid.jsonl"
+    named = decision("suspend", "c-1", AT, members=("a-2",), reasons=FOUR, payments=("card",), opened_from_ms=AT)
+    path.write_bytes(msgspec.json.Encoder().encode_lines([named]))
+    arguments = ("new", "--decisions", str(path), "--payment", "card")
+    code, out, err = explain(*arguments, "--opened", "2026-10-05T12:00:00")
+    assert (code, err) == (0, "")
+    assert "Account new, as of" in out
+    assert "campaign c-1: it was opened after that was found, and pays with an" in " ".join(out.split("\n  "))
+    assert max(map(len, out.splitlines())) <= 80
+    assert explain(*arguments, "--opened", "2026-10-05T11:59:59")[0] == 1
+    code, out, err = explain(*arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "--payment and --opened go together" in err

@@ -89,7 +89,9 @@ def test_what_is_too_long_or_no_text_is_one_sentence(
 ) -> None:
     code, out, err = stillwatch("release", *arguments)
     assert (code, out, produced) == (2, "", [])
-    assert err == "Error: SUBJECT has 1 to 128 characters, --reviewer 1 to 64, --note at most 500.\n"
+    assert (
+        err == "Error: SUBJECT has 1 to 128 characters, --reviewer 1 to 64, --note at most 500, --payment 1 to 128.\n"
+    )
 
 
 @pytest.mark.parametrize("command", ["release", "confirm"])
@@ -121,3 +123,23 @@ def test_without_a_reviewer_it_asks_for_one(
     code, _, err = stillwatch("release", "acct-1")
     assert (code, err.count("\n")) == (2, 1)
     assert "--reviewer" in err
+
+
+def test_a_release_says_how_an_account_pays_that_was_never_served(
+    stillwatch: Callable[..., Outcome], produced: list[tuple[str, Verdict]]
+) -> None:
+    code, _, err = stillwatch("release", "acct-1", "--payment", "card")
+    ((_, verdict),) = produced
+    assert (code, err, verdict.subject_id, verdict.payment_hash) == (0, "", "acct-1", "card")
+
+
+@pytest.mark.parametrize(
+    ("subject", "payment", "sentence"),
+    [(CAMPAIGN, "card", "is a campaign, and --payment is how an account pays"), ("acct-1", "", "--payment 1 to 128")],
+)
+def test_what_cannot_be_meant_by_a_payment_is_said_in_one_sentence(
+    stillwatch: Callable[..., Outcome], subject: str, payment: str, sentence: str
+) -> None:
+    code, out, err = stillwatch("release", subject, "--payment", payment)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert sentence in err

@@ -146,6 +146,13 @@ async def test_a_reviewers_release_of_an_account_is_kept(mirror: Mirror) -> None
     assert decisions(await mirror.read("0")) == [("a", 1), ("a", 3)]
 
 
+async def test_what_names_payments_or_takes_them_back_is_kept(mirror: Mirror) -> None:
+    named = record(0, 1, "c", subject_kind="campaign", payments=("card",), opened_from_ms=decision().decided_at_ms)
+    released = record(1, 2, "c", subject_kind="campaign", action="release")
+    await append(mirror, [named, released, record(2, 3, "c", subject_kind="campaign")])
+    assert decisions(await mirror.read("0")) == [("c", 1), ("c", 2), ("c", 3)]
+
+
 async def test_without_a_redis_there_is_one_sentence() -> None:
     made = Mirror("redis://127.0.0.1:1", "p")
     for work in (made.offsets(), made.read("0"), made.append([record(0)], ""), made.life(), made.tidy(0)):

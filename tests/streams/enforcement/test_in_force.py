@@ -7,6 +7,7 @@ import pytest
 from streams.decisions import Action, Limits, Wording
 from streams.enforcement import Ask, InForce, Standing
 from streams.enforcement.in_force import ANEW_MS, KEPT_MS
+from streams.events import LATEST_MS
 from tests.streams.evaluation.deciding import MINUTE, decision
 
 
@@ -279,3 +280,20 @@ def test_payments_are_forgotten_with_their_campaign() -> None:
     later = 10 + KEPT_MS
     gateway.take(decision("suspend", "c", later, members=(), expires_at_ms=later + MINUTE))
     assert gateway.over_payment(paying("card", 6), later) is None
+
+
+@pytest.mark.parametrize("heir", [None, "heir"])
+def test_a_release_of_a_campaign_takes_its_payments_back_unless_another_took_it_in(heir: str | None) -> None:
+    gateway = InForce()
+    gateway.take(decision("suspend", "c", 5, members=("a",), payments=("card",), opened_from_ms=5))
+    gateway.take(decision("release", "c", 6, 2, members=(), campaign_id=heir or "c"))
+    gateway.take(decision("suspend", "c", 7, 3, members=("b",)))
+    assert (gateway.over_payment(paying("card", 6), 8) is None) == (heir is None)
+    assert gateway.over_account("a", 8) is not None
+
+
+def test_a_payment_named_again_for_accounts_opened_never_is_taken_back() -> None:
+    gateway = InForce()
+    gateway.take(decision("suspend", "c", 5, members=("a",), payments=("card",), opened_from_ms=5))
+    gateway.take(decision("suspend", "c", 6, 2, members=(), payments=("card",), opened_from_ms=LATEST_MS))
+    assert gateway.over_payment(paying("card", 6), 8) is None

@@ -330,3 +330,17 @@ def test_a_release_of_an_account_or_of_another_that_paid_so_takes_it_back(name: 
     standing = gateway.over_payment(Ask("a", payment_hash="card", account_created_at_ms=5), 10)
     assert standing is not None
     assert standing.subject_id in by_payment
+
+
+@pytest.mark.parametrize("back", [{"payments": ("card",), "opened_from_ms": 9}, {"action": "release"}])
+def test_what_a_later_decision_takes_back_does_not_concern_the_account(back: dict[str, Any]) -> None:
+    later = {"action": "suspend", "members": (), "campaign_id": "c-1"} | back
+    decisions = [
+        decision("suspend", "c-1", 5, reasons=FOUR, **PAID),
+        decision(later.pop("action"), "c-1", 6, 2, **later),
+        decision("suspend", "c-1", 7, 3, members=()),
+        decision("observe", "a", 8),
+    ]
+    found = explained(decisions, "a", pays=PAYS)
+    assert [it.subject_id for it in found.forces] == ["a"]
+    assert {it.subject_id for it in found.history} == {"a"}

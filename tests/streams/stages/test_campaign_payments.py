@@ -4,13 +4,18 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from streams.campaigns import Campaign
 from streams.decisions import Decision
+from streams.enforcement import Ask, InForce
+from streams.events import LATEST_MS
+from streams.evidence import Seen
 from streams.findings import Crowd
-from streams.stages.campaign_payments import Crowded
-from streams.windows import MINUTE_MS
+from streams.policy import DEFAULT_POLICY
+from streams.stages.campaign_payments import AT_ONCE, MOST_CROWDS, Crowded, say_payments
+from streams.windows import DAY_MS, MINUTE_MS
 from tests.streams.stages.test_campaigns_by_template import OLD_MS, YOUNG_MS, limited, of, relay, said, taken
 from tests.streams.stages.test_campaigns_feedback import hear, verdict
-from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench, bench, finding
+from tests.streams.stages.test_campaigns_stage import CHALLENGE, NOON_MS, Bench, bench, finding
 
 
 def join(campaigns: Bench, names: Iterable[str], payment: str, *, minutes: int = 20) -> None:
@@ -65,12 +70,12 @@ def test_how_an_organisation_pays_is_not_told() -> None:
 
 def test_what_a_crowd_pays_with_is_not_told_unless_most_of_it_are_members() -> None:
     campaigns = taken(*relay())
-    campaigns.take(crowds=[crowd("placeholder", 300), crowd("card", 64)])
+    campaigns.take(crowds=[crowd("placeholder", 300), crowd("card", 16)])
     join(campaigns, "x", "placeholder")
-    names = [f"n{number}" for number in range(32)]
-    join(campaigns, names, "card", minutes=40)
-    told = [(it.payments, len(it.members)) for it in naming(campaigns) if {"x", "n0"} & {*it.members}]
-    assert told == [((), 1), (("card",), 32)]
+    join(campaigns, "stuvwyz", "card", minutes=30)
+    join(campaigns, "q", "card", minutes=40)
+    told = [(it.payments, len(it.members)) for it in naming(campaigns) if {*"xqs"} & {*it.members}]
+    assert told == [((), 1), ((), 7), (("card",), 1)]
 
 
 def test_the_heir_of_a_campaign_tells_again_how_those_pay_whom_it_takes_over() -> None:
@@ -92,10 +97,104 @@ def test_an_innocent_takes_its_payment_out_of_what_is_told_and_the_next_who_pays
     assert [it.payments for it in naming(campaigns) if "y" in it.members] == [("card",)]
 
 
-def test_the_newest_word_about_a_crowd_counts_and_is_forgotten_after_four_weeks() -> None:
+def test_how_a_member_pays_is_told_once_it_is_known() -> None:
+    campaigns = bench()
+    campaigns.take(finding("abcde", kind="payment"))
+    assert naming(campaigns)[-1].payments == ()
+    later = finding("abcde", "q", CHALLENGE, minutes=5)
+    campaigns.take(replace(later, members=tuple(replace(it, payment_hash="card") for it in later.members)))
+    assert [it.payments for it in of(campaigns, "campaign")][-1] == ("card",)
+
+
+def test_what_an_account_of_an_organisation_pays_with_is_not_told_of_another_that_pays_so() -> None:
+    campaigns = bench()
+    mixed = finding("abcdef")
+    members = (replace(it, org_id="org" if it.account_id == "a" else None, payment_hash="card") for it in mixed.members)
+    campaigns.take(replace(mixed, members=tuple(members)))
+    assert {"a", "b"} <= limited(campaigns)
+    assert {it.payments for it in of(campaigns, "campaign")} == {()}
+
+
+def test_a_payment_is_taken_back_once_a_crowd_pays_so_and_is_told_again_if_most_are_members() -> None:
+    campaigns = taken(*relay())
+    join(campaigns, "xy", "card")
+    campaigns.take(crowds=[crowd("card", 63, minutes=25)])
+    join(campaigns, "z", "another", minutes=26)
+    campaigns.take(crowds=[crowd("card", 64, minutes=30)])
+    join(campaigns, "w", "third", minutes=31)
+    join(campaigns, [f"n{number}" for number in range(30)], "card", minutes=40)
+    said = [(it.payments, (it.opened_from_ms or 0) > NOON_MS + DAY_MS) for it in of(campaigns, "campaign")]
+    assert said[-4:] == [(("another",), False), (("card",), True), (("third",), False), (("card",), False)]
+    gateway, new = InForce(), Ask("new", payment_hash="card", account_created_at_ms=NOON_MS + 35 * MINUTE_MS)
+    standing = []
+    for it in of(campaigns, "campaign"):
+        gateway.take(it)
+        standing.append(gateway.over_payment(new, it.decided_at_ms) is not None)
+    assert standing[-4:] == [True, False, False, True]
+
+
+def test_what_is_told_of_a_crowd_counts_for_what_was_found_since_and_not_before() -> None:
+    campaigns = taken(*relay())
+    findings = [
+        said(number, "xy"[after], minutes=20 + 10 * after + number, opened_ms=YOUNG_MS, payment="card")
+        for after in (0, 1)
+        for number in (1, 2)
+    ]
+    campaigns.take(*findings, crowds=[crowd("card", 300, minutes=25)])
+    told = [(it.members, it.payments) for it in naming(campaigns) if {"x", "y"} & {*it.members}]
+    assert told[0] == (("x",), ("card",))
+    assert of(campaigns, "campaign")[-1].opened_from_ms == LATEST_MS
+
+
+def test_where_a_campaign_goes_on_accounts_count_that_were_opened_within_a_week() -> None:
+    campaigns = taken(*relay())
+    join(campaigns, "x", "card", minutes=30 * 24 * 60)
+    (later,) = [it for it in naming(campaigns) if "x" in it.members]
+    assert later.opened_from_ms == later.decided_at_ms - 7 * DAY_MS
+
+
+def test_so_many_payments_as_fit_into_a_record_are_told_and_the_rest_with_the_next_decision() -> None:
+    campaigns = Campaign("c-1", found_ms=NOON_MS)
+    for number in range(AT_ONCE + 3):
+        campaigns.members[f"m{number:05}"] = NOON_MS
+        campaigns.seen[f"m{number:05}"] = Seen(NOON_MS, payment_hash=f"p{number:05}")
+    first, rest, none = [say_payments(campaigns, Crowded(), NOON_MS, anew=True).payments for _ in range(3)]
+    assert (len(first), rest, none) == (AT_ONCE, tuple(f"p{AT_ONCE + it:05}" for it in range(3)), ())
+
+
+def test_a_campaign_called_innocent_tells_its_payments_anew_if_it_is_limited_again() -> None:
+    campaigns = taken(*relay())
+    join(campaigns, "x", "card")
+    (campaign,) = campaigns.campaigns().values()
+    hear(campaigns, verdict("innocent", campaign.campaign_id, 60, "campaign"))
+    assert next(iter(campaigns.campaigns().values())).told == set()
+    gateway, new = InForce(), Ask("new", payment_hash="card", account_created_at_ms=NOON_MS + DAY_MS)
+    for it in of(campaigns, "campaign"):
+        gateway.take(it)
+    month = 29 * 24 * 60
+    join(campaigns, "z", "another", minutes=month)
+    again = [it for it in of(campaigns, "campaign") if it.decided_at_ms > NOON_MS + 28 * DAY_MS and it.payments]
+    assert "card" in again[0].payments
+    for it in again:
+        gateway.take(it)
+    assert gateway.over_payment(new, again[-1].decided_at_ms) is None
+
+
+def test_where_the_signal_is_off_nothing_is_told_of_payments() -> None:
+    signals = dict(DEFAULT_POLICY.signals)
+    signals["accounts_per_payment"] = replace(signals["accounts_per_payment"], enabled=False)
+    campaigns = bench(replace(DEFAULT_POLICY, signals=signals))
+    for it in relay():
+        campaigns.take(it)
+    assert limited(campaigns)
+    assert {it.payments for it in of(campaigns, "campaign")} == {()}
+
+
+def test_the_newest_word_about_a_crowd_counts_and_of_many_the_last_that_were_told_of() -> None:
     crowded = Crowded()
     assert crowded.note(crowd("p", 100, minutes=10))
     assert not crowded.note(crowd("p", 70))
     assert crowded.accounts("p") == 100
-    assert crowded.note(crowd("q", 80, minutes=29 * 24 * 60))
-    assert (crowded.accounts("p"), crowded.accounts("q")) == (0, 80)
+    for number in range(MOST_CROWDS):
+        assert crowded.note(crowd(f"q{number}", 80, minutes=20))
+    assert [crowded.accounts(it) for it in ("p", "q0", f"q{MOST_CROWDS - 1}")] == [0, 80, 80]

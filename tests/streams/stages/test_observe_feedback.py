@@ -275,7 +275,7 @@ def test_a_release_tells_how_the_account_pays_so_that_nobody_is_limited_for_payi
     assert [(it.action, it.payments) for it in observe.decisions()] == [("throttle", ()), ("release", ("card",))]
 
 
-def test_of_an_account_that_nothing_is_known_of_a_release_tells_no_payment() -> None:
+def test_of_an_account_that_nothing_is_known_of_a_release_tells_the_payment_that_the_reviewer_names() -> None:
     observe = bench()
-    hear(observe, verdict("innocent"))
-    assert [it.payments for it in observe.decisions()] == [()]
+    hear(observe, verdict("innocent"), verdict("innocent", "refused", payment_hash="card"))
+    assert [it.payments for it in observe.decisions()] == [(), ("card",)]

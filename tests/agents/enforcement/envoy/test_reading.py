@@ -47,7 +47,7 @@ def expected(values: dict[str, str]) -> Ask | None:
         sketch if 1 <= len(sketch) <= 128 else None,
         min(int(tokens), MOST_TOKENS) if is_number else 0,
         payment if 1 <= len(payment) <= 128 else None,
-        int(created) if created != "" and set(created) <= set("0123456789") and int(created) <= LATEST_MS else None,
+        int(created) if set(created) <= set("0123456789") and 10**11 <= int(created or "0") <= LATEST_MS else None,
     )
 
 
