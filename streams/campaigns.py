@@ -146,6 +146,7 @@ class Campaign(Struct, array_like=True):
     def let_go(self, names: AbstractSet[str]) -> None:
         """Take out accounts that a reviewer called innocent: to its links they are strangers from now on."""
         for name in names & self.seen.keys():
+            self.told.discard(self.seen[name].payment_hash or "")  # its release takes that back
             for link, evidence in self.links.items():
                 if self.seen[name].templates & bit_of(link):
                     evidence.strangers.add(name)
@@ -173,8 +174,6 @@ class Campaign(Struct, array_like=True):
             seen = self.seen.pop(name)
             if not any(it.came_back and it.payment_hash == seen.payment_hash for it in self.seen.values()):
                 self.payments.discard(seen.payment_hash or "")
-            if not any(it.payment_hash == seen.payment_hash for it in self.seen.values()):
-                self.told.discard(seen.payment_hash or "")
         for name in names & self.members.keys():
             del self.members[name]
         self.undecided = [name for name in self.undecided if name not in names]

@@ -59,7 +59,7 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
     1. Of each subject the decision with the highest `sequence` counts. Drop repeats and older ones: delivery is at
        least once. But one that was decided a day or more after the one that counts does so whatever its sequence, and
        one a day or more before it never: the decider had forgotten the subject, and counts from 1 again.
-    2. Do not enforce a decision with `shadow` true, nor the action `observe`; they count for 1 and 3 all the same.
+    2. Do not enforce a decision with `shadow` true, nor the action `observe`; they count for 1, 3 and 11 all the same.
     3. `members` are the accounts that *this* decision adds. A decision about a campaign applies to the `members` of all
        its decisions so far. Keep them when it expires: a later decision applies to them again.
     4. Let go at `expires_at_ms`, or at `release`.
@@ -79,13 +79,14 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
        decisions whose `decided_at_ms` is not later, nor does rule 11 apply to its `payments` by them. Until the release
        expires, or another decision about the account replaces it, no decision about a campaign or a network applies to
        the account.
-    10. A new gateway reads the topic from its beginning, where all `members` are; it is kept for 90 days, uncompacted.
+    10. A new gateway reads the topic from its beginning, where all `members` and `payments` are; it is kept for 90
+       days, uncompacted.
     11. `payments` of a campaign's decision are payment hashes of `members` so far, kept as these are. Whoever pays with
        one of them, and whose account was opened at `opened_from_ms` or later (that of the newest decision that has the
        payment), counts as a member: who was banned comes back with the same card, and is stopped at the first request.
-       It is never more than a week before the decision; far in the future it takes the payment back, as a release of
-       the campaign, but for 7, does with all. A gateway that cannot tell leaves this out, and stops such an account
-       once a decision names it.
+       It is never more than a week before the decision. One far in the future takes the payment back; a release of the
+       campaign takes all back, unless an heir took it in (7). A gateway that cannot tell leaves this out, and stops
+       such an account once a decision names it.
     """
 
     decision_id: str

@@ -9,6 +9,7 @@ import msgspec
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
 from agents.cli.moments import milliseconds
+from agents.cli.review import CAMPAIGN
 from agents.clock import now_ms
 from agents.evaluation.recorded import each_decision
 from agents.explaining.live import Known, live
@@ -50,6 +51,8 @@ def explain_command(
     asked_ms = None if at is None else milliseconds("--at", at)
     if (payment is None) != (opened is None):
         raise click.UsageError("--payment and --opened go together: both say who an account is.")
+    if payment is not None and CAMPAIGN.fullmatch(subject):
+        raise click.UsageError(f"{subject} is a campaign, and --payment is how an account pays.")
     pays = None if payment is None or opened is None else Pays(payment, milliseconds("--opened", opened))
     known = _known(subject, decisions, policy, pays)
     history, stored = known.history, known.stored

@@ -46,6 +46,7 @@ class Paid(NamedTuple):
     """A payment that a campaign's decisions name: when one did last, and which accounts that pay so it is about."""
 
     named_ms: int
+    sequence: int
     opened_from_ms: int
 
 
@@ -153,7 +154,12 @@ class InForce:
     def limits_payment(self, payment: str, at_ms: int) -> bool:
         """Whether accounts that pay so may be limited for it."""
         named = self._paid.get(payment, {}).items()
-        return any(self._pays(payment, it, paid) and self.of("campaign", it, at_ms) is not None for it, paid in named)
+        return any(
+            paid.opened_from_ms <= at_ms
+            and self._pays(payment, campaign_id, paid)
+            and self.of("campaign", campaign_id, at_ms) is not None
+            for campaign_id, paid in named
+        )
 
     def _pays(self, payment: str, campaign_id: str, paid: Paid, released_ms: int = -1) -> bool:
         """Whether what the campaign said of the payment still counts: nobody took it back since."""
@@ -210,9 +216,8 @@ class InForce:
                 self._released_payments[payment] = max(at_ms, self._released_payments.get(payment, -1))
             elif decision.subject_kind == "campaign" and decision.opened_from_ms is not None:
                 paid = self._paid.setdefault(payment, {})
-                known = paid.get(decision.subject_id)
-                if known is None or at_ms >= known.named_ms:
-                    paid[decision.subject_id] = Paid(at_ms, decision.opened_from_ms)
+                said = Paid(at_ms, decision.sequence, decision.opened_from_ms)
+                paid[decision.subject_id] = max(said, paid.get(decision.subject_id, said))
 
 
 def _forget_unknown(named: dict[str, dict[str, Any]], campaigns: Container[str]) -> None:

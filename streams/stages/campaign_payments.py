@@ -2,27 +2,29 @@
 
 Who was banned comes back with the same card, and a gateway that knows who pays stops that account at its first request,
 if it was opened lately, after the campaign was found. What many pay with, most of whom are no members, is no instrument
-of theirs but a placeholder or a reseller's: it is not named, and taken back once that is known.
+of theirs but a placeholder or a reseller's: it is not named, and taken back when the campaign is looked at next.
 """
 
 from collections import Counter, deque
-from typing import NamedTuple
 
 from msgspec import Struct, field
 
 from streams.campaigns import Campaign
+from streams.decide import Verdict, action_of, is_limited
 from streams.events import LATEST_MS
 from streams.evidence import MOST, SEEN_FOR_MS
 from streams.findings import Crowd
+from streams.policy import Policy
+from streams.stages.campaign_saying import Cause, Subject, say
 from streams.states import States
 
 CROWDED = "crowded"
 """The key of the payments that crowds pay with."""
 
 MOST_CROWDS = 10_000
-TAKEN_BACK = 64
-"""Accounts from which on a payment that was named is taken back, unless most are members: who is stopped by it leaves
-nothing in the log to count, and eight may be the campaign's own."""
+TAKEN_BACK = 24
+"""Accounts from which on a payment that was named is taken back, unless most are members: eight may be the campaign's
+own, of which those that are stopped for it are no members."""
 
 AT_ONCE = 4_096
 """Payments in one decision, so that with all its members it fits into a record."""
@@ -51,37 +53,57 @@ class Crowded(Struct, array_like=True):
 
 def note_crowds(crowds: deque[Crowd], until_ms: int, states: States) -> None:
     """Take those of `crowds`, which are in order, that were told as of that time or before."""
+    crowded = states.read(CROWDED, Crowded)
     while crowds and crowds[0].as_of_ms <= until_ms:
-        states.change(CROWDED, Crowded).note(crowds.popleft())
+        if crowded.note(crowds.popleft()):
+            states.changed.add(CROWDED)
 
 
-class Said(NamedTuple):
-    """The payments that a decision names, and from when on accounts that pay so were opened to count as members."""
+def take_back(policy: Policy, campaign: Campaign, verdict: Verdict, cause: Cause, states: States) -> None:
+    """Name those again, for no account whenever opened, that turned out to be a crowd's; what stands stays as it is."""
+    current, at_ms = campaign.enforcement, campaign.newest_ms
+    crowded = states.read(CROWDED, Crowded)
+    many = {it for it in campaign.told if crowded.accounts(it) >= TAKEN_BACK}
+    if not many or not is_limited(current, at_ms):
+        return
+    paying = Counter(campaign.seen[name].payment_hash for name in _named(campaign))
+    back = tuple(sorted(it for it in many if paying[it] < MOST * crowded.accounts(it))[:AT_ONCE])
+    if not back:
+        return
+    campaign.told.difference_update(back)
+    about: Subject = ("campaign", campaign.campaign_id)
+    campaign.enforcement, _ = say(
+        policy,
+        current,
+        about,
+        action_of(current),
+        verdict,
+        at_ms,
+        cause,
+        until_ms=current.expires_at_ms,
+        payments=back,
+        opened_from_ms=LATEST_MS,
+    )
 
-    payments: tuple[str, ...] = ()
-    opened_from_ms: int | None = None
 
+def payments_to_name(campaign: Campaign, crowded: Crowded) -> tuple[str, ...]:
+    """How those pay whom decisions have named, with the one that is being made, but for what was told before.
 
-def say_payments(campaign: Campaign, crowded: Crowded, at_ms: int, *, anew: bool) -> Said:
-    """What the next decision about the campaign says of payments; it is said then, and not again.
-
-    First those to take back, for accounts opened never. Then, if `anew` is to be asked how members pay, those that no
-    decision has named: not what an organisation pays with, for whom it gives an account is for it to say.
+    It is told then. Not what an organisation pays with: for whom it gives an account is for it to say.
     """
-    back = {it for it in campaign.told if crowded.accounts(it) >= TAKEN_BACK}
-    if not (back or anew):
-        return Said()
-    named = [name for name in campaign.members.keys() - {*campaign.undecided} if name in campaign.seen]
-    lately = (name for name in named if at_ms - campaign.members[name] <= SEEN_FOR_MS)
-    paying = Counter(campaign.seen[name].payment_hash for name in lately)
-    back = {it for it in back if paying[it] < MOST * crowded.accounts(it)}
-    if back:
-        campaign.told -= back
-        return Said(tuple(sorted(back)), LATEST_MS)
+    named = _named(campaign)
+    paying = Counter(campaign.seen[name].payment_hash for name in named)
     organised = {it.payment_hash for it in campaign.seen.values() if it.org_id is not None}
     theirs = {it for name in named if (it := campaign.seen[name].payment_hash) is not None} - organised - campaign.told
     fresh = sorted(it for it in theirs if paying[it] >= MOST * crowded.accounts(it))[:AT_ONCE]
-    if not fresh:
-        return Said()
     campaign.told.update(fresh)
-    return Said(tuple(fresh), max(min(campaign.found_ms, at_ms), at_ms - SEEN_FOR_MS))
+    return tuple(fresh)
+
+
+def opened_from(campaign: Campaign, at_ms: int) -> int:
+    """From when on accounts that pay so were opened to count as members: since it was found, and within a week."""
+    return max(min(campaign.found_ms, at_ms), at_ms - SEEN_FOR_MS)
+
+
+def _named(campaign: Campaign) -> list[str]:
+    return [name for name in campaign.members.keys() - {*campaign.undecided} if name in campaign.seen]

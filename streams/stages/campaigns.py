@@ -32,7 +32,7 @@ from streams.stages.campaign_feedback import (
     spare,
     take_verdicts,
 )
-from streams.stages.campaign_payments import CROWDED, Crowded, Said, note_crowds, say_payments
+from streams.stages.campaign_payments import CROWDED, Crowded, note_crowds, opened_from, payments_to_name, take_back
 from streams.stages.campaign_saying import Cause, Subject, alert, release, say
 from streams.stages.campaign_short import needed_by, take_users, tie_after_all
 from streams.stages.campaign_states import (
@@ -155,7 +155,7 @@ class CampaignsStage:
         for item in items:
             record = item.findings
             take_verdicts(record.verdicts, f"findings/{item.offset}", output, self._policy, states)
-            crowds = deque(record.crowds)
+            crowds = deque(sorted(record.crowds, key=lambda crowd: crowd.as_of_ms))
             for _, found_then in groupby(enumerate(record.findings), key=lambda pair: pair[1].as_of_ms):
                 touched: dict[str, Cause] = {}
                 for index, whole in found_then:
@@ -221,6 +221,7 @@ class CampaignsStage:
         if is_small:
             view = campaign.view(campaign.seen)
             verdict = of_everybody(self._verdict(campaign, view))
+        take_back(self._policy, campaign, verdict, cause, states)
         if verdict.action is None:
             if not is_limited(campaign.enforcement, at_ms):
                 let_go_with_it(self._policy, campaign, cause)
@@ -232,10 +233,9 @@ class CampaignsStage:
         deserving = limited_alone(belonging, verdict.reasons, ladder) if names else frozenset[str]()
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
         members = self._within_budget(campaign, deserving, action, states, cause.output) if names else ()
-        is_news = bool(members) or is_due(campaign.enforcement, action, at_ms, ladder)
-        asks = is_news and self._policy.signals[LEADS["payment"]].enabled
-        paid = say_payments(campaign, states.read(CROWDED, Crowded), at_ms, anew=asks) if names else Said()
-        if is_news or paid.payments:
+        if members or is_due(campaign.enforcement, action, at_ms, ladder):
+            asks = names and self._policy.signals[LEADS["payment"]].enabled
+            payments = payments_to_name(campaign, states.read(CROWDED, Crowded)) if asks else ()
             about: Subject = ("campaign", campaign.campaign_id)
             campaign.enforcement, decision = say(
                 self._policy,
@@ -246,8 +246,8 @@ class CampaignsStage:
                 at_ms,
                 cause,
                 members=members,
-                payments=paid.payments,
-                opened_from_ms=paid.opened_from_ms,
+                payments=payments,
+                opened_from_ms=opened_from(campaign, at_ms),
             )
             alert(self._policy, campaign, decision, cause)
             campaign.decided = vector

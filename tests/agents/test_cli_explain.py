@@ -559,3 +559,5 @@ def test_an_account_that_was_never_served_is_explained_by_how_it_pays(
     code, out, err = explain(*arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "--payment and --opened go together" in err
+    code, out, err = explain("c-0123456789abcdef", *arguments[1:], "--opened", "2026-10-05T12:00:00")
+    assert (code, out, err.count("\n")) == (2, "", 1)

@@ -297,3 +297,13 @@ def test_a_payment_named_again_for_accounts_opened_never_is_taken_back() -> None
     gateway.take(decision("suspend", "c", 5, members=("a",), payments=("card",), opened_from_ms=5))
     gateway.take(decision("suspend", "c", 6, 2, members=(), payments=("card",), opened_from_ms=LATEST_MS))
     assert gateway.over_payment(paying("card", 6), 8) is None
+    assert not gateway.limits_payment("card", 8)
+
+
+def test_of_two_words_of_one_moment_the_later_counts_though_the_earlier_comes_again() -> None:
+    gateway = InForce()
+    named = decision("suspend", "c", 5, 1, members=("a",), payments=("card",), opened_from_ms=5)
+    back = decision("suspend", "c", 5, 2, members=(), payments=("card",), opened_from_ms=LATEST_MS)
+    for it in (named, back, named):
+        gateway.take(it)
+    assert gateway.over_payment(paying("card", 6), 8) is None

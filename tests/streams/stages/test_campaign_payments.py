@@ -11,7 +11,7 @@ from streams.events import LATEST_MS
 from streams.evidence import Seen
 from streams.findings import Crowd
 from streams.policy import DEFAULT_POLICY
-from streams.stages.campaign_payments import AT_ONCE, MOST_CROWDS, Crowded, say_payments
+from streams.stages.campaign_payments import AT_ONCE, MOST_CROWDS, Crowded, payments_to_name
 from streams.windows import DAY_MS, MINUTE_MS
 from tests.streams.stages.test_campaigns_by_template import OLD_MS, YOUNG_MS, limited, of, relay, said, taken
 from tests.streams.stages.test_campaigns_feedback import hear, verdict
@@ -118,9 +118,9 @@ def test_what_an_account_of_an_organisation_pays_with_is_not_told_of_another_tha
 def test_a_payment_is_taken_back_once_a_crowd_pays_so_and_is_told_again_if_most_are_members() -> None:
     campaigns = taken(*relay())
     join(campaigns, "xy", "card")
-    campaigns.take(crowds=[crowd("card", 63, minutes=25)])
+    campaigns.take(crowds=[crowd("card", 23, minutes=25)])
     join(campaigns, "z", "another", minutes=26)
-    campaigns.take(crowds=[crowd("card", 64, minutes=30)])
+    campaigns.take(crowds=[crowd("card", 24, minutes=30)])
     join(campaigns, "w", "third", minutes=31)
     join(campaigns, [f"n{number}" for number in range(30)], "card", minutes=40)
     said = [(it.payments, (it.opened_from_ms or 0) > NOON_MS + DAY_MS) for it in of(campaigns, "campaign")]
@@ -143,7 +143,8 @@ def test_what_is_told_of_a_crowd_counts_for_what_was_found_since_and_not_before(
     campaigns.take(*findings, crowds=[crowd("card", 300, minutes=25)])
     told = [(it.members, it.payments) for it in naming(campaigns) if {"x", "y"} & {*it.members}]
     assert told[0] == (("x",), ("card",))
-    assert of(campaigns, "campaign")[-1].opened_from_ms == LATEST_MS
+    assert told[1] == (("y",), ())
+    assert [it.payments for it in of(campaigns, "campaign") if it.opened_from_ms == LATEST_MS] == [("card",)]
 
 
 def test_where_a_campaign_goes_on_accounts_count_that_were_opened_within_a_week() -> None:
@@ -158,7 +159,7 @@ def test_so_many_payments_as_fit_into_a_record_are_told_and_the_rest_with_the_ne
     for number in range(AT_ONCE + 3):
         campaigns.members[f"m{number:05}"] = NOON_MS
         campaigns.seen[f"m{number:05}"] = Seen(NOON_MS, payment_hash=f"p{number:05}")
-    first, rest, none = [say_payments(campaigns, Crowded(), NOON_MS, anew=True).payments for _ in range(3)]
+    first, rest, none = [payments_to_name(campaigns, Crowded()) for _ in range(3)]
     assert (len(first), rest, none) == (AT_ONCE, tuple(f"p{AT_ONCE + it:05}" for it in range(3)), ())
 
 
@@ -198,3 +199,41 @@ def test_the_newest_word_about_a_crowd_counts_and_of_many_the_last_that_were_tol
     for number in range(MOST_CROWDS):
         assert crowded.note(crowd(f"q{number}", 80, minutes=20))
     assert [crowded.accounts(it) for it in ("p", "q0", f"q{MOST_CROWDS - 1}")] == [0, 80, 80]
+
+
+def test_what_is_taken_back_leaves_the_limit_as_it_stands() -> None:
+    campaigns = taken(*relay())
+    join(campaigns, "x", "card")
+    before = of(campaigns, "campaign")[-1]
+    campaigns.take(crowds=[crowd("card", 500, minutes=90)])
+    campaigns.take(said(3, ["stranger"], minutes=100))
+    back = of(campaigns, "campaign")[-1]
+    assert (back.payments, back.opened_from_ms, back.members) == (("card",), LATEST_MS, ())
+    assert (back.action, back.expires_at_ms) == (before.action, before.expires_at_ms)
+    assert back.reasons
+
+
+def test_it_is_taken_back_though_too_few_members_are_left_to_decide_anything() -> None:
+    campaigns = taken(*relay())
+    join(campaigns, "x", "card")
+    hear(campaigns, *(verdict("innocent", f"m{number}", minutes=40) for number in range(12)))
+    campaigns.take(crowds=[crowd("card", 500, minutes=50)])
+    campaigns.take(said(3, ["stranger"], minutes=60))
+    assert [it.payments for it in of(campaigns, "campaign") if it.opened_from_ms == LATEST_MS] == [("card",)]
+
+
+def test_a_large_card_whose_payers_are_members_stays_named_however_long_ago_they_came() -> None:
+    campaigns = taken(*relay())
+    names = [f"n{number}" for number in range(30)]
+    join(campaigns, names, "card")
+    campaigns.take(crowds=[crowd("card", 30, minutes=30)])
+    join(campaigns, "z", "another", minutes=9 * 24 * 60)
+    assert not [it for it in of(campaigns, "campaign") if it.opened_from_ms == LATEST_MS]
+
+
+def test_a_release_of_one_of_several_who_pay_so_lasts_until_the_next_decision_that_names_members() -> None:
+    campaigns = taken(*relay())
+    join(campaigns, "xy", "card")
+    hear(campaigns, verdict("innocent", "x", minutes=40))
+    join(campaigns, "w", "other", minutes=60)
+    assert [it.payments for it in naming(campaigns) if "w" in it.members] == [("card", "other")]
