@@ -15,7 +15,7 @@ WHY: Final[dict[Taken, str]] = {
     "unknown_key": "signed with a key that is not trusted",
     "bad_signature": "wrongly signed",
     "garbage": "unreadable",
-    "overlong": "reaches further than any policy allows",
+    "overlong": "further-reaching than any policy allows",
     "early": "from the future",
 }
 

@@ -163,7 +163,7 @@ def test_what_is_not_signed_as_an_enforcer_wants_it_is_left_out(
     checked, error = once("--format", "ocsf")
     assert {json.loads(it)["finding_info"]["uid"] for it in checked.splitlines()} == {"c-signed"}
     assert error.splitlines() == [
-        "1 record on the topic reaches further than any policy allows: left out.",
+        "1 record on the topic is further-reaching than any policy allows: left out.",
         "1 record on the topic is signed with a key that is not trusted: left out.",
         "2 records on the topic are not signed: left out.",
     ]
