@@ -74,12 +74,13 @@ Two days are short, and most of what leaks of a thin campaign leaks before it is
 attacker's best reply, traffic that doubles, a schema that drifts, a release, an outage, a cold start."""
 
 REACTING = """Campaigns look who is limited and go on with the accounts that are not; some replace those they lose.
-Leaked is the share of exchanges that came before their account or their template was limited, of all that the campaign
-sent or meant to send; "of extraction" is the same of what the campaign is after: not of unrelated customers' requests
-that go through its accounts, and not of what hides the others. Passed is what a gateway lets through, also within a
-throttle's limits and after a limit ran out. Times count from the campaign's 50th exchange. Tied back: accounts that
-came after the first limit and were named as members of a campaign found before. Shares are means over the worlds, with
-the lowest and the highest; times are medians."""
+Leaked is the share of exchanges that came before their account, their template or how they pay was limited, of all that
+the campaign sent or meant to send; "of extraction" is the same of what the campaign is after: not of unrelated
+customers' requests that go through its accounts, and not of what hides the others. Gateways know how an account pays
+and when it was opened. Passed is what a gateway lets through, also within a throttle's limits and after a limit ran
+out. Times count from the campaign's 50th exchange. Found: limited by name, or for how they pay. Tied back: accounts
+that came after the first limit and were named as members of a campaign found before, or stopped for paying as these do.
+Shares are means over the worlds, with the lowest and the highest; times are medians."""
 
 CALIBRATION = """Of the accounts that any decision is about, observations included, by the highest score of a decision
 about each: the share that is guilty, which should be the mean score. The expected calibration error (Naeini, Cooper and
