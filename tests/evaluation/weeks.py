@@ -67,8 +67,8 @@ INTRODUCTION = """# Weeks
 `four_requests` lasts as long as its own. A campaign lasts for weeks and is found once: what leaks before weighs less
 the longer it goes on, and what leaks later is what its new accounts send until they are known. Leaked is as on that
 page: of all that the campaign sent or meant to send, what came before its account, its template or how it pays was
-limited. The first day counts from the campaign's first exchange, "later" is what leaked after that, of what was sent or meant after
-it. This page is written by the command."""
+limited. The first day counts from the campaign's first exchange, "later" is what leaked after that, of what was sent or
+meant after it. This page is written by the command."""
 
 
 def _campaigns(worlds: Mapping[str, Evaluation]) -> Iterator[str]:
