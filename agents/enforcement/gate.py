@@ -37,7 +37,7 @@ class Gate:
         self._limiter = limiter
         self._metrics = metrics
         self._clock = clock
-        self._allowlist = policy.allowlist
+        self._spared, self._spared_payments = policy.allowlist.accounts, policy.allowlist.payments
         self._in_force = InForce()
         self._breaker = Breaker(
             self._in_force, accounts=enforcement.accounts_per_hour, templates=enforcement.templates_per_hour
@@ -114,7 +114,9 @@ class Gate:
         if self._is_spared(ask):
             return PASS, []
         account = self._in_force.over_account(ask.account_id, now_ms)
-        paid = self._in_force.over_payment(ask, now_ms, self._breaker.holds_payment)
+        paid = None
+        if ask.payment_hash is not None:
+            paid = self._in_force.over_payment(ask, now_ms, self._breaker.holds_payment)
         request = self._in_force.over_request(ask, now_ms, self._breaker.holds_network)
         if account is None and paid is None and request is None:
             return PASS if self._is_ready else self._unknown, []
@@ -128,7 +130,7 @@ class Gate:
         return PASS, throttles if request is None else [*throttles, (request.subject_id, request)]
 
     def _is_spared(self, ask: Ask) -> bool:
-        return ask.account_id in self._allowlist.accounts or ask.payment_hash in self._allowlist.payments
+        return ask.account_id in self._spared or ask.payment_hash in self._spared_payments
 
     async def _room(self, key: str, standing: Standing, ask: Ask) -> Room:
         return _NO_ROOM if standing.limits is None else await self._limiter.take(key, standing.limits, ask.tokens)
