@@ -16,6 +16,9 @@ LADDER: tuple[Action, ...] = ("release", "observe", "throttle", "challenge", "su
 LIMITING: frozenset[Action] = frozenset({"throttle", "challenge", "suspend"})
 """The actions that a gateway enforces."""
 
+OPENED_BEFORE_DAYS = 7
+"""How long before a decision accounts may have been opened that it is about for how they pay (rule 11)."""
+
 
 class Reason(Struct, frozen=True, gc=False):
     """Why: one signal, what was observed against what is ordinary, and how much it counts (log-odds)."""

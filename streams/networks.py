@@ -68,8 +68,8 @@ class NetworkState(Struct, array_like=True):
     in, `touched` are members that a finding may have to name and that did something since the link was last looked at,
     `judge_at` is the count of requests at which it is looked at whatever its members did, `found_hour` the hour of the
     newest finding, `p_value` what the anomaly model said last, `sketch` that of a template. `told` is how many members
-    a template too short to tie anybody had when they were told of last, or how many accounts a crowd that pays with
-    it; `told_hour` is the hour of that.
+    a template too short to tie anybody had when they were told of last, or how many accounts paid with a payment when
+    that was told last; `told_hour` is the hour of that.
     """
 
     numbers: bytes = b""

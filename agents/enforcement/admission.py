@@ -6,7 +6,7 @@ from typing import Final
 from agents import clock as clocks
 from agents.enforcement.metrics import Source, Taken
 from agents.signing import Headers, Refused, Verifier
-from streams.decisions import Decision, SubjectKind
+from streams.decisions import OPENED_BEFORE_DAYS, Decision, SubjectKind
 from streams.enforcement import age
 from streams.enforcement.in_force import ANEW_MS
 from streams.policy import LONGEST_EXPIRY_HOURS
@@ -17,9 +17,6 @@ MOST_TOLD: Final = 200_000
 
 LONGEST_MS: Final = LONGEST_EXPIRY_HOURS * HOUR_MS
 """No decision of ours is in force for longer."""
-
-OPENED_BEFORE_MS: Final = 7 * DAY_MS
-"""No decision of ours is about accounts for how they pay that were opened longer before it."""
 
 
 class Admission:
@@ -47,7 +44,7 @@ class Admission:
             return None
         decision, now_ms = verified.decision, self._clock()
         opened_ms = decision.opened_from_ms if decision.payments else None
-        reaches_back = opened_ms is not None and decision.decided_at_ms - opened_ms > OPENED_BEFORE_MS
+        reaches_back = opened_ms is not None and decision.decided_at_ms - opened_ms > OPENED_BEFORE_DAYS * DAY_MS
         if reaches_back or decision.expires_at_ms - decision.decided_at_ms > LONGEST_MS:
             self._count("overlong", source)
             return None

@@ -17,21 +17,11 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from agents.enforcement.gate import Gate
-from agents.enforcement.words import ask_of_words
+from agents.enforcement.words import ACCOUNT_HEADER, ASKED_HEADERS, ask_of_words
 from streams.enforcement import Ask, refusal, told
 from streams.enforcement.asking import PASS
 
 MAX_BODY_BYTES: Final = 16 * 1024
-ASKED: Final = (
-    "X-Stillwatch-Account",
-    "X-Stillwatch-Template",
-    "X-Stillwatch-Sketch",
-    "X-Stillwatch-Tokens",
-    "X-Stillwatch-Payment",
-    "X-Stillwatch-Account-Created",
-)
-"""The headers of a question, in the order of `ask_of_words`."""
-
 DECISION = "X-Stillwatch-Decision"
 """Of a refusal, for a gateway that cannot pass the body on, so that its own can have the reference for an appeal."""
 
@@ -87,7 +77,7 @@ class CheckServer:
         return web.Response(body=msgspec.json.encode(verdict), content_type="application/json")
 
     async def _check_headers(self, request: web.Request) -> web.Response:
-        ask = ask_of_words(*map(request.headers.get, ASKED))
+        ask = ask_of_words(*map(request.headers.get, (ACCOUNT_HEADER, *ASKED_HEADERS)))
         if ask is None:
             return web.Response(status=204)  # nobody is named: that is for whoever authenticates
         verdict = await self._gate.check(ask)

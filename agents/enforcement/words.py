@@ -5,6 +5,16 @@ from typing import Final, TypeGuard
 from streams.enforcement import Ask
 from streams.events import LATEST_MS
 
+ACCOUNT_HEADER: Final = "x-stillwatch-account"
+ASKED_HEADERS: Final = (
+    "x-stillwatch-template",
+    "x-stillwatch-sketch",
+    "x-stillwatch-tokens",
+    "x-stillwatch-payment",
+    "x-stillwatch-account-created",
+)
+"""The headers of what is asked beside the account, in the order of `ask_of_words`."""
+
 LONGEST_WORD: Final = 128
 """An account, a template, a sketch or a payment is never longer (`streams.events`)."""
 

@@ -96,7 +96,7 @@ def explain(history: History, policy: Policy, at_ms: int) -> Explanation | None:
     An account and a link of one name are one subject to a gateway; the newest decision says which it is.
     """
     about = history.about(at_ms)
-    paid = {it for it, told in about.items() if _pays(told, history, at_ms)}
+    paid = {it: said_ms for it, told in about.items() if (said_ms := _paid_ms(told, history, at_ms)) is not None}
     about = {it: told for it, told in about.items() if it in paid or not _is_of_payments(told)}
     kind = _kind(history, about)
     if kind is None:
@@ -105,7 +105,7 @@ def explain(history: History, policy: Policy, at_ms: int) -> Explanation | None:
     released_ms, exempt = _released(about.get(own, []), at_ms) if kind == "account" else (-1, False)
     concerning = [own] if kind != "account" else [it for it in about if it == own or it.kind == "campaign"]
     by_name = [it for it in concerning if it in about and (it == own or _names_after(about[it], released_ms))]
-    by_payment = [it for it in concerning if it in paid - {*by_name} and _pays(about[it], history, at_ms, released_ms)]
+    by_payment = [it for it in concerning if it not in by_name and paid.get(it, -1) > released_ms]
     forces = [force_of(about[it], at_ms) for it in by_name]
     forces += [replace(force_of(about[it], at_ms), is_by_payment=True) for it in by_payment]
     if exempt:
@@ -151,17 +151,17 @@ def _names_after(decisions: list[Decision], released_ms: int) -> bool:
     return any(it.members and it.decided_at_ms > released_ms for it in decisions)
 
 
-def _pays(decisions: list[Decision], history: History, at_ms: int, released_ms: int = -1) -> bool:
-    """Whether a campaign is about an account for how it pays: by the newest word of that since a release (rule 11)."""
-    said = None
+def _paid_ms(decisions: list[Decision], history: History, at_ms: int) -> int | None:
+    """When a campaign said last, and nobody took back, that it is about the account for how it pays (rule 11)."""
+    said: tuple[int, int] | None = None
     for decision in decisions:
         if decision.action == "release" and not names_an_heir(decision):
             said = None
-        elif decision.payments:
-            said = decision
-    if said is None or said.decided_at_ms <= max(released_ms, history.payment_released_ms(at_ms)):
-        return False
-    return (said.opened_from_ms or 0) <= history.created_at_ms
+        elif decision.payments and decision.opened_from_ms is not None:
+            said = decision.decided_at_ms, decision.opened_from_ms
+    if said is None or said[0] <= history.payment_released_ms(at_ms) or history.created_at_ms < said[1]:
+        return None
+    return said[0]
 
 
 def _is_of_payments(decisions: list[Decision]) -> bool:

@@ -11,12 +11,14 @@ from msgspec import Struct, field
 
 from streams.campaigns import Campaign
 from streams.decide import Verdict, action_of, is_limited
+from streams.decisions import OPENED_BEFORE_DAYS
 from streams.events import LATEST_MS
-from streams.evidence import MOST, SEEN_FOR_MS
+from streams.evidence import MOST
 from streams.findings import Crowd
 from streams.policy import Policy
 from streams.stages.campaign_saying import Cause, Subject, say
 from streams.states import States
+from streams.windows import DAY_MS
 
 CROWDED = "crowded"
 """The key of the payments that crowds pay with."""
@@ -66,7 +68,7 @@ def take_back(policy: Policy, campaign: Campaign, verdict: Verdict, cause: Cause
     many = {it for it in campaign.told if crowded.accounts(it) >= TAKEN_BACK}
     if not many or not is_limited(current, at_ms):
         return
-    paying = Counter(campaign.seen[name].payment_hash for name in _named(campaign))
+    paying = _paying(campaign)
     back = tuple(sorted(it for it in many if paying[it] < MOST * crowded.accounts(it))[:AT_ONCE])
     if not back:
         return
@@ -91,19 +93,21 @@ def payments_to_name(campaign: Campaign, crowded: Crowded) -> tuple[str, ...]:
 
     It is told then. Not what an organisation pays with: for whom it gives an account is for it to say.
     """
-    named = _named(campaign)
-    paying = Counter(campaign.seen[name].payment_hash for name in named)
+    paying = _paying(campaign)
     organised = {it.payment_hash for it in campaign.seen.values() if it.org_id is not None}
-    theirs = {it for name in named if (it := campaign.seen[name].payment_hash) is not None} - organised - campaign.told
-    fresh = sorted(it for it in theirs if paying[it] >= MOST * crowded.accounts(it))[:AT_ONCE]
+    untold = paying.keys() - organised - campaign.told
+    fresh = sorted(it for it in untold if paying[it] >= MOST * crowded.accounts(it))[:AT_ONCE]
     campaign.told.update(fresh)
     return tuple(fresh)
 
 
 def opened_from(campaign: Campaign, at_ms: int) -> int:
     """From when on accounts that pay so were opened to count as members: since it was found, and within a week."""
-    return max(min(campaign.found_ms, at_ms), at_ms - SEEN_FOR_MS)
+    return max(min(campaign.found_ms, at_ms), at_ms - OPENED_BEFORE_DAYS * DAY_MS)
 
 
-def _named(campaign: Campaign) -> list[str]:
-    return [name for name in campaign.members.keys() - {*campaign.undecided} if name in campaign.seen]
+def _paying(campaign: Campaign) -> Counter[str]:
+    """How many of the members that decisions have named pay with each instrument."""
+    named = campaign.members.keys() - {*campaign.undecided}
+    paid = (campaign.seen[name].payment_hash for name in named if name in campaign.seen)
+    return Counter(it for it in paid if it is not None)

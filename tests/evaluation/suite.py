@@ -128,7 +128,7 @@ async def _compared(stages: Sequence[Stage]) -> list[Compared]:
 
 
 class Recorded:
-    """The exchanges of a world, few bytes each."""
+    """The exchanges of a world, each different question once."""
 
     def __init__(self) -> None:
         self.truths: dict[str, Truth] = {}

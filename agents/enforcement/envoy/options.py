@@ -6,16 +6,8 @@ from typing import Final
 
 from msgspec import Struct
 
+from agents.enforcement.words import ACCOUNT_HEADER
 from agents.environment import Environment, SettingsError, path, words
-
-ACCOUNT_HEADER: Final = "x-stillwatch-account"
-TEMPLATE_HEADER: Final = "x-stillwatch-template"
-SKETCH_HEADER: Final = "x-stillwatch-sketch"
-TOKENS_HEADER: Final = "x-stillwatch-tokens"
-PAYMENT_HEADER: Final = "x-stillwatch-payment"
-CREATED_HEADER: Final = "x-stillwatch-account-created"
-ASKED_HEADERS: Final = (TEMPLATE_HEADER, SKETCH_HEADER, TOKENS_HEADER, PAYMENT_HEADER, CREATED_HEADER)
-"""What is asked beside the account, in the order of `ask_of_words`."""
 
 REMAINING_HEADER: Final = "x-stillwatch-remaining"
 DECISION_HEADER: Final = "x-stillwatch-decision"

@@ -6,8 +6,8 @@ from typing import Final
 from envoy.extensions.common.ratelimit.v3.ratelimit_pb2 import RateLimitDescriptor
 from envoy.service.auth.v3.external_auth_pb2 import CheckRequest
 
-from agents.enforcement.envoy.options import ASKED_HEADERS, EnvoyOptions
-from agents.enforcement.words import ask_of_words
+from agents.enforcement.envoy.options import EnvoyOptions
+from agents.enforcement.words import ASKED_HEADERS, ask_of_words
 from streams.enforcement import Ask
 
 ENTRIES: Final = ("account", "template", "sketch", "payment", "account_created")

@@ -5,12 +5,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from agents.enforcement.admission import LONGEST_MS, OPENED_BEFORE_MS, Admission
+from agents.enforcement.admission import LONGEST_MS, Admission
 from agents.signing import Verifier
-from streams.decisions import Decision
+from streams.decisions import OPENED_BEFORE_DAYS, Decision
 from streams.events import EARLIEST_MS, LATEST_MS
+from streams.windows import DAY_MS
 from tests.streams.evaluation.deciding import decision
 
+OPENED_BEFORE_MS = OPENED_BEFORE_DAYS * DAY_MS
 AT = EARLIEST_MS + 10 * OPENED_BEFORE_MS
 
 

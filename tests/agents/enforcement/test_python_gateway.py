@@ -15,6 +15,7 @@ from agents.enforcement.http import CHECK_PATH, CheckServer
 from agents.enforcement.limiting import LocalLimiter
 from agents.enforcement.metrics import EnforcementMetrics
 from streams.decisions import Limits
+from streams.enforcement import Ask
 from streams.events import Message
 from streams.fingerprint import Fingerprinter
 from streams.policy import DEFAULT_POLICY
@@ -26,6 +27,8 @@ FINGERPRINTER = Fingerprinter(b"a key for the tests")
 PROMPT = "Grade the following essay on thermodynamics from one to ten: heat flows"
 TEMPLATE = FINGERPRINTER.asked([Message("user", PROMPT)]).template_hash
 PATIENT_S = 20.0
+OPENED_MS = 10**12
+PAID = (("card", 0), ("card", -1), ("another", 0))
 
 
 def decided(registry: CollectorRegistry) -> Gate:
@@ -35,6 +38,7 @@ def decided(registry: CollectorRegistry) -> Gate:
     gate.take(decision("throttle", "throttled", 0, limits=Limits(2, 10_000, MINUTE)))
     gate.take(decision("challenge", "challenged", 0, expires_at_ms=61_000))
     gate.take(decision("suspend", f"template:{TEMPLATE}", 0, subject_kind="network", expires_at_ms=61_000))
+    gate.take(decision("suspend", "c-1", 0, members=("banned",), payments=("card",), opened_from_ms=OPENED_MS))
     gate.ready()
     return gate
 
@@ -84,3 +88,18 @@ async def test_a_decision_is_what_a_client_meets(
         (429, '"requests";r=0;t=30'),
     ]
     assert len(app.bodies) == 3
+
+
+@pytest.mark.parametrize("checking", [in_process, beside])
+async def test_who_pays_as_a_banned_account_and_was_opened_later_is_refused(
+    checking: Callable[[], AbstractAsyncContextManager[Checker]],
+) -> None:
+    async def statuses(*asks: Ask) -> list[int]:
+        waiting = iter(asks)
+        app = StillwatchMiddleware(Mirror(), checker, account_of=lambda _scope: next(waiting))
+        async with serving(app) as url, httpx.AsyncClient(base_url=url) as client:
+            return [(await client.post(PATH, json={})).status_code for _ in asks]
+
+    paid = [Ask("new", payment_hash=card, account_created_at_ms=OPENED_MS + more) for card, more in PAID]
+    async with checking() as checker:
+        assert await statuses(*paid) == [403, 200, 200]
