@@ -48,7 +48,7 @@ check: $(READY) ## look at the code without running it: style, types, arrows bet
 	@$(BIN)/lint-imports --no-logo >.venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log >&2; exit 1; }
 
 test: check ## check, then run every test, with the branches of streams/ counted
-	@$(BIN)/pytest -n 3 --dist loadfile --cov
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --cov
 	@$(BIN)/coverage json --quiet --fail-under=0 -o - | $(BIN)/python -c '$(BRANCHES)'
 
 faults: $(READY) ## kill, freeze, fill, cut and slow down real servers, long ones too (half an hour)

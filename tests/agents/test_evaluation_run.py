@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from agents.evaluation.run import StillwatchDetector, judged
 from streams.decisions import Decision
 from streams.evaluation import Evaluation
@@ -73,6 +75,7 @@ def test_nothing_leaks_out_of_the_count_when_nobody_decides() -> None:
     assert evaluation.innocents[-1].limited.count == 0
 
 
+@pytest.mark.no_cover
 def test_stillwatch_finds_a_relay_and_the_same_run_gives_the_same_result() -> None:
     found = result(StillwatchDetector(DEFAULT_POLICY), "relay", "campus_nat", scale=0.2)
     assert found.campaigns[0].recall == 1.0

@@ -48,12 +48,14 @@ def limited(events: list[RequestEvent]) -> set[str]:
     }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("look_alike", LOOK_ALIKES)
 def test_nobody_is_limited_who_only_looks_guilty(look_alike: str) -> None:
     crowd = world({"ordinary": 0.03, look_alike: 0.3})
     assert limited(crowd.events) == set()
 
 
+@pytest.mark.no_cover
 @pytest.mark.slow
 def test_a_relay_among_ordinary_customers_is_caught_and_nobody_else() -> None:
     crowd = world({"ordinary": 0.06, "relay": 0.2})

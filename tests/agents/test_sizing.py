@@ -60,6 +60,7 @@ async def test_what_an_account_is_said_to_take_is_what_it_takes(quiet_redis: str
     assert sizing.account_bytes(requests_a_day) == pytest.approx(size.redis, rel=0.2)
 
 
+@pytest.mark.no_cover
 @pytest.mark.redis
 @pytest.mark.slow
 async def test_a_hot_account_takes_what_it_is_said_to_take(quiet_redis: str) -> None:
@@ -73,6 +74,7 @@ async def test_a_shared_link_takes_what_it_is_said_to_take(quiet_redis: str) -> 
     assert size.redis == pytest.approx(sizing.SHARED_LINK_BYTES, rel=0.3)
 
 
+@pytest.mark.no_cover
 @pytest.mark.redis
 @pytest.mark.slow
 @pytest.mark.timeout(600)

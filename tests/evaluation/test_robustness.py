@@ -174,6 +174,7 @@ def test_the_page_tells_each_try() -> None:
             assert any(line.startswith(f"- **{week}**") and changes[-1].what in line for line in page)
 
 
+@pytest.mark.no_cover
 def test_the_tries_play_their_worlds() -> None:
     attack = attacked(NOBODY, 5, CAREFUL, 0.01)
     assert attack.accounts == 3

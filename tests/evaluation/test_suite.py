@@ -25,6 +25,7 @@ def test_nothing_but_the_suite_reads_the_unseen_seeds() -> None:
     assert [path.name for path in files if any(seed in path.read_text() for seed in seeds)] == []
 
 
+@pytest.mark.no_cover
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_the_page_names_every_campaign_baseline_and_class() -> None:

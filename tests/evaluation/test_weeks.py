@@ -40,6 +40,7 @@ def test_the_page_names_innocents_that_were_limited() -> None:
     assert "Innocents limited in the worst of these worlds: 1 of 1 (25,000 to 1,000,000 per million); relay: 1" in page
 
 
+@pytest.mark.no_cover
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_campaign_is_alone_with_innocents_of_every_kind_but_the_gateway() -> None:
