@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import reduce
+from itertools import islice
 from operator import or_
 
 from msgspec import Struct, field
@@ -39,6 +40,7 @@ from streams.windows import HOUR_MS
 SHARING_SHARE = 0.3
 QUARTER = 0.25
 FEWEST_PAYERS = 3
+MEMBERS_KEPT = 16_384
 
 
 class Pointer(Struct, array_like=True):
@@ -55,7 +57,8 @@ class Campaign(Struct, array_like=True):
     has named. `reviewed_ms` is when the verdict about it was given that counts, `decided` how it looked when it was
     decided about last (`streams.learning`), `taught_ms` and `member_taught_ms` are of the verdicts that last taught.
     `short` are templates that its members use and that are too short to tie anybody, `told` the payments that its
-    decisions named and did not take back.
+    decisions named and did not take back. `gone` counts the members that it had to forget, by how they paid ("" where
+    that is not known, or an organisation paid).
     """
 
     campaign_id: str = ""
@@ -79,6 +82,12 @@ class Campaign(Struct, array_like=True):
     member_taught_ms: int = 0
     short: dict[str, ShortTemplate] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
+    gone: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many members it has had."""
+        return len(self.members) + sum(self.gone.values())
 
     @property
     def templates(self) -> dict[str, LinkEvidence]:
@@ -140,8 +149,8 @@ class Campaign(Struct, array_like=True):
 
     def is_to_be_told(self, action: Action, size: int) -> bool:
         """Whether on-call must know: of a harder action and of each doubling; of a throttle from `size` accounts on."""
-        has_grown = action != self.alerted_action or len(self.members) >= 2 * self.alerted_members
-        return action in LIMITING and has_grown and (action != "throttle" or len(self.members) >= size)
+        has_grown = action != self.alerted_action or self.size >= 2 * self.alerted_members
+        return action in LIMITING and has_grown and (action != "throttle" or self.size >= size)
 
     def let_go(self, names: AbstractSet[str]) -> None:
         """Take out accounts that a reviewer called innocent: to its links they are strangers from now on."""
@@ -229,11 +238,21 @@ class Campaign(Struct, array_like=True):
         )
 
     def forget(self) -> None:
-        """Once an hour of event time: forget those who came upon a template long ago and are no members."""
+        """Once an hour of event time: forget who came upon a template long ago and is no member.
+
+        And of more than `MEMBERS_KEPT` those that came first and were named: what was decided about them stands.
+        """
         if self.newest_ms - self.swept_ms < HOUR_MS:
             return
         self.swept_ms = self.newest_ms
         self.seen = {name: it for name, it in self.seen.items() if name in self.members or not self._is_long_ago(it)}
+        unnamed = {*self.undecided, *self.inherited}
+        named = (name for name in [*self.members] if name not in unnamed)
+        for name in islice(named, max(0, len(self.members) - MEMBERS_KEPT)):
+            del self.members[name]
+            seen = self.seen.pop(name, Seen(0))
+            paid = (seen.payment_hash or "") if seen.org_id is None else ""
+            self.gone[paid] = self.gone.get(paid, 0) + 1
 
     def _is_long_ago(self, seen: Seen) -> bool:
         """Whether an account was first seen too long ago to say how many come back within a week."""
@@ -253,9 +272,7 @@ def add_finding(
     strangers = set(spared)
     repeatable = campaign.repeatable
     for tied in finding.members:
-        seen = campaign.seen.get(tied.account_id)
-        if seen is None:
-            seen = campaign.seen[tied.account_id] = Seen(finding.as_of_ms, used_ms=tied.since_ms)
+        seen = campaign.seen.setdefault(tied.account_id, Seen(finding.as_of_ms, used_ms=tied.since_ms))
         is_first = not seen.templates & bit_of(name)
         if not seen.knows(finding, tied):
             named += is_first
@@ -263,16 +280,14 @@ def add_finding(
             recent += is_first and tied.created_at_ms is not None and finding.as_of_ms - tied.created_at_ms < RECENT_MS
         seen.note(finding, tied)
         belongs = campaign.belongs(seen, repeatable)
-        if not belongs:
+        if not belongs and homes.get(tied.account_id) != campaign.campaign_id:
             strangers.add(tied.account_id)
         if seen.came_back and tied.payment_hash is not None:
             campaign.payments.add(tied.payment_hash)
         if belongs and tied.account_id not in homes:
             newcomers.append(tied.account_id)
     campaign.newest_ms = max(campaign.newest_ms, finding.as_of_ms)
-    evidence = campaign.links.get(name)
-    if evidence is None:
-        evidence = campaign.links[name] = LinkEvidence(finding.as_of_ms, finding.reasons)
+    evidence = campaign.links.setdefault(name, LinkEvidence(finding.as_of_ms, finding.reasons))
     if finding.as_of_ms >= evidence.as_of_ms:
         evidence.as_of_ms, evidence.reasons = finding.as_of_ms, finding.reasons
         evidence.capability = finding.capability

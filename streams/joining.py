@@ -10,6 +10,7 @@ though the same accounts use both, and what a payment says of some is not said o
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Mapping
 
 from streams.campaigns import Campaign
@@ -82,6 +83,7 @@ def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
     older.links |= younger.links
     older.short |= younger.short
     older.payments |= younger.payments
+    older.gone = dict(Counter(older.gone) + Counter(younger.gone))
     for name, seen in younger.seen.items():
         if name in older.seen:
             older.seen[name].absorb(seen)
@@ -91,4 +93,4 @@ def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
     older.found_ms = min(older.found_ms, younger.found_ms)
     younger.merged_into = older.campaign_id
     younger.links, younger.members, younger.undecided, younger.inherited, younger.seen = {}, {}, [], [], {}
-    younger.short, younger.told = {}, set()
+    younger.short, younger.told, younger.gone = {}, set(), {}

@@ -199,7 +199,7 @@ def _take_account(verdict: Verdict, cause: Cause, policy: Policy, states: States
         return
     states.changed.add(campaign_key(campaign.campaign_id))
     if verdict.decided_at_ms - campaign.member_taught_ms >= TEACH_EVERY_MS:
-        share = 1 / max(1, len(campaign.members))
+        share = 1 / max(1, campaign.size)
         if _teach(campaign, verdict, cause, policy, states, weight=share):
             campaign.member_taught_ms = verdict.decided_at_ms
     if verdict.verdict == "innocent":

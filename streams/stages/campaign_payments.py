@@ -110,4 +110,5 @@ def _paying(campaign: Campaign) -> Counter[str]:
     """How many of the members that decisions have named pay with each instrument."""
     named = campaign.members.keys() - {*campaign.undecided}
     paid = (campaign.seen[name].payment_hash for name in named if name in campaign.seen)
-    return Counter(it for it in paid if it is not None)
+    gone = Counter({it: count for it, count in campaign.gone.items() if it})
+    return gone + Counter(it for it in paid if it is not None)

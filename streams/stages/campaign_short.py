@@ -47,7 +47,7 @@ def take_users(users: Users, cause: Cause, policy: Policy, states: States) -> Ca
 
     def seen_by(campaign: Campaign, enforcement: Enforcement) -> ShortTemplate:
         has_sibling = not siblings.isdisjoint(campaign.links)
-        strangers = len(accounts - campaign.members.keys())
+        strangers = len(_strangers(campaign, accounts, states))
         return ShortTemplate(at_ms, len(accounts), strangers, has_sibling, enforcement)
 
     enforcement = Enforcement() if before is None else before.enforcement
@@ -99,8 +99,14 @@ def _note_strangers(
     forget_erased({campaign.campaign_id: campaign}, states)
     states.changed.add(campaign_key(campaign.campaign_id))
     campaign.newest_ms = max(campaign.newest_ms, users.as_of_ms)
-    evidence.strangers |= accounts - campaign.members.keys()
+    evidence.strangers |= _strangers(campaign, accounts, states)
     let_go_of_crowds(policy, campaign, cause)
+
+
+def _strangers(campaign: Campaign, accounts: set[str], states: States) -> set[str]:
+    """Those of the accounts that are no members of the campaign; whom it had to forget is one still."""
+    others = accounts - campaign.members.keys()
+    return {it for it in others if final(states.read(member_key(it), Pointer).campaign_id, states) is not campaign}
 
 
 def _homes(accounts: set[str], states: States) -> list[Campaign]:

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.decisions import Action, Decision
+from streams.decisions import LIMITING, Action, Decision
 from streams.enforcement import Breaker, Held, InForce
 from streams.enforcement.in_force import KEPT_MS
 from streams.windows import HOUR_MS
@@ -55,13 +55,15 @@ class Reference:
         at_ms = told.decided_at_ms
         self.advance(at_ms)
         before = self.limited(at_ms)
+        stays = self.in_force.of("campaign", told.subject_id, at_ms) and told.action in LIMITING and not told.shadow
         self.in_force.take(told)
         after = self.limited(at_ms)
         everybody = {"accounts": list(ACCOUNTS), "payments": list(PAYMENTS), "templates": list(NETWORKS)}
         if told.subject_kind == "campaign":
             for kind, fresh in (("accounts", told.members), ("payments", told.payments)):
-                everybody[kind] = named = self.named.setdefault((told.subject_id, kind), [])
+                named = self.named.setdefault((told.subject_id, kind), [])
                 named += [it for it in dict.fromkeys(fresh) if it not in named]
+                everybody[kind] = list(dict.fromkeys([*(fresh if stays else ()), *named]))
         for kind, names in everybody.items():
             held = self.held[kind]
             held[:] = [it for it in held if (kind, it) not in before - after]
