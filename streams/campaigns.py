@@ -40,7 +40,7 @@ from streams.windows import HOUR_MS
 SHARING_SHARE = 0.3
 QUARTER = 0.25
 FEWEST_PAYERS = 3
-MEMBERS_KEPT = 16_384
+MEMBERS_KEPT = 8_192
 
 
 class Pointer(Struct, array_like=True):
