@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import reduce
-from itertools import islice
 from operator import or_
 
 from msgspec import Struct, field
@@ -34,7 +33,6 @@ from streams.evidence import (
     younger,
 )
 from streams.findings import Finding, link_name
-from streams.members import REPEATS
 from streams.windows import HOUR_MS
 
 SHARING_SHARE = 0.3
@@ -57,8 +55,8 @@ class Campaign(Struct, array_like=True):
     has named. `reviewed_ms` is when the verdict about it was given that counts, `decided` how it looked when it was
     decided about last (`streams.learning`), `taught_ms` and `member_taught_ms` are of the verdicts that last taught.
     `short` are templates that its members use and that are too short to tie anybody, `told` the payments that its
-    decisions named and did not take back. `gone` counts the members that it had to forget, by how they paid ("" where
-    that is not known, or an organisation paid).
+    decisions named and did not take back. `gone` counts the members that it had to forget, `organised` are the payments
+    of those of them that belong to organisations.
     """
 
     campaign_id: str = ""
@@ -82,12 +80,13 @@ class Campaign(Struct, array_like=True):
     member_taught_ms: int = 0
     short: dict[str, ShortTemplate] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
-    gone: dict[str, int] = field(default_factory=dict)
+    gone: int = 0
+    organised: set[str] = field(default_factory=set)
 
     @property
     def size(self) -> int:
-        """How many members it has had."""
-        return len(self.members) + sum(self.gone.values())
+        """How many members it has, with those it had to forget."""
+        return len(self.members) + self.gone
 
     @property
     def templates(self) -> dict[str, LinkEvidence]:
@@ -147,6 +146,16 @@ class Campaign(Struct, array_like=True):
         self.members.update(dict.fromkeys(fresh, at_ms))
         self.undecided.extend(fresh)
 
+    def has_forgotten(self, name: str, homes: Mapping[str, str]) -> bool:
+        """Whether an account is a member that it had to forget: `homes` say to which campaign an account belongs."""
+        return self.gone > 0 and name not in self.members and homes.get(name) == self.campaign_id
+
+    def remember(self, name: str, at_ms: int) -> None:
+        """Take a member back that it had to forget, to be named again: only one that it took in may have named it."""
+        self.members[name] = at_ms
+        self.inherited.append(name)
+        self.gone -= 1
+
     def is_to_be_told(self, action: Action, size: int) -> bool:
         """Whether on-call must know: of a harder action and of each doubling; of a throttle from `size` accounts on."""
         has_grown = action != self.alerted_action or self.size >= 2 * self.alerted_members
@@ -179,10 +188,8 @@ class Campaign(Struct, array_like=True):
         return bool(gone) or has_strangers
 
     def _take_out(self, names: AbstractSet[str]) -> None:
-        for name in sorted(names & self.seen.keys()):
-            seen = self.seen.pop(name)
-            if not any(it.came_back and it.payment_hash == seen.payment_hash for it in self.seen.values()):
-                self.payments.discard(seen.payment_hash or "")
+        paid = {self.seen.pop(name).payment_hash for name in sorted(names & self.seen.keys())}
+        self.payments -= paid - {it.payment_hash for it in self.seen.values() if it.came_back} - {None}
         for name in names & self.members.keys():
             del self.members[name]
         self.undecided = [name for name in self.undecided if name not in names]
@@ -240,60 +247,22 @@ class Campaign(Struct, array_like=True):
     def forget(self) -> None:
         """Once an hour of event time: forget who came upon a template long ago and is no member.
 
-        And of more than `MEMBERS_KEPT` those that came first and were named: what was decided about them stands.
+        And of more members than `MEMBERS_KEPT` those named that came first. What was decided about them stands, and who
+        is found again is a member again.
         """
         if self.newest_ms - self.swept_ms < HOUR_MS:
             return
         self.swept_ms = self.newest_ms
         self.seen = {name: it for name, it in self.seen.items() if name in self.members or not self._is_long_ago(it)}
         unnamed = {*self.undecided, *self.inherited}
-        named = (name for name in [*self.members] if name not in unnamed)
-        for name in islice(named, max(0, len(self.members) - MEMBERS_KEPT)):
-            del self.members[name]
-            seen = self.seen.pop(name, Seen(0))
-            paid = (seen.payment_hash or "") if seen.org_id is None else ""
-            self.gone[paid] = self.gone.get(paid, 0) + 1
+        above = max(0, len(self.members) - MEMBERS_KEPT)
+        named = sorted((it for it in self.members if it not in unnamed), key=self.members.__getitem__) if above else []
+        first = set(named[:above])
+        gone = [self.seen[name] for name in first & self.seen.keys()]
+        self.organised |= {it.payment_hash for it in gone if it.org_id is not None and it.payment_hash is not None}
+        self._take_out(first)
+        self.gone += len(first)
 
     def _is_long_ago(self, seen: Seen) -> bool:
         """Whether an account was first seen too long ago to say how many come back within a week."""
         return self.newest_ms - seen.since_ms > SEEN_FOR_MS
-
-
-def add_finding(
-    campaign: Campaign, finding: Finding, homes: Mapping[str, str], spared: Iterable[str] = ()
-) -> list[str]:
-    """Add a finding's evidence, and those who are members by it and belong to no campaign yet: those are returned.
-
-    `spared` use the link too, and are no members, because a reviewer called them innocent.
-    """
-    name = link_name(finding)
-    newcomers = []
-    named = repeating = recent = 0
-    strangers = set(spared)
-    repeatable = campaign.repeatable
-    for tied in finding.members:
-        seen = campaign.seen.setdefault(tied.account_id, Seen(finding.as_of_ms, used_ms=tied.since_ms))
-        is_first = not seen.templates & bit_of(name)
-        if not seen.knows(finding, tied):
-            named += is_first
-            repeating += tied.uses >= REPEATS
-            recent += is_first and tied.created_at_ms is not None and finding.as_of_ms - tied.created_at_ms < RECENT_MS
-        seen.note(finding, tied)
-        belongs = campaign.belongs(seen, repeatable)
-        if not belongs and homes.get(tied.account_id) != campaign.campaign_id:
-            strangers.add(tied.account_id)
-        if seen.came_back and tied.payment_hash is not None:
-            campaign.payments.add(tied.payment_hash)
-        if belongs and tied.account_id not in homes:
-            newcomers.append(tied.account_id)
-    campaign.newest_ms = max(campaign.newest_ms, finding.as_of_ms)
-    evidence = campaign.links.setdefault(name, LinkEvidence(finding.as_of_ms, finding.reasons))
-    if finding.as_of_ms >= evidence.as_of_ms:
-        evidence.as_of_ms, evidence.reasons = finding.as_of_ms, finding.reasons
-        evidence.capability = finding.capability
-    evidence.members += named
-    evidence.repeating += repeating
-    evidence.recent += recent
-    evidence.strangers |= strangers
-    campaign.add_members(newcomers, finding.as_of_ms)
-    return newcomers

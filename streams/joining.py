@@ -2,7 +2,8 @@
 
 The first finding of a link founds a campaign, or joins one with a template of which its own is a rewording, or one that
 shares enough accounts with it. When two campaigns turn out to belong together, the older takes the younger in and keeps
-its id. One shared account never joins two campaigns: an innocent caught in one must not fuse it with another.
+its id; but one that had to forget more of its members comes before, for only decisions under its id name these. One
+shared account never joins two campaigns: an innocent caught in one must not fuse it with another.
 
 Accounts say little of campaigns that were not limited. Those that a reseller lends out ask what its ordinary customers
 ask, whom they must not be mistaken for; so templates that a crowd comes upon stay apart from those of the campaign,
@@ -10,12 +11,12 @@ though the same accounts use both, and what a payment says of some is not said o
 """
 
 import hashlib
-from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from streams.campaigns import Campaign
-from streams.evidence import surely
+from streams.evidence import RECENT_MS, LinkEvidence, Seen, bit_of, surely
 from streams.findings import Finding, link_name
+from streams.members import REPEATS
 
 FEWEST_SHARED = 2
 SHARED_SHARE = 0.1
@@ -32,18 +33,18 @@ def found(finding: Finding) -> Campaign:
 def homes_of(
     finding: Finding, homes: Mapping[str, str], campaigns: Mapping[str, Campaign], siblings: Collection[str] = ()
 ) -> list[str]:
-    """The campaigns a finding belongs to, oldest first: those with its link or a sibling of it, those with its members.
+    """The campaigns a finding belongs to, by its link, a sibling of it or its members: first who takes in the others.
 
     `homes` maps account ids to campaign ids, `siblings` are the links of which it is a rewording.
     """
     related = {link_name(finding), *siblings}
     own = [campaign_id for campaign_id, campaign in campaigns.items() if not related.isdisjoint(campaign.links)]
     others = [campaign_id for campaign_id in dict.fromkeys(homes.values()) if campaign_id not in own]
-    joined = _joined(finding, [campaigns[it] for it in own], [campaigns[it] for it in others if it in campaigns])
-    return sorted({*own, *joined}, key=lambda campaign_id: (campaigns[campaign_id].created_ms, campaign_id))
+    joined = _joined(finding, homes, [campaigns[it] for it in own], [campaigns[it] for it in others if it in campaigns])
+    return sorted({*own, *joined}, key=lambda it: (-campaigns[it].gone, campaigns[it].created_ms, it))
 
 
-def _joined(finding: Finding, own: list[Campaign], others: list[Campaign]) -> list[str]:
+def _joined(finding: Finding, homes: Mapping[str, str], own: list[Campaign], others: list[Campaign]) -> list[str]:
     """Those of `others` that share enough accounts with the link of the finding and its `own` campaigns.
 
     A payment that belongs nowhere else belongs to the campaign of its accounts, whatever that is.
@@ -52,25 +53,75 @@ def _joined(finding: Finding, own: list[Campaign], others: list[Campaign]) -> li
         return []
     named = {tied.account_id for tied in finding.members}.union(*(campaign.seen for campaign in own))
     if finding.kind == "template" and not any(campaign.ties for campaign in own):
-        return [campaign.campaign_id for campaign in others if campaign.is_found and _holds(campaign, named)]
-    sharing = [campaign for campaign in others if _shares(campaign, named)]
+        return [it.campaign_id for it in others if it.is_found and _holds(it, named, homes)]
+    sharing = [campaign for campaign in others if _shares(campaign, named, homes)]
     tying = [campaign.campaign_id for campaign in sharing if campaign.ties]
     return tying or [campaign.campaign_id for campaign in sharing[: 0 if own else 1]]
 
 
-def _shares(campaign: Campaign, named: set[str]) -> bool:
+def _common(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> int:
+    """How many of those `named` are the campaign's."""
+    return sum(it in campaign.members or campaign.has_forgotten(it, homes) for it in named)
+
+
+def _shares(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> bool:
     """Whether so many of those `named` are the campaign's that both belong together."""
-    common = len(campaign.members.keys() & named)
+    common = _common(campaign, named, homes)
     return common >= max(FEWEST_SHARED, SHARED_SHARE * min(len(named), len(campaign.members)))
 
 
-def _holds(campaign: Campaign, named: set[str]) -> bool:
+def _holds(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> bool:
     """Whether surely nearly all of those `named` are the campaign's: more than it could have lent to a crowd."""
-    return surely(len(campaign.members.keys() & named), len(named)) >= HELD_SHARE
+    return surely(_common(campaign, named, homes), len(named)) >= HELD_SHARE
+
+
+def add_finding(
+    campaign: Campaign, finding: Finding, homes: Mapping[str, str], spared: Iterable[str] = ()
+) -> list[str]:
+    """Add a finding's evidence, and those who are members by it and belong to no campaign yet: those are returned.
+
+    `spared` use the link too, and are no members, because a reviewer called them innocent.
+    """
+    name = link_name(finding)
+    newcomers = []
+    named = repeating = recent = 0
+    strangers = set(spared)
+    repeatable = campaign.repeatable
+    for tied in finding.members:
+        is_back = campaign.has_forgotten(tied.account_id, homes)
+        if is_back:
+            campaign.remember(tied.account_id, finding.as_of_ms)
+        seen = campaign.seen.setdefault(tied.account_id, Seen(finding.as_of_ms, used_ms=tied.since_ms))
+        is_first = not seen.templates & bit_of(name)
+        if not is_back and not seen.knows(finding, tied):
+            named += is_first
+            repeating += tied.uses >= REPEATS
+            recent += is_first and tied.created_at_ms is not None and finding.as_of_ms - tied.created_at_ms < RECENT_MS
+        seen.note(finding, tied)
+        belongs = campaign.belongs(seen, repeatable)
+        if not belongs and not is_back:
+            strangers.add(tied.account_id)
+        if seen.came_back and tied.payment_hash is not None:
+            campaign.payments.add(tied.payment_hash)
+        if belongs and tied.account_id not in homes:
+            newcomers.append(tied.account_id)
+    campaign.newest_ms = max(campaign.newest_ms, finding.as_of_ms)
+    evidence = campaign.links.setdefault(name, LinkEvidence(finding.as_of_ms, finding.reasons))
+    if finding.as_of_ms >= evidence.as_of_ms:
+        evidence.as_of_ms, evidence.reasons = finding.as_of_ms, finding.reasons
+        evidence.capability = finding.capability
+    evidence.members += named
+    evidence.repeating += repeating
+    evidence.recent += recent
+    evidence.strangers |= strangers
+    campaign.add_members(newcomers, finding.as_of_ms)
+    return newcomers
 
 
 def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
     """Move all that `younger` holds to `older`; its members are decided about anew under the older's id.
+
+    But for those that it had to forget: these are once they are found again.
 
     `limited`: the younger is limited now, so those it was decided about must be limited on without a gap.
     """
@@ -83,7 +134,8 @@ def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
     older.links |= younger.links
     older.short |= younger.short
     older.payments |= younger.payments
-    older.gone = dict(Counter(older.gone) + Counter(younger.gone))
+    older.gone += younger.gone
+    older.organised |= younger.organised
     for name, seen in younger.seen.items():
         if name in older.seen:
             older.seen[name].absorb(seen)
@@ -93,4 +145,4 @@ def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
     older.found_ms = min(older.found_ms, younger.found_ms)
     younger.merged_into = older.campaign_id
     younger.links, younger.members, younger.undecided, younger.inherited, younger.seen = {}, {}, [], [], {}
-    younger.short, younger.told, younger.gone = {}, set(), {}
+    younger.short, younger.told, younger.organised, younger.gone = {}, set(), set(), 0

@@ -147,8 +147,7 @@ def _campaign_rows(campaign: Campaign, learner: Learner, *, members_shown: int) 
     more_links = [f"and {len(links) - LINKS_SHOWN} more"] if len(links) > LINKS_SHOWN else []
     members = sorted(campaign.members, key=lambda member: (campaign.members[member], member))
     left = len(members) - members_shown
-    gone = sum(campaign.gone.values())
-    forgotten = f"; {gone} that came first are named by decisions only" if gone else ""
+    forgotten = f"; {campaign.gone} that came first are named by decisions only" if campaign.gone else ""
     return [
         ("campaign", f"{campaign.campaign_id} since {_time(campaign.created_ms)}"),
         ("accounts", f"{campaign.size}, {len(campaign.undecided)} of them not yet decided about{forgotten}"),

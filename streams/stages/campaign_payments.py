@@ -95,7 +95,7 @@ def payments_to_name(campaign: Campaign, crowded: Crowded) -> tuple[str, ...]:
     """
     paying = _paying(campaign)
     organised = {it.payment_hash for it in campaign.seen.values() if it.org_id is not None}
-    untold = paying.keys() - organised - campaign.told
+    untold = paying.keys() - organised - campaign.organised - campaign.told
     fresh = sorted(it for it in untold if paying[it] >= MOST * crowded.accounts(it))[:AT_ONCE]
     campaign.told.update(fresh)
     return tuple(fresh)
@@ -110,5 +110,4 @@ def _paying(campaign: Campaign) -> Counter[str]:
     """How many of the members that decisions have named pay with each instrument."""
     named = campaign.members.keys() - {*campaign.undecided}
     paid = (campaign.seen[name].payment_hash for name in named if name in campaign.seen)
-    gone = Counter({it: count for it, count in campaign.gone.items() if it})
-    return gone + Counter(it for it in paid if it is not None)
+    return Counter(it for it in paid if it is not None)

@@ -104,7 +104,7 @@ def _note_strangers(
 
 
 def _strangers(campaign: Campaign, accounts: set[str], states: States) -> set[str]:
-    """Those of the accounts that are no members of the campaign; whom it had to forget is one still."""
+    """Those of the accounts that are no members of the campaign; whom it had to forget is one, at home there."""
     others = accounts - campaign.members.keys()
     return {it for it in others if final(states.read(member_key(it), Pointer).campaign_id, states) is not campaign}
 

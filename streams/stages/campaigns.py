@@ -8,13 +8,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
-from streams.campaigns import Campaign, Pointer, add_finding
+from streams.campaigns import Campaign, Pointer
 from streams.decide import Budget, Verdict, harder, is_due, is_exempt, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Reason
 from streams.events import LATEST_MS
 from streams.evidence import CampaignView
 from streams.findings import LEADS, Finding, Findings, link_name
-from streams.joining import found, homes_of, take_in
+from streams.joining import add_finding, found, homes_of, take_in
 from streams.learning import Learner, LearnerState, softened, vector_of
 from streams.links import Source
 from streams.membership import limited_alone, of_everybody
@@ -195,6 +195,7 @@ class CampaignsStage:
             at_ms = max(campaign.newest_ms, younger.newest_ms, finding.as_of_ms)
             take_in(campaign, younger, limited=is_limited(younger.enforcement, at_ms))
             release(self._policy, younger, at_ms, cause)
+            homes = {account: campaign.campaign_id if home == other else home for account, home in homes.items()}
         others = siblings & campaign.links.keys()
         for name in add_finding(campaign, finding, homes, spared):
             states.change(member_key(name), Pointer).campaign_id = campaign.campaign_id

@@ -3,11 +3,11 @@
 import msgspec
 
 from streams.accounts import Enforcement
-from streams.campaigns import Campaign, add_finding
+from streams.campaigns import Campaign
 from streams.decisions import Reason
 from streams.evidence import LinkEvidence
 from streams.findings import Finding, Tied, link_name
-from streams.joining import found, homes_of, take_in
+from streams.joining import add_finding, found, homes_of, take_in
 from streams.links import LinkKind
 from streams.windows import HOUR_MS
 

@@ -1,5 +1,6 @@
 """campaigns: one that replaces its accounts for weeks stays of a bounded size, and what was decided stands."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -7,14 +8,16 @@ import pytest
 
 import streams.campaigns
 from streams.campaigns import Campaign
-from streams.enforcement import Ask, InForce
-from streams.findings import Crowd, Finding, Users
-from streams.joining import take_in
-from streams.stages.campaign_payments import TAKEN_BACK, Crowded, payments_to_name
+from streams.enforcement import InForce
+from streams.evidence import LinkEvidence
+from streams.findings import Finding, Users
+from streams.joining import homes_of, take_in
+from streams.stages.campaign_payments import Crowded, payments_to_name
+from streams.stages.campaigns import SHARD, CampaignsShard
 from streams.windows import DAY_MS, MINUTE_MS
 from tests.streams.stages.test_campaigns_by_template import SKETCHER, YOUNG_MS, limited, of, said, taken
 from tests.streams.stages.test_campaigns_feedback import hear, verdict
-from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench
+from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench, finding
 
 KEPT = 20
 GENERATION = 10
@@ -27,15 +30,15 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(streams.campaigns, "MEMBERS_KEPT", KEPT)
 
 
-def generation(number: int, *, payment: str | None = None) -> Iterator[Finding]:
+def generation(number: int) -> Iterator[Finding]:
     """Ten new accounts that send the campaign's wordings, two hours after the ones before."""
     names = [f"m{GENERATION * number + it}" for it in range(GENERATION)]
     for wording in range(10):
-        yield said(wording, names, minutes=120 * number + wording, opened_ms=YOUNG_MS, payment=payment)
+        yield said(wording, names, minutes=120 * number + wording, opened_ms=YOUNG_MS)
 
 
-def replaced(generations: int, *, payment: str | None = None) -> Bench:
-    return taken(*(it for number in range(generations) for it in generation(number, payment=payment)))
+def replaced(generations: int) -> Bench:
+    return taken(*(it for number in range(generations) for it in generation(number)))
 
 
 def one(campaigns: Bench) -> Campaign:
@@ -103,20 +106,62 @@ def test_nor_to_one_that_is_too_short_to_tie() -> None:
     assert [it.action for it in of(campaigns, "network") if it.subject_id == "template:t90"] == ["challenge"]
 
 
-def test_a_payment_that_many_forgotten_members_had_is_not_taken_for_a_crowd_s() -> None:
-    campaigns = replaced(8, payment="card")
-    crowd = Crowd("card", NOON_MS + 970 * MINUTE_MS, 90)
-    assert crowd.accounts >= TAKEN_BACK
-    assert crowd.accounts * 0.5 > KEPT + GENERATION, "those who are remembered would not be most of it"
-    campaigns.take(*generation(9, payment="card"), crowds=[crowd])
-    now_ms = one(campaigns).newest_ms
-    ask = Ask("new", payment_hash="card", account_created_at_ms=now_ms)
-    assert in_force(campaigns).over_payment(ask, now_ms) is not None
+def test_who_comes_back_is_a_member_again_counts_once_and_uses_up_nothing() -> None:
+    campaigns = replaced(8)
+    said_before = len(of(campaigns, "campaign"))
+    for round_ in range(3):
+        for number in range(10):
+            names = [f"m{it}" for it in range(10)]
+            minutes = 120 * (9 + 4 * round_) + number
+            campaigns.take(said(100 + 10 * round_ + number, names, minutes=minutes, opened_ms=YOUNG_MS))
+        for later in range(3):
+            campaigns.take(*generation(10 + 4 * round_ + later))
+    assert one(campaigns).size == 80 + 9 * GENERATION
+    named = Counter(name for it in of(campaigns, "campaign")[said_before:] for name in it.members)
+    assert {named[f"m{it}"] for it in range(10)} == {3}
+    shard = campaigns.states.held[SHARD]
+    assert isinstance(shard, CampaignsShard)
+    assert shard.budget.used == GENERATION
 
 
-def test_how_forgotten_members_paid_is_not_told_anew_if_an_organisation_pays_so_or_nobody_knows() -> None:
-    campaign = Campaign(gone={"": 3, "card": 2})
-    assert payments_to_name(campaign, Crowded()) == ("card",)
+def test_a_campaign_that_forgot_members_takes_in_an_older_one_which_did_not() -> None:
+    large, small = Campaign("c-2", created_ms=2, gone=1), Campaign("c-1", created_ms=1)
+    large.links = {"template:t1": LinkEvidence(0, ())}
+    small.links = {"template:t2": LinkEvidence(0, ())}
+    found = said(1, "abc")
+    assert homes_of(found, {}, {"c-1": small, "c-2": large}, ["template:t2"]) == ["c-2", "c-1"]
+
+
+def test_who_was_forgotten_ties_a_link_to_the_campaign_as_a_member_does() -> None:
+    campaigns = replaced(8)
+    before = {*campaigns.campaigns()}
+    names = [f"m{number}" for number in range(10)]
+    campaigns.take(finding(names, "p", minutes=980))
+    assert {*campaigns.campaigns()} == before
+
+
+def test_of_who_was_forgotten_nothing_is_left_but_that_there_was_one_more() -> None:
+    campaigns = replaced(8)
+    hear(campaigns, verdict("erased", "m3", minutes=980))
+    campaign = one(campaigns)
+    campaign.told.clear()
+    assert "own m3" not in repr(campaign)
+    assert "own m79" in campaign.payments
+
+
+def test_how_an_organisation_pays_is_not_told_when_its_members_are_forgotten() -> None:
+    campaign = one(replaced(1))
+    campaign.undecided.clear()
+    campaign.seen["m0"].org_id, campaign.seen["m0"].payment_hash = "org", "card"
+    campaign.seen["m1"].payment_hash = "card"
+    campaign.members |= dict.fromkeys((f"x{number}" for number in range(KEPT - 1)), campaign.newest_ms + DAY_MS)
+    campaign.newest_ms += DAY_MS
+    campaign.members["m1"] = campaign.newest_ms
+    campaign.told.clear()
+    campaign.forget()
+    assert "m0" not in campaign.members
+    assert "m1" in campaign.members
+    assert "card" not in payments_to_name(campaign, Crowded())
 
 
 def test_a_forgotten_member_that_a_reviewer_calls_innocent_is_let_go() -> None:
@@ -127,6 +172,6 @@ def test_a_forgotten_member_that_a_reviewer_calls_innocent_is_let_go() -> None:
 
 
 def test_what_is_taken_in_was_as_large_as_it_was() -> None:
-    older, younger = Campaign("c-1", gone={"card": 2, "": 1}), Campaign("c-2", gone={"card": 3})
+    older, younger = Campaign("c-1", gone=3, organised={"a"}), Campaign("c-2", gone=2, organised={"b"})
     take_in(older, younger, limited=True)
-    assert (older.gone, younger.gone, older.size) == ({"card": 5, "": 1}, {}, 6)
+    assert (older.gone, younger.gone, older.size, older.organised) == (5, 0, 5, {"a", "b"})
