@@ -32,7 +32,7 @@ from streams.evidence import (
     surely,
     younger,
 )
-from streams.findings import Finding, link_name
+from streams.findings import Finding, Tied, link_name
 from streams.windows import HOUR_MS
 
 SHARING_SHARE = 0.3
@@ -146,15 +146,17 @@ class Campaign(Struct, array_like=True):
         self.members.update(dict.fromkeys(fresh, at_ms))
         self.undecided.extend(fresh)
 
-    def has_forgotten(self, name: str, homes: Mapping[str, str]) -> bool:
-        """Whether an account is a member that it had to forget: `homes` say to which campaign an account belongs."""
-        return self.gone > 0 and name not in self.members and homes.get(name) == self.campaign_id
+    def has_forgotten(self, name: str, home: str | None) -> bool:
+        """Whether an account is a member that it had to forget: its `home` is the campaign that it belongs to."""
+        return self.gone > 0 and name not in self.members and home == self.campaign_id
 
-    def remember(self, name: str, at_ms: int) -> None:
-        """Take a member back that it had to forget, to be named again: only one that it took in may have named it."""
-        self.members[name] = at_ms
-        self.inherited.append(name)
+    def remember(self, tied: Tied, at_ms: int, *, is_named: bool) -> None:
+        """Take a member back that it had to forget; to be named, if only a campaign that it took in has named it."""
+        self.members[tied.account_id] = at_ms
+        self.seen[tied.account_id] = Seen(at_ms, used_ms=tied.since_ms, was_member=True)
         self.gone -= 1
+        if not is_named:
+            self.undecided.append(tied.account_id)
 
     def is_to_be_told(self, action: Action, size: int) -> bool:
         """Whether on-call must know: of a harder action and of each doubling; of a throttle from `size` accounts on."""
@@ -188,6 +190,8 @@ class Campaign(Struct, array_like=True):
         return bool(gone) or has_strangers
 
     def _take_out(self, names: AbstractSet[str]) -> None:
+        if not names:
+            return
         paid = {self.seen.pop(name).payment_hash for name in sorted(names & self.seen.keys())}
         self.payments -= paid - {it.payment_hash for it in self.seen.values() if it.came_back} - {None}
         for name in names & self.members.keys():
@@ -255,9 +259,9 @@ class Campaign(Struct, array_like=True):
         self.swept_ms = self.newest_ms
         self.seen = {name: it for name, it in self.seen.items() if name in self.members or not self._is_long_ago(it)}
         unnamed = {*self.undecided, *self.inherited}
-        above = max(0, len(self.members) - MEMBERS_KEPT)
-        named = sorted((it for it in self.members if it not in unnamed), key=self.members.__getitem__) if above else []
-        first = set(named[:above])
+        named = [name for name in self.members if name not in unnamed]
+        above = max(0, len(named) - MEMBERS_KEPT)
+        first = set(sorted(named, key=self.members.__getitem__)[:above] if above else ())
         gone = [self.seen[name] for name in first & self.seen.keys()]
         self.organised |= {it.payment_hash for it in gone if it.org_id is not None and it.payment_hash is not None}
         self._take_out(first)

@@ -102,8 +102,9 @@ class Seen(Struct, array_like=True):
 
     `templates` is a bitmap of the campaign's templates it used, by hash, of 64 bits: how many there are is at least the
     number of bits, however often it is said. `repeated` is the same of those it used at least `REPEATS` times; `paid`:
-    a payment link named it. `used_ms` is when it began to do what is known of it here: an erasure until then or later
-    takes all of it. The rest is what is known of the account.
+    a payment link named it; `was_member`: it was found again after the campaign had to forget it. `used_ms` is when it
+    began to do what is known of it here: an erasure until then or later takes all of it. The rest is what is known of
+    the account.
     """
 
     since_ms: int
@@ -114,11 +115,12 @@ class Seen(Struct, array_like=True):
     payment_hash: str | None = None
     created_at_ms: int | None = None
     used_ms: int = 0
+    was_member: bool = False
 
     @property
     def came_back(self) -> bool:
-        """Whether it used two templates of the campaign, or came back to a payment of it."""
-        return self.paid or self.templates.bit_count() > 1
+        """Whether it used two templates of the campaign, came back to a payment of it, or was a member before."""
+        return self.paid or self.was_member or self.templates.bit_count() > 1
 
     def note(self, finding: Finding, tied: Tied) -> None:
         """Take what a finding says; to say it again changes nothing."""
@@ -148,6 +150,7 @@ class Seen(Struct, array_like=True):
         self.templates |= other.templates
         self.repeated |= other.repeated
         self.paid = self.paid or other.paid
+        self.was_member = self.was_member or other.was_member
         self.org_id = other.org_id if self.org_id is None else self.org_id
         self.payment_hash = other.payment_hash if self.payment_hash is None else self.payment_hash
         self.created_at_ms = other.created_at_ms if self.created_at_ms is None else self.created_at_ms

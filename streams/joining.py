@@ -60,8 +60,8 @@ def _joined(finding: Finding, homes: Mapping[str, str], own: list[Campaign], oth
 
 
 def _common(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> int:
-    """How many of those `named` are the campaign's."""
-    return sum(it in campaign.members or campaign.has_forgotten(it, homes) for it in named)
+    """How many of those `named` are the campaign's, as far as `homes` tell of those that it had to forget."""
+    return len(campaign.members.keys() & named) + sum(campaign.has_forgotten(*it) for it in homes.items())
 
 
 def _shares(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> bool:
@@ -88,18 +88,15 @@ def add_finding(
     strangers = set(spared)
     repeatable = campaign.repeatable
     for tied in finding.members:
-        is_back = campaign.has_forgotten(tied.account_id, homes)
-        if is_back:
-            campaign.remember(tied.account_id, finding.as_of_ms)
         seen = campaign.seen.setdefault(tied.account_id, Seen(finding.as_of_ms, used_ms=tied.since_ms))
         is_first = not seen.templates & bit_of(name)
-        if not is_back and not seen.knows(finding, tied):
+        if not seen.knows(finding, tied):
             named += is_first
             repeating += tied.uses >= REPEATS
             recent += is_first and tied.created_at_ms is not None and finding.as_of_ms - tied.created_at_ms < RECENT_MS
         seen.note(finding, tied)
         belongs = campaign.belongs(seen, repeatable)
-        if not belongs and not is_back:
+        if not belongs:
             strangers.add(tied.account_id)
         if seen.came_back and tied.payment_hash is not None:
             campaign.payments.add(tied.payment_hash)

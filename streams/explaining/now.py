@@ -67,7 +67,7 @@ def campaign_now(campaign: Campaign, policy: Policy) -> Now:
 
 
 def membership_of(campaign: Campaign, account_id: str, policy: Policy) -> Membership | None:
-    """Why the account is a member of the campaign; None if it was not seen with it, or too long ago."""
+    """Why the account is a member of the campaign; None if it was not seen with it, or was forgotten."""
     seen = campaign.seen.get(account_id)
     if seen is None:
         return None

@@ -38,6 +38,16 @@ def home_campaigns(
     return homes, campaigns
 
 
+def remember_members(campaign: Campaign, finding: Finding, states: States) -> None:
+    """Have the campaign remember those of a finding that are at home in it, and that it had to forget."""
+    for tied in finding.members:
+        pointer = states.read(member_key(tied.account_id), Pointer)
+        home = final(pointer.campaign_id, states)
+        if home is not None and campaign.has_forgotten(tied.account_id, home.campaign_id):
+            campaign.remember(tied, finding.as_of_ms, is_named=pointer.campaign_id == campaign.campaign_id)
+            states.change(member_key(tied.account_id), Pointer).campaign_id = campaign.campaign_id
+
+
 def chain(campaign_id: str | None, states: States) -> set[str]:
     """The keys of a campaign and of those that took it in, as far as they are at hand."""
     keys: set[str] = set()

@@ -33,7 +33,7 @@ from streams.stages.campaign_feedback import (
     take_verdicts,
 )
 from streams.stages.campaign_payments import CROWDED, Crowded, note_crowds, opened_from, payments_to_name, take_back
-from streams.stages.campaign_saying import Cause, Subject, alert, release, say
+from streams.stages.campaign_saying import Cause, alert, release, say
 from streams.stages.campaign_short import needed_by, take_users, tie_after_all
 from streams.stages.campaign_states import (
     SKETCHES,
@@ -43,6 +43,7 @@ from streams.stages.campaign_states import (
     is_known,
     link_key,
     member_key,
+    remember_members,
     short_key,
 )
 from streams.stages.campaign_templates import let_go_of_crowds, let_go_with_it, limit_templates
@@ -195,7 +196,7 @@ class CampaignsStage:
             at_ms = max(campaign.newest_ms, younger.newest_ms, finding.as_of_ms)
             take_in(campaign, younger, limited=is_limited(younger.enforcement, at_ms))
             release(self._policy, younger, at_ms, cause)
-            homes = {account: campaign.campaign_id if home == other else home for account, home in homes.items()}
+        remember_members(campaign, finding, states)
         others = siblings & campaign.links.keys()
         for name in add_finding(campaign, finding, homes, spared):
             states.change(member_key(name), Pointer).campaign_id = campaign.campaign_id
@@ -237,11 +238,10 @@ class CampaignsStage:
         if members or is_due(campaign.enforcement, action, at_ms, ladder):
             asks = names and self._policy.signals[LEADS["payment"]].enabled
             payments = payments_to_name(campaign, states.read(CROWDED, Crowded)) if asks else ()
-            about: Subject = ("campaign", campaign.campaign_id)
             campaign.enforcement, decision = say(
                 self._policy,
                 campaign.enforcement,
-                about,
+                ("campaign", campaign.campaign_id),
                 action,
                 verdict,
                 at_ms,

@@ -10,7 +10,7 @@ import streams.campaigns
 from streams.campaigns import Campaign
 from streams.enforcement import InForce
 from streams.evidence import LinkEvidence
-from streams.findings import Finding, Users
+from streams.findings import Finding, Tied, Users
 from streams.joining import homes_of, take_in
 from streams.stages.campaign_payments import Crowded, payments_to_name
 from streams.stages.campaigns import SHARD, CampaignsShard
@@ -75,7 +75,7 @@ def test_who_was_not_named_yet_is_not_forgotten() -> None:
     campaign.newest_ms += DAY_MS
     campaign.members |= dict.fromkeys((f"x{number}" for number in range(KEPT)), campaign.newest_ms)
     campaign.forget()
-    assert campaign.members.keys() == {"m10", "m11", "m12", *(f"x{number}" for number in range(3, KEPT))}
+    assert campaign.members.keys() == {"m10", "m11", "m12", *(f"x{number}" for number in range(KEPT))}
 
 
 def test_on_call_hears_of_each_doubling_of_all_it_ever_had() -> None:
@@ -118,10 +118,33 @@ def test_who_comes_back_is_a_member_again_counts_once_and_uses_up_nothing() -> N
             campaigns.take(*generation(10 + 4 * round_ + later))
     assert one(campaigns).size == 80 + 9 * GENERATION
     named = Counter(name for it in of(campaigns, "campaign")[said_before:] for name in it.members)
-    assert {named[f"m{it}"] for it in range(10)} == {3}
+    assert {named[f"m{it}"] for it in range(10)} == {0}, "what named them stands"
     shard = campaigns.states.held[SHARD]
     assert isinstance(shard, CampaignsShard)
     assert shard.budget.used == GENERATION
+
+
+def test_all_that_come_back_speak_for_it_as_before() -> None:
+    campaigns = replaced(8)
+    for number in range(40):
+        campaigns.take(said(100 + number % 2, [f"m{number}"], minutes=970 + number, opened_ms=YOUNG_MS))
+    campaigns.take(*generation(10))
+    campaign = one(campaigns)
+    assert campaign.view(campaign.belonging()).returning == 1.0
+    assert [it.action for it in of(campaigns, "campaign")][-1] == "challenge"
+
+
+def test_a_new_template_of_those_who_come_back_is_limited() -> None:
+    campaigns = replaced(8)
+    campaigns.take(said(70, [f"m{number}" for number in range(20)], minutes=970, opened_ms=YOUNG_MS))
+    assert [it.action for it in of(campaigns, "network") if it.subject_id == "template:t70"] == ["challenge"]
+
+
+def test_who_was_named_by_a_campaign_that_was_taken_in_is_named_when_it_comes_back() -> None:
+    campaign = Campaign("c-1", gone=2)
+    campaign.remember(Tied("a"), NOON_MS, is_named=False)
+    campaign.remember(Tied("b"), NOON_MS, is_named=True)
+    assert (campaign.undecided, campaign.gone, {*campaign.belonging()}) == (["a"], 0, {"a", "b"})
 
 
 def test_a_campaign_that_forgot_members_takes_in_an_older_one_which_did_not() -> None:
