@@ -25,12 +25,11 @@ LASTING: Mapping[str, Lasting] = {
     **{name: Lasting(size) for name, size in SMALL.campaigns.items()},
     "access_paths": Lasting(0.1),
     "release_pivot": Lasting(0.03),
-    "hydra": Lasting(0.05),
-    "thin": Lasting(1.0, days=14),
+    "thin": Lasting(0.3, days=14),
     "four_requests": Lasting(0.3, days=27),
-    "quiet_relay": Lasting(1.0),
+    "quiet_relay": Lasting(0.5),
 }
-"""As in the small world; some nearer the size of their source or as large, and the thin ones nearer its length."""
+"""As in the small world; some nearer the size of their source, and of the thin ones nearer its length or as long."""
 
 
 def lasted(pool: Executor, seed: int) -> Mapping[str, Evaluation]:
