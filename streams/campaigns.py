@@ -153,7 +153,7 @@ class Campaign(Struct, array_like=True):
     def remember(self, tied: Tied, at_ms: int, *, is_named: bool) -> None:
         """Take a member back that it had to forget; to be named, if only a campaign that it took in has named it."""
         self.members[tied.account_id] = at_ms
-        self.seen[tied.account_id] = Seen(at_ms, used_ms=tied.since_ms, was_member=True)
+        self.seen.setdefault(tied.account_id, Seen(at_ms, used_ms=tied.since_ms)).was_member = True
         self.gone -= 1
         if not is_named:
             self.undecided.append(tied.account_id)
@@ -260,8 +260,10 @@ class Campaign(Struct, array_like=True):
         self.seen = {name: it for name, it in self.seen.items() if name in self.members or not self._is_long_ago(it)}
         unnamed = {*self.undecided, *self.inherited}
         named = [name for name in self.members if name not in unnamed]
-        above = max(0, len(named) - MEMBERS_KEPT)
-        first = set(sorted(named, key=self.members.__getitem__)[:above] if above else ())
+        above = len(named) - MEMBERS_KEPT
+        if above <= 0:
+            return
+        first = set(sorted(named, key=self.members.__getitem__)[:above])
         gone = [self.seen[name] for name in first & self.seen.keys()]
         self.organised |= {it.payment_hash for it in gone if it.org_id is not None and it.payment_hash is not None}
         self._take_out(first)

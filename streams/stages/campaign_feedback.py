@@ -18,7 +18,7 @@ from streams.policy import LONGEST_EXPIRY_HOURS, Policy
 from streams.reviewing import exempt_until, review
 from streams.sketches import Sketches, wording_of
 from streams.stages.campaign_saying import Cause, Subject
-from streams.stages.campaign_states import SKETCHES, campaign_key, chain, final, link_key, member_key
+from streams.stages.campaign_states import SKETCHES, campaign_key, chain, home_of, link_key, member_key
 from streams.stages.shape import NO_REQUEST, Output
 from streams.states import States
 from streams.windows import HOUR_MS
@@ -184,7 +184,7 @@ def _erase(verdict: Verdict, states: States) -> None:
     name = verdict.subject_id
     exempt = states.change(EXEMPT, Exempt)
     exempt.erase(name, verdict.decided_at_ms)
-    campaign = final(states.read(member_key(name), Pointer).campaign_id, states)
+    campaign = home_of(name, states)
     if campaign is not None:
         forget_erased({campaign.campaign_id: campaign}, states)
     if campaign is None or name not in campaign.members:
@@ -194,7 +194,7 @@ def _erase(verdict: Verdict, states: States) -> None:
 def _take_account(verdict: Verdict, cause: Cause, policy: Policy, states: States) -> None:
     """Let its campaign learn, and an innocent account go; others that saw it do when they are decided about."""
     key = member_key(verdict.subject_id)
-    campaign = final(states.read(key, Pointer).campaign_id, states)
+    campaign = home_of(verdict.subject_id, states)
     if campaign is None:
         return
     states.changed.add(campaign_key(campaign.campaign_id))

@@ -15,7 +15,7 @@ from streams.policy import Policy
 from streams.sketches import Sketches
 from streams.stages.campaign_feedback import EXEMPT, Exempt, forget_erased
 from streams.stages.campaign_saying import Cause, Subject, let_go
-from streams.stages.campaign_states import SKETCHES, campaign_key, final, member_key, short_key
+from streams.stages.campaign_states import SKETCHES, campaign_key, final, home_of, member_key, short_key
 from streams.stages.campaign_templates import let_go_of_crowds
 from streams.states import States
 from streams.windows import DAY_MS
@@ -106,13 +106,12 @@ def _note_strangers(
 def _strangers(campaign: Campaign, accounts: set[str], states: States) -> set[str]:
     """Those of the accounts that are no members of the campaign; whom it had to forget is one, at home there."""
     others = accounts - campaign.members.keys()
-    return {it for it in others if final(states.read(member_key(it), Pointer).campaign_id, states) is not campaign}
+    return {it for it in others if home_of(it, states) is not campaign}
 
 
 def _homes(accounts: set[str], states: States) -> list[Campaign]:
     """The campaigns of the accounts, that of the most first."""
-    pointers = (states.read(member_key(account), Pointer).campaign_id for account in accounts)
-    homes = [home for home in (final(pointer, states) for pointer in pointers) if home is not None]
+    homes = [home for home in (home_of(account, states) for account in accounts) if home is not None]
     counts = Counter(home.campaign_id for home in homes)
     unique = {home.campaign_id: home for home in homes}
     return sorted(unique.values(), key=lambda home: (-counts[home.campaign_id], home.campaign_id))

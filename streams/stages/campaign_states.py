@@ -31,7 +31,7 @@ def home_campaigns(
         if campaign is not None:
             campaigns[campaign.campaign_id] = campaign
     for name in (tied.account_id for tied in finding.members):
-        campaign = final(states.read(member_key(name), Pointer).campaign_id, states)
+        campaign = home_of(name, states)
         if campaign is not None:
             campaigns[campaign.campaign_id] = campaign
             homes[name] = campaign.campaign_id
@@ -40,12 +40,14 @@ def home_campaigns(
 
 def remember_members(campaign: Campaign, finding: Finding, states: States) -> None:
     """Have the campaign remember those of a finding that are at home in it, and that it had to forget."""
+    if not campaign.gone:
+        return
     for tied in finding.members:
-        pointer = states.read(member_key(tied.account_id), Pointer)
-        home = final(pointer.campaign_id, states)
+        home = home_of(tied.account_id, states)
         if home is not None and campaign.has_forgotten(tied.account_id, home.campaign_id):
+            pointer = states.change(member_key(tied.account_id), Pointer)
             campaign.remember(tied, finding.as_of_ms, is_named=pointer.campaign_id == campaign.campaign_id)
-            states.change(member_key(tied.account_id), Pointer).campaign_id = campaign.campaign_id
+            pointer.campaign_id = campaign.campaign_id
 
 
 def chain(campaign_id: str | None, states: States) -> set[str]:
@@ -57,6 +59,11 @@ def chain(campaign_id: str | None, states: States) -> set[str]:
             break
         campaign_id = states.read(campaign_key(campaign_id), Campaign).merged_into
     return keys
+
+
+def home_of(account_id: str, states: States) -> Campaign | None:
+    """The campaign that an account belongs to today."""
+    return final(states.read(member_key(account_id), Pointer).campaign_id, states)
 
 
 def final(campaign_id: str | None, states: States) -> Campaign | None:
