@@ -33,6 +33,7 @@ from streams.evidence import (
     younger,
 )
 from streams.findings import Finding, Tied, link_name
+from streams.rotation import rotating
 from streams.windows import HOUR_MS
 
 SHARING_SHARE = 0.3
@@ -140,6 +141,18 @@ class Campaign(Struct, array_like=True):
         walks_in_tracks = seen.created_at_ms is not None and seen.created_at_ms >= self.found_ms
         return seen.templates != 0 and (walks_in_tracks or seen.payment_hash in self.payments)
 
+    def note_siblings(self, name: str, siblings: AbstractSet[str]) -> None:
+        """Note that a template is a wording of what these `siblings` say, and so is what else is known to be one."""
+        if not siblings:
+            return
+        alike = [self.links[it] for it in (name, *siblings)]
+        labels = {link.instruction for link in alike} - {""}
+        label = min(labels, default=name)
+        if len(labels) > 1:
+            alike += [link for link in self.links.values() if link.instruction in labels]
+        for link in alike:
+            link.has_sibling, link.instruction = True, label
+
     def add_members(self, names: Iterable[str], at_ms: int) -> None:
         """Add members that no decision names yet; those it has stay as they are."""
         fresh = [name for name in names if name not in self.members]
@@ -201,7 +214,7 @@ class Campaign(Struct, array_like=True):
 
     def view(self, members: Mapping[str, Seen]) -> CampaignView:
         """The campaign as signals see it, with those `members`."""
-        templates = self.templates.values()
+        templates = self.templates
         counted = {name: it for name, it in self.seen.items() if self.is_found or not self._is_long_ago(it)}
         groups = members.values(), counted.values()
         return CampaignView(
@@ -214,7 +227,8 @@ class Campaign(Struct, array_like=True):
             sharing=surely(len(sharers(members)), len(members)),
             recent=younger(groups, RECENT_MS, self.newest_ms),
             half_year=younger(groups, HALF_YEAR_MS, self.newest_ms),
-            capability_share=sum(link.capability != "other" for link in templates) / max(1, len(templates)),
+            capability_share=sum(it.capability != "other" for it in templates.values()) / max(1, len(templates)),
+            rotating=rotating(templates, self.seen.values()),
         )
 
     def reasons(self, view: CampaignView) -> tuple[Reason, ...]:

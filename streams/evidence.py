@@ -37,7 +37,7 @@ class LinkEvidence(Struct, array_like=True):
     `members` counts those that it named, `repeating` and `recent` those of them that used it at least `REPEATS` times,
     and whose account was younger than 60 days, `strangers` are those that were no members when the link was looked at
     last. `enforcement` is what was decided about the link itself, `is_worded` whether with it about other wordings too,
-    None if never.
+    None if never. Wordings of one instruction have the same `instruction`, the name of one of them.
     """
 
     as_of_ms: int
@@ -50,6 +50,7 @@ class LinkEvidence(Struct, array_like=True):
     strangers: set[str] = field(default_factory=set)
     enforcement: Enforcement = field(default_factory=Enforcement)
     is_worded: bool | None = None
+    instruction: str = ""
 
     @property
     def is_theirs(self) -> bool:
@@ -195,8 +196,8 @@ class CampaignView(NamedTuple):
     instrument pays for. `returning` is the share of members among those seen (until it is found, those first seen
     within a week), `sharing` surely that of members whose payment instrument another party of the campaign has,
     `recent` and `half_year` surely that of members, or of those seen if it is more, that were opened within 60 and 180
-    days, of all whose age is known, and `capability_share` that of its templates that ask for a capability that
-    campaigns extract.
+    days, of all whose age is known, `capability_share` that of its templates that ask for a capability that campaigns
+    extract, and `rotating` surely that of accounts that rotate the wordings of an instruction (`streams.rotation`).
     """
 
     accounts: int
@@ -209,6 +210,7 @@ class CampaignView(NamedTuple):
     recent: float
     half_year: float
     capability_share: float
+    rotating: float
 
     @property
     def came_by_chance(self) -> bool:
@@ -232,5 +234,6 @@ TYPICAL = CampaignView(
     recent=0.2,
     half_year=0.4,
     capability_share=0.5,
+    rotating=0.0,
 )
 """What customers share who come upon the same words, the ground that samples of signals vary."""

@@ -30,6 +30,7 @@ from streams.signals import (
     no_old_accounts,
     recent_accounts,
     rewordings,
+    rotated_wordings,
     round_the_clock,
     shared_payments,
     synchrony,
@@ -92,7 +93,14 @@ NETWORK_SIGNALS: tuple[Signal, ...] = tuple(
 
 CAMPAIGN_SIGNALS: tuple[Signal, ...] = tuple(
     _signal(module)
-    for module in (rewordings, shared_payments, recent_accounts, no_old_accounts, extracted_capabilities)
+    for module in (
+        rewordings,
+        rotated_wordings,
+        shared_payments,
+        recent_accounts,
+        no_old_accounts,
+        extracted_capabilities,
+    )
 )
 """The signals that judge a `CampaignView`."""
 

@@ -201,8 +201,7 @@ class CampaignsStage:
         for name in add_finding(campaign, finding, homes, spared):
             states.change(member_key(name), Pointer).campaign_id = campaign.campaign_id
         tie_after_all(link_name(finding), campaign, cause, self._policy, states)
-        for name in others:
-            campaign.links[name].has_sibling = campaign.links[link_name(finding)].has_sibling = True
+        campaign.note_siblings(link_name(finding), others)
         if states.read(SKETCHES, Sketches).note(finding):
             states.changed.add(SKETCHES)
         return campaign.campaign_id

@@ -1,0 +1,30 @@
+"""At least {observed:.0%} of those who repeat an instruction rotate its wordings (suspicious from {baseline:.0%}).
+
+Of an instruction in 12 wordings or more, each of which several accounts send. Who draws a wording for every request has
+others than the next account; a tool's users keep to that of their version, and who runs a benchmark asks what all ask.
+The lower end of what the accounts speak for, with 95 % confidence. It needs nothing of who they are, how they pay or
+how old they are. Known evasions: two wordings an account; fewer than 12 in all; the same for all accounts; accounts so
+many that each asks once or twice. Innocent: a service that tries out a dozen wordings of its prompt on every user;
+people who each draw other questions from a list whose questions are nearly the same.
+"""
+
+from streams.decisions import Family
+from streams.evidence import TYPICAL, CampaignView
+
+FAMILY: Family = "content"
+FEWEST_PARTIES = 5
+
+
+def value(view: CampaignView) -> float | None:
+    """The share of accounts that rotate, of campaigns of 5 parties or more that came to be by no chance."""
+    return None if view.parties < FEWEST_PARTIES or view.came_by_chance else view.rotating
+
+
+_REWORDED = TYPICAL._replace(parties=40, returning=0.6, templates=24, rewordings=24)
+
+FIRES = (_REWORDED._replace(rotating=0.9),)
+QUIET = (
+    _REWORDED._replace(rotating=0.3),
+    _REWORDED._replace(rotating=0.9, returning=0.1),
+    _REWORDED._replace(rotating=0.9, parties=4),
+)
