@@ -141,10 +141,15 @@ class Campaign(Struct, array_like=True):
         walks_in_tracks = seen.created_at_ms is not None and seen.created_at_ms >= self.found_ms
         return seen.templates != 0 and (walks_in_tracks or seen.payment_hash in self.payments)
 
-    def note_siblings(self, name: str, siblings: AbstractSet[str]) -> None:
-        """Note that a template is a wording of what these `siblings` say, and so is what else is known to be one."""
+    def note_siblings(self, name: str, siblings: AbstractSet[str], *, is_reordered: bool) -> None:
+        """Note that a template is a wording of what these `siblings` say, and so is what else is known to be one.
+
+        `is_reordered`: one of them has the very same words.
+        """
         if not siblings:
             return
+        if not self.links[name].instruction:
+            self.links[name].is_reordered = is_reordered
         alike = [self.links[it] for it in (name, *siblings)]
         labels = {link.instruction for link in alike} - {""}
         label = min(labels, default=name)

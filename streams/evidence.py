@@ -37,7 +37,8 @@ class LinkEvidence(Struct, array_like=True):
     `members` counts those that it named, `repeating` and `recent` those of them that used it at least `REPEATS` times,
     and whose account was younger than 60 days, `strangers` are those that were no members when the link was looked at
     last. `enforcement` is what was decided about the link itself, `is_worded` whether with it about other wordings too,
-    None if never. Wordings of one instruction have the same `instruction`, the name of one of them.
+    None if never. Wordings of one instruction have the same `instruction`, the name of one of them; `is_reordered`: an
+    earlier one has the very same words.
     """
 
     as_of_ms: int
@@ -51,6 +52,7 @@ class LinkEvidence(Struct, array_like=True):
     enforcement: Enforcement = field(default_factory=Enforcement)
     is_worded: bool | None = None
     instruction: str = ""
+    is_reordered: bool = False
 
     @property
     def is_theirs(self) -> bool:

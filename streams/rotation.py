@@ -26,13 +26,15 @@ Bitmaps = npt.NDArray[np.uint64]
 def rotating(templates: Mapping[str, LinkEvidence], seen: Collection[Seen]) -> float:
     """Of those who send an instruction again and again surely the share that rotates its wordings: the greatest.
 
-    Again and again: several wordings of it, or one that it repeats. Of instructions in at least `FEWEST_WORDINGS`; 0
-    where accounts have the same wordings, or the first so many of them.
+    Again and again: several wordings of it, or one that it repeats. Of instructions in at least `FEWEST_WORDINGS`, not
+    counting those that have another's words in another order: some tools shuffle choices or examples. 0 where accounts
+    have the same wordings, or the first so many of them.
     """
     wordings: defaultdict[str, list[str]] = defaultdict(list)
     for name, link in templates.items():
-        wordings[link.instruction].append(name)
-    known = [names for label, names in wordings.items() if label and len(names) >= FEWEST_WORDINGS]
+        if link.instruction and not link.is_reordered:
+            wordings[link.instruction].append(name)
+    known = [names for names in wordings.values() if len(names) >= FEWEST_WORDINGS]
     if not known:
         return 0.0
     used = np.fromiter((it.templates for it in seen), np.uint64, len(seen))

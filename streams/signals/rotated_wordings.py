@@ -1,11 +1,12 @@
 """At least {observed:.0%} of those who repeat an instruction rotate its wordings (suspicious from {baseline:.0%}).
 
 Of an instruction in 12 wordings or more, each of which several accounts send. Who draws a wording for every request has
-others than the next account; a tool's users keep to that of their version, and who runs a benchmark asks what all ask.
-The lower end of what the accounts speak for, with 95 % confidence. It needs nothing of who they are, how they pay or
-how old they are. Known evasions: two wordings an account; fewer than 12 in all; the same for all accounts; accounts so
-many that each asks once or twice. Innocent: a service that tries out a dozen wordings of its prompt on every user;
-people who each draw other questions from a list whose questions are nearly the same.
+others than the next account; a tool's users keep to that of their version, or shuffle the same words, and who runs a
+benchmark asks what all ask. The lower end of what the accounts speak for, with 95 % confidence. It needs nothing of who
+they are, how they pay or how old they are. Known evasions: two wordings an account; fewer than 12 in all; the same for
+all accounts; the same words in another order; accounts so many that each asks once or twice. Innocent: a service that
+tries out a dozen wordings of its prompt on every user, or a tool that draws examples for it from a short list; people
+who each draw other questions from a list whose questions are nearly the same.
 """
 
 from streams.decisions import Family

@@ -181,14 +181,14 @@ class CampaignsStage:
 
     def _take(self, finding: Finding, spared: frozenset[str], cause: Cause, states: States) -> str:
         """Take what a finding says, apart from those `spared`; the id of the campaign that it belongs to now."""
-        siblings = states.read(SKETCHES, Sketches).like(finding)
+        sketches = states.read(SKETCHES, Sketches)
+        siblings = sketches.like(finding)
         homes, campaigns = home_campaigns(finding, siblings, states)
         forget_erased(campaigns, states)
         ids = apart(homes_of(finding, homes, campaigns, siblings), finding, campaigns, siblings)
         campaign = campaigns[ids[0]] if ids else found(finding)
         key = campaign_key(campaign.campaign_id)
-        if not ids:
-            states.held[key] = campaign
+        states.held[key] = campaign
         states.changed.add(key)
         states.change(link_key(finding), Pointer).campaign_id = campaign.campaign_id
         for other in ids[1:]:
@@ -201,8 +201,9 @@ class CampaignsStage:
         for name in add_finding(campaign, finding, homes, spared):
             states.change(member_key(name), Pointer).campaign_id = campaign.campaign_id
         tie_after_all(link_name(finding), campaign, cause, self._policy, states)
-        campaign.note_siblings(link_name(finding), others)
-        if states.read(SKETCHES, Sketches).note(finding):
+        is_reordered = finding.sketch in map(sketches.held.get, others)
+        campaign.note_siblings(link_name(finding), others, is_reordered=is_reordered)
+        if sketches.note(finding):
             states.changed.add(SKETCHES)
         return campaign.campaign_id
 

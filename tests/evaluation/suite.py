@@ -18,8 +18,9 @@ from array import array
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from datetime import UTC, datetime
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
+from threading import Thread
 
 from msgspec.structs import replace
 
@@ -68,7 +69,7 @@ def main() -> None:
         on = f"{machine()}, {datetime.now(UTC):%Y-%m-%d}"
         return f"`make evaluate SCALE={asked.scale}` on {on}; {minutes:.0f} minutes in all."
 
-    with ProcessPoolExecutor(asked.processes, mp_context=get_context("spawn")) as pool:
+    with workers(asked.processes) as pool:
         if asked.scale == "robustness":
             tries = tried(pool, seeds[0])
             page = robustness_page.written(tries, ran())
@@ -78,6 +79,18 @@ def main() -> None:
             worlds = found(pool, asked.scale, seeds)
             page = evaluation_page.written(worlds, Bar(), ran())
     (asked.out or PAGES / f"{NAMES[asked.scale]}.md").write_text(page)
+
+
+def workers(processes: int) -> ProcessPoolExecutor:
+    """So many processes, which end with this one, whatever ends it: a world can take an hour."""
+    return ProcessPoolExecutor(processes, get_context("spawn"), initializer=_end_with_parent)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        sentinel = parent.sentinel
+        Thread(target=lambda: connection.wait([sentinel]) and os._exit(1), daemon=True).start()
 
 
 def found(pool: Executor, scale: str, seeds: Sequence[int]) -> Found:

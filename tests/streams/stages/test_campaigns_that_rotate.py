@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from random import Random
 
 from streams.findings import Finding
-from tests.streams.stages.test_campaigns_by_template import SKETCHER, WORDS, limited, of, said, taken
+from tests.streams.stages.test_campaigns_by_template import SKETCHER, WORDS, limited, of, said, taken, view
 from tests.streams.stages.test_campaigns_stage import Bench
 
 WORDINGS = 24
@@ -47,6 +47,17 @@ def test_whoever_runs_a_benchmark_with_questions_that_are_nearly_the_same_is_onl
 def test_users_of_a_tool_that_keep_to_the_wordings_of_their_version_are_only_watched() -> None:
     versions = {f"m{it}": [it % (WORDINGS - 1), it % (WORDINGS - 1) + 1] for it in range(2 * ACCOUNTS)}
     campaigns = taken(*sent(versions), *sent(versions, uses=4))
+    assert {decision.action for decision in of(campaigns, "campaign")} == {"observe"}
+
+
+def test_users_of_a_tool_that_shuffles_the_words_of_its_prompt_are_only_watched() -> None:
+    campaigns = taken()
+    for number in range(WORDINGS):
+        senders = [name for name, numbers in drawn(6).items() if number in numbers]
+        shuffled = SKETCHER.sketch(Random(number).sample(WORDS, len(WORDS)))
+        campaigns.take(said(number, senders, minutes=number, sketch=shuffled))
+        campaigns.take(said(number, [*senders, "one more"], minutes=number + 1, sketch=shuffled))
+    assert view(campaigns).rewordings == WORDINGS
     assert {decision.action for decision in of(campaigns, "campaign")} == {"observe"}
 
 
