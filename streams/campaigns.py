@@ -141,15 +141,10 @@ class Campaign(Struct, array_like=True):
         walks_in_tracks = seen.created_at_ms is not None and seen.created_at_ms >= self.found_ms
         return seen.templates != 0 and (walks_in_tracks or seen.payment_hash in self.payments)
 
-    def note_siblings(self, name: str, siblings: AbstractSet[str], *, is_reordered: bool) -> None:
-        """Note that a template is a wording of what these `siblings` say, and so is what else is known to be one.
-
-        `is_reordered`: one of them has the very same words.
-        """
+    def note_siblings(self, name: str, siblings: AbstractSet[str]) -> None:
+        """Note that a template is a wording of what these `siblings` say, and so is what else is known to be one."""
         if not siblings:
             return
-        if not self.links[name].instruction:
-            self.links[name].is_reordered = is_reordered
         alike = [self.links[it] for it in (name, *siblings)]
         labels = {link.instruction for link in alike} - {""}
         label = min(labels, default=name)
@@ -233,7 +228,7 @@ class Campaign(Struct, array_like=True):
             recent=younger(groups, RECENT_MS, self.newest_ms),
             half_year=younger(groups, HALF_YEAR_MS, self.newest_ms),
             capability_share=sum(it.capability != "other" for it in templates.values()) / max(1, len(templates)),
-            rotating=rotating(templates, self.seen.values()),
+            rotating=rotating(templates, [it for it in self.seen.values() if it.since_ms <= self.found_ms]),
         )
 
     def reasons(self, view: CampaignView) -> tuple[Reason, ...]:

@@ -37,8 +37,8 @@ class LinkEvidence(Struct, array_like=True):
     `members` counts those that it named, `repeating` and `recent` those of them that used it at least `REPEATS` times,
     and whose account was younger than 60 days, `strangers` are those that were no members when the link was looked at
     last. `enforcement` is what was decided about the link itself, `is_worded` whether with it about other wordings too,
-    None if never. Wordings of one instruction have the same `instruction`, the name of one of them; `is_reordered`: an
-    earlier one has the very same words.
+    None if never. Wordings of one instruction have the same `instruction`, the name of one of them; `sketch` is a
+    template's.
     """
 
     as_of_ms: int
@@ -52,7 +52,7 @@ class LinkEvidence(Struct, array_like=True):
     enforcement: Enforcement = field(default_factory=Enforcement)
     is_worded: bool | None = None
     instruction: str = ""
-    is_reordered: bool = False
+    sketch: str = ""
 
     @property
     def is_theirs(self) -> bool:
@@ -199,7 +199,8 @@ class CampaignView(NamedTuple):
     within a week), `sharing` surely that of members whose payment instrument another party of the campaign has,
     `recent` and `half_year` surely that of members, or of those seen if it is more, that were opened within 60 and 180
     days, of all whose age is known, `capability_share` that of its templates that ask for a capability that campaigns
-    extract, and `rotating` surely that of accounts that rotate the wordings of an instruction (`streams.rotation`).
+    extract, and `rotating` surely that of accounts, of those seen before it was found, that rotate the wordings of an
+    instruction (`streams.rotation`): who is limited sends little.
     """
 
     accounts: int

@@ -106,7 +106,7 @@ def add_finding(
     evidence = campaign.links.setdefault(name, LinkEvidence(finding.as_of_ms, finding.reasons))
     if finding.as_of_ms >= evidence.as_of_ms:
         evidence.as_of_ms, evidence.reasons = finding.as_of_ms, finding.reasons
-        evidence.capability = finding.capability
+        evidence.capability, evidence.sketch = finding.capability, finding.sketch or ""
     evidence.members += named
     evidence.repeating += repeating
     evidence.recent += recent

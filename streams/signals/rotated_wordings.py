@@ -1,12 +1,13 @@
 """At least {observed:.0%} of those who repeat an instruction rotate its wordings (suspicious from {baseline:.0%}).
 
 Of an instruction in 12 wordings or more, each of which several accounts send. Who draws a wording for every request has
-others than the next account; a tool's users keep to that of their version, or shuffle the same words, and who runs a
-benchmark asks what all ask. The lower end of what the accounts speak for, with 95 % confidence. It needs nothing of who
-they are, how they pay or how old they are. Known evasions: two wordings an account; fewer than 12 in all; the same for
-all accounts; the same words in another order; accounts so many that each asks once or twice. Innocent: a service that
-tries out a dozen wordings of its prompt on every user, or a tool that draws examples for it from a short list; people
-who each draw other questions from a list whose questions are nearly the same.
+five and more before one comes back for the fourth time, and others than the next account; a tool's users come back to
+their commands or the wording of their version, and who runs a benchmark asks what all ask. The lower end of what the
+accounts speak for, with 95 % confidence. It needs nothing of who they are, how they pay or how old they are, but days.
+Known evasions: four wordings an account; fewer than 12 in all; the same for all accounts, or for those of one kind; the
+same words in another order, or so many words that the sketch lacks those that differ; accounts so many that each asks
+now and then. Innocent: a service that tries out a dozen wordings of its prompt on every user, or a tool that draws
+examples for it from a short list; people who each draw other questions from a list whose questions are nearly the same.
 """
 
 from streams.decisions import Family
@@ -25,7 +26,7 @@ _REWORDED = TYPICAL._replace(parties=40, returning=0.6, templates=24, rewordings
 
 FIRES = (_REWORDED._replace(rotating=0.9),)
 QUIET = (
-    _REWORDED._replace(rotating=0.3),
+    _REWORDED._replace(rotating=0.4),
     _REWORDED._replace(rotating=0.9, returning=0.1),
     _REWORDED._replace(rotating=0.9, parties=4),
 )

@@ -12,7 +12,7 @@ from streams.decisions import Wording
 from streams.events import LATEST_MS
 from streams.feedback import Verdict
 from streams.findings import Finding, link_name
-from streams.learning import LIKELY, TEACH_EVERY_MS, Learner, Lesson, log_loss
+from streams.learning import FEATURES, LIKELY, TEACH_EVERY_MS, Learner, Lesson, log_loss
 from streams.links import ERASED_FOR_MS
 from streams.policy import LONGEST_EXPIRY_HOURS, Policy
 from streams.reviewing import exempt_until, review
@@ -211,7 +211,7 @@ def _teach(
     campaign: Campaign, verdict: Verdict, cause: Cause, policy: Policy, states: States, *, weight: float = 1.0
 ) -> bool:
     """Have the model learn how the campaign looked when it was decided about; False if it must not, or cannot."""
-    if policy.feedback.model == "off" or not campaign.decided:
+    if policy.feedback.model == "off" or len(campaign.decided) != len(FEATURES):
         return False
     learner = states.change(LEARNER, Learner)
     held = learner.learn(Lesson(campaign.decided, verdict.verdict == "confirmed", weight))

@@ -201,8 +201,7 @@ class CampaignsStage:
         for name in add_finding(campaign, finding, homes, spared):
             states.change(member_key(name), Pointer).campaign_id = campaign.campaign_id
         tie_after_all(link_name(finding), campaign, cause, self._policy, states)
-        is_reordered = finding.sketch in map(sketches.held.get, others)
-        campaign.note_siblings(link_name(finding), others, is_reordered=is_reordered)
+        campaign.note_siblings(link_name(finding), others)
         if sketches.note(finding):
             states.changed.add(SKETCHES)
         return campaign.campaign_id

@@ -138,6 +138,7 @@ def test_a_view_is_what_signals_observe_against_their_thresholds() -> None:
         recent=st.floats(0, 1),
         half_year=st.floats(0, 1),
         capability_share=st.floats(0, 1),
+        rotating=st.floats(0, 1),
     ),
     st.floats(),
 )

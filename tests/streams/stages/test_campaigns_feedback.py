@@ -320,6 +320,14 @@ def test_a_verdict_teaches_how_its_campaign_looked_when_it_was_decided_about() -
     assert learner_of(campaigns).state.lessons == [Lesson(decided, confirmed=True, weight=1.0)]
 
 
+def test_a_campaign_that_was_decided_about_by_other_signals_teaches_nothing() -> None:
+    """As after an upgrade that brings a signal."""
+    campaigns = limited()
+    campaigns.campaigns()[ID].decided = campaigns.campaigns()[ID].decided[:-1]
+    hear(campaigns, about("confirmed"), verdict("confirmed", "a"))
+    assert learner_of(campaigns).state.lessons == []
+
+
 def test_a_verdict_about_an_account_counts_as_much_as_it_is_of_its_campaign() -> None:
     campaigns = limited("abcd")
     hear(campaigns, verdict("innocent", "a"), verdict("innocent", "stranger"))

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from random import Random
 
 from streams.findings import Finding
+from streams.windows import HOUR_MS
 from tests.streams.stages.test_campaigns_by_template import SKETCHER, WORDS, limited, of, said, taken, view
-from tests.streams.stages.test_campaigns_stage import Bench
+from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench
 
 WORDINGS = 24
 ACCOUNTS = 30
@@ -44,10 +45,22 @@ def test_whoever_runs_a_benchmark_with_questions_that_are_nearly_the_same_is_onl
     assert {decision.action for decision in of(campaigns, "campaign")} == {"observe"}
 
 
-def test_users_of_a_tool_that_keep_to_the_wordings_of_their_version_are_only_watched() -> None:
-    versions = {f"m{it}": [it % (WORDINGS - 1), it % (WORDINGS - 1) + 1] for it in range(2 * ACCOUNTS)}
-    campaigns = taken(*sent(versions), *sent(versions, uses=4))
+def test_users_of_a_tool_who_come_back_to_the_commands_that_they_like_are_only_watched() -> None:
+    campaigns = taken(*sent(drawn(6)), *sent(drawn(6), uses=4))
+    assert of(campaigns, "campaign")[-1].action == "throttle", "until they came back it looked so"
+    campaigns = taken(*sent(drawn(6), uses=4))
     assert {decision.action for decision in of(campaigns, "campaign")} == {"observe"}
+
+
+def test_what_they_do_once_they_are_limited_does_not_speak_for_them() -> None:
+    """Accounts in the place of those that were lost are stopped before they have sent much."""
+    campaigns = taken(*sent(drawn(6)))
+    for number in range(WORDINGS):
+        fresh = [f"fresh {came} {it}" for came in (number, number + 1) for it in range(8)]
+        campaigns.take(said(number, fresh, minutes=60 + number, opened_ms=NOON_MS + HOUR_MS))
+    (*_, last) = of(campaigns, "campaign")
+    assert "rotated_wordings" in {reason.signal for reason in last.reasons}
+    assert "fresh 8 0" in limited(campaigns)
 
 
 def test_users_of_a_tool_that_shuffles_the_words_of_its_prompt_are_only_watched() -> None:
@@ -56,7 +69,6 @@ def test_users_of_a_tool_that_shuffles_the_words_of_its_prompt_are_only_watched(
         senders = [name for name, numbers in drawn(6).items() if number in numbers]
         shuffled = SKETCHER.sketch(Random(number).sample(WORDS, len(WORDS)))
         campaigns.take(said(number, senders, minutes=number, sketch=shuffled))
-        campaigns.take(said(number, [*senders, "one more"], minutes=number + 1, sketch=shuffled))
     assert view(campaigns).rewordings == WORDINGS
     assert {decision.action for decision in of(campaigns, "campaign")} == {"observe"}
 
