@@ -16,6 +16,7 @@ from streams.scenarios.campus_nat import campus_nat
 from streams.scenarios.classroom import classroom
 from streams.scenarios.continuous_integration import continuous_integration
 from streams.scenarios.diluted import diluted_5, diluted_10, diluted_25
+from streams.scenarios.editor_commands import editor_commands
 from streams.scenarios.fixed_prompt import fixed_prompt
 from streams.scenarios.four_requests import four_requests
 from streams.scenarios.holiday import holiday
@@ -86,6 +87,7 @@ LOOK_ALIKES = _named(
     campus_nat,
     shared_framework,
     prompt_plugin,
+    editor_commands,
     marketing_template,
     nightly_evaluation,
     continuous_integration,

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 
 from streams.events import RequestRecord
 from streams.scenarios import MONDAY_MS, simulate
+from streams.scenarios.editor_commands import COMMANDS, PREAMBLE
 from streams.scenarios.prompt_plugin import PROMPTS
 from streams.scenarios.shared_framework import SYSTEM
 
@@ -61,6 +62,17 @@ def test_users_of_a_plug_in_share_a_handful_of_prompts_and_nothing_else() -> Non
     }
     assert len({record.payment_hash for record in records}) > 0.8 * len(accounts)
     assert len({record.asn for record in records}) > 20
+
+
+def test_users_of_an_editors_commands_share_these_and_use_several_and_some_more_than_once() -> None:
+    records = day("editor_commands", scale=0.1)
+    sent = Counter((record.account_id, last_text(record).partition("\n\n")[0]) for record in records)
+    assert {text for _, text in sent} == {f"{PREAMBLE} {command}" for command in COMMANDS}
+    each = Counter(account for account, _ in sent)
+    assert len(each) > 40
+    assert sum(count > 2 for count in each.values()) > 0.3 * len(each)
+    assert sum(times > 3 for times in sent.values()) > 0.1 * len(each)
+    assert len({record.payment_hash for record in records}) > 0.8 * len(each)
 
 
 def test_the_marketing_team_runs_one_template_over_about_800_rows() -> None:

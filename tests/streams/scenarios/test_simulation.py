@@ -31,6 +31,7 @@ SIZES = {
     "campus_nat": 3,
     "shared_framework": 15,
     "prompt_plugin": 8,
+    "editor_commands": 8,
     "marketing_template": 4,
     "nightly_evaluation": 1,
     "continuous_integration": 1,

@@ -50,6 +50,7 @@ def test_an_account_that_hides_extraction_is_watched_for_two_reasons_within_a_da
         ("continuous_integration", 0.2),
         ("synthetic_data", 0.5),
         ("prompt_plugin", 0.1),
+        ("editor_commands", 0.1),
         ("release_benchmark", 0.05),
         ("classroom", 1),
         ("reseller_gateway", 0.3),

@@ -1,0 +1,84 @@
+"""Users of an assistant in an editor, whose commands follow one preamble, so that all look like one instruction."""
+
+from functools import lru_cache
+from random import Random
+
+from msgspec.structs import replace
+
+from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
+from streams.scenarios.conversations import Author, Conversation
+from streams.scenarios.people import REMEMBERED, Person, ordinary_person, with_key
+from streams.scenarios.prompts import Prompts
+from streams.scenarios.stage import DAY_MS, Script, Stage
+
+USERS = 800
+REQUESTS_A_DAY = 8.0
+NEW_SHARE = 0.5
+NEWEST_MS = 60 * DAY_MS
+TASTE = 0.5
+"""The shape of how much somebody likes a command (a gamma distribution): below 1 most have a few that they use."""
+
+PREAMBLE = (
+    "You are a senior engineer inside the editor of a colleague. Keep the style of the project, change as little as "
+    "asked, and answer with code only."
+)
+COMMANDS = (
+    "Explain the selected function.",
+    "Write unit tests for the selected function.",
+    "Refactor the selected function.",
+    "Document the selected function.",
+    "Find bugs in the selected function.",
+    "Optimise the selected function.",
+    "Add types to the selected function.",
+    "Simplify the selected function.",
+    "Handle errors in the selected function.",
+    "Review the selected function.",
+    "Add logging to the selected function.",
+    "Rename variables in the selected function.",
+    "Split the selected function.",
+    "Translate the selected function to TypeScript.",
+    "Add examples to the selected function.",
+    "Make the selected function asynchronous.",
+    "Port the selected function to Rust.",
+    "Benchmark the selected function.",
+)
+"""The most used first."""
+
+
+def editor_commands(stage: Stage) -> Script:
+    """Eight hundred unrelated users of an assistant in an editor send its eighteen commands around what they select.
+
+    Not in mission.md: ours, because it is what a detector of reworded instructions gets wrong first. Behind the
+    preamble that they share the commands are wordings of one another, all about code, single turns, and everybody uses
+    several of them: some commands more than others, and everybody has those that he likes. Half of the accounts are
+    younger than 60 days. Volumes, hours, payments and addresses are those of ordinary people.
+    """
+    random = stage.random("play")
+    crowd = Crowd(stage.random("crowd"), stage.size(USERS), 1.0)
+
+    @lru_cache(REMEMBERED)
+    def user(index: int) -> tuple[Person, list[float]]:
+        own = stage.random("user", index)
+        person = ordinary_person(stage, index, crowd.places[index], crowd.volumes[index], "look_alike:editor_commands")
+        person = with_key(stage, person, index)
+        if own.random() < NEW_SHARE:
+            opened_ms = stage.start_ms - int(own.random() * NEWEST_MS)
+            person = replace(person, account_created_at_ms=opened_ms)
+        return person, [own.gammavariate(TASTE, 1.0) / (rank + 1) ** 0.5 for rank in range(len(COMMANDS))]
+
+    def begin(index: int, _at_ms: int) -> Conversation:
+        person, likes = user(index)
+        author = _commanding(random.choices(COMMANDS, likes)[0], stage.sources.innocent)
+        return Conversation(random, person, "coding", 1, author)
+
+    arrivals = crowd_arrivals(stage, crowd, REQUESTS_A_DAY * stage.days, stage.window)
+    return converse(random, arrivals, begin, stage.end_ms)
+
+
+def _commanding(command: str, prompts: Prompts) -> Author:
+    instruction = f"{PREAMBLE} {command}"
+
+    def write(random: Random, _turn: int) -> str:
+        return f"{instruction}\n\n{prompts.opening(random, 'coding', beside=len(instruction))}"
+
+    return write
