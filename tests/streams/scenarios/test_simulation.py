@@ -65,10 +65,12 @@ def world() -> Lines:
     return play(*SCENARIOS)
 
 
+@pytest.mark.no_cover
 def test_the_same_seed_gives_the_same_bytes(world: Lines) -> None:
     assert written(world) == written(play(*SCENARIOS))
 
 
+@pytest.mark.no_cover
 def test_another_seed_gives_other_accounts(world: Lines) -> None:
     assert accounts(world).isdisjoint(accounts(play(*SCENARIOS, seed=2)))
 
@@ -186,6 +188,7 @@ def test_an_unknown_scenario_is_a_key_error() -> None:
         next(simulate(["nobody"], seed=1))
 
 
+@pytest.mark.no_cover
 def test_a_classifier_of_ids_alone_knows_nothing() -> None:
     """Least squares on the digits of an account's ids, learnt in one world and asked about another."""
     rows, labels = digits_of(play("ordinary", "relay", "thin", "campus_nat", scale=0.3))
