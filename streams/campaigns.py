@@ -20,6 +20,7 @@ from streams.events import LATEST_MS
 from streams.evidence import (
     ALL_LINKS,
     HALF_YEAR_MS,
+    QUARTER,
     RECENT_MS,
     REWORDED,
     SEEN_FOR_MS,
@@ -37,7 +38,6 @@ from streams.rotation import rotating
 from streams.windows import HOUR_MS
 
 SHARING_SHARE = 0.3
-QUARTER = 0.25
 FEWEST_PAYERS = 3
 MEMBERS_KEPT = 8_192
 
@@ -228,7 +228,7 @@ class Campaign(Struct, array_like=True):
             recent=younger(groups, RECENT_MS, self.newest_ms),
             half_year=younger(groups, HALF_YEAR_MS, self.newest_ms),
             capability_share=sum(it.capability != "other" for it in templates.values()) / max(1, len(templates)),
-            rotating=rotating(templates, [it for it in self.seen.values() if it.since_ms <= self.found_ms]),
+            rotating=rotating(templates, (it for it in self.seen.values() if it.since_ms <= self.found_ms)),
         )
 
     def reasons(self, view: CampaignView) -> tuple[Reason, ...]:

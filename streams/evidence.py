@@ -14,7 +14,7 @@ from streams.findings import Finding, Tied, link_name
 from streams.members import REPEATS
 from streams.windows import DAY_MS
 
-MOST, NEARLY_ALL, ALL = 0.5, 0.8, 0.95
+QUARTER, MOST, NEARLY_ALL, ALL = 0.25, 0.5, 0.8, 0.95
 FEWEST_REPEATING = 8
 FEWEST_NAMED = 3
 REWORDED = 8

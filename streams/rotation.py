@@ -4,18 +4,17 @@ A tool's users come back to their commands, or keep to the wording of their vers
 questions are nearly the same, asks what all ask who got so far, or what all ask who chose that part of it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import reduce
 from operator import or_
 
 import numpy as np
 import numpy.typing as npt
 
-from streams.evidence import LinkEvidence, Seen, bit_of, surely
+from streams.evidence import QUARTER, LinkEvidence, Seen, bit_of, surely
 
 FEWEST_WORDINGS = 12
 SEVERAL = 5
-QUARTER = 0.25
 NESTED = 0.6
 COMPARED = 256
 """Accounts whose wordings are compared with one another's."""
@@ -26,7 +25,7 @@ INSTRUCTIONS = 16
 Bitmaps = npt.NDArray[np.uint64]
 
 
-def rotating(templates: Mapping[str, LinkEvidence], seen: Collection[Seen]) -> float:
+def rotating(templates: Mapping[str, LinkEvidence], seen: Iterable[Seen]) -> float:
     """Of those who send an instruction in two wordings, or one again and again, surely the share that rotates them.
 
     To rotate them is to send several of one instruction, and none of them again and again. Of instructions in at least
@@ -36,9 +35,8 @@ def rotating(templates: Mapping[str, LinkEvidence], seen: Collection[Seen]) -> f
     known = _instructions(templates)
     if not known or sum(map(len, known)) < QUARTER * len(templates):
         return 0.0
-    used = np.fromiter((it.templates for it in seen), np.uint64, len(seen))
-    repeated = np.fromiter((it.repeated for it in seen), np.uint64, len(seen))
-    rotate, count = np.zeros(len(seen), bool), np.zeros(len(seen), bool)
+    used, repeated = np.array([(it.templates, it.repeated) for it in seen], np.uint64).reshape(-1, 2).T
+    rotate, count = np.zeros(len(used), bool), np.zeros(len(used), bool)
     for bits in map(_bits, known):
         sizes, kept = np.bitwise_count(used & bits), (repeated & bits) != 0
         several = (sizes >= SEVERAL) & ~kept

@@ -57,6 +57,15 @@ def verbatim_author(text: str) -> Author:
     return write
 
 
+def wrapping_author(prompt: str, prompts: Prompts, capability: Capability) -> Author:
+    """Somebody whose tool puts its prompt before what they select, each time something else."""
+
+    def write(random: Random, _turn: int) -> str:
+        return f"{prompt}\n\n{prompts.opening(random, capability, beside=len(prompt))}"
+
+    return write
+
+
 class Conversation:
     """A conversation that goes on: the person, where they sit, what they want, and everything said so far."""
 

@@ -1,20 +1,14 @@
 """Users of an assistant in an editor, whose commands follow one preamble, so that all look like one instruction."""
 
 from functools import lru_cache
-from random import Random
-
-from msgspec.structs import replace
 
 from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
-from streams.scenarios.conversations import Author, Conversation
-from streams.scenarios.people import REMEMBERED, Person, ordinary_person, with_key
-from streams.scenarios.prompts import Prompts
-from streams.scenarios.stage import DAY_MS, Script, Stage
+from streams.scenarios.conversations import Conversation, wrapping_author
+from streams.scenarios.people import REMEMBERED, Person, ordinary_person, user_of_a_tool
+from streams.scenarios.stage import Script, Stage
 
 USERS = 800
 REQUESTS_A_DAY = 8.0
-NEW_SHARE = 0.5
-NEWEST_MS = 60 * DAY_MS
 TASTE = 0.5
 """The shape of how much somebody likes a command (a gamma distribution): below 1 most have a few that they use."""
 
@@ -60,25 +54,14 @@ def editor_commands(stage: Stage) -> Script:
     def user(index: int) -> tuple[Person, list[float]]:
         own = stage.random("user", index)
         person = ordinary_person(stage, index, crowd.places[index], crowd.volumes[index], "look_alike:editor_commands")
-        person = with_key(stage, person, index)
-        if own.random() < NEW_SHARE:
-            opened_ms = stage.start_ms - int(own.random() * NEWEST_MS)
-            person = replace(person, account_created_at_ms=opened_ms)
+        person = user_of_a_tool(stage, person, index, own)
         return person, [own.gammavariate(TASTE, 1.0) / (rank + 1) ** 0.5 for rank in range(len(COMMANDS))]
 
     def begin(index: int, _at_ms: int) -> Conversation:
         person, likes = user(index)
-        author = _commanding(random.choices(COMMANDS, likes)[0], stage.sources.innocent)
+        prompt = f"{PREAMBLE} {random.choices(COMMANDS, likes)[0]}"
+        author = wrapping_author(prompt, stage.sources.innocent, "coding")
         return Conversation(random, person, "coding", 1, author)
 
     arrivals = crowd_arrivals(stage, crowd, REQUESTS_A_DAY * stage.days, stage.window)
     return converse(random, arrivals, begin, stage.end_ms)
-
-
-def _commanding(command: str, prompts: Prompts) -> Author:
-    instruction = f"{PREAMBLE} {command}"
-
-    def write(random: Random, _turn: int) -> str:
-        return f"{instruction}\n\n{prompts.opening(random, 'coding', beside=len(instruction))}"
-
-    return write

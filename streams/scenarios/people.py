@@ -30,6 +30,9 @@ MIXES: tuple[tuple[float, tuple[float, ...]], ...] = (
 )
 """Share of the customers, and their mix of capabilities in the order of `streams.events.CAPABILITIES`."""
 
+NEW_FOR_A_TOOL, NEWEST_MS = 0.5, 60 * DAY_MS
+"""Share of a tool's users who opened an account for it, and how long ago they did at most."""
+
 _MIX_SHARES = tuple(accumulate(share for share, _ in MIXES))
 _MIX_WEIGHTS = tuple(tuple(accumulate(mix)) for _, mix in MIXES)
 
@@ -143,6 +146,15 @@ def with_key(stage: Stage, person: Person, number: int, instead_of_free: str = "
         api_key_id=stage.opaque("key", number),
         access_path="first_party_api",
     )
+
+
+def user_of_a_tool(stage: Stage, person: Person, number: int, random: Random) -> Person:
+    """The person with a key for a tool; half of a tool's users opened an account because it asks for one."""
+    person = with_key(stage, person, number)
+    if random.random() < NEW_FOR_A_TOOL:
+        opened_ms = stage.start_ms - int(random.random() * NEWEST_MS)
+        person = replace(person, account_created_at_ms=opened_ms)
+    return person
 
 
 def of_company(stage: Stage, person: Person, who: str, company: int, key: int) -> Person:

@@ -1,23 +1,15 @@
 """Users of one editor plug-in, which wraps what they select into one of its five prompts, under a key of their own."""
 
 from functools import lru_cache
-from random import Random
-
-from msgspec.structs import replace
 
 from streams.events import Capability
 from streams.scenarios.arrivals import Crowd, converse, crowd_arrivals
-from streams.scenarios.conversations import Author, Conversation
-from streams.scenarios.people import REMEMBERED, Person, ordinary_person, with_key
-from streams.scenarios.prompts import Prompts
-from streams.scenarios.stage import DAY_MS, Script, Stage
+from streams.scenarios.conversations import Conversation, wrapping_author
+from streams.scenarios.people import REMEMBERED, Person, ordinary_person, user_of_a_tool
+from streams.scenarios.stage import Script, Stage
 
 USERS = 800
 REQUESTS_A_DAY = 8.0
-NEW_SHARE = 0.5
-"""Of the users: opened an account because the plug-in asks for a key."""
-
-NEWEST_MS = 60 * DAY_MS
 UPDATED_SHARE = 0.6
 PROMPTS: tuple[tuple[Capability, str, str], ...] = (
     (
@@ -64,24 +56,13 @@ def prompt_plugin(stage: Stage) -> Script:
     def user(index: int) -> tuple[Person, bool]:
         own = stage.random("user", index)
         person = ordinary_person(stage, index, crowd.places[index], crowd.volumes[index], "look_alike:prompt_plugin")
-        person = with_key(stage, person, index)
-        if own.random() < NEW_SHARE:
-            opened_ms = stage.start_ms - int(own.random() * NEWEST_MS)
-            person = replace(person, account_created_at_ms=opened_ms)
-        return person, own.random() < UPDATED_SHARE
+        return user_of_a_tool(stage, person, index, own), own.random() < UPDATED_SHARE
 
     def begin(index: int, _at_ms: int) -> Conversation:
         person, is_updated = user(index)
         capability, older, newer = random.choices(PROMPTS, WEIGHTS)[0]
-        author = _wrapping(newer if is_updated else older, stage.sources.innocent, capability)
+        author = wrapping_author(newer if is_updated else older, stage.sources.innocent, capability)
         return Conversation(random, person, capability, 1, author)
 
     arrivals = crowd_arrivals(stage, crowd, REQUESTS_A_DAY * stage.days, stage.window)
     return converse(random, arrivals, begin, stage.end_ms)
-
-
-def _wrapping(prompt: str, prompts: Prompts, capability: Capability) -> Author:
-    def write(random: Random, _turn: int) -> str:
-        return f"{prompt}\n\n{prompts.opening(random, capability, beside=len(prompt))}"
-
-    return write
