@@ -34,7 +34,7 @@ from streams.evidence import (
     younger,
 )
 from streams.findings import Finding, Tied, link_name
-from streams.rotation import rotating
+from streams.rotation import rotation_of
 from streams.windows import HOUR_MS
 
 SHARING_SHARE = 0.3
@@ -138,8 +138,7 @@ class Campaign(Struct, array_like=True):
         """
         if seen.came_back or seen.repeated & repeatable:
             return True
-        walks_in_tracks = seen.created_at_ms is not None and seen.created_at_ms >= self.found_ms
-        return seen.templates != 0 and (walks_in_tracks or seen.payment_hash in self.payments)
+        return seen.templates != 0 and (seen.was_opened_since(self.found_ms) or seen.payment_hash in self.payments)
 
     def note_siblings(self, name: str, siblings: AbstractSet[str]) -> None:
         """Note that a template is a wording of what these `siblings` say, and so is what else is known to be one."""
@@ -228,7 +227,7 @@ class Campaign(Struct, array_like=True):
             recent=younger(groups, RECENT_MS, self.newest_ms),
             half_year=younger(groups, HALF_YEAR_MS, self.newest_ms),
             capability_share=sum(it.capability != "other" for it in templates.values()) / max(1, len(templates)),
-            rotating=rotating(templates, (it for it in self.seen.values() if it.since_ms <= self.found_ms)),
+            rotation=rotation_of(templates, self.seen, self.found_ms),
         )
 
     def reasons(self, view: CampaignView) -> tuple[Reason, ...]:

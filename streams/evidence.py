@@ -125,6 +125,10 @@ class Seen(Struct, array_like=True):
         """Whether it used two templates of the campaign, came back to a payment of it, or was a member before."""
         return self.paid or self.was_member or self.templates.bit_count() > 1
 
+    def was_opened_since(self, found_ms: int) -> bool:
+        """Whether the account was opened after a campaign was found, as far as its age is known."""
+        return self.created_at_ms is not None and self.created_at_ms >= found_ms
+
     def note(self, finding: Finding, tied: Tied) -> None:
         """Take what a finding says; to say it again changes nothing."""
         if not self.came_back and finding.as_of_ms - self.since_ms > SEEN_FOR_MS:
@@ -191,6 +195,18 @@ def younger(groups: Iterable[Iterable[Seen]], within_ms: int, at_ms: int) -> flo
     return max(surely(sum(age < within_ms for age in group), len(group)) for group in ages)
 
 
+class Rotation(NamedTuple):
+    """Who draws wordings of one instruction, among those seen with a campaign (`streams.rotation`).
+
+    `share` is surely that of parties that do, of those that send an instruction more than once; `accounts` do, and draw
+    from the wordings that are the links `templates`, to which hardly anybody comes back.
+    """
+
+    share: float = 0.0
+    accounts: frozenset[str] = frozenset()
+    templates: frozenset[str] = frozenset()
+
+
 class CampaignView(NamedTuple):
     """What signals judge of a campaign.
 
@@ -199,8 +215,7 @@ class CampaignView(NamedTuple):
     within a week), `sharing` surely that of members whose payment instrument another party of the campaign has,
     `recent` and `half_year` surely that of members, or of those seen if it is more, that were opened within 60 and 180
     days, of all whose age is known, `capability_share` that of its templates that ask for a capability that campaigns
-    extract, and `rotating` surely that of accounts, of those seen before it was found, that rotate the wordings of an
-    instruction (`streams.rotation`): who is limited sends little.
+    extract.
     """
 
     accounts: int
@@ -213,7 +228,7 @@ class CampaignView(NamedTuple):
     recent: float
     half_year: float
     capability_share: float
-    rotating: float
+    rotation: Rotation
 
     @property
     def came_by_chance(self) -> bool:
@@ -237,6 +252,6 @@ TYPICAL = CampaignView(
     recent=0.2,
     half_year=0.4,
     capability_share=0.5,
-    rotating=0.0,
+    rotation=Rotation(),
 )
 """What customers share who come upon the same words, the ground that samples of signals vary."""

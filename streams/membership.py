@@ -2,24 +2,38 @@
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import product
 
 from msgspec.structs import replace
 
 from streams.decide import Verdict, verdict_of
 from streams.decisions import LADDER, LIMITING, Reason
-from streams.evidence import Seen, sharers
+from streams.evidence import Rotation, Seen, sharers
 from streams.policy import Ladder
 
 
-def limited_alone(members: Mapping[str, Seen], reasons: Sequence[Reason], ladder: Ladder) -> AbstractSet[str]:
+def limited_alone(
+    members: Mapping[str, Seen], rotation: Rotation, reasons: Sequence[Reason], ladder: Ladder
+) -> AbstractSet[str]:
     """The members that the ladder would limit for those `reasons` about their campaign that speak of them too.
 
-    What is said of payments speaks of the members that share one. The rest is said of nearly all members, or of what
-    all of them send.
+    What is said of payments speaks of the members that share one, what is said of wordings that are rotated of those
+    that rotate them. The rest is said of nearly all members, or of what all of them send.
     """
-    if verdict_of([it for it in reasons if it.family != "identity"], ladder).action in LIMITING:
+    kinds = product((False, True), repeat=2)
+    deserving = {kind for kind in kinds if is_enough(reasons, ladder, shares=kind[0], rotates=kind[1])}
+    if (False, False) in deserving:
         return members.keys()
-    return sharers(members) if verdict_of(reasons, ladder).action in LIMITING else frozenset()
+    sharing = sharers(members)
+    return {name for name in members if (name in sharing, name in rotation.accounts) in deserving}
+
+
+def is_enough(reasons: Sequence[Reason], ladder: Ladder, *, shares: bool = True, rotates: bool = True) -> bool:
+    """Whether the ladder limits an account for such reasons that speak of it: it `shares` a payment, or `rotates`."""
+    speaking = [
+        it for it in reasons if (shares or it.family != "identity") and (rotates or it.signal != "rotated_wordings")
+    ]
+    return verdict_of(speaking, ladder).action in LIMITING
 
 
 def of_everybody(verdict: Verdict) -> Verdict:
@@ -28,5 +42,5 @@ def of_everybody(verdict: Verdict) -> Verdict:
     If it is enough for a challenge, that all of them are new above all, the campaign is throttled: its templates are,
     and nobody is named, for each of them may have come upon one.
     """
-    is_enough = LADDER.index(verdict.action or "release") >= LADDER.index("challenge")
-    return replace(verdict, action="throttle" if is_enough else None)
+    is_harsh = LADDER.index(verdict.action or "release") >= LADDER.index("challenge")
+    return replace(verdict, action="throttle" if is_harsh else None)

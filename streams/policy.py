@@ -158,7 +158,7 @@ CAMPAIGN_LADDER = Ladder(
 class Policy(Struct, frozen=True):
     """The whole policy; `signals` has every known name. With `shadow` decisions are marked and nobody enforces them."""
 
-    version: Id64 = "2026-11-29"
+    version: Id64 = "2026-11-29.2"
     shadow: bool = False
     allowlist: Allowlist = Allowlist()
     blast_radius: BlastRadius = BlastRadius()

@@ -35,7 +35,7 @@ SIGNALS: Mapping[str, SignalPolicy] = MappingProxyType(
         "young_accounts": SignalPolicy(enabled=True, threshold=0.5, weight=1.0),
         "network_anomaly": SignalPolicy(enabled=True, threshold=200, weight=0.6),
         "rewordings": SignalPolicy(enabled=True, threshold=8, weight=3.0),
-        "rotated_wordings": SignalPolicy(enabled=True, threshold=0.5, weight=3.6),
+        "rotated_wordings": SignalPolicy(enabled=True, threshold=0.6, weight=3.6),
         "shared_payments": SignalPolicy(enabled=True, threshold=0.3, weight=3.0),
         "recent_accounts": SignalPolicy(enabled=True, threshold=0.8, weight=2.0),
         "no_old_accounts": SignalPolicy(enabled=True, threshold=0.95, weight=2.0),

@@ -5,13 +5,13 @@ questions are nearly the same, asks what all ask who got so far, or what all ask
 """
 
 from collections.abc import Iterable, Mapping
-from functools import reduce
-from operator import or_
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import pdtrc
 
-from streams.evidence import QUARTER, LinkEvidence, Seen, bit_of, surely
+from streams.evidence import QUARTER, LinkEvidence, Rotation, Seen, bit_of, surely
+from streams.members import REPEATS
 
 FEWEST_WORDINGS = 12
 SEVERAL = 5
@@ -22,42 +22,89 @@ COMPARED = 256
 INSTRUCTIONS = 16
 """Instructions looked at, those with the most wordings."""
 
+BY_CHANCE = 0.05
+"""The likelihood below which it is no chance how many wordings an account came back to."""
+
+A_TOOL = 0.1
+"""Of those who send several wordings the share that comes back to some, from which on they are a tool's."""
+
 Bitmaps = npt.NDArray[np.uint64]
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 
-def rotating(templates: Mapping[str, LinkEvidence], seen: Iterable[Seen]) -> float:
-    """Of those who send an instruction in two wordings, or one again and again, surely the share that rotates them.
+def rotation_of(templates: Mapping[str, LinkEvidence], seen: Mapping[str, Seen], found_ms: int) -> Rotation:
+    """Who of those seen rotates the wordings of an instruction, and the share that speaks of the campaign.
 
-    To rotate them is to send several of one instruction, and none of them again and again. Of instructions in at least
-    `FEWEST_WORDINGS`, if these are a quarter of all templates. 0 where accounts draw no wordings: have the same ones,
-    or the first so many, or those of a part.
+    To rotate them is to send several of one instruction, and to come back to no more of them than by chance. Of
+    instructions in at least `FEWEST_WORDINGS` to which hardly anybody comes back, if they are a quarter of all
+    templates. Of an organisation the first account counts, and nobody who has sent most of the wordings. The share is
+    that of those seen until `found_ms`, or of all if that is greater: who is limited sends little, and those who were
+    limited first may not be all there are. Who was opened since then and sends one of the wordings is in their place.
     """
     known = _instructions(templates)
-    if not known or sum(map(len, known)) < QUARTER * len(templates):
-        return 0.0
-    used, repeated = np.array([(it.templates, it.repeated) for it in seen], np.uint64).reshape(-1, 2).T
-    rotate, count = np.zeros(len(used), bool), np.zeros(len(used), bool)
-    for bits in map(_bits, known):
-        sizes, kept = np.bitwise_count(used & bits), (repeated & bits) != 0
-        several = (sizes >= SEVERAL) & ~kept
-        count |= (sizes > 1) | kept
-        if are_drawn(used[several] & bits):
-            rotate |= several
-    return surely(int(np.count_nonzero(rotate)), int(np.count_nonzero(count)))
+    if not seen or not known or sum(map(len, known.values())) < QUARTER * len(templates):
+        return Rotation()
+    used, repeated = np.array([(it.templates, it.repeated) for it in seen.values()], np.uint64).T
+    is_party = _first_of_each_party(seen)
+    rotates, counts, drawn = np.zeros(len(used), bool), np.zeros(len(used), bool), set[str]()
+    for label, names in known.items():
+        bits, wordings = np.uint64(_bits(names)), _bits(names).bit_count()
+        sizes, keeps = _habits(used & bits, repeated & bits, wordings)
+        many = sizes >= SEVERAL
+        several = many & ~keeps & (sizes <= NESTED * wordings)
+        counts |= several | keeps | (~many & (sizes > 1))
+        is_a_tools = np.sum(keeps & is_party) >= A_TOOL * np.sum(many & is_party)
+        if not is_a_tools and are_drawn(used[several & is_party] & bits):
+            rotates |= several
+            drawn.add(label)
+    was_seen = np.fromiter((it.since_ms <= found_ms for it in seen.values()), bool, len(used))
+    groups = counts & is_party, counts & is_party & was_seen
+    wordings_drawn = frozenset(name for name, link in templates.items() if link.instruction in drawn)
+    theirs = _bits(wordings_drawn)
+    return Rotation(
+        share=max(surely(int(np.sum(rotates & group)), int(np.sum(group))) for group in groups),
+        accounts=frozenset(
+            name
+            for (name, it), rotated in zip(seen.items(), rotates.tolist(), strict=True)
+            if rotated or (it.templates & theirs and it.was_opened_since(found_ms))
+        ),
+        templates=wordings_drawn,
+    )
 
 
-def _instructions(templates: Mapping[str, LinkEvidence]) -> list[list[str]]:
+def _instructions(templates: Mapping[str, LinkEvidence]) -> dict[str, list[str]]:
     """The wordings of each instruction that has many; those with the same sketch, in another order say, count once."""
     wordings: dict[str, dict[str, str]] = {}
     for name, link in templates.items():
         if link.instruction and link.sketch:
             wordings.setdefault(link.instruction, {}).setdefault(link.sketch, name)
-    known = [list(names.values()) for names in wordings.values() if len(names) >= FEWEST_WORDINGS]
-    return sorted(known, key=len, reverse=True)[:INSTRUCTIONS]
+    known = [(label, [*names.values()]) for label, names in wordings.items() if len(names) >= FEWEST_WORDINGS]
+    return dict(sorted(known, key=lambda pair: -len(pair[1]))[:INSTRUCTIONS])
 
 
-def _bits(names: Iterable[str]) -> np.uint64:
-    return np.uint64(reduce(or_, map(bit_of, names)))
+def _bits(names: Iterable[str]) -> int:
+    return sum({bit_of(name) for name in names})
+
+
+def _first_of_each_party(seen: Mapping[str, Seen]) -> Mask:
+    parties: dict[str, int] = {}
+    for place, (name, it) in enumerate(seen.items()):
+        parties.setdefault(it.org_id or name, place)
+    first = np.zeros(len(seen), bool)
+    first[list(parties.values())] = True
+    return first
+
+
+def _habits(used: Bitmaps, repeated: Bitmaps, wordings: int) -> tuple[Ints, Mask]:
+    """How many of so many wordings each account used, and whether it comes back to more of them than by chance.
+
+    Who draws all alike, so often that he has this many of them, sends each a number of times that is Poisson
+    distributed.
+    """
+    sizes, back = np.bitwise_count(used).astype(np.int64), np.bitwise_count(repeated).astype(np.int64)
+    times = -np.log1p(-np.minimum(sizes, wordings - 0.5) / wordings)
+    return sizes, (back > 0) & (pdtrc(back - 1, wordings * pdtrc(REPEATS - 1, times)) < BY_CHANCE)
 
 
 def are_drawn(used: Bitmaps) -> bool:

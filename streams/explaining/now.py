@@ -8,7 +8,7 @@ from streams.accounts import current_view
 from streams.campaigns import Campaign
 from streams.decide import is_exempt, verdict_of
 from streams.decisions import LIMITING, Action, Reason
-from streams.evidence import Seen, sharers
+from streams.evidence import Rotation, Seen, sharers
 from streams.explaining.judgement import Judgement, judge
 from streams.membership import limited_alone, of_everybody
 from streams.policy import Policy
@@ -56,7 +56,7 @@ def account_now(stored: bytes, policy: Policy) -> Now:
 def campaign_now(campaign: Campaign, policy: Policy) -> Now:
     """Judge a campaign by what its links said last, as `CampaignsStage` does: of one that is exempt nothing follows."""
     belonging = campaign.belonging()
-    reasons = _reasons(campaign, belonging, policy)
+    reasons = _judged(campaign, belonging, policy)[0]
     judgement = judge(reasons, policy.campaign)
     action, seen = judgement.action, None
     if len(belonging) < policy.campaign.minimum_accounts:
@@ -72,22 +72,22 @@ def membership_of(campaign: Campaign, account_id: str, policy: Policy) -> Member
     if seen is None:
         return None
     belonging = campaign.belonging()
-    reasons = _reasons(campaign, belonging, policy)
+    reasons, rotation = _judged(campaign, belonging, policy)
     return Membership(
         campaign_id=campaign.campaign_id,
         templates=seen.templates.bit_count(),
         repeated=seen.repeated.bit_count(),
         paid=seen.paid,
         shares_payment=account_id in sharers(belonging),
-        opened_later=campaign.is_found and seen.created_at_ms is not None and seen.created_at_ms >= campaign.found_ms,
+        opened_later=campaign.is_found and seen.was_opened_since(campaign.found_ms),
         named=account_id in campaign.members and account_id not in {*campaign.undecided, *campaign.inherited},
         limited=campaign.enforcement.action in LIMITING
-        and account_id in limited_alone(belonging, reasons, policy.campaign),
+        and account_id in limited_alone(belonging, rotation, reasons, policy.campaign),
     )
 
 
-def _reasons(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) -> tuple[Reason, ...]:
+def _judged(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) -> tuple[tuple[Reason, ...], Rotation]:
     """What speaks against a campaign: of its members, or of all who were seen with it while they are too few."""
     few = len(belonging) < policy.campaign.minimum_accounts
     view = campaign.view(campaign.seen if few else belonging)
-    return (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, policy.signals))
+    return (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, policy.signals)), view.rotation

@@ -35,12 +35,30 @@ COMMANDS = (
     "Make the selected function asynchronous.",
     "Port the selected function to Rust.",
     "Benchmark the selected function.",
+    "Shorten the selected function.",
+    "Secure the selected function.",
+    "Deprecate the selected function.",
+    "Generalise the selected function.",
+    "Cache the results of the selected function.",
+    "Mock what the selected function calls.",
+    "Name the selected function.",
+    "Draw a diagram of the selected function.",
+    "Trace the selected function.",
+    "Parallelise the selected function.",
+    "Memoise the selected function.",
+    "Type-check the arguments of the selected function.",
+    "Compare the selected function with its last version.",
+    "Write a commit message for the selected function.",
+    "Find the callers of the selected function.",
+    "Translate the comments of the selected function.",
+    "Estimate the complexity of the selected function.",
+    "Convert the selected function to a class.",
 )
 """The most used first."""
 
 
 def editor_commands(stage: Stage) -> Script:
-    """Eight hundred unrelated users of an assistant in an editor send its eighteen commands around what they select.
+    """Eight hundred unrelated users of an assistant in an editor send its thirty-six commands around what they select.
 
     Not in mission.md: ours, because it is what a detector of reworded instructions gets wrong first. Behind the
     preamble that they share the commands are wordings of one another, all about code, single turns, and everybody uses

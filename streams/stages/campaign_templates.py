@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from streams.campaigns import Campaign
 from streams.decide import Verdict, action_of, is_due, is_exempt, is_limited, rung_of
 from streams.decisions import Action
-from streams.evidence import LinkEvidence, ShortTemplate
+from streams.evidence import LinkEvidence, Rotation, ShortTemplate
+from streams.membership import is_enough
 from streams.policy import Policy
 from streams.sketches import Sketches, wording_of
 from streams.stages.campaign_saying import Cause, Subject, let_go, say
@@ -19,15 +20,24 @@ from streams.windows import HOUR_MS, MINUTE_MS
 
 
 def limit_templates(
-    policy: Policy, campaign: Campaign, action: Action, verdict: Verdict, cause: Cause, sketches: Sketches
+    policy: Policy,
+    campaign: Campaign,
+    action: Action,
+    verdict: Verdict,
+    rotation: Rotation,
+    cause: Cause,
+    sketches: Sketches,
 ) -> None:
     """Limit the campaign's own templates at least as hard as the campaign, whoever sends them.
 
-    They share what a throttle leaves. What says the same in other words is limited too.
+    They share what a throttle leaves. What says the same in other words is limited too. If the campaign is limited only
+    because it rotates wordings, no others are limited, and none that people come back to.
     """
     ladder, at_ms = policy.campaign, campaign.newest_ms
     hours = max(rung_of(ladder, action).expires_hours, ladder.template_hours)
     templates = campaign.limitable
+    if not is_enough(verdict.reasons, ladder, rotates=False):
+        templates = {name: it for name, it in templates.items() if name in rotation.templates}
     _prune(campaign)
     crowds = campaign.crowds
     for name, evidence in sorted(templates.items()):
@@ -68,7 +78,9 @@ def let_go_of_crowds(policy: Policy, campaign: Campaign, cause: Cause) -> None:
 
 
 def let_go_with_it(policy: Policy, campaign: Campaign, cause: Cause) -> None:
-    """Release all that are limited, as the campaign is not any more; they may be limited with it again at once."""
+    """Release all that are limited once the campaign is not any more; they may be limited with it again at once."""
+    if is_limited(campaign.enforcement, campaign.newest_ms):
+        return
     _release(policy, campaign, campaign.limitable, cause, until_ms=campaign.newest_ms + MINUTE_MS)
 
 

@@ -224,17 +224,16 @@ class CampaignsStage:
             verdict = of_everybody(self._verdict(campaign, view))
         take_back(self._policy, campaign, verdict, cause, states)
         if verdict.action is None:
-            if not is_limited(campaign.enforcement, at_ms):
-                let_go_with_it(self._policy, campaign, cause)
+            let_go_with_it(self._policy, campaign, cause)
             return
         vector, probability = self._ask(view, verdict.reasons, at_ms, states)
         wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
         action = harder(campaign.enforcement, wanted, at_ms)
-        names = action in LIMITING and not is_small
-        deserving = limited_alone(belonging, verdict.reasons, ladder) if names else frozenset[str]()
+        names = wanted in LIMITING and not is_small
+        deserving = limited_alone(belonging, view.rotation, verdict.reasons, ladder) if names else frozenset[str]()
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
         members = self._within_budget(campaign, deserving, action, states, cause.output) if names else ()
-        if members or is_due(campaign.enforcement, action, at_ms, ladder):
+        if members or is_due(campaign.enforcement, wanted, at_ms, ladder):
             asks = names and self._policy.signals[LEADS["payment"]].enabled
             payments = payments_to_name(campaign, states.read(CROWDED, Crowded)) if asks else ()
             campaign.enforcement, decision = say(
@@ -246,6 +245,7 @@ class CampaignsStage:
                 at_ms,
                 cause,
                 members=members,
+                until_ms=None if action == wanted else campaign.enforcement.expires_at_ms,
                 payments=payments,
                 opened_from_ms=opened_from(campaign, at_ms),
             )
@@ -255,8 +255,9 @@ class CampaignsStage:
                 cause.output.measured.append(("campaign_probability", probability))
         if names:
             campaign.found_ms = min(campaign.found_ms, at_ms)
-        if action in LIMITING:
-            limit_templates(self._policy, campaign, action, verdict, cause, states.read(SKETCHES, Sketches))
+        if wanted in LIMITING:
+            sketches = states.read(SKETCHES, Sketches)
+            limit_templates(self._policy, campaign, action, verdict, view.rotation, cause, sketches)
         else:
             let_go_with_it(self._policy, campaign, cause)
 

@@ -12,7 +12,7 @@ from river.linear_model import LogisticRegression
 from river.optim import SGD
 
 from streams.decisions import Action, Reason
-from streams.evidence import TYPICAL, CampaignView
+from streams.evidence import TYPICAL, CampaignView, Rotation
 from streams.learning import (
     FEATURES,
     FEWEST_OF_EACH,
@@ -138,7 +138,7 @@ def test_a_view_is_what_signals_observe_against_their_thresholds() -> None:
         recent=st.floats(0, 1),
         half_year=st.floats(0, 1),
         capability_share=st.floats(0, 1),
-        rotating=st.floats(0, 1),
+        rotation=st.builds(Rotation, share=st.floats(0, 1)),
     ),
     st.floats(),
 )

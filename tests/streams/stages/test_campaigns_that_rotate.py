@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from random import Random
 
+from msgspec.structs import replace
+
 from streams.findings import Finding
-from streams.windows import HOUR_MS
+from streams.windows import DAY_MS, HOUR_MS
 from tests.streams.stages.test_campaigns_by_template import SKETCHER, WORDS, limited, of, said, taken, view
 from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench
 
@@ -12,16 +14,16 @@ WORDINGS = 24
 ACCOUNTS = 30
 
 
-def sent(asked: Mapping[str, Iterable[int]], uses: int = 1) -> Iterator[Finding]:
-    """Findings of old accounts that pay for themselves, by the wordings that each sends."""
+def sent(asked: Mapping[str, Iterable[int]], uses: int = 1, minutes: int = 0) -> Iterator[Finding]:
+    """Findings of old accounts that pay for themselves, by the wordings that each sends, from so many minutes on."""
     for number in range(WORDINGS):
         senders = [name for name, numbers in asked.items() if number in set(numbers)]
         if senders:
-            yield said(number, senders, minutes=number, uses=uses)
+            yield said(number, senders, minutes=minutes + number, uses=uses)
 
 
-def drawn(count: int) -> dict[str, list[int]]:
-    return {f"m{it}": Random(f"account {it}").sample(range(WORDINGS), count) for it in range(ACCOUNTS)}
+def drawn(count: int, accounts: int = ACCOUNTS) -> dict[str, list[int]]:
+    return {f"m{it}": Random(f"account {it}").sample(range(WORDINGS), count) for it in range(accounts)}
 
 
 def test_old_accounts_that_pay_for_themselves_are_throttled_if_they_rotate_the_wordings_of_what_campaigns_extract() -> (
@@ -89,3 +91,84 @@ def test_what_ties_two_instructions_together_makes_them_one() -> None:
 
 def labels(campaigns: Bench) -> set[str]:
     return {link.instruction for it in campaigns.campaigns().values() for link in it.links.values()}
+
+
+def test_who_comes_back_to_a_tools_commands_is_not_drawn_in_by_others_who_draw_them() -> None:
+    """An attacker who has the users of a tool limited."""
+    for users in (5, 10, 20):
+        liked = {f"user {it}": Random(f"user {it}").sample(range(WORDINGS), 2) for it in range(users)}
+        campaigns = taken(*sent(liked), *sent(liked, uses=4), *sent(drawn(7, accounts=8 * users)))
+        assert limited(campaigns) & liked.keys() == set()
+        assert of(campaigns, "network") == []
+
+
+def test_few_who_come_back_do_not_hide_those_who_rotate_and_are_not_limited_with_them() -> None:
+    liked = {f"user {it}": [it] for it in range(3)}
+    campaigns = taken(*sent(drawn(6, accounts=60)), *sent(liked, uses=4))
+    assert limited(campaigns) == drawn(6, accounts=60).keys()
+    assert {decision.action for decision in of(campaigns, "network")} == {"throttle"}
+
+
+def test_who_sends_two_or_three_is_not_limited_for_the_many_who_rotate() -> None:
+    few = {f"user {it}": Random(f"user {it}").sample(range(WORDINGS), 3) for it in range(10)}
+    campaigns = taken(*sent(drawn(6, accounts=60)), *sent(few))
+    assert of(campaigns, "campaign")[-1].action == "throttle"
+    assert limited(campaigns) == drawn(6, accounts=60).keys()
+
+
+def test_no_other_templates_are_limited_for_those_that_are_rotated() -> None:
+    """What the same accounts come back to, in a dozen wordings as well."""
+    campaigns = taken(*sent(drawn(6, accounts=60)))
+    theirs = {decision.subject_id for decision in of(campaigns, "network")}
+    assert theirs <= {f"template:t{number}" for number in range(WORDINGS)}
+    for number in range(12):
+        sketch = SKETCHER.sketch(["translate", "carefully", *(f"word{it}" for it in range(9)), f"last{number}"])
+        fans = [f"m{it}" for it in range(60) if it % 12 == number]
+        campaigns.take(said(100 + number, fans, minutes=WORDINGS + number, uses=4, sketch=sketch))
+    assert view(campaigns).templates == WORDINGS + 12
+    assert [it.enforcement.action for it in campaigns.campaigns().values()] == ["throttle"]
+    assert {decision.subject_id for decision in of(campaigns, "network")} == theirs
+
+
+def test_a_throttle_ends_once_it_is_not_deserved_any_more() -> None:
+    """Users who tried the commands of a tool, and come back to those that they like."""
+    campaigns = taken(*sent(drawn(6)))
+    assert of(campaigns, "campaign")[-1].action == "throttle"
+    for hour in range(1, 12):
+        liked = {name: numbers[:2] for name, numbers in drawn(6).items()}
+        for finding in sent(liked, uses=4, minutes=60 * hour):
+            campaigns.take(finding)
+    *_, before, last = of(campaigns, "campaign")
+    assert (before.action, last.action) == ("throttle", "observe")
+    assert before.decided_at_ms < NOON_MS + HOUR_MS, "nothing is said of it as long as it stands"
+    assert before.expires_at_ms <= last.decided_at_ms < NOON_MS + 7 * HOUR_MS
+    templates = {decision.subject_id: decision.action for decision in of(campaigns, "network")}
+    assert templates
+    assert {*templates.values()} == {"release"}
+
+
+def test_some_who_were_limited_first_do_not_hide_those_who_come_later() -> None:
+    first = {f"first {it}": range(3) for it in range(6)}
+    campaigns = taken()
+    for finding in sent(first):
+        cards = [replace(it, payment_hash=f"card {int(it.account_id[-1]) % 3}") for it in finding.members]
+        campaigns.take(replace(finding, members=tuple(cards)))
+    assert limited(campaigns) == first.keys()
+    for finding in sent(drawn(6, accounts=60), minutes=14 * 60):
+        campaigns.take(finding)
+    assert limited(campaigns) == {*first, *drawn(6, accounts=60)}
+
+
+def test_a_suspension_is_not_made_longer_by_those_who_deserve_less() -> None:
+    campaigns = taken(*(said(number, "abcdefghijkl", payment="p", opened_ms=NOON_MS - DAY_MS) for number in range(8)))
+    (*_, suspended) = of(campaigns, "campaign")
+    assert suspended.action == "suspend"
+    for finding in sent(drawn(6, accounts=120), minutes=14 * 60):
+        campaigns.take(finding)
+    (*_, last) = of(campaigns, "campaign")
+    assert {reason.family for reason in last.reasons} == {"content", "capability"}
+    assert last.members
+    assert (last.action, last.expires_at_ms) == ("suspend", suspended.expires_at_ms)
+    for finding in sent(drawn(6, accounts=120), minutes=87 * 60):
+        campaigns.take(finding)
+    assert of(campaigns, "campaign")[-1].action == "throttle"
