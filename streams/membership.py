@@ -30,10 +30,14 @@ def limited_alone(
 
 def is_enough(reasons: Sequence[Reason], ladder: Ladder, *, shares: bool = True, rotates: bool = True) -> bool:
     """Whether the ladder limits an account for such reasons that speak of it: it `shares` a payment, or `rotates`."""
-    speaking = [
+    return verdict_of(speaking_of(reasons, shares=shares, rotates=rotates), ladder).action in LIMITING
+
+
+def speaking_of(reasons: Sequence[Reason], *, shares: bool = True, rotates: bool = True) -> list[Reason]:
+    """The reasons about a campaign that speak of an account of it: it `shares` a payment, or `rotates` wordings."""
+    return [
         it for it in reasons if (shares or it.family != "identity") and (rotates or it.signal != "rotated_wordings")
     ]
-    return verdict_of(speaking, ladder).action in LIMITING
 
 
 def of_everybody(verdict: Verdict) -> Verdict:

@@ -246,6 +246,11 @@ def _stays(found: Explanation, case: Case) -> Iterator[str]:
                 "Who pays speaks only of members that share a payment. Of one that shares none the other evidence "
                 f"speaks, and by itself means {name_of(case.without_identity)}."
             )
+        if found.subject_kind == "account" and any(it.signal == "rotated_wordings" for it in case.judgement.reasons):
+            yield from wrapped(
+                "Rotated wordings speak only of members that rotate them, or were opened since and send one. Of any "
+                f"other the other evidence speaks, and by itself means {name_of(case.without_rotation)}."
+            )
     if not case.stands:
         return
     if case.model_version == REVIEWER:
@@ -259,8 +264,8 @@ def _stays(found: Explanation, case: Case) -> Iterator[str]:
         again = "After half of its time it is decided again if the evidence is still there; if not, it ends then."
     else:
         again = (
-            "Each new member, and after half of its time any news of the campaign, brings the same decision again, as "
-            "hard as it stands, while the evidence means any action at all; if none comes, it ends then."
+            "Each new member, and after half of its time any news of the campaign, brings the same decision again "
+            "while the evidence means as much; if it means less, or none comes, it ends then."
         )
     yield from wrapped(f"{stays} {again}")
 

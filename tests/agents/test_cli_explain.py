@@ -22,7 +22,7 @@ from streams.decisions import Limits, Reason, Wording
 from streams.evidence import LinkEvidence, Seen
 from streams.reviewing import REVIEWER
 from tests.streams.account_bench import event, folded
-from tests.streams.explaining.deciding import FOUR, decision
+from tests.streams.explaining.deciding import FOUR, decision, reason
 
 AT = 1_791_201_600_000
 HOUR = 3_600_000
@@ -96,8 +96,8 @@ Who pays speaks only of members that share a payment. Of one that shares none
 the other evidence speaks, and by itself means throttle.
 Even if the evidence softens, suspend stays until 2026-10-08 12:00:00 UTC. Each
 new member, and after half of its time any news of the campaign, brings the same
-decision again, as hard as it stands, while the evidence means any action at
-all; if none comes, it ends then.
+decision again while the evidence means as much; if it means less, or none
+comes, it ends then.
 
 What ties this very account to the campaign stands in Redis and not in
 decisions: without --decisions this command tells it too.
@@ -151,6 +151,18 @@ def test_standard_input_and_gzip_say_the_same(explain: Callable[..., Outcome], f
     program = f"from agents.cli import main; main({arguments!r})"
     done = subprocess.run([sys.executable, "-c", program], input=packed, capture_output=True, check=False)  # noqa: S603
     assert (done.returncode, done.stdout.decode(), done.stderr) == (0, PAGE, b"")
+
+
+def test_whom_rotated_wordings_do_not_speak_of_is_told_of_an_account_and_not_of_the_campaign(
+    explain: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    reasons = reason("rotated_wordings", "content", 3.6), reason("extracted_capabilities", "capability", 1.0)
+    decided = decision("throttle", "c-1", AT, members=("a-1",), reasons=reasons, score=0.645656)
+    (tmp_path / "rotated.jsonl").write_bytes(msgspec.json.encode(decided))
+    sentence = "the other evidence speaks, and by itself means no action."
+    for subject, is_told in (("a-1", True), ("c-1", False)):
+        _, out, _ = explain(subject, "--decisions", str(tmp_path / "rotated.jsonl"))
+        assert (sentence in " ".join(out.split())) is is_told
 
 
 def test_the_json_holds_what_the_page_says(explain: Callable[..., Outcome], file: str) -> None:

@@ -265,6 +265,12 @@ def test_what_is_said_of_who_pays_may_not_speak_of_a_member(identity: Any, left:
     assert case.without_identity == left
 
 
+def test_what_is_said_of_rotated_wordings_may_not_speak_of_a_member() -> None:
+    reasons = reason("rotated_wordings", "content", 3.6), reason("extracted_capabilities", "capability", 1.0)
+    (case,) = explained([decision("throttle", "c-1", 0, members=("a",), reasons=reasons)], "a").cases
+    assert (case.judgement.action, case.without_rotation) == ("throttle", None)
+
+
 def test_a_reason_alone_is_kept_in_its_own_words() -> None:
     odd = reason("x", "anomaly", 0.8)
     (case,) = explained([decision("observe", "a", 0, reasons=(odd,))], "a").cases
