@@ -198,13 +198,15 @@ def younger(groups: Iterable[Iterable[Seen]], within_ms: int, at_ms: int) -> flo
 class Rotation(NamedTuple):
     """Who draws wordings of one instruction, among those seen with a campaign (`streams.rotation`).
 
-    `share` is surely that of parties that do, of those that send an instruction more than once; `accounts` do, and draw
-    from the wordings that are the links `templates`, to which hardly anybody comes back.
+    `share` is surely that of parties that do, of those that send an instruction more than once; `accounts` do, or come
+    after them, and draw from the wordings that are the links `templates`. `is_a_tools`: there is an instruction to
+    whose wordings people come back.
     """
 
     share: float = 0.0
     accounts: frozenset[str] = frozenset()
     templates: frozenset[str] = frozenset()
+    is_a_tools: bool = False
 
 
 class CampaignView(NamedTuple):

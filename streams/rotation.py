@@ -25,8 +25,8 @@ INSTRUCTIONS = 16
 BY_CHANCE = 0.05
 """The likelihood below which it is no chance how many wordings an account came back to."""
 
-A_TOOL = 0.1
-"""Of those who send several wordings the share that comes back to some, from which on they are a tool's."""
+A_TOOL, FEWEST_USERS = 0.1, 3
+"""Of those who send several wordings, or come back to some, the share that comes back, from which on it is a tool's."""
 
 Bitmaps = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
@@ -38,24 +38,26 @@ def rotation_of(templates: Mapping[str, LinkEvidence], seen: Mapping[str, Seen],
 
     To rotate them is to send several of one instruction, and to come back to no more of them than by chance. Of
     instructions in at least `FEWEST_WORDINGS` to which hardly anybody comes back, if they are a quarter of all
-    templates. Of an organisation the first account counts, and nobody who has sent most of the wordings. The share is
-    that of those seen until `found_ms`, or of all if that is greater: who is limited sends little, and those who were
-    limited first may not be all there are. Who was opened since then and sends one of the wordings is in their place.
+    templates. Of an organisation the first account counts, and nobody who has sent most of the wordings, as far as 64
+    bits tell them apart. The share is that of those seen until `found_ms`, or of all if that is greater: who is limited
+    sends little, and those who were limited first may not be all there are. Who was opened since then and sends one of
+    the wordings is in their place.
     """
     known = _instructions(templates)
     if not seen or not known or sum(map(len, known.values())) < QUARTER * len(templates):
         return Rotation()
     used, repeated = np.array([(it.templates, it.repeated) for it in seen.values()], np.uint64).T
     is_party = _first_of_each_party(seen)
-    rotates, counts, drawn = np.zeros(len(used), bool), np.zeros(len(used), bool), set[str]()
+    rotates, counts, drawn, is_a_tools = np.zeros(len(used), bool), np.zeros(len(used), bool), set[str](), False
     for label, names in known.items():
         bits, wordings = np.uint64(_bits(names)), _bits(names).bit_count()
         sizes, keeps = _habits(used & bits, repeated & bits, wordings)
-        many = sizes >= SEVERAL
-        several = many & ~keeps & (sizes <= NESTED * wordings)
-        counts |= several | keeps | (~many & (sizes > 1))
-        is_a_tools = np.sum(keeps & is_party) >= A_TOOL * np.sum(many & is_party)
-        if not is_a_tools and are_drawn(used[several & is_party] & bits):
+        several = (sizes >= SEVERAL) & (sizes <= NESTED * wordings) & ~keeps
+        counts |= several | keeps | ((sizes > 1) & (sizes < SEVERAL))
+        users, others = int(np.sum(keeps & is_party)), int(np.sum(several & is_party))
+        if users >= max(FEWEST_USERS, A_TOOL * (users + others)):
+            is_a_tools = True
+        elif are_drawn(used[several & is_party] & bits):
             rotates |= several
             drawn.add(label)
     was_seen = np.fromiter((it.since_ms <= found_ms for it in seen.values()), bool, len(used))
@@ -70,6 +72,7 @@ def rotation_of(templates: Mapping[str, LinkEvidence], seen: Mapping[str, Seen],
             if rotated or (it.templates & theirs and it.was_opened_since(found_ms))
         ),
         templates=wordings_drawn,
+        is_a_tools=is_a_tools,
     )
 
 
@@ -100,11 +103,12 @@ def _habits(used: Bitmaps, repeated: Bitmaps, wordings: int) -> tuple[Ints, Mask
     """How many of so many wordings each account used, and whether it comes back to more of them than by chance.
 
     Who draws all alike, so often that he has this many of them, sends each a number of times that is Poisson
-    distributed.
+    distributed. Of who has most of them nothing is said: he may have drawn any number of times.
     """
     sizes, back = np.bitwise_count(used).astype(np.int64), np.bitwise_count(repeated).astype(np.int64)
-    times = -np.log1p(-np.minimum(sizes, wordings - 0.5) / wordings)
-    return sizes, (back > 0) & (pdtrc(back - 1, wordings * pdtrc(REPEATS - 1, times)) < BY_CHANCE)
+    is_known = sizes <= NESTED * wordings
+    times = -np.log1p(-np.where(is_known, sizes, 0) / wordings)
+    return sizes, is_known & (back > 0) & (pdtrc(back - 1, wordings * pdtrc(REPEATS - 1, times)) < BY_CHANCE)
 
 
 def are_drawn(used: Bitmaps) -> bool:

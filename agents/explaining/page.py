@@ -264,8 +264,9 @@ def _stays(found: Explanation, case: Case) -> Iterator[str]:
         again = "After half of its time it is decided again if the evidence is still there; if not, it ends then."
     else:
         again = (
-            "Each new member, and after half of its time any news of the campaign, brings the same decision again "
-            "while the evidence means as much; if it means less, or none comes, it ends then."
+            "Each new member, and after half of its time any news of the campaign, brings the same decision again, as "
+            "hard as it stands, while the evidence means any action at all; if none comes, it ends then. A throttle "
+            "also ends if its templates turn out to be those of a tool, to which people come back."
         )
     yield from wrapped(f"{stays} {again}")
 

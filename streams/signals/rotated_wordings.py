@@ -3,13 +3,15 @@
 Of an instruction in 12 wordings or more, each of which several accounts send. Who draws a wording for every request has
 five and more, others than the next account, and comes back to no more of them than by chance; a tool's users come back
 to their commands or the wording of their version, and who runs a benchmark asks what all ask. The lower end of what the
-parties speak for, with 95 % confidence. It needs nothing of who they are, how they pay or how old they are, but days,
-and speaks of the accounts that rotate, not of others that send the same. Known evasions: four wordings an account;
-fewer than 12 in all, or so few that all come back; the same for a third of the accounts, or for those of one kind; a
-tenth of them that send one wording four times; the same words in another order, or so many words that the sketch lacks
-those that differ; accounts so many that each asks now and then. Innocent: a service that tries out a dozen wordings of
-its prompt on every user, or a tool that draws examples for it from a short list; people who each draw other questions
-from a list whose questions are nearly the same, or try many examples of a gallery, until they come back to some.
+parties speak for, with 95 % confidence. It needs nothing of who they are, how they pay or how old they are, but days.
+It names the accounts that rotate, and those opened since that send the same; the wordings are limited for everybody.
+Known evasions: four wordings an account, or more than some forty; fewer than 12 in all, or so few that all come back;
+each of them four times, as who samples answers does, or one of them by a tenth of the accounts; the same for a third of
+the accounts, or for those of one kind; the same words in another order, or so many words that the sketch lacks those
+that differ; accounts so many that each asks now and then; twice as many passers-by as accounts that rotate. Innocent: a
+service that tries out a dozen wordings of its prompt on every user, or a tool that draws examples for it from a short
+list; people who each draw other questions from a list whose questions are nearly the same, or try many examples of a
+gallery, or a prompt a day, until they come back to some; whoever sends now and then what an attacker draws.
 """
 
 from streams.decisions import Family

@@ -31,19 +31,19 @@ def limit_templates(
     """Limit the campaign's own templates at least as hard as the campaign, whoever sends them.
 
     They share what a throttle leaves. What says the same in other words is limited too. If the campaign is limited only
-    because it rotates wordings, no others are limited, and none that people come back to.
+    because it rotates wordings, no others are limited.
     """
     ladder, at_ms = policy.campaign, campaign.newest_ms
     hours = max(rung_of(ladder, action).expires_hours, ladder.template_hours)
     templates = campaign.limitable
-    if not is_enough(verdict.reasons, ladder, rotates=False):
-        templates = {name: it for name, it in templates.items() if name in rotation.templates}
+    others = is_enough(verdict.reasons, ladder, rotates=False) or not is_enough(verdict.reasons, ladder)
     _prune(campaign)
     crowds = campaign.crowds
     for name, evidence in sorted(templates.items()):
         current = evidence.enforcement
         is_news = current.sequence == 0 or at_ms - evidence.as_of_ms <= HOUR_MS
         is_live = evidence.is_theirs and is_news and not is_exempt(current, at_ms)
+        is_live = is_live and (others or name in rotation.templates)
         if not is_live and not evidence.is_worded:
             continue
         wording = wording_of(name, campaign, crowds, sketches, ladder.similar)
@@ -78,9 +78,7 @@ def let_go_of_crowds(policy: Policy, campaign: Campaign, cause: Cause) -> None:
 
 
 def let_go_with_it(policy: Policy, campaign: Campaign, cause: Cause) -> None:
-    """Release all that are limited once the campaign is not any more; they may be limited with it again at once."""
-    if is_limited(campaign.enforcement, campaign.newest_ms):
-        return
+    """Release all that are limited, as the campaign is not any more; they may be limited with it again at once."""
     _release(policy, campaign, campaign.limitable, cause, until_ms=campaign.newest_ms + MINUTE_MS)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct, field
 
 from streams.campaigns import Campaign, Pointer
-from streams.decide import Budget, Verdict, harder, is_due, is_exempt, is_limited, verdict_of
+from streams.decide import Budget, Verdict, is_due, is_exempt, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Reason
 from streams.events import LATEST_MS
 from streams.evidence import CampaignView
@@ -17,7 +17,7 @@ from streams.findings import LEADS, Finding, Findings, link_name
 from streams.joining import add_finding, found, homes_of, take_in
 from streams.learning import Learner, LearnerState, softened, vector_of
 from streams.links import Source
-from streams.membership import limited_alone, of_everybody
+from streams.membership import kept_up, limited_alone, of_everybody
 from streams.policy import Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 from streams.sketches import Sketches
@@ -224,16 +224,17 @@ class CampaignsStage:
             verdict = of_everybody(self._verdict(campaign, view))
         take_back(self._policy, campaign, verdict, cause, states)
         if verdict.action is None:
-            let_go_with_it(self._policy, campaign, cause)
+            if not is_limited(campaign.enforcement, at_ms):
+                let_go_with_it(self._policy, campaign, cause)
             return
         vector, probability = self._ask(view, verdict.reasons, at_ms, states)
         wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
-        action = harder(campaign.enforcement, wanted, at_ms)
-        names = wanted in LIMITING and not is_small
+        action = kept_up(campaign.enforcement, wanted, view.rotation, at_ms)
+        names = action in LIMITING and not is_small
         deserving = limited_alone(belonging, view.rotation, verdict.reasons, ladder) if names else frozenset[str]()
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
         members = self._within_budget(campaign, deserving, action, states, cause.output) if names else ()
-        if members or is_due(campaign.enforcement, wanted, at_ms, ladder):
+        if members or is_due(campaign.enforcement, action, at_ms, ladder):
             asks = names and self._policy.signals[LEADS["payment"]].enabled
             payments = payments_to_name(campaign, states.read(CROWDED, Crowded)) if asks else ()
             campaign.enforcement, decision = say(
@@ -245,7 +246,6 @@ class CampaignsStage:
                 at_ms,
                 cause,
                 members=members,
-                until_ms=None if action == wanted else campaign.enforcement.expires_at_ms,
                 payments=payments,
                 opened_from_ms=opened_from(campaign, at_ms),
             )
@@ -255,7 +255,7 @@ class CampaignsStage:
                 cause.output.measured.append(("campaign_probability", probability))
         if names:
             campaign.found_ms = min(campaign.found_ms, at_ms)
-        if wanted in LIMITING:
+        if action in LIMITING:
             sketches = states.read(SKETCHES, Sketches)
             limit_templates(self._policy, campaign, action, verdict, view.rotation, cause, sketches)
         else:

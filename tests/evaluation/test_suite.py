@@ -13,7 +13,7 @@ from tests.evaluation.worlds import SMALL, reacted
 
 ROOT = Path(__file__).parents[2]
 TINY = replace(
-    SMALL, days=1, ordinary=0.02, look_alikes=0.02, campaigns={"relay": 0.2, "diluted_25": 1.0, "thin": 0.02}
+    SMALL, days=0.5, ordinary=0.02, look_alikes=0.02, campaigns={"relay": 0.1, "diluted_25": 1.0, "thin": 0.02}
 )
 
 

@@ -44,7 +44,7 @@ def test_the_page_names_innocents_that_were_limited() -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_campaign_is_alone_with_innocents_of_every_kind_but_the_gateway() -> None:
-    found = weeks.alone("relay", Lasting(0.05, 1), 5)
+    found = weeks.alone("relay", Lasting(0.05, 0.5), 5)
     assert {it.label for it in found.campaigns} == {"campaign:relay"}
     assert "look_alike:reseller_gateway" not in {it.label for it in found.innocents}
     assert len(found.innocents) > 10

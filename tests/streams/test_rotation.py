@@ -156,12 +156,14 @@ def test_who_was_opened_since_it_was_found_and_sends_one_of_the_wordings_is_in_t
 def test_wordings_are_a_tools_if_a_tenth_of_those_who_send_several_come_back_to_some() -> None:
     first, second = instruction(NAMES[:20], "template:a"), instruction(NAMES[20:], "template:b")
     both = [account([*Random(it).sample(NAMES[:20], 7), *Random(-it).sample(NAMES[20:], 7)]) for it in range(50)]
-    users = [account([], [NAMES[it]]) for it in range(5)]
+    users = [account([], [NAMES[it]]) for it in range(6)]
     found = whole(first | second, [*both, *users])
     assert found.accounts == {f"m{number}" for number in range(50)}
     assert found.templates == second.keys()
     assert whole(first | second, [*both, *users[1:]]).templates == {*NAMES}
-    assert whole(first, [*both, *users]) == whole(first, users) == whole(first, []) == Rotation()
+    assert (found.is_a_tools, whole(first | second, [*both, *users[1:]]).is_a_tools) == (True, False)
+    assert whole(first, [*both, *users]) == whole(first, users) == Rotation(is_a_tools=True)
+    assert whole(first, users[:2]) == whole(first, []) == Rotation()
 
 
 def test_who_comes_back_to_some_of_them_does_not_rotate_them() -> None:

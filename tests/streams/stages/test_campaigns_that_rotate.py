@@ -130,7 +130,7 @@ def test_no_other_templates_are_limited_for_those_that_are_rotated() -> None:
     assert {decision.subject_id for decision in of(campaigns, "network")} == theirs
 
 
-def test_a_throttle_ends_once_it_is_not_deserved_any_more() -> None:
+def test_a_throttle_ends_once_people_come_back_to_what_they_tried() -> None:
     """Users who tried the commands of a tool, and come back to those that they like."""
     campaigns = taken(*sent(drawn(6)))
     assert of(campaigns, "campaign")[-1].action == "throttle"
@@ -159,16 +159,26 @@ def test_some_who_were_limited_first_do_not_hide_those_who_come_later() -> None:
     assert limited(campaigns) == {*first, *drawn(6, accounts=60)}
 
 
-def test_a_suspension_is_not_made_longer_by_those_who_deserve_less() -> None:
+def test_to_dilute_the_evidence_frees_nobody() -> None:
+    """Many who send two wordings each, and none of them again."""
+    campaigns = taken(*sent(drawn(6)))
+    for hour in range(1, 12):
+        passing = {f"stranger {hour} {it}": [it, it + 1] for it in range(20)}
+        for finding in sent(passing, minutes=60 * hour):
+            campaigns.take(finding)
+    (campaign,) = campaigns.campaigns().values()
+    assert campaign.enforcement.action == "throttle"
+    assert campaign.enforcement.expires_at_ms > campaign.newest_ms
+
+
+def test_wordings_of_a_limited_campaign_are_taken_back_from_a_crowd_also_while_the_evidence_asks_for_less() -> None:
     campaigns = taken(*(said(number, "abcdefghijkl", payment="p", opened_ms=NOON_MS - DAY_MS) for number in range(8)))
-    (*_, suspended) = of(campaigns, "campaign")
-    assert suspended.action == "suspend"
-    for finding in sent(drawn(6, accounts=120), minutes=14 * 60):
+    assert of(campaigns, "campaign")[-1].action == "suspend"
+    for finding in sent({f"old {it}": [it % 8, 8 + it % 8] for it in range(16)}, minutes=60):
         campaigns.take(finding)
-    (*_, last) = of(campaigns, "campaign")
-    assert {reason.family for reason in last.reasons} == {"content", "capability"}
-    assert last.members
-    assert (last.action, last.expires_at_ms) == ("suspend", suspended.expires_at_ms)
-    for finding in sent(drawn(6, accounts=120), minutes=87 * 60):
-        campaigns.take(finding)
-    assert of(campaigns, "campaign")[-1].action == "throttle"
+    (campaign,) = campaigns.campaigns().values()
+    assert any(it.is_worded for it in campaign.templates.values())
+    campaigns.take(said(99, [f"crowd {it}" for it in range(30)], minutes=120))
+    (campaign,) = campaigns.campaigns().values()
+    assert campaign.enforcement.action == "suspend"
+    assert not any(it.is_worded for it in campaign.templates.values())
