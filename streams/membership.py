@@ -44,10 +44,9 @@ def speaking_of(reasons: Sequence[Reason], *, shares: bool = True, rotates: bool
 def kept_up(current: Enforcement, wanted: Action, rotation: Rotation, at_ms: int) -> Action:
     """The harder of what the evidence asks for and what is in force: to dilute the evidence frees nobody.
 
-    But a throttle ends in its time, if the evidence asks for less and what is sent turned out to be a tool's.
+    But a throttle ends in its time, if what is sent turned out to be a tool's and the evidence asks for less.
     """
-    standing = harder(current, "release", at_ms)
-    if standing == "throttle" and wanted not in LIMITING and rotation.is_a_tools:
+    if rotation.is_a_tools and harder(current, "release", at_ms) == "throttle":
         return wanted
     return harder(current, wanted, at_ms)
 

@@ -178,6 +178,8 @@ def test_wordings_of_a_limited_campaign_are_taken_back_from_a_crowd_also_while_t
         campaigns.take(finding)
     (campaign,) = campaigns.campaigns().values()
     assert any(it.is_worded for it in campaign.templates.values())
+    campaigns.take(said(51, "abcdefgh", payment="p", opened_ms=NOON_MS - DAY_MS, minutes=110))
+    assert {it.subject_id: it.action for it in of(campaigns, "network")}["template:t51"] == "suspend"
     campaigns.take(said(99, [f"crowd {it}" for it in range(30)], minutes=120))
     (campaign,) = campaigns.campaigns().values()
     assert campaign.enforcement.action == "suspend"
