@@ -6,6 +6,7 @@ from textwrap import wrap
 
 from streams.decisions import Action, Family
 from streams.explaining import Change, Judgement, Step, Way, Weighed
+from streams.explaining.explanation import Case
 
 WIDTH = 80
 WAYS_SHOWN = 6
@@ -134,3 +135,17 @@ def _way(way: Way, judgement: Judgement) -> str:
 
 def _gone(number: int, it: Weighed) -> str:
     return f"({number}) {it.signal.replace('_', ' ')} below {it.baseline_text}"
+
+
+def whom_it_speaks_of(case: Case) -> Iterator[str]:
+    """Of what is said of some members of a campaign only, what follows for one whom it is not said of."""
+    if any(it.family == "identity" for it in case.judgement.reasons):
+        yield from wrapped(
+            "Who pays speaks only of members that share a payment. Of one that shares none the other evidence speaks, "
+            f"and by itself means {name_of(case.without_identity)}."
+        )
+    if any(it.signal == "rotated_wordings" for it in case.judgement.reasons):
+        yield from wrapped(
+            "Rotated wordings speak only of members that rotate them, or were opened since and send one. Of any other "
+            f"the other evidence speaks, and by itself means {name_of(case.without_rotation)}."
+        )

@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from agents.clock import moment
-from agents.explaining.evidence import ACTIONS, evidence, name_of, wrapped
+from agents.explaining.evidence import ACTIONS, evidence, name_of, whom_it_speaks_of, wrapped
 from agents.explaining.live import Stored
 from streams.decisions import Limits
 from streams.explaining import Explanation, Force
@@ -241,16 +241,8 @@ def _stays(found: Explanation, case: Case) -> Iterator[str]:
         few = f"A campaign with fewer than {case.minimum_accounts} accounts would have been throttled at most."
         weak = "With evidence for less than a challenge nothing would have been decided."
         yield from wrapped(weak if case.of_everybody else few)
-        if found.subject_kind == "account" and any(it.family == "identity" for it in case.judgement.reasons):
-            yield from wrapped(
-                "Who pays speaks only of members that share a payment. Of one that shares none the other evidence "
-                f"speaks, and by itself means {name_of(case.without_identity)}."
-            )
-        if found.subject_kind == "account" and any(it.signal == "rotated_wordings" for it in case.judgement.reasons):
-            yield from wrapped(
-                "Rotated wordings speak only of members that rotate them, or were opened since and send one. Of any "
-                f"other the other evidence speaks, and by itself means {name_of(case.without_rotation)}."
-            )
+        if found.subject_kind == "account":
+            yield from whom_it_speaks_of(case)
     if not case.stands:
         return
     if case.model_version == REVIEWER:
