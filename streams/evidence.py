@@ -199,14 +199,12 @@ class Rotation(NamedTuple):
     """Who draws wordings of one instruction, among those seen with a campaign (`streams.rotation`).
 
     `share` is surely that of parties that do, of those that send an instruction more than once; `accounts` do, or come
-    after them, and draw from the wordings that are the links `templates`. `is_a_tools`: there is an instruction to
-    whose wordings people come back.
+    after them, and draw from the wordings that are the links `templates`.
     """
 
     share: float = 0.0
     accounts: frozenset[str] = frozenset()
     templates: frozenset[str] = frozenset()
-    is_a_tools: bool = False
 
 
 class CampaignView(NamedTuple):

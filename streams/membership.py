@@ -6,9 +6,8 @@ from itertools import product
 
 from msgspec.structs import replace
 
-from streams.accounts import Enforcement
-from streams.decide import Verdict, harder, verdict_of
-from streams.decisions import LADDER, LIMITING, Action, Reason
+from streams.decide import Verdict, verdict_of
+from streams.decisions import LADDER, LIMITING, Reason
 from streams.evidence import Rotation, Seen, sharers
 from streams.policy import Ladder
 
@@ -39,16 +38,6 @@ def speaking_of(reasons: Sequence[Reason], *, shares: bool = True, rotates: bool
     return [
         it for it in reasons if (shares or it.family != "identity") and (rotates or it.signal != "rotated_wordings")
     ]
-
-
-def kept_up(current: Enforcement, wanted: Action, rotation: Rotation, at_ms: int) -> Action:
-    """The harder of what the evidence asks for and what is in force: to dilute the evidence frees nobody.
-
-    But a throttle ends in its time, if what is sent turned out to be a tool's and the evidence asks for less.
-    """
-    if rotation.is_a_tools and harder(current, "release", at_ms) == "throttle":
-        return wanted
-    return harder(current, wanted, at_ms)
 
 
 def of_everybody(verdict: Verdict) -> Verdict:

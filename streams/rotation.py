@@ -38,32 +38,34 @@ def rotation_of(templates: Mapping[str, LinkEvidence], seen: Mapping[str, Seen],
 
     To rotate them is to send several of one instruction, and to come back to no more of them than by chance. Of
     instructions in at least `FEWEST_WORDINGS` to which hardly anybody comes back, if they are a quarter of all
-    templates. Of an organisation the first account counts, and nobody who has sent most of the wordings, as far as 64
-    bits tell them apart. The share is that of those seen until `found_ms`, or of all if that is greater: who is limited
-    sends little, and those who were limited first may not be all there are. Who was opened since then and sends one of
-    the wordings is in their place.
+    templates. Who has sent most of the wordings, as far as 64 bits tell them apart, does not rotate them, for he may
+    have drawn any number of times; and of an organisation the first account counts. The share is that of those seen
+    until `found_ms`, or of all if that is greater: who is limited sends little, and those who were limited first may
+    not be all there are. Who was opened since then and sends one of the wordings is in their place.
     """
     known = _instructions(templates)
     if not seen or not known or sum(map(len, known.values())) < QUARTER * len(templates):
         return Rotation()
     used, repeated = np.array([(it.templates, it.repeated) for it in seen.values()], np.uint64).T
     is_party = _first_of_each_party(seen)
-    rotates, counts, drawn, is_a_tools = np.zeros(len(used), bool), np.zeros(len(used), bool), set[str](), False
+    rotates, counts, drawn = np.zeros(len(used), bool), np.zeros(len(used), bool), set[str]()
     for label, names in known.items():
-        bits, wordings = np.uint64(_bits(names)), _bits(names).bit_count()
-        sizes, keeps = _habits(used & bits, repeated & bits, wordings)
-        several = (sizes >= SEVERAL) & (sizes <= NESTED * wordings) & ~keeps
-        counts |= several | keeps | ((sizes > 1) & (sizes < SEVERAL))
-        users, others = int(np.sum(keeps & is_party)), int(np.sum(several & is_party))
-        if users >= max(FEWEST_USERS, A_TOOL * (users + others)):
-            is_a_tools = True
-        elif are_drawn(used[several & is_party] & bits):
+        own = _bits(names)
+        others = _bits(name for name, link in templates.items() if link.instruction != label)
+        sizes, keeps = _habits(used & np.uint64(own), repeated & np.uint64(own & ~others), own.bit_count())
+        counts |= keeps | (sizes > 1)
+        several = (sizes >= SEVERAL) & (sizes <= NESTED * own.bit_count()) & ~keeps
+        users, drawers = int(np.sum(keeps & is_party)), int(np.sum(several & is_party))
+        is_a_tools = users >= max(FEWEST_USERS, A_TOOL * (users + drawers))
+        if not is_a_tools and are_drawn(used[several & is_party] & np.uint64(own)):
             rotates |= several
             drawn.add(label)
+    if not drawn:
+        return Rotation()
     was_seen = np.fromiter((it.since_ms <= found_ms for it in seen.values()), bool, len(used))
     groups = counts & is_party, counts & is_party & was_seen
-    wordings_drawn = frozenset(name for name, link in templates.items() if link.instruction in drawn)
-    theirs = _bits(wordings_drawn)
+    wordings = frozenset(name for name, link in templates.items() if link.instruction in drawn)
+    theirs = _bits(wordings)
     return Rotation(
         share=max(surely(int(np.sum(rotates & group)), int(np.sum(group))) for group in groups),
         accounts=frozenset(
@@ -71,8 +73,7 @@ def rotation_of(templates: Mapping[str, LinkEvidence], seen: Mapping[str, Seen],
             for (name, it), rotated in zip(seen.items(), rotates.tolist(), strict=True)
             if rotated or (it.templates & theirs and it.was_opened_since(found_ms))
         ),
-        templates=wordings_drawn,
-        is_a_tools=is_a_tools,
+        templates=wordings,
     )
 
 

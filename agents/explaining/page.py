@@ -257,8 +257,7 @@ def _stays(found: Explanation, case: Case) -> Iterator[str]:
     else:
         again = (
             "Each new member, and after half of its time any news of the campaign, brings the same decision again, as "
-            "hard as it stands, while the evidence means any action at all; if none comes, it ends then. A throttle "
-            "also ends if its templates turn out to be those of a tool, to which people come back."
+            "hard as it stands, while the evidence means any action at all; if none comes, it ends then."
         )
     yield from wrapped(f"{stays} {again}")
 

@@ -31,12 +31,12 @@ def limit_templates(
     """Limit the campaign's own templates at least as hard as the campaign, whoever sends them.
 
     They share what a throttle leaves. What says the same in other words is limited too. If the campaign is limited only
-    because it rotates wordings, no others are limited.
+    because it rotates wordings now, no others are limited.
     """
     ladder, at_ms = policy.campaign, campaign.newest_ms
     hours = max(rung_of(ladder, action).expires_hours, ladder.template_hours)
     templates = campaign.limitable
-    others = is_enough(verdict.reasons, ladder, rotates=False) or not is_enough(verdict.reasons, ladder)
+    others = action != verdict.action or is_enough(verdict.reasons, ladder, rotates=False)
     _prune(campaign)
     crowds = campaign.crowds
     for name, evidence in sorted(templates.items()):

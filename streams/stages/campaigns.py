@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct, field
 
 from streams.campaigns import Campaign, Pointer
-from streams.decide import Budget, Verdict, is_due, is_exempt, is_limited, verdict_of
+from streams.decide import Budget, Verdict, harder, is_due, is_exempt, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Reason
 from streams.events import LATEST_MS
 from streams.evidence import CampaignView
@@ -17,7 +17,7 @@ from streams.findings import LEADS, Finding, Findings, link_name
 from streams.joining import add_finding, found, homes_of, take_in
 from streams.learning import Learner, LearnerState, softened, vector_of
 from streams.links import Source
-from streams.membership import kept_up, limited_alone, of_everybody
+from streams.membership import limited_alone, of_everybody
 from streams.policy import Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 from streams.sketches import Sketches
@@ -229,7 +229,7 @@ class CampaignsStage:
             return
         vector, probability = self._ask(view, verdict.reasons, at_ms, states)
         wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
-        action = kept_up(campaign.enforcement, wanted, view.rotation, at_ms)
+        action = harder(campaign.enforcement, wanted, at_ms)
         names = action in LIMITING and not is_small
         deserving = limited_alone(belonging, view.rotation, verdict.reasons, ladder) if names else frozenset[str]()
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)

@@ -97,8 +97,7 @@ the other evidence speaks, and by itself means throttle.
 Even if the evidence softens, suspend stays until 2026-10-08 12:00:00 UTC. Each
 new member, and after half of its time any news of the campaign, brings the same
 decision again, as hard as it stands, while the evidence means any action at
-all; if none comes, it ends then. A throttle also ends if its templates turn out
-to be those of a tool, to which people come back.
+all; if none comes, it ends then.
 
 What ties this very account to the campaign stands in Redis and not in
 decisions: without --decisions this command tells it too.

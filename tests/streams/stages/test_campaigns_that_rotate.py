@@ -128,23 +128,8 @@ def test_no_other_templates_are_limited_for_those_that_are_rotated() -> None:
     assert view(campaigns).templates == WORDINGS + 12
     assert [it.enforcement.action for it in campaigns.campaigns().values()] == ["throttle"]
     assert {decision.subject_id for decision in of(campaigns, "network")} == theirs
-
-
-def test_a_throttle_ends_once_people_come_back_to_what_they_tried() -> None:
-    """Users who tried the commands of a tool, and come back to those that they like."""
-    campaigns = taken(*sent(drawn(6)))
-    assert of(campaigns, "campaign")[-1].action == "throttle"
-    for hour in range(1, 12):
-        liked = {name: numbers[:2] for name, numbers in drawn(6).items()}
-        for finding in sent(liked, uses=4, minutes=60 * hour):
-            campaigns.take(finding)
-    *_, before, last = of(campaigns, "campaign")
-    assert (before.action, last.action) == ("throttle", "observe")
-    assert before.decided_at_ms < NOON_MS + HOUR_MS, "nothing is said of it as long as it stands"
-    assert before.expires_at_ms <= last.decided_at_ms < NOON_MS + 7 * HOUR_MS
-    templates = {decision.subject_id: decision.action for decision in of(campaigns, "network")}
-    assert templates
-    assert {*templates.values()} == {"release"}
+    assert {decision.action for decision in of(campaigns, "network")} == {"throttle"}
+    assert view(campaigns).rotation.share > 0.9
 
 
 def test_some_who_were_limited_first_do_not_hide_those_who_come_later() -> None:
@@ -157,18 +142,6 @@ def test_some_who_were_limited_first_do_not_hide_those_who_come_later() -> None:
     for finding in sent(drawn(6, accounts=60), minutes=14 * 60):
         campaigns.take(finding)
     assert limited(campaigns) == {*first, *drawn(6, accounts=60)}
-
-
-def test_to_dilute_the_evidence_frees_nobody() -> None:
-    """Many who send two wordings each, and none of them again."""
-    campaigns = taken(*sent(drawn(6)))
-    for hour in range(1, 12):
-        passing = {f"stranger {hour} {it}": [it, it + 1] for it in range(20)}
-        for finding in sent(passing, minutes=60 * hour):
-            campaigns.take(finding)
-    (campaign,) = campaigns.campaigns().values()
-    assert campaign.enforcement.action == "throttle"
-    assert campaign.enforcement.expires_at_ms > campaign.newest_ms
 
 
 def test_wordings_of_a_limited_campaign_are_taken_back_from_a_crowd_also_while_the_evidence_asks_for_less() -> None:
