@@ -215,7 +215,7 @@ class CampaignView(NamedTuple):
     within a week), `sharing` surely that of members whose payment instrument another party of the campaign has,
     `recent` and `half_year` surely that of members, or of those seen if it is more, that were opened within 60 and 180
     days, of all whose age is known, `capability_share` that of its templates that ask for a capability that campaigns
-    extract.
+    extract, and `rotation` who draws wordings.
     """
 
     accounts: int

@@ -4,7 +4,9 @@ A tool's users come back to their commands, or keep to the wording of their vers
 questions are nearly the same, asks what all ask who got so far, or what all ask who chose that part of it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 
 import numpy as np
 import numpy.typing as npt
@@ -47,11 +49,11 @@ def rotation_of(templates: Mapping[str, LinkEvidence], seen: Mapping[str, Seen],
     if not seen or not known or sum(map(len, known.values())) < QUARTER * len(templates):
         return Rotation()
     used, repeated = np.array([(it.templates, it.repeated) for it in seen.values()], np.uint64).T
-    is_party = _first_of_each_party(seen)
+    is_party, bits = _first_of_each_party(seen), _bits_of_each(templates)
     rotates, counts, drawn = np.zeros(len(used), bool), np.zeros(len(used), bool), set[str]()
     for label, names in known.items():
-        own = _bits(names)
-        others = _bits(name for name, link in templates.items() if link.instruction != label)
+        own = reduce(or_, map(bit_of, names))
+        others = reduce(or_, (of_it for it, of_it in bits.items() if it != label), 0)
         sizes, keeps = _habits(used & np.uint64(own), repeated & np.uint64(own & ~others), own.bit_count())
         counts |= keeps | (sizes > 1)
         several = (sizes >= SEVERAL) & (sizes <= NESTED * own.bit_count()) & ~keeps
@@ -64,8 +66,7 @@ def rotation_of(templates: Mapping[str, LinkEvidence], seen: Mapping[str, Seen],
         return Rotation()
     was_seen = np.fromiter((it.since_ms <= found_ms for it in seen.values()), bool, len(used))
     groups = counts & is_party, counts & is_party & was_seen
-    wordings = frozenset(name for name, link in templates.items() if link.instruction in drawn)
-    theirs = _bits(wordings)
+    theirs = reduce(or_, map(bits.__getitem__, drawn))
     return Rotation(
         share=max(surely(int(np.sum(rotates & group)), int(np.sum(group))) for group in groups),
         accounts=frozenset(
@@ -73,7 +74,7 @@ def rotation_of(templates: Mapping[str, LinkEvidence], seen: Mapping[str, Seen],
             for (name, it), rotated in zip(seen.items(), rotates.tolist(), strict=True)
             if rotated or (it.templates & theirs and it.was_opened_since(found_ms))
         ),
-        templates=wordings,
+        templates=frozenset(name for name, link in templates.items() if link.instruction in drawn),
     )
 
 
@@ -87,8 +88,12 @@ def _instructions(templates: Mapping[str, LinkEvidence]) -> dict[str, list[str]]
     return dict(sorted(known, key=lambda pair: -len(pair[1]))[:INSTRUCTIONS])
 
 
-def _bits(names: Iterable[str]) -> int:
-    return sum({bit_of(name) for name in names})
+def _bits_of_each(templates: Mapping[str, LinkEvidence]) -> dict[str, int]:
+    """The bits of all wordings of each instruction, and of the templates that are no wording of any, under ''."""
+    bits: dict[str, int] = {}
+    for name, link in templates.items():
+        bits[link.instruction] = bits.get(link.instruction, 0) | bit_of(name)
+    return bits
 
 
 def _first_of_each_party(seen: Mapping[str, Seen]) -> Mask:
