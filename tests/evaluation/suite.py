@@ -1,12 +1,12 @@
 """`make evaluate`: the detector in worlds whose seeds no tuning has seen, beside what others would do.
 
-    python -m tests.evaluation.suite [--scale small|medium|full|weeks|robustness] [--out FILE] [--processes 2]
-                                     [--seeds FILE]
+    python -m tests.evaluation.suite [--scale small|medium|full|hydra|weeks|robustness] [--out FILE]
+                                     [--processes 2] [--seeds FILE]
 
 Each world holds ordinary customers, every look-alike and every campaign. In the first table campaigns see who is
 limited and react; in the comparison with baselines nobody reacts, so that all detectors are given the same events.
-`weeks` plays each campaign alone for a week or longer; `robustness` other worlds, of one campaign or of none, each
-of which lacks something or has too much of it.
+`hydra` is one world of its campaign alone, at the size of its disclosure. `weeks` plays each campaign alone for a week
+or longer; `robustness` other worlds, of one campaign or of none, each of which lacks something or has too much of it.
 """
 
 import argparse
@@ -39,16 +39,17 @@ from tests.evaluation.evaluation_page import Compared, Found
 from tests.evaluation.hindsight import Hindsight
 from tests.evaluation.prompt_corpora import DIRECTORY
 from tests.evaluation.robustness import tried
-from tests.evaluation.worlds import FULL, KEY, MEDIUM, SMALL, World, reacted
+from tests.evaluation.worlds import FULL, HYDRA, KEY, MEDIUM, SMALL, World, reacted
 
 SEEDS = Path(__file__).with_name("unseen_seeds.txt")
 PAGES = Path(__file__).parents[2] / "deploy"
 
-WORLDS = {"small": SMALL, "medium": MEDIUM, "full": FULL}
+WORLDS = {"small": SMALL, "medium": MEDIUM, "full": FULL, "hydra": HYDRA}
 NAMES = {
     "small": "evaluation",
     "medium": "evaluation-medium",
     "full": "evaluation-full",
+    "hydra": "evaluation-hydra",
     "weeks": "weeks",
     "robustness": "robustness",
 }
