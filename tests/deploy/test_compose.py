@@ -24,7 +24,7 @@ YAML = (FILE, DEPLOY / "compose" / "prometheus.yml")
 YAML_RULES = (
     "{extends: default, rules: {line-length: {max: 120}, braces: {max-spaces-inside: 1}, document-start: disable}}"
 )
-ONCE = {"topics", "ingest", "oncall"}
+ONCE = {"topics", "ingest", "oncall", "reviewer"}
 """What ends by itself."""
 
 

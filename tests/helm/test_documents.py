@@ -76,8 +76,30 @@ def test_the_metric_that_an_hpa_follows_is_the_one_that_the_adapter_makes() -> N
 @needs_helm
 @pytest.mark.skipif(shutil.which("jq") is None, reason="there is no jq on PATH")
 def test_on_call_gets_a_pod_with_a_command_of_its_own() -> None:
+    doctor, pod = pod_made_by(0)
+    assert pod["metadata"] == {"name": "oncall", "labels": doctor["metadata"]["labels"]}  # no hook of helm's any more
+    assert "status" not in pod
+    parsed(cli, "stillwatch", container_of(pod)["args"])
+
+
+@needs_helm
+@pytest.mark.skipif(shutil.which("jq") is None, reason="there is no jq on PATH")
+def test_a_reviewer_gets_one_with_the_user_that_may_write_verdicts() -> None:
+    doctor, pod = pod_made_by(1)
+    assert pod["metadata"] == {"name": "reviewer", "labels": doctor["metadata"]["labels"]}
+    parsed(cli, "stillwatch", container_of(pod)["args"])
+    env = {it["name"]: it.get("value") for it in container_of(pod)["env"]}
+    assert env["KAFKA_SASL_USERNAME"] == "stillwatch-reviewer"
+    (secret,) = [it["secret"] for it in pod["spec"]["volumes"] if it["name"] == "kafka"]
+    assert secret["secretName"] == "stillwatch-reviewer"
+    assert [it["path"] for it in secret["items"]] == ["password"]
+    assert named(example("production"), "KafkaUser", "stillwatch-reviewer")["spec"]["authentication"]["type"]
+
+
+def pod_made_by(which: int) -> tuple[Any, Any]:
+    """The doctor's pod, and what one of the README's programs makes of it."""
     doctor = named(example("production"), "Pod", "-test-doctor")
-    (program,) = re.findall(r"jq '(.*?)'", README.read_text(encoding="utf-8"), re.DOTALL)
+    program = re.findall(r"jq '(.*?)'", README.read_text(encoding="utf-8"), re.DOTALL)[which]
     made = subprocess.run(  # noqa: S603  the README's words
         [str(shutil.which("jq")), program],
         input=json.dumps(doctor | {"status": {"phase": "Succeeded"}}),
@@ -88,9 +110,7 @@ def test_on_call_gets_a_pod_with_a_command_of_its_own() -> None:
     )
     pod = json.loads(made.stdout)
     kubernetes_validate.validate(pod, KUBERNETES[-1], strict=True)
-    assert pod["metadata"] == {"name": "oncall", "labels": doctor["metadata"]["labels"]}  # no hook of helm's any more
-    assert "status" not in pod
-    parsed(cli, "stillwatch", container_of(pod)["args"])
+    return doctor, pod
 
 
 @pytest.fixture(scope="module")
