@@ -47,7 +47,8 @@ def written(found: Found, bar: Bar, ran: str) -> str:
         "## What a score is worth\n",
         CALIBRATION,
         "\n".join(_calibration(found.reacting)),
-        "## Below the bars\n",
+        "## Past a bar in at least one world\n",
+        SHORT,
         "\n".join(shortfalls(found.reacting, bar)),
     ]
     if found.fixed:
@@ -60,7 +61,7 @@ def written(found: Found, bar: Bar, ran: str) -> str:
 
 INTRODUCTION = """# Evaluation
 
-    make evaluate                  # a small world three times over, in minutes
+    make evaluate                  # a small world three times over, in a quarter of an hour
     make evaluate SCALE=medium     # a hundred thousand ordinary accounts
     make evaluate SCALE=full       # a million for half a day, campaigns of the size of their disclosures, in an hour
     make evaluate SCALE=hydra      # the hydra alone, twenty thousand accounts at once for a day, in minutes
@@ -89,6 +90,9 @@ Hauskrecht, AAAI 2015) is their distance, weighted by accounts; the Brier score 
 score from the truth. A campaign names its accounts once it is limited, so that low scores are few. The share of guilty
 accounts in a simulated world is not the real one: among real customers, where it is far smaller, the same score is
 worth less, by how much nobody can say from a simulation."""
+
+SHORT = """Shares are the mean over the worlds, with the lowest and the highest. A campaign stands here if it is past
+its bar in any of them, so a mean may be within it."""
 
 COMPARISON = """One day of one world, in which nobody reacts, so that every detector sees the same events. Each
 baseline suspends at the best threshold in hindsight: the lowest that keeps wrongly limited accounts within the bar of

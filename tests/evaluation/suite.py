@@ -24,6 +24,7 @@ from threading import Thread
 
 from msgspec.structs import replace
 
+from agents import built
 from agents.evaluation.run import StillwatchDetector
 from streams.enforcement import Ask, ask_of
 from streams.evaluation import Evaluation, Judge
@@ -63,12 +64,12 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seeds", type=Path, default=SEEDS, help="other seeds, one a line, to try something out")
     asked = parser.parse_args()
-    seeds, begun = [int(line) for line in asked.seeds.read_text().split()], time.monotonic()
+    seeds, begun, commit = [int(line) for line in asked.seeds.read_text().split()], time.monotonic(), built.commit()
+    if asked.scale != "small":
+        seeds = seeds[:1]
 
     def ran() -> str:
-        minutes = (time.monotonic() - begun) / 60
-        on = f"{machine()}, {datetime.now(UTC):%Y-%m-%d}"
-        return f"`make evaluate SCALE={asked.scale}` on {on}; {minutes:.0f} minutes in all."
+        return told(asked.scale, commit, seeds, (time.monotonic() - begun) / 60)
 
     with workers(asked.processes) as pool:
         if asked.scale == "robustness":
@@ -80,6 +81,14 @@ def main() -> None:
             worlds = found(pool, asked.scale, seeds)
             page = evaluation_page.written(worlds, Bar(), ran())
     (asked.out or PAGES / f"{NAMES[asked.scale]}.md").write_text(page)
+
+
+def told(scale: str, commit: str | None, seeds: Sequence[int], minutes: float) -> str:
+    """How, where, when and how long a page's worlds were played. The commit is that of its beginning."""
+    code = "a commit that git does not tell" if commit is None else f"commit {commit}"
+    named = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
+    on = f"{machine()}, {datetime.now(UTC):%Y-%m-%d}"
+    return f"`make evaluate SCALE={scale}` of {code} with {named} on {on}; {minutes:.0f} minutes in all."
 
 
 def workers(processes: int) -> ProcessPoolExecutor:

@@ -16,8 +16,8 @@ def of_scenario(worlds: Sequence[Evaluation], name: str) -> list[CampaignResult]
 
 def spread(shares: Sequence[float]) -> str:
     """The mean, with the lowest and the highest if they differ."""
-    low, high = min(shares), max(shares)
-    return f"{fmean(shares):.1%}" if high - low < 0.0005 else f"{fmean(shares):.1%} ({low:.0%} to {high:.0%})"
+    mean, low, high = (f"{it:.1%}" for it in (fmean(shares), min(shares), max(shares)))
+    return mean if low == high else f"{mean} ({low} to {high})"
 
 
 def middle(values: Sequence[float | None]) -> str:

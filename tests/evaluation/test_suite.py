@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from streams.evaluation.bars import Bar
-from tests.evaluation import evaluation_page, suite
+from tests.evaluation import evaluation_page, suite, tables
 from tests.evaluation.evaluation_page import Found
 from tests.evaluation.worlds import SMALL, reacted
 
@@ -38,3 +38,16 @@ def test_the_page_names_every_campaign_baseline_and_class() -> None:
     assert re.search(r"\nExpected calibration error 0\.\d{3}, Brier score 0\.\d{4}, over ", page)
     assert "On real prompts" not in page
     assert all(len(line) < 400 for line in page.splitlines())
+
+
+def test_a_page_says_of_which_commit_and_which_seeds_it_is() -> None:
+    said = suite.told("small", "0123456789ab-dirty", (3, 5), 14.4)
+    assert said.startswith("`make evaluate SCALE=small` of commit 0123456789ab-dirty with seeds 3, 5 on ")
+    assert said.endswith("; 14 minutes in all.")
+    said = suite.told("weeks", None, (3,), 21)
+    assert said.startswith("`make evaluate SCALE=weeks` of a commit that git does not tell with seed 3 on ")
+
+
+def test_a_range_does_not_hide_on_which_side_of_a_bar_its_ends_are() -> None:
+    assert tables.spread((0.0061, 0.0079, 0.0108)) == "0.8% (0.6% to 1.1%)"
+    assert tables.spread((0.5, 0.5)) == "50.0%"

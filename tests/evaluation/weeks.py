@@ -52,7 +52,7 @@ def written(worlds: Mapping[str, Evaluation], ran: str) -> str:
         ran,
         "\n".join(_campaigns(worlds)),
         _innocents(worlds),
-        "## Below the bars\n",
+        "## Past a bar\n",
         "\n".join(shortfalls([*worlds.values()], Bar())),
     ]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
