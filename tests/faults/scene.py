@@ -30,7 +30,7 @@ FAULTY_WORKER = (sys.executable, str(Path(__file__).with_name("faulty_worker.py"
 POLL_SECONDS = 0.2
 IN_STEP = 1_000
 """Events a second at which no partition gets hours ahead of another. What is found about a campaign while one is hours
-behind is milder until something is found in a later hour, as the README says."""
+behind is milder until something is found in a later hour, as deploy/limits.md says."""
 SLOTS = 4
 """In how many parts the events of one second are sent."""
 
