@@ -39,7 +39,12 @@ clocks differ by seconds and time zones by hours, but no clock that anybody read
 
 PREFIX: Final = "__connect.errors."
 REASON_HEADER: Final = "stillwatch.reason"
+REPLAY_OF: Final = "stillwatch.replay-of"
+"""On a record that was a dead letter and was sent again: the offset of the letter."""
+
 CONNECTOR_NAME: Final = "stillwatch"
+
+OURS: Final = frozenset({REASON_HEADER, REPLAY_OF})
 
 Headers = Sequence[tuple[str, bytes | None]]
 """A Kafka record's headers, in order; a name may come more than once, and readers take the last."""
@@ -213,4 +218,4 @@ def dead_letter(
 
 def original_headers(headers: Headers) -> Headers:
     """The headers as they were before `dead_letter`: what a replay sends, so that they do not grow at every round."""
-    return tuple((name, value) for name, value in headers if not name.startswith(PREFIX) and name != REASON_HEADER)
+    return tuple((name, value) for name, value in headers if not name.startswith(PREFIX) and name not in OURS)

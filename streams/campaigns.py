@@ -171,7 +171,11 @@ class Campaign(Struct, array_like=True):
             self.undecided.append(tied.account_id)
 
     def is_to_be_told(self, action: Action, size: int) -> bool:
-        """Whether on-call must know: of a harder action and of each doubling; of a throttle from `size` accounts on."""
+        """Whether on-call must know: of another action than told last and of each doubling.
+
+        An action becomes milder only once the one before has expired: it is limited anew then. A throttle is told of
+        from `size` accounts on.
+        """
         has_grown = action != self.alerted_action or self.size >= 2 * self.alerted_members
         return action in LIMITING and has_grown and (action != "throttle" or self.size >= size)
 

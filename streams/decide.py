@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from streams.accounts import Enforcement
 from streams.decisions import LADDER, LIMITING, Action, Decision, Limits, Reason, SubjectKind, Wording
@@ -62,17 +63,36 @@ def harder(current: Enforcement, action: Action, at_ms: int) -> Action:
     return max(standing, action, key=LADDER.index)
 
 
-def is_due(current: Enforcement, action: Action, at_ms: int, ladder: Ladder, hours: int | None = None) -> bool:
+def both(one: Enforcement, other: Enforcement) -> Enforcement:
+    """The harder of two actions until the later of two times."""
+    hardest = max(one, other, key=lambda it: LADDER.index(action_of(it)))
+    return replace(hardest, expires_at_ms=max(one.expires_at_ms, other.expires_at_ms))
+
+
+def expiry(ladder: Ladder, action: Action, at_ms: int, stood: Enforcement) -> int:
+    """When a decision expires: after the time of its rung, or when what `stood` would have, if that is later."""
+    return max(at_ms + rung_of(ladder, action).expires_hours * HOUR_MS, stood.expires_at_ms)
+
+
+def is_due(
+    current: Enforcement, action: Action, at_ms: int, ladder: Ladder, *, shadow: bool, hours: int | None = None
+) -> bool:
     """True if `action` is news: harder than what is in force, or past the middle of its time and still deserved.
 
-    Its time is `hours`, if given, else that of its rung.
+    Its time is `hours`, if given, else that of its rung. Where what stands is in shadow and `action` would not be, it
+    is news as well: nobody enforces what stands.
     """
-    if at_ms >= current.expires_at_ms:
+    if at_ms >= current.expires_at_ms or is_only_shadow(current, shadow=shadow):
         return True
     if LADDER.index(action) != LADDER.index(action_of(current)):
         return LADDER.index(action) > LADDER.index(action_of(current))
     hours = rung_of(ladder, action).expires_hours if hours is None else hours
     return current.expires_at_ms - at_ms <= hours * HOUR_MS // 2
+
+
+def is_only_shadow(current: Enforcement, *, shadow: bool) -> bool:
+    """Whether what was decided last is in shadow, though decisions are not any more."""
+    return current.shadow and not shadow
 
 
 def is_limited(current: Enforcement, at_ms: int) -> bool:

@@ -103,7 +103,7 @@ class BlastRadius(Struct, frozen=True):
 
 
 class Evaluation(Struct, frozen=True):
-    """When a subject is looked at again: at `first_at` events, then at each doubling, from `every` on every `every`."""
+    """When an account is looked at again: at `first_at` events, at each doubling, from `every` on every `every`."""
 
     first_at: Positive = 4
     every: Positive = 64

@@ -21,6 +21,7 @@ COMMANDS = {
     "confirm": "agents.cli.review:confirm",
     "demo": "agents.cli.demo:demo",
     "dev": "agents.cli.dev:dev",
+    "dlq": "agents.cli.dlq:dlq",
     "doctor": "agents.cli.doctor:doctor",
     "enforce": "agents.cli.enforce:enforce",
     "erase": "agents.cli.erase:erase",

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
+from agents.explaining.evidence import verdict
 from agents.known import campaign_named, campaign_of, learner_of, stored_account, stored_state
 from agents.settings import Settings, SettingsError, read_settings
 from agents.store import Place, Store, StoreError
@@ -16,12 +18,15 @@ from agents.topics import TopicError, TopicNames, partitions_of
 from streams.accounts import AccountView, Enforcement, account_of, current_view
 from streams.campaigns import Campaign
 from streams.events import CAPABILITIES
+from streams.evidence import HALF_YEAR_MS, RECENT_MS, sharers
+from streams.explaining.now import campaign_now
 from streams.learning import Learner
 from streams.links import LINK_KINDS, LinkKind, link_partition
 from streams.networks import NetworkState
 from streams.networks import view_of as network_view
+from streams.policy import Policy
 from streams.stages import NetworksStage
-from streams.windows import Windows
+from streams.windows import DAY_MS, Windows
 
 Rows = list[tuple[str, str]]
 
@@ -32,15 +37,20 @@ LINKS_SHOWN = 5
 @click.command(short_help="Print what is known of an account or link.")
 @click.argument("subject")
 @click.option("--all", "everything", is_flag=True, help="Every member of a campaign, not the first 20.")
-def state(subject: str, *, everything: bool) -> None:
+@click.option(
+    "--policy", "policy_path", type=click.Path(path_type=Path), help="Another policy than deploy/policy.toml."
+)
+def state(subject: str, *, everything: bool, policy_path: Path | None) -> None:
     """Print the state of SUBJECT: an account id, a link as KIND:VALUE (network, asn, payment, template, tls), or c-...
 
-    Reads Redis; needs REDIS_URL and KAFKA_BOOTSTRAP_SERVERS. Exit code 1 if nothing is known.
+    A campaign is judged by the policy. Reads Redis; needs REDIS_URL and KAFKA_BOOTSTRAP_SERVERS. Exit code 1 if
+    nothing is known.
     """
+    _, policy = read_policy(policy_path)
     try:
         settings = read_settings()
         partitions = partitions_of(settings.bootstrap_servers, TopicNames.under(settings.prefix))
-        rows = asyncio.run(_rows(subject, settings, partitions, everything=everything))
+        rows = asyncio.run(_rows(subject, settings, partitions, policy, everything=everything))
     except (SettingsError, TopicError, StoreError) as error:
         raise UnusableError(str(error)) from error
     if rows is None:
@@ -62,18 +72,18 @@ def _check_kind(subject: str) -> None:
         )
 
 
-async def _rows(subject: str, settings: Settings, partitions: int, *, everything: bool) -> Rows | None:
+async def _rows(subject: str, settings: Settings, partitions: int, policy: Policy, *, everything: bool) -> Rows | None:
     store = RedisStore(settings.redis_url, prefix=settings.prefix)
     try:
         kind, _, value = subject.partition(":")
         link_kind = next((known for known in LINK_KINDS if known == kind), None)
         if link_kind is not None and value:
-            return await _link(store, link_kind, value, partitions)
+            return await _link(store, link_kind, value, partitions, policy)
         if subject.startswith("c-"):
             campaign = await campaign_named(store, subject)
             if campaign is not None:
                 shown = len(campaign.members) if everything else MEMBERS_SHOWN
-                return _campaign_rows(campaign, await learner_of(store), members_shown=shown)
+                return _campaign_rows(campaign, await learner_of(store), policy, members_shown=shown)
         return await _account(store, subject, partitions)
     finally:
         await store.close()
@@ -114,8 +124,7 @@ def _reworded(view: AccountView) -> Rows:
     return [("one instruction", text)]
 
 
-async def _link(store: Store, kind: LinkKind, value: str, partitions: int) -> Rows | None:
-    _, policy = read_policy(None)
+async def _link(store: Store, kind: LinkKind, value: str, partitions: int, policy: Policy) -> Rows | None:
     stage = NetworksStage(policy)
     place = Place(stage.name, link_partition(kind, value, partitions))
     found = await stored_state(store, place, f"link:{kind}:{value}")
@@ -139,10 +148,11 @@ async def _link(store: Store, kind: LinkKind, value: str, partitions: int) -> Ro
     ]
 
 
-def _campaign_rows(campaign: Campaign, learner: Learner, *, members_shown: int) -> Rows:
+def _campaign_rows(campaign: Campaign, learner: Learner, policy: Policy, *, members_shown: int) -> Rows:
     """What to print of a campaign, with so many of its members, those first that came first."""
     if campaign.merged_into is not None:
         return [("campaign", f"{campaign.campaign_id} is part of {campaign.merged_into} now")]
+    now = campaign_now(campaign, policy)
     links = sorted(campaign.links.items(), key=lambda pair: -pair[1].members)
     more_links = [f"and {len(links) - LINKS_SHOWN} more"] if len(links) > LINKS_SHOWN else []
     members = sorted(campaign.members, key=lambda member: (campaign.members[member], member))
@@ -153,12 +163,30 @@ def _campaign_rows(campaign: Campaign, learner: Learner, *, members_shown: int) 
         ("accounts", f"{campaign.size}, {len(campaign.undecided)} of them not yet decided about{forgotten}"),
         ("links", ", ".join([*(f"{name} ({link.members})" for name, link in links[:LINKS_SHOWN]), *more_links])),
         *([("", f"and {len(campaign.short)} templates too short to tie anybody")] if campaign.short else []),
-        *(("because", reason.sentence) for reason in campaign.reasons(campaign.view(campaign.belonging()))),
+        ("ages", _ages(campaign)),
+        ("payments", _payments(campaign)),
+        ("judged", verdict(now)),
+        *(("because", reason.sentence) for reason in now.judgement.reasons),
         ("enforcement", _enforcement(campaign.enforcement)),
         ("reviewers", _reviewers(campaign, learner)),
         *(("member", member) for member in members[:members_shown]),
         *([("", f"and {left} more; --all lists them")] if left > 0 else []),
     ]
+
+
+def _ages(campaign: Campaign) -> str:
+    """How old its members are, as of its newest event."""
+    members = campaign.belonging().values()
+    ages = [campaign.newest_ms - it.created_at_ms for it in members if it.created_at_ms is not None]
+    recent, half_year = (sum(age < within_ms for age in ages) for within_ms in (RECENT_MS, HALF_YEAR_MS))
+    young = f"{recent} younger than {RECENT_MS // DAY_MS} days and {half_year} than {HALF_YEAR_MS // DAY_MS}"
+    return f"{young}, of {len(ages)} members whose age is known"
+
+
+def _payments(campaign: Campaign) -> str:
+    """How many of its members pay as another does."""
+    members = campaign.belonging()
+    return f"{len(sharers(members))} of {len(members)} members pay with an instrument of another"
 
 
 def _window_rows(windows: Windows) -> Rows:

@@ -9,6 +9,7 @@ from streams.evaluation.judge import ALL
 MOST_NAMED = 5
 MINUTES_A_DAY = 24 * 60
 TWO_HOURS = 120
+WIDTH = 80
 
 
 def summary(found: Evaluation) -> str:
@@ -29,12 +30,12 @@ def summary(found: Evaluation) -> str:
 
 def campaign_table(campaigns: Sequence[CampaignResult]) -> Iterator[str]:
     """Of each campaign what leaked and passed, who was found, and how long that took."""
-    heads = f"{'leaked':>8}{'passed':>8}{'found':>8}{'limit':>9}{'alert':>9}"
-    yield f"{'campaign':17}{'accounts':>9}{'exchanges':>11}{heads}"
+    heads = f"{'leaked':>7} {'passed':>7} {'found':>7} {'limit':>8} {'alert':>8}"
+    yield f"{'campaign':17}{'accounts':>9} {'exchanges':>10} {heads}"
     for it in campaigns:
         yield (
-            f"{it.campaign_id[:16]:17}{it.accounts:>9,}{it.exchanges:>11,}{it.leakage:>8.1%}{it.passed_share:>8.1%}"
-            f"{it.recall:>8.1%}{minutes(it.minutes_from_evidence):>9}{minutes(it.minutes_to_alert):>9}"
+            f"{it.campaign_id[:16]:16} {it.accounts:>9,} {it.exchanges:>10,} {it.leakage:>7.1%} {it.passed_share:>7.1%}"
+            f" {it.recall:>7.1%} {minutes(it.minutes_from_evidence):>8} {minutes(it.minutes_to_alert):>8}"
         )
     replaced = [it for it in campaigns if it.replacements]
     if replaced:
@@ -47,13 +48,21 @@ def campaign_table(campaigns: Sequence[CampaignResult]) -> Iterator[str]:
 
 def innocent_table(innocents: Sequence[ClassResult]) -> Iterator[str]:
     """Of each class of innocents who was harmed, with the exact interval per million."""
-    yield f"{'everybody else':25}{'accounts':>9}{'throttled':>10}{'challenged':>11}{'suspended':>10}{'per million':>15}"
+    yield _at_the_end(
+        f"{'everybody else':22} {'accounts':>8} {'throttled':>9} {'challenged':>10} {'suspended':>9}", "per million"
+    )
     for it in innocents:
-        between = f"{it.limited.low * MILLION:,.0f}-{it.limited.high * MILLION:,.0f}"
-        yield (
-            f"{class_name(it.label)[:24]:25}{it.accounts:>9,}{it.throttled.count:>10,}{it.challenged.count:>11,}"
-            f"{it.suspended.count:>10,}{between:>15}"
+        name = class_name(it.label)[:22]
+        counts = (
+            f"{name} {it.accounts:>{30 - len(name)},} {it.throttled.count:>9,} {it.challenged.count:>10,} "
+            f"{it.suspended.count:>9,}"
         )
+        yield _at_the_end(counts, f"{it.limited.low * MILLION:,.0f}-{it.limited.high * MILLION:,.0f}")
+
+
+def _at_the_end(line: str, last: str) -> str:
+    """The line with its last column, behind a space, at the right edge."""
+    return f"{line} {last:>{WIDTH - 1 - len(line)}}"
 
 
 def class_name(label: str) -> str:

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from textwrap import wrap
 
+from agents.clock import moment
 from streams.decisions import Action, Family
 from streams.explaining import Change, Judgement, Step, Way, Weighed
 from streams.explaining.explanation import Case
+from streams.explaining.now import Now
 
 WIDTH = 80
 WAYS_SHOWN = 6
@@ -48,6 +50,26 @@ def evidence(judgement: Judgement) -> Iterator[Iterator[str]]:
 def name_of(action: Action | None) -> str:
     """An action as a noun in a sentence."""
     return "no action" if action is None else action
+
+
+def verdict(now: Now) -> str:
+    """Who was judged, the score, and what follows, in a sentence or two."""
+    judged = f"{now.judgement.score:.1%}, {name_of(now.action)}"
+    if now.accounts is None:
+        said = f"By its own requests alone, whatever campaign it is counted to: {judged}."
+    elif now.seen is None:
+        said = f"With the {now.accounts:,} {plural('member', now.accounts)} it has: {judged}."
+    else:
+        members = f"{now.accounts:,} {plural('member', now.accounts)}"
+        said = f"It has {members}, too few to judge, so all {now.seen:,} seen with it were judged: {judged}."
+    if now.exempt_until_ms is None:
+        return said
+    return f"{said} A reviewer released it: until {moment(now.exempt_until_ms)} nothing follows from any evidence."
+
+
+def plural(noun: str, count: int) -> str:
+    """The noun as it stands behind a count."""
+    return noun if count == 1 else f"{noun}s"
 
 
 def wrapped(text: str, first: str = "", then: str | None = None) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 
 from agents.clock import moment
-from agents.explaining.evidence import ACTIONS, evidence, name_of, whom_it_speaks_of, wrapped
+from agents.explaining.evidence import ACTIONS, evidence, name_of, plural, verdict, whom_it_speaks_of, wrapped
 from agents.explaining.live import Stored
 from streams.decisions import Limits
 from streams.explaining import Explanation, Force
@@ -124,7 +124,7 @@ def _aside(found: Explanation) -> Iterator[str]:
 def _of_campaign(found: Explanation) -> Iterator[str]:
     """How many accounts and templates a campaign has, and the campaigns it took in."""
     if found.subject_kind == "campaign":
-        yield from wrapped(f"Decisions have named {found.members:,} {_plural('account', found.members)} as its own.")
+        yield from wrapped(f"Decisions have named {found.members:,} {plural('account', found.members)} as its own.")
     if found.templates:
         counts = " and ".join(f"{count:,} under {action}" for action, count in found.templates.items())
         yield from wrapped(f"Its templates, whoever sends them: {counts}.")
@@ -196,7 +196,7 @@ def _membership(it: Membership) -> Iterator[str]:
         yield from wrapped("It was opened after the campaign had been found.", "- ", "  ")
     if not it.named:
         yield from wrapped("No decision has named it yet.", "- ", "  ")
-    elif not it.limited:
+    elif not it.is_enough:
         yield from wrapped("Judged now, what speaks of it alone would not be enough to limit it.", "- ", "  ")
 
 
@@ -254,26 +254,26 @@ def _stays(found: Explanation, case: Case) -> Iterator[str]:
     stays = f"Even if the evidence softens, {case.action} stays until {moment(case.expires_at_ms)}."
     if case.subject_kind == "account":
         again = "After half of its time it is decided again if the evidence is still there; if not, it ends then."
-    else:
+    elif case.subject_kind == "campaign":
+        joins = "each new member that it would limit by what speaks of that member alone, and "
+        news = "after half of its time any news of the campaign"
         again = (
-            "Each new member, and after half of its time any news of the campaign, brings the same decision again, as "
-            "hard as it stands, while the evidence means any action at all; if none comes, it ends then."
+            f"While the evidence means any action at all, {news if case.of_everybody else f'{joins}{news},'} brings "
+            "the same decision again, as hard as it stands; if none comes, it ends then."
         )
+    else:
+        stays = (
+            f"{case.action.capitalize()} stays until {moment(case.expires_at_ms)}, unless it is found that a crowd "
+            "uses the template, or that its campaign, no longer limited itself, deserves no limit."
+        )
+        again = "After half of its time news of it, while its campaign is limited, brings the same decision again."
     yield from wrapped(f"{stays} {again}")
 
 
 def _now(stored: Stored) -> list[str]:
     """How the subject would be judged now, by its windows as Redis has them."""
     now: Now = stored.now
-    judged = f"{now.judgement.score:.1%}, {name_of(now.action)}"
-    if now.accounts is not None and now.seen is not None:
-        members = f"{now.accounts:,} {_plural('member', now.accounts)}"
-        verdict = f"It has {members}, too few to judge, so all {now.seen:,} seen with it were judged: {judged}."
-    elif now.accounts is not None:
-        verdict = f"With the {now.accounts:,} {_plural('member', now.accounts)} it has: {judged}."
-    else:
-        verdict = f"By its own requests alone, whatever campaign it is counted to: {judged}."
-    lines = [f"JUDGED AGAIN, as of its newest event at {moment(now.as_of_ms)}", *wrapped(verdict)]
+    lines = [f"JUDGED AGAIN, as of its newest event at {moment(now.as_of_ms)}", *wrapped(verdict(now))]
     for it in now.judgement.reasons:
         lines += wrapped(it.sentence, "- ", "  ")
     return lines
@@ -287,7 +287,3 @@ def _history(found: Explanation) -> Iterator[str]:
         shadow = ", shadow" if it.shadow else ""
         about = "itself" if it.subject_id == found.subject_id else it.subject_id
         yield f"{moment(it.decided_at_ms)[:-4]:21}{it.action:11}{it.score:>6.1%}  {it.sequence:>8}  {about}{shadow}"
-
-
-def _plural(noun: str, count: int) -> str:
-    return noun if count == 1 else f"{noun}s"

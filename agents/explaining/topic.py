@@ -1,7 +1,7 @@
 """The decisions on the enforcement topic, once, from its beginning to where it ends when one asks."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -36,13 +36,15 @@ def decided(bootstrap_servers: str, topic: str) -> Iterator[Decision | None]:
     return (_decision(record.value) for record in each_record(bootstrap_servers, topic))
 
 
-def each_record(bootstrap_servers: str, topic: str) -> Iterator[Record]:
+def each_record(bootstrap_servers: str, topic: str, since: Mapping[int, int] | None = None) -> Iterator[Record]:
     """Every record on `topic` up to its ends as they are now, those of one key in order.
+
+    `since`: from these offsets on, by partition.
 
     Joins no group, commits nothing, holds one fetch at a time. Raises `TopicError` when no Kafka answers, when the
     topic is missing, and when the broker falls silent before the end.
     """
-    with _consumer(bootstrap_servers) as consumer:
+    with asking_consumer(bootstrap_servers) as consumer:
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:
             message = (
@@ -52,6 +54,9 @@ def each_record(bootstrap_servers: str, topic: str) -> Iterator[Record]:
         ends = consumer.end_offsets([TopicPartition(topic, number) for number in sorted(numbers)])
         consumer.assign(list(ends))
         consumer.seek_to_beginning()
+        for place in ends:
+            if since and place.partition in since:
+                consumer.seek(place, since[place.partition])
         heard = time.monotonic()
         while any(consumer.position(place) < end for place, end in ends.items()):
             batches = consumer.poll(timeout_ms=_POLL_MS)
@@ -74,7 +79,8 @@ def _decision(value: bytes | None) -> Decision | None:
 
 
 @contextmanager
-def _consumer(bootstrap_servers: str) -> Iterator[Any]:  # kafka-python has no types
+def asking_consumer(bootstrap_servers: str) -> Iterator[Any]:  # kafka-python has no types
+    """A consumer of no group. Raises `TopicError`, for what goes wrong in the block as well."""
     try:
         with KafkaConsumer(
             bootstrap_servers=bootstrap_servers.split(","),

@@ -7,7 +7,10 @@ from msgspec.structs import replace
 
 from streams.decisions import Decision, SubjectKind
 from streams.distinct import hash32
-from streams.enforcement import ANEW_MS
+from streams.enforcement import ANEW_MS, names_an_heir
+
+CAMPAIGN = "c-"
+"""How the id of a campaign begins."""
 
 
 class Subject(Struct, frozen=True):
@@ -62,9 +65,10 @@ class History:
     """Takes every decision, in any order that keeps each subject's, and keeps those that concern `subject_id`.
 
     Of an account: its own, and those of the campaigns that name it, or how it `pays`, from then on. Of a campaign: its
-    own, those of its templates, and the releases of campaigns that it took in. Of a template: its own. `sends` are the
-    `hash32` of templates that an account uses: what was decided about them concerns it. What is kept grows with these
-    alone; of whom a decision names only the subject is kept, by name or as one that pays so, of a campaign their names.
+    own, those of its templates and of those of campaigns that it took in, and the releases of these. Of a template: its
+    own. `sends` are the `hash32` of templates that an account uses: what was decided about them concerns it. What is
+    kept grows with these alone; of whom a decision names only the subject is kept, by name or as one that pays so, of
+    a campaign their names, and what became of every template, as another campaign may turn out to be part of it.
     """
 
     def __init__(self, subject_id: str, sends: Container[int] = frozenset(), pays: Pays | None = None) -> None:
@@ -76,11 +80,16 @@ class History:
         self.newest_ms: int | None = None
         self._kept: dict[Subject, _Lives] = {}
         self._members: dict[str, int] = {}
+        self._takes_in = subject_id.startswith(CAMPAIGN)
+        self._templates: dict[Subject, _Lives] = {}
+        self._taken_in: dict[str, tuple[str, int]] = {}
 
     def take(self, decision: Decision) -> None:
         """Keep the decision if it concerns the subject. A repeat changes nothing."""
         self.newest_ms = max(decision.decided_at_ms, self.newest_ms or 0)
         about = Subject(decision.subject_kind, decision.subject_id)
+        if self._takes_in:
+            self._notes_other(decision, about)
         names = self.subject_id in decision.members
         pays = self._notes_payment(decision)
         concerns = (
@@ -94,6 +103,13 @@ class History:
         payments = decision.payments if pays else ()
         kept = replace(decision, members=(self.subject_id,) if names else (), payments=payments)
         self._kept.setdefault(about, _Lives()).take(kept)
+
+    def _notes_other(self, decision: Decision, about: Subject) -> None:
+        """Keep what may turn out to be about a campaign that the subject took in: its templates, and who took it in."""
+        if about.kind == "network":
+            self._templates.setdefault(about, _Lives()).take(replace(decision, reasons=()))
+        elif decision.campaign_id is not None and names_an_heir(decision):
+            self._taken_in[about.name] = decision.campaign_id, decision.decided_at_ms
 
     def _notes_payment(self, decision: Decision) -> bool:
         """Whether a campaign's decision says something of how the account pays; what a release says is noted too."""
@@ -125,7 +141,23 @@ class History:
 
     def about(self, at_ms: int) -> dict[Subject, list[Decision]]:
         """What was decided up to `at_ms` about each subject that concerns this one, in its order."""
-        return {about: decided for about, kept in self._kept.items() if (decided := kept.until(at_ms))}
+        concerning = {about: decided for about, kept in self._kept.items() if (decided := kept.until(at_ms))}
+        for about, kept in self._templates.items():
+            decided = kept.until(at_ms)
+            if about not in concerning and decided and self._is_part(decided[-1].campaign_id, at_ms):
+                concerning[about] = decided
+        return concerning
+
+    def _is_part(self, campaign_id: str | None, at_ms: int) -> bool:
+        """Whether the subject had taken that campaign in, itself or by one that it took in."""
+        passed = set()
+        while campaign_id is not None and campaign_id not in passed:
+            if campaign_id == self.subject_id:
+                return True
+            passed.add(campaign_id)
+            heir, since_ms = self._taken_in.get(campaign_id, (None, 0))
+            campaign_id = heir if since_ms <= at_ms else None
+        return False
 
     def members(self, at_ms: int) -> int:
         """How many accounts the decisions about the subject, if it is a campaign, have named up to `at_ms`."""

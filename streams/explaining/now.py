@@ -4,10 +4,10 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from streams.accounts import current_view
+from streams.accounts import Enforcement, account_of, current_view
 from streams.campaigns import Campaign
 from streams.decide import is_exempt, verdict_of
-from streams.decisions import LIMITING, Action, Reason
+from streams.decisions import Action, Reason
 from streams.evidence import Rotation, Seen, sharers
 from streams.explaining.judgement import Judgement, judge
 from streams.membership import limited_alone, of_everybody
@@ -19,6 +19,7 @@ class Now(Struct, frozen=True):
     """A subject judged again by the policy at hand, as of its newest event, and what follows.
 
     `accounts`: a campaign's members. `seen`: all who were seen with it, if these were judged, for want of members.
+    `exempt_until_ms`: a reviewer released it, and until then nothing follows.
     """
 
     as_of_ms: int
@@ -26,14 +27,16 @@ class Now(Struct, frozen=True):
     action: Action | None
     accounts: int | None = None
     seen: int | None = None
+    exempt_until_ms: int | None = None
 
 
 class Membership(Struct, frozen=True):
-    """Why an account counts as a member of a campaign, and whether it is limited with it.
+    """Why an account counts as a member of a campaign, and whether the evidence would limit it with that.
 
     `templates` of the campaign it was seen to use, `repeated` again and again (both at least so many); `paid`: it came
     back to a payment of the campaign; `shares_payment`: another member pays with its instrument; `opened_later`: it was
-    opened after the campaign was found. `named` by a decision; `limited`: what speaks for it alone is enough for that.
+    opened after the campaign was found. `named` by a decision; `is_enough`: what speaks of it alone would limit it,
+    whatever stands.
     """
 
     campaign_id: str
@@ -43,14 +46,19 @@ class Membership(Struct, frozen=True):
     shares_payment: bool
     opened_later: bool
     named: bool
-    limited: bool
+    is_enough: bool
 
 
 def account_now(stored: bytes, policy: Policy) -> Now:
-    """Judge a stored account. Raises ValueError if another version of Stillwatch stored it."""
+    """Judge a stored account: of one that is exempt nothing follows.
+
+    Raises ValueError if another version of Stillwatch stored it.
+    """
     view = current_view(stored)
     judgement = judge(reasons_of(view, ACCOUNT_SIGNALS, policy.signals), policy.account)
-    return Now(view.as_of_ms, judgement, judgement.action)
+    exempt_until_ms = _exempt_until(account_of(stored).enforcement, view.as_of_ms)
+    action = judgement.action if exempt_until_ms is None else None
+    return Now(view.as_of_ms, judgement, action, exempt_until_ms=exempt_until_ms)
 
 
 def campaign_now(campaign: Campaign, policy: Policy) -> Now:
@@ -61,9 +69,10 @@ def campaign_now(campaign: Campaign, policy: Policy) -> Now:
     action, seen = judgement.action, None
     if len(belonging) < policy.campaign.minimum_accounts:
         action, seen = of_everybody(verdict_of(reasons, policy.campaign)).action, len(campaign.seen)
-    if is_exempt(campaign.enforcement, campaign.newest_ms):
+    exempt_until_ms = _exempt_until(campaign.enforcement, campaign.newest_ms)
+    if exempt_until_ms is not None:
         action = None
-    return Now(campaign.newest_ms, judgement, action, len(belonging), seen)
+    return Now(campaign.newest_ms, judgement, action, len(belonging), seen, exempt_until_ms)
 
 
 def membership_of(campaign: Campaign, account_id: str, policy: Policy) -> Membership | None:
@@ -81,9 +90,13 @@ def membership_of(campaign: Campaign, account_id: str, policy: Policy) -> Member
         shares_payment=account_id in sharers(belonging),
         opened_later=campaign.is_found and seen.was_opened_since(campaign.found_ms),
         named=account_id in campaign.members and account_id not in {*campaign.undecided, *campaign.inherited},
-        limited=campaign.enforcement.action in LIMITING
-        and account_id in limited_alone(belonging, rotation, reasons, policy.campaign),
+        is_enough=account_id in limited_alone(belonging, rotation, reasons, policy.campaign),
     )
+
+
+def _exempt_until(current: Enforcement, at_ms: int) -> int | None:
+    """Until when a reviewer's release keeps a subject from being limited, if it does."""
+    return current.expires_at_ms if is_exempt(current, at_ms) else None
 
 
 def _judged(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) -> tuple[tuple[Reason, ...], Rotation]:

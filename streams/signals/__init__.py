@@ -6,7 +6,8 @@ A signal module has
 - `value(view)`, the figure that is held against the policy's threshold, or None where the signal has nothing to say,
 - `FIRES` and `QUIET`, samples of both: they are its tests.
 
-To add one: write the file, list it here, and give it a threshold and a weight in `streams.policy`.
+To add one: write the file, list it here, and give it a threshold and a weight, in `SIGNALS` of `streams.policy_signals`
+and in `deploy/policy.toml`, and the range of its threshold in `THRESHOLD_RANGES`, where not every one tells apart.
 """
 
 from collections.abc import Callable, Iterable, Mapping

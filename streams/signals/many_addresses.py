@@ -1,7 +1,7 @@
 """One account used from {observed:.0f} addresses and user agents in 24 hours (suspicious from {baseline:.0f}).
 
-Counts pairs beyond the first: addresses times user agents would punish one phone with many addresses, so the smaller
-of the two is weighed in. Known evasions: one static proxy an account. Innocent: a mobile network that changes the
+Adds the two up, and says nothing of an account with fewer than four user agents, whatever its addresses. Known
+evasions: one static proxy an account; three user agents for all addresses. Innocent: a mobile network that changes the
 address all day, with one user agent.
 """
 
@@ -19,5 +19,9 @@ def value(view: AccountView) -> float | None:
     return float(view.addresses + view.user_agents)
 
 
-FIRES = (TYPICAL._replace(addresses=40, user_agents=12),)
-QUIET = (TYPICAL._replace(addresses=60, user_agents=1), TYPICAL._replace(addresses=6, user_agents=5))
+FIRES = (TYPICAL._replace(addresses=40, user_agents=12), TYPICAL._replace(addresses=20, user_agents=FEWEST_AGENTS))
+QUIET = (
+    TYPICAL._replace(addresses=60, user_agents=FEWEST_AGENTS - 1),
+    TYPICAL._replace(addresses=60, user_agents=1),
+    TYPICAL._replace(addresses=6, user_agents=5),
+)

@@ -69,7 +69,7 @@ def say(  # noqa: PLR0913  as of `decide`
 
 
 def alert(policy: Policy, campaign: Campaign, decision: Decision, cause: Cause) -> None:
-    """Tell on-call of a limited campaign: once it is large or challenged, at a harder action, at each doubling."""
+    """Tell on-call of a limited campaign once it is large or challenged, of another action, and at each doubling."""
     if campaign.is_to_be_told(decision.action, policy.campaign.alert_accounts):
         campaign.alerted_members, campaign.alerted_action = campaign.size, decision.action
         record = Outgoing("alerts", decision, cause.appended_at_ms, key=decision.subject_id)

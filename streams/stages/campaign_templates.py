@@ -47,8 +47,8 @@ def limit_templates(
         if not is_live and not evidence.is_worded:
             continue
         wording = wording_of(name, campaign, crowds, sketches, ladder.similar)
-        is_first = (wording is not None and evidence.is_worded is None) or (current.shadow and not policy.shadow)
-        if is_live and (is_first or is_due(current, action, at_ms, ladder, hours)):
+        is_first = wording is not None and evidence.is_worded is None
+        if is_live and (is_first or is_due(current, action, at_ms, ladder, shadow=policy.shadow, hours=hours)):
             said, until_ms = action, at_ms + hours * HOUR_MS
         elif evidence.is_worded and wording is None and is_limited(current, at_ms):
             said, until_ms = action_of(current), current.expires_at_ms  # the wording is taken back, and no more
@@ -72,6 +72,8 @@ def limit_templates(
 
 def let_go_of_crowds(policy: Policy, campaign: Campaign, cause: Cause) -> None:
     """Release the limited templates that mostly others use by now."""
+    if not any(is_limited(it.enforcement, campaign.newest_ms) for it in campaign.templates.values()):
+        return
     _prune(campaign)
     crowds = {name: it for name, it in campaign.templates.items() if it.is_crowds and not it.is_theirs}
     _release(policy, campaign, crowds, cause)

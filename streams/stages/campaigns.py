@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from streams.accounts import Enforcement
 from streams.campaigns import Campaign, Pointer
-from streams.decide import Budget, Verdict, harder, is_due, is_exempt, is_limited, verdict_of
+from streams.decide import Budget, Verdict, both, expiry, harder, is_due, is_exempt, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Reason
 from streams.events import LATEST_MS
 from streams.evidence import CampaignView
@@ -85,17 +86,9 @@ class CampaignsStage:
     def __init__(self, policy: Policy) -> None:
         """Decide by `policy`."""
         self._policy = policy
-        self._decoders: dict[str, msgspec.msgpack.Decoder[Any]] = {
-            "member": msgspec.msgpack.Decoder(Pointer),
-            "link": msgspec.msgpack.Decoder(Pointer),
-            "short": msgspec.msgpack.Decoder(Pointer),
-            "campaign": msgspec.msgpack.Decoder(Campaign),
-            SHARD: msgspec.msgpack.Decoder(CampaignsShard),
-            EXEMPT: msgspec.msgpack.Decoder(Exempt),
-            LEARNER: msgspec.msgpack.Decoder(LearnerState),
-            SKETCHES: msgspec.msgpack.Decoder(dict[str, str]),
-            CROWDED: msgspec.msgpack.Decoder(Crowded),
-        }
+        pointers = dict.fromkeys(("member", "link", "short"), Pointer)
+        kept = {**_FRESH, **pointers, LEARNER: LearnerState, SKETCHES: dict[str, str]}
+        self._decoders = {kind: msgspec.msgpack.Decoder[Any](it) for kind, it in kept.items()}
         self._encode = msgspec.msgpack.Encoder().encode
 
     @property
@@ -159,6 +152,7 @@ class CampaignsStage:
             crowds = deque(sorted(record.crowds, key=lambda crowd: crowd.as_of_ms))
             for _, found_then in groupby(enumerate(record.findings), key=lambda pair: pair[1].as_of_ms):
                 touched: dict[str, Cause] = {}
+                stood: dict[str, Enforcement] = {}
                 for index, whole in found_then:
                     note_crowds(crowds, whole.as_of_ms, states)
                     finding, spared = spare(whole, states)
@@ -166,21 +160,26 @@ class CampaignsStage:
                         output.tally["duplicate"] += 1
                         continue
                     cause = Cause(f"findings/{item.offset}/{index}", record.appended_at_ms, output)
-                    touched[self._take(finding, spared, cause, states)] = cause
+                    touched[self._take(finding, spared, cause, states, stood)] = cause
                 for campaign_id, cause in touched.items():
                     campaign = states.change(campaign_key(campaign_id), Campaign)
                     if campaign.merged_into is None:
-                        self._decide(campaign, cause, states)
+                        self._decide(campaign, cause, states, stood.get(campaign_id, Enforcement()))
             note_crowds(crowds, LATEST_MS, states)
             for index, users in enumerate(record.users):
                 cause = Cause(f"findings/{item.offset}/users/{index}", record.appended_at_ms, output)
                 owner = take_users(users, cause, self._policy, states)
                 if owner is not None:
-                    self._decide(owner, cause, states)
+                    self._decide(owner, cause, states, Enforcement())
         return output
 
-    def _take(self, finding: Finding, spared: frozenset[str], cause: Cause, states: States) -> str:
-        """Take what a finding says, apart from those `spared`; the id of the campaign that it belongs to now."""
+    def _take(
+        self, finding: Finding, spared: frozenset[str], cause: Cause, states: States, stood: dict[str, Enforcement]
+    ) -> str:
+        """Take what a finding says, apart from those `spared`; the id of the campaign that it belongs to now.
+
+        `stood` gets what was in force against those that it takes in.
+        """
         sketches = states.read(SKETCHES, Sketches)
         siblings = sketches.like(finding)
         homes, campaigns = home_campaigns(finding, siblings, states)
@@ -194,7 +193,10 @@ class CampaignsStage:
         for other in ids[1:]:
             younger = states.change(campaign_key(other), Campaign)
             at_ms = max(campaign.newest_ms, younger.newest_ms, finding.as_of_ms)
-            take_in(campaign, younger, limited=is_limited(younger.enforcement, at_ms))
+            limited = is_limited(younger.enforcement, at_ms)
+            take_in(campaign, younger, limited=limited)
+            if limited:
+                stood[ids[0]] = both(stood.get(ids[0], Enforcement()), younger.enforcement)
             release(self._policy, younger, at_ms, cause)
         remember_members(campaign, finding, states)
         others = siblings & campaign.links.keys()
@@ -206,15 +208,14 @@ class CampaignsStage:
             states.changed.add(SKETCHES)
         return campaign.campaign_id
 
-    def _decide(self, campaign: Campaign, cause: Cause, states: States) -> None:
-        """Decide if the campaign is big enough and there is something new to say; alert if people must know."""
+    def _decide(self, campaign: Campaign, cause: Cause, states: States, stood: Enforcement) -> None:
+        """Decide if the campaign is big enough and there is something new to say, at least as hard as what `stood`."""
         ladder, at_ms = self._policy.campaign, campaign.newest_ms
         campaign.forget()
         campaign.let_go(states.read(EXEMPT, Exempt).among(campaign.seen, at_ms))
         if is_exempt(campaign.enforcement, at_ms):
             return
-        if campaign.is_found:
-            let_go_of_crowds(self._policy, campaign, cause)
+        let_go_of_crowds(self._policy, campaign, cause)
         belonging = campaign.belonging()
         view = campaign.view(belonging)
         verdict = self._verdict(campaign, view)
@@ -222,19 +223,19 @@ class CampaignsStage:
         if is_small:
             view = campaign.view(campaign.seen)
             verdict = of_everybody(self._verdict(campaign, view))
-        take_back(self._policy, campaign, verdict, cause, states)
         if verdict.action is None:
+            take_back(self._policy, campaign, verdict, cause, states)
             if not is_limited(campaign.enforcement, at_ms):
                 let_go_with_it(self._policy, campaign, cause)
             return
         vector, probability = self._ask(view, verdict.reasons, at_ms, states)
         wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
-        action = harder(campaign.enforcement, wanted, at_ms)
+        action = harder(stood, harder(campaign.enforcement, wanted, at_ms), at_ms)
         names = action in LIMITING and not is_small
         deserving = limited_alone(belonging, view.rotation, verdict.reasons, ladder) if names else frozenset[str]()
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
         members = self._within_budget(campaign, deserving, action, states, cause.output) if names else ()
-        if members or is_due(campaign.enforcement, action, at_ms, ladder):
+        if members or is_due(campaign.enforcement, action, at_ms, ladder, shadow=self._policy.shadow):
             asks = names and self._policy.signals[LEADS["payment"]].enabled
             payments = payments_to_name(campaign, states.read(CROWDED, Crowded)) if asks else ()
             campaign.enforcement, decision = say(
@@ -248,11 +249,13 @@ class CampaignsStage:
                 members=members,
                 payments=payments,
                 opened_from_ms=opened_from(campaign, at_ms),
+                until_ms=expiry(ladder, action, at_ms, stood),
             )
             alert(self._policy, campaign, decision, cause)
             campaign.decided = vector
             if probability is not None:
                 cause.output.measured.append(("campaign_probability", probability))
+        take_back(self._policy, campaign, verdict, cause, states)
         if names:
             campaign.found_ms = min(campaign.found_ms, at_ms)
         if action in LIMITING:
@@ -282,11 +285,8 @@ class CampaignsStage:
     ) -> tuple[str, ...]:
         """The members this decision adds: as many as the blast radius leaves; the rest wait for the next finding.
 
-        Watching limits nobody, so `observe` adds no members; they are added when the campaign is limited. Those who
-        are limited already, as members of a campaign that was taken in, come first and use up nothing.
+        Those who are limited already, as members of a campaign that was taken in, come first and use up nothing.
         """
-        if action not in LIMITING:
-            return ()
         budget = states.change(SHARD, CampaignsShard).budget
         radius = self._policy.blast_radius
         cap = radius.suspended_per_hour if action == "suspend" else radius.accounts_per_hour

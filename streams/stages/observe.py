@@ -7,7 +7,7 @@ import msgspec
 from streams.accounts import AccountView, Enforcement, Head
 from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Model, ModelState, log_scale
 from streams.batch import EventBatch, hashes_of
-from streams.decide import decide, is_due, is_exempt, is_limited, verdict_of
+from streams.decide import decide, is_due, is_exempt, is_limited, is_only_shadow, verdict_of
 from streams.decisions import LIMITING, Action
 from streams.folding import DueView, FoldedAccounts, is_allowed
 from streams.kernel import AT
@@ -138,7 +138,7 @@ class ObserveStage:
         if is_exempt(head.enforcement, at_ms):
             return
         action = self._within_budget(verdict.action, head.enforcement, at_ms, states, output)
-        if not is_due(head.enforcement, action, at_ms, ladder):
+        if not is_due(head.enforcement, action, at_ms, ladder, shadow=self._policy.shadow):
             return
         head.enforcement, decision = decide(
             head.enforcement,
@@ -159,7 +159,8 @@ class ObserveStage:
         self, action: Action, current: Enforcement, at_ms: int, states: States, output: Output
     ) -> Action:
         """The action, or `observe` where limiting one more account this hour would pass the blast radius."""
-        if action not in LIMITING or is_limited(current, at_ms):
+        stands = is_limited(current, at_ms) and not is_only_shadow(current, shadow=self._policy.shadow)
+        if action not in LIMITING or stands:
             return action
         budget = states.change(SHARD, ObserveShard).budget
         if budget.left(at_ms, self._cap) == 0:

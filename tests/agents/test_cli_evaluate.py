@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.cli.evaluate import evaluate
-from streams.evaluation import Evaluation
+from agents.evaluation.summary import class_name, innocent_table
+from streams.evaluation import ClassResult, Evaluation
+from streams.evaluation.intervals import interval
 from streams.events import RequestRecord
 from tests.streams.evaluation.deciding import MINUTE, decision, guilty, innocent
 
@@ -167,3 +169,25 @@ def test_without_the_extra_a_report_says_what_to_install(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setattr("agents.cli.evaluate.find_spec", lambda _name: None)
     assert "stillwatch[report]" in mistake(run(files, "--report", tmp_path / "report"))
+
+
+@pytest.mark.parametrize(
+    ("label", "accounts", "limited"),
+    [
+        ("look_alike:continuous_integration", 2, 2),
+        ("look_alike:continuous_integration", 3, 1),
+        ("benign", 20, 20),
+        ("all", 1_017_476, 0),
+    ],
+)
+def test_columns_of_innocents_stand_apart_in_small_worlds_and_in_large_ones(
+    label: str, accounts: int, limited: int
+) -> None:
+    count = interval(limited, accounts)
+    found = ClassResult(
+        label=label, accounts=accounts, throttled=count, challenged=count, suspended=count, limited=count
+    )
+    head, line = innocent_table([found])
+    between = f"{count.low * 1_000_000:,.0f}-{count.high * 1_000_000:,.0f}"
+    assert line.split() == [*class_name(label).split(), f"{accounts:,}", *[str(limited)] * 3, between]
+    assert (len(head), len(line)) == (80, 80)

@@ -94,10 +94,11 @@ What would have had to be otherwise: any one line is enough
 A campaign with fewer than 5 accounts would have been throttled at most.
 Who pays speaks only of members that share a payment. Of one that shares none
 the other evidence speaks, and by itself means throttle.
-Even if the evidence softens, suspend stays until 2026-10-08 12:00:00 UTC. Each
-new member, and after half of its time any news of the campaign, brings the same
-decision again, as hard as it stands, while the evidence means any action at
-all; if none comes, it ends then.
+Even if the evidence softens, suspend stays until 2026-10-08 12:00:00 UTC. While
+the evidence means any action at all, each new member that it would limit by
+what speaks of that member alone, and after half of its time any news of the
+campaign, brings the same decision again, as hard as it stands; if none comes,
+it ends then.
 
 What ties this very account to the campaign stands in Redis and not in
 decisions: without --decisions this command tells it too.
@@ -243,6 +244,10 @@ def test_a_template_is_told_as_one(explain: Callable[..., Outcome], file: str) -
     assert "Throttled: 3 requests and 600 tokens of all who send it together pass in each 60\nminutes." in out
     assert "by campaign c-1, whose template it is (decision 1)" in out
     assert "says the same in other words: with at least 50% of" in out
+    assert (
+        "UTC, unless it is found that a crowd uses the template, or that its campaign, no longer limited itself, "
+        "deserves no limit. After half of its time news of it, while its campaign is limited, brings"
+    ) in " ".join(out.split())
 
 
 @pytest.mark.parametrize(
@@ -383,7 +388,9 @@ def test_a_throttle_for_want_of_members_is_told_as_that(
         "sure, so it is only throttled: its templates are, whoever sends them, and nobody is named who may have come "
         "upon one." in words
     )
-    assert "With evidence for less than a challenge nothing would have been decided. Even if" in words
+    assert "each new member" not in words
+    stays = "Even if the evidence softens, throttle stays" if subject == "c-1" else "Throttle stays"
+    assert f"With evidence for less than a challenge nothing would have been decided. {stays}" in words
     assert "A campaign with fewer than" not in words
 
 
@@ -423,10 +430,16 @@ def put(store: MemoryStore, place: Place, states: Mapping[str, msgspec.Struct | 
     asyncio.run(commit())
 
 
-def put_account(store: MemoryStore, account_id: str, sequence: int = 1) -> None:
+def put_account(
+    store: MemoryStore,
+    account_id: str,
+    sequence: int = 1,
+    stands: Enforcement | None = None,
+    **more: Any,  # noqa: ANN401
+) -> None:
     """An account that sent three requests of template `t`, one an hour."""
-    events = [event(AT + hour * HOUR, template_hash="t") for hour in range(3)]
-    stored = with_head(folded(events).stored()["a"], Head(Enforcement("throttle", AT, sequence)))
+    events = [event(AT + hour * HOUR, template_hash="t", **more) for hour in range(3)]
+    stored = with_head(folded(events).stored()["a"], Head(stands or Enforcement("throttle", AT, sequence)))
     put(store, Place("observe", key_partition(account_id, PARTITIONS)), {f"account:{account_id}": stored})
 
 
@@ -462,6 +475,48 @@ def test_redis_says_why_an_account_is_counted_to_its_campaign(
     ]
     assert "without --decisions" not in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("stands", ["suspend", "release"])
+@pytest.mark.parametrize("reasons", [FOUR[:1], FOUR[1:]])
+def test_whether_a_member_would_be_limited_by_itself_follows_from_the_evidence_and_not_from_what_stands(
+    store: MemoryStore, explain: Callable[..., Outcome], stands: str, reasons: tuple[Reason, ...]
+) -> None:
+    put_account(store, "a-1")
+    links = {f"template:{it}": LinkEvidence(AT, reasons, 5) for it in "tuv"}
+    seen = {f"a-{number}": Seen(AT, templates=0b11) for number in range(5)}
+    found = campaign(links=links, seen=seen, enforcement=Enforcement(stands, AT + HOUR, 3))
+    put(store, CAMPAIGNS, {"campaign:c-1": found, "member:a-1": Pointer("c-1")})
+    words = " ".join(explain("a-1")[1].split())
+    assert ("what speaks of it alone would not be enough" in words) is (reasons == FOUR[:1])
+
+
+BUSY: dict[str, Any] = {
+    "plan": "pro",
+    "plan_daily_tokens": 1_000,
+    "input_tokens": 9_000,
+    "account_created_at_ms": AT - HOUR,
+}
+MINDS_THAT = """
+[signals.volume_against_plan]
+weight = 4.0
+[signals.new_account_at_maximum]
+weight = 4.0
+"""
+
+
+@pytest.mark.parametrize("is_exempt", [False, True])
+def test_nothing_follows_for_an_account_while_a_release_keeps_it_from_being_limited(
+    store: MemoryStore, explain: Callable[..., Outcome], tmp_path: Path, is_exempt: bool
+) -> None:
+    newest_ms = AT + 2 * HOUR
+    put_account(store, "a-1", stands=Enforcement("release", newest_ms + is_exempt, 2), **BUSY)
+    (tmp_path / "minds.toml").write_text(POLICY + MINDS_THAT)
+    words = " ".join(explain("a-1", "--policy", str(tmp_path / "minds.toml"))[1].split())
+    follows = "throttle."
+    if is_exempt:
+        follows = "no action. A reviewer released it: until 2026-10-05 14:00:00 UTC nothing follows from any evidence."
+    assert f"By its own requests alone, whatever campaign it is counted to: 88.1%, {follows} - " in words
 
 
 def test_an_account_that_no_decision_names_is_told_as_redis_has_it(
@@ -517,7 +572,9 @@ def test_nothing_follows_for_a_campaign_that_a_reviewer_released(
 ) -> None:
     put(store, CAMPAIGNS, {"campaign:c-1": campaign(enforcement=Enforcement("release", AT + HOUR, 3))})
     _, out, _ = explain("c-1", "--at", "2026-10-05T12:30:00")
-    assert "With the 5 members it has: 37.8%, no action." in out
+    words = " ".join(out.split())
+    released = "A reviewer released it: until 2026-10-05 13:00:00 UTC nothing follows from any evidence."
+    assert f"With the 5 members it has: 37.8%, no action. {released}" in words
 
 
 def test_a_decision_that_the_topic_does_not_have_yet_is_announced(

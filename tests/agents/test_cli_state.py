@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -12,7 +13,8 @@ from agents.store import NOTHING, Place
 from agents.store.memory import MemoryStore
 from streams.accounts import Enforcement, Head, with_head
 from streams.campaigns import Campaign, Pointer
-from streams.evidence import LinkEvidence, ShortTemplate
+from streams.decisions import Reason
+from streams.evidence import LinkEvidence, Seen, ShortTemplate
 from streams.learning import FEATURES, Learner, LearnerState, Lesson
 from streams.links import link_partition
 from streams.windows import DAY_MS, HOUR_MS
@@ -169,6 +171,79 @@ def test_a_campaign_lists_its_first_members_and_its_largest_links(
     assert lines[-1] == "and 3 more; --all lists them"
     _, lines, _ = state("c-1", "--all")
     assert lines[-23:] == [f"member acct-{n:02}" for n in range(23)]
+
+
+def of_new_accounts(stands: Enforcement | None = None) -> Campaign:
+    """Forty accounts: thirty are a week old and pay with two instruments, of five it is unknown how old they are."""
+    seen = {f"acct-{number:02}": Seen(NOON_MS, templates=0b11) for number in range(40)}
+    for number, it in enumerate(seen.values()):
+        it.created_at_ms = None if number >= 35 else NOON_MS - (7 if number < 30 else 365) * DAY_MS
+        it.payment_hash = f"p{number % 2 if number < 30 else number}"
+    shared = Reason("accounts_per_template", "content", "40 accounts sent it.", 40.0, 3.0, 2.5)
+    links = {f"template:{it}": LinkEvidence(NOON_MS, (shared,), members=40) for it in "tu"}
+    return Campaign(
+        campaign_id="c-1",
+        newest_ms=NOON_MS,
+        links=links,
+        members=dict.fromkeys(seen, NOON_MS),
+        enforcement=stands or Enforcement(),
+        seen=seen,
+    )
+
+
+def test_a_campaign_gives_every_reason_that_it_is_judged_by_with_ages_and_payments(
+    store: MemoryStore, state: Callable[..., Outcome]
+) -> None:
+    put(store, CAMPAIGNS, {"campaign:c-1": of_new_accounts()})
+    code, lines, _ = state("c-1", "--policy", "deploy/policy.toml")
+    assert code == 0
+    at = lines.index("ages 30 younger than 60 days and 30 than 180, of 35 members whose age is known")
+    assert lines[at + 1 : at + 6] == [
+        "payments 30 of 40 members pay with an instrument of another",
+        "judged With the 40 members it has: 81.8%, throttle.",
+        "because At least 62% of its accounts pay with an instrument of another (suspicious from 30%).",
+        "because 40 accounts sent it.",
+        "enforcement none",
+    ]
+
+
+def test_a_campaign_is_judged_by_the_policy_that_is_named(
+    store: MemoryStore, state: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    (tmp_path / "policy.toml").write_text("[signals.shared_payments]\nthreshold = 0.99\n")
+    put(store, CAMPAIGNS, {"campaign:c-1": of_new_accounts()})
+    for arguments, is_said in ((), True), (("--policy", str(tmp_path / "policy.toml")), False):
+        lines = state("c-1", *arguments)[1]
+        assert any("pay with an instrument of another (suspicious" in line for line in lines) is is_said
+    code, lines, err = state("c-1", "--policy", str(tmp_path / "none.toml"))
+    assert (code, lines, err.count("\n")) == (2, [], 1)
+
+
+def test_a_campaign_with_too_few_members_gives_the_reasons_of_all_who_were_seen(
+    store: MemoryStore, state: Callable[..., Outcome]
+) -> None:
+    few = of_new_accounts()
+    few.members = {}
+    for it in few.seen.values():
+        it.templates = 0b1
+    put(store, CAMPAIGNS, {"campaign:c-1": few})
+    lines = state("c-1")[1]
+    assert [line for line in lines if line.startswith(("judged", "because"))] == [
+        "judged It has 0 members, too few to judge, so all 40 seen with it were judged: 81.8%, no action.",
+        "because At least 62% of its accounts pay with an instrument of another (suspicious from 30%).",
+        "because 40 accounts sent it.",
+    ]
+
+
+def test_of_a_campaign_that_was_released_it_is_said_that_nothing_follows(
+    store: MemoryStore, state: Callable[..., Outcome]
+) -> None:
+    put(store, CAMPAIGNS, {"campaign:c-1": of_new_accounts(Enforcement("release", NOON_MS + HOUR_MS, 3))})
+    (said,) = [line for line in state("c-1")[1] if line.startswith("judged ")]
+    assert said == (
+        "judged With the 40 members it has: 81.8%, no action. "
+        "A reviewer released it: until 2026-10-05 13:00:00 UTC nothing follows from any evidence."
+    )
 
 
 def test_a_campaign_says_how_many_templates_it_has_that_tie_nobody(

@@ -7,15 +7,17 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import GroupAuthorizationFailedError, TopicAuthorizationFailedError
-from kafka import KafkaConsumer
+from kafka import KafkaConsumer, KafkaProducer
 from kafka import TopicPartition as Place
 from kafka.admin import KafkaAdminClient
 
 from agents import topics
+from agents.deadletters import Reason, Refusal, dead_letter
 from agents.doctor.broker import look_at_kafka
 from agents.doctor.kafka_rights import look_at_authorizer, look_at_kafka_rights
 from agents.explaining.topic import decided
@@ -89,6 +91,19 @@ def put(bootstrap: str, topic: str, *events: RequestEvent) -> int:
         return producer.put(events)
     finally:
         producer.close()
+
+
+def put_letter(bootstrap: str, refused: RequestEvent) -> None:
+    """A dead letter, as the worker writes it, that can be read all the same."""
+    letter = dead_letter(
+        Refusal(Reason.NOT_JSON, "The value is not JSON.", "DecodeError"),
+        stage="observe",
+        source=(TOPICS.requests, 0, 0),
+        key=refused.account_id.encode(),
+        value=msgspec.json.encode(refused),
+    )
+    with KafkaProducer(bootstrap_servers=bootstrap, acks="all", **client_arguments()) as producer:
+        producer.send(TOPICS.dlq, key=letter.key, value=letter.value, headers=[*letter.headers]).get(timeout=30)
 
 
 def told(operation: str) -> str:
@@ -306,9 +321,15 @@ def deployed_as_users(secured: SecuredKafka, states: SecuredRedis, acting: As, t
         assert "own word" not in running.log
         assert "hunter2" not in running.log
         of_oncall = secured.user("oncall") | states.user("oncall", tmp_path)
-        for command in (("explain", "acct-1"), ("state", "acct-1"), ("doctor",)):
+        for command in (("explain", "acct-1"), ("state", "acct-1"), ("doctor",), ("dlq", "list")):
             told = deployment.run(*command, **of_oncall)
             assert (told.returncode, told.stderr) == (0, ""), told.stdout
+        with acting(secured.user("worker")):
+            put_letter(secured.sasl, event("acct-9", 1))
+        told = deployment.run("dlq", "replay", **of_oncall)
+        assert (told.returncode, told.stdout) == (2, "")
+        told = deployment.run("dlq", "replay", **secured.user("replayer"))
+        assert (told.stdout.splitlines()[0], told.stderr) == ("1 sent again, 0 before.", "")
     with states.admin() as client:
         denied = {(it["username"], it["object"]) for it in client.acl_log()}
     # redis-py says its name, where it may, and doctor asks whether Redis keeps anything on disk.

@@ -138,7 +138,7 @@ def test_news_never_softens_what_stands(current: Enforcement, action: Action, at
 def test_a_decision_that_is_due_is_never_softer_than_what_is_in_force(
     current: Enforcement, action: Action, at_ms: int
 ) -> None:
-    if at_ms < current.expires_at_ms and is_due(current, action, at_ms, STEPS):
+    if at_ms < current.expires_at_ms and is_due(current, action, at_ms, STEPS, shadow=current.shadow):
         assert LADDER.index(action) >= LADDER.index(next(one for one in LADDER if one == current.action))
 
 
@@ -157,7 +157,7 @@ def test_a_decision_that_is_due_is_never_softer_than_what_is_in_force(
 def test_a_decision_is_due_when_it_is_harder_or_half_its_time_is_over(
     current: Enforcement, action: Action, after_hours: int, due: bool
 ) -> None:
-    assert is_due(current, action, NOON_MS + after_hours * HOUR_MS, STEPS) is due
+    assert is_due(current, action, NOON_MS + after_hours * HOUR_MS, STEPS, shadow=False) is due
 
 
 @given(in_force, moments)
@@ -274,3 +274,11 @@ def test_each_hour_has_its_own_budget() -> None:
     assert budget.left(NOON_MS + HOUR_MS - 1, 5) == 0
     assert budget.left(NOON_MS + HOUR_MS, 5) == 5
     assert budget.left(NOON_MS, 5) == 5
+
+
+@given(in_force, actions, moments)
+def test_what_stands_in_shadow_keeps_nothing_from_being_decided_in_earnest(
+    current: Enforcement, action: Action, at_ms: int
+) -> None:
+    current.shadow = True
+    assert is_due(current, action, at_ms, STEPS, shadow=False)

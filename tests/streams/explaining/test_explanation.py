@@ -128,6 +128,29 @@ def test_a_campaign_has_members_templates_and_those_it_took_in() -> None:
     assert explained(decisions, "c-1", 0).subject_kind == "campaign"
 
 
+@pytest.mark.parametrize("order", range(4))
+def test_a_campaign_has_the_templates_of_those_that_it_took_in_and_of_those_that_these_had(order: int) -> None:
+    network: dict[str, Any] = {"subject_kind": "network"}
+    decisions = [
+        decision("suspend", "c-1", 0, members=("a",), campaign_id="c-1"),
+        decision("throttle", "template:t", 0, campaign_id="c-2", **network),
+        decision("suspend", "template:t", 4, 2, campaign_id="c-3", **network),
+        decision("throttle", "template:u", 0, campaign_id="c-3", **network),
+        decision("throttle", "template:v", 0, campaign_id="c-3", expires_at_ms=9, **network),
+        decision("suspend", "template:w", 0, campaign_id="c-4", **network),
+        decision("release", "c-3", 5, 2, members=(), campaign_id="c-2"),
+        decision("release", "c-2", 7, 2, members=(), campaign_id="c-1"),
+        decision("release", "c-4", 7, 2, members=(), campaign_id="c-4"),
+    ]
+    random.Random(order).shuffle(decisions)
+    decisions.sort(key=lambda it: it.sequence)  # each subject's keep their order, and merges come in any
+    assert explained(decisions, "c-1", 6).templates == {}
+    assert explained(decisions, "c-1", 7).templates == {"suspend": 1, "throttle": 2}
+    assert explained(decisions, "c-1", 9).templates == {"suspend": 1, "throttle": 1}
+    assert explained(decisions, "c-3", 9).templates == {"suspend": 1, "throttle": 1}
+    assert explained(decisions, "c-1", 9).decisions == 1
+
+
 @st.composite
 def decided(draw: st.DrawFn) -> list[Decision]:
     """What is decided about the account `a`, campaigns that may name it, and a template that it uses."""

@@ -12,7 +12,7 @@ from streams.evidence import Seen
 from streams.findings import Crowd
 from streams.policy import DEFAULT_POLICY
 from streams.stages.campaign_payments import AT_ONCE, MOST_CROWDS, Crowded, payments_to_name
-from streams.windows import DAY_MS, MINUTE_MS
+from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.streams.stages.test_campaigns_by_template import OLD_MS, YOUNG_MS, limited, of, relay, said, taken
 from tests.streams.stages.test_campaigns_feedback import hear, verdict
 from tests.streams.stages.test_campaigns_stage import CHALLENGE, NOON_MS, Bench, bench, finding
@@ -237,3 +237,16 @@ def test_a_release_of_one_of_several_who_pay_so_lasts_until_the_next_decision_th
     hear(campaigns, verdict("innocent", "x", minutes=40))
     join(campaigns, "w", "other", minutes=60)
     assert [it.payments for it in naming(campaigns) if "w" in it.members] == [("card", "other")]
+
+
+def test_a_crowds_payment_is_taken_back_with_the_decision_that_limits_the_campaign_again() -> None:
+    campaigns = taken(*relay())
+    join(campaigns, "xy", "card")
+    campaigns.take(crowds=[crowd("card", 300, minutes=79 * 60)])
+    join(campaigns, ["z"], "another", minutes=80 * 60)
+    gateway = InForce()
+    for decision in of(campaigns, "campaign"):
+        gateway.take(decision)
+    limited_again, *_ = (it for it in of(campaigns, "campaign") if it.decided_at_ms >= NOON_MS + 80 * HOUR_MS)
+    innocent = Ask("innocent", payment_hash="card", account_created_at_ms=limited_again.decided_at_ms)
+    assert gateway.over_payment(innocent, limited_again.decided_at_ms) is None

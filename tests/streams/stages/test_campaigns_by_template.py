@@ -423,6 +423,15 @@ def test_a_crowd_has_its_template_back_at_once_though_it_leaves_nothing_to_say_o
     assert after == dict.fromkeys(before, "release")
 
 
+def test_a_crowd_has_its_template_back_from_a_campaign_of_which_nobody_was_named() -> None:
+    campaigns = taken(*once_each())
+    assert limited(campaigns) == set()
+    campaigns.take(said(3, [f"user {number}" for number in range(30)], minutes=60))
+    after = {it.subject_id: it.action for it in of(campaigns, "network")}
+    assert after.pop("template:t3") == "release"
+    assert {*after.values()} == {"throttle"}
+
+
 def test_a_template_that_was_let_go_is_not_limited_again_for_a_day_however_its_users_turn() -> None:
     campaigns = taken(*relay(60))
     campaigns.take(said(3, [f"user {number}" for number in range(300)], minutes=30))
@@ -440,3 +449,4 @@ def test_what_was_decided_in_shadow_is_said_again_once_it_counts() -> None:
     live.states.held.update(shadow.states.held)
     live.take(said(9, ["late"], minutes=20, opened_ms=NOON_MS + DAY_MS))
     assert {(it.subject_id, it.shadow) for it in of(live, "network")} >= {("template:t9", False)}
+    assert [(it.action, it.shadow) for it in of(live, "campaign")] == [(of(shadow, "campaign")[-1].action, False)]

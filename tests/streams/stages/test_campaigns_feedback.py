@@ -22,7 +22,7 @@ from streams.stages.campaigns import PlacedFindings
 from streams.stages.shape import NO_REQUEST
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.streams.stages.test_campaigns_by_template import YOUNG_MS, of, relay, said, taken
-from tests.streams.stages.test_campaigns_stage import CHALLENGE, NOON_MS, POLICY, Bench, bench, finding
+from tests.streams.stages.test_campaigns_stage import CHALLENGE, NOON_MS, POLICY, THROTTLE, Bench, bench, finding
 
 FOUR_WEEKS = 28 * 24
 DAY = 24 * 60
@@ -217,6 +217,21 @@ def test_a_new_member_does_not_shorten_what_was_confirmed() -> None:
     campaigns.take(finding("e", minutes=30))
     last = campaigns.said("enforcement")[-1]
     assert (last.members, last.sequence, last.expires_at_ms) == (("e",), 3, confirmed.expires_at_ms)
+
+
+def test_what_was_confirmed_stays_as_hard_and_as_long_when_another_takes_it_in() -> None:
+    campaigns = bench()
+    campaigns.take(finding("abc", "p1", THROTTLE, minutes=0))
+    campaigns.take(finding("def", "p2", CHALLENGE, minutes=1))
+    (younger,) = (it.campaign_id for it in campaigns.campaigns().values() if "d" in it.members)
+    (confirmed,) = hear(campaigns, about("confirmed", younger, minutes=2))
+    campaigns.take(finding("def", "p2", THROTTLE, minutes=70))
+    before = len(campaigns.said("enforcement"))
+    campaigns.take(finding("abde", "p3", THROTTLE, minutes=71))
+    released, taken_in = campaigns.said("enforcement")[before:]
+    assert (released.subject_id, released.action) == (younger, "release")
+    assert (taken_in.action, taken_in.expires_at_ms) == ("challenge", confirmed.expires_at_ms)
+    assert {*taken_in.members} >= {*"def"}
 
 
 @pytest.mark.parametrize(("hours", "times", "stays"), [(6, 100, 600), (500, 4, 672)])

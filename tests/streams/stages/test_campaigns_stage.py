@@ -379,6 +379,15 @@ def test_people_hear_of_a_campaign_when_it_is_limited_when_it_gets_harder_and_wh
     assert all(alert in campaigns.said("enforcement") for alert in campaigns.said("alerts"))
 
 
+def test_people_hear_of_a_campaign_that_is_limited_anew_and_milder_once_what_they_heard_of_has_expired() -> None:
+    campaigns = bench()
+    campaigns.take(finding("abc", families=CHALLENGE))
+    campaigns.take(finding("", minutes=11 * 60))
+    assert [alert.action for alert in campaigns.said("alerts")] == ["challenge"]
+    campaigns.take(finding("", minutes=24 * 60), finding("", minutes=31 * 60))
+    assert [alert.action for alert in campaigns.said("alerts")] == ["challenge", "throttle"]
+
+
 @pytest.mark.parametrize("again", [1, 2, 3])
 def test_a_finding_that_is_said_again_changes_nothing(again: int) -> None:
     """Networks whose states were lost say again what they said, from other places in their topic."""

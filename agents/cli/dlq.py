@@ -1,0 +1,152 @@
+"""`stillwatch dlq list|replay`: what could not be read, and what of it is sent again now that it can be."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+import click
+import msgspec
+
+from agents.cli.failing import UnusableError
+from agents.clock import now_ms
+from agents.deadletters import Reason
+from agents.letters import Letter, Letters, ReplayError
+from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers
+from agents.topics import DEFAULT_PREFIX, TopicError, TopicNames
+
+LISTED = 20
+
+PREFIX = click.option(
+    "--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics."
+)
+REASONS = click.option(
+    "--reason",
+    "reasons",
+    multiple=True,
+    type=click.Choice([it.value for it in Reason]),
+    help="Only those; may be given more than once.",
+)
+
+
+@click.group(short_help="List what could not be read; send it again.")
+def dlq() -> None:
+    """Records that could not be read lie on the dead-letter topic, whole, with the reason."""
+
+
+@dlq.command("list", short_help="Say what lies there, and why.")
+@REASONS
+@click.option("--last", type=click.IntRange(0), default=LISTED, show_default=True, help="So many, the newest.")
+@click.option("--json", "as_json", is_flag=True, help="All of them, as JSON Lines.")
+@PREFIX
+def list_letters(reasons: tuple[str, ...], last: int, as_json: bool, prefix: str) -> None:  # noqa: FBT001  click's
+    """Say what lies on the dead-letter topic, when it came, from where and why it could not be read.
+
+    Nothing of what a record says is printed: what cannot be read may hold anything. Needs KAFKA_BOOTSTRAP_SERVERS.
+    """
+    counts: Counter[str] = Counter()
+    newest: deque[Letter] = deque(maxlen=last)
+    for letter in _read(prefix, reasons):
+        counts[letter.reason] += 1
+        if as_json:
+            click.echo(msgspec.json.encode(_told(letter)))
+        newest.append(letter)
+    if as_json:
+        return
+    click.echo(_counted(counts, "dead letter"))
+    for letter in newest:
+        for line in _lines(letter):
+            click.echo(line)
+
+
+@dlq.command(short_help="Send again what can be read by now.")
+@REASONS
+@click.option("--dry-run", is_flag=True, help="Only say how many it would be.")
+@PREFIX
+def replay(reasons: tuple[str, ...], dry_run: bool, prefix: str) -> None:  # noqa: FBT001
+    """Send dead letters again to the topics they came from, byte for byte: those that can be read by now.
+
+    So after a new version that reads what an older one refused, or when a time that was in the future is past. What
+    would be refused again stays where it is; nothing is sent twice. An event counts at its own time, in the windows
+    that still hold it. Needs KAFKA_BOOTSTRAP_SERVERS.
+    """
+    refused: Counter[str] = Counter()
+    done = found = 0
+
+    def readable() -> Iterator[Letter]:
+        nonlocal done, found
+        for letter in _read(prefix, reasons):
+            if letter.is_sent:
+                done += 1
+            elif letter.refusal is not None:
+                refused[letter.refusal.reason] += 1
+            else:
+                found += 1
+                yield letter
+
+    if dry_run:
+        for _ in readable():
+            pass
+    else:
+        letters = _letters(prefix)
+        if settled := _translated(letters.settle):
+            click.echo(f"{settled} had arrived of a replay that was cut off.", err=True)
+        _translated(lambda: letters.send(readable()))
+    click.echo(f"{found} {'would be sent' if dry_run else 'sent'} again, {done} before.")
+    if refused:
+        click.echo(f"Still not to be read: {_counted(refused, 'dead letter')}")
+
+
+def _letters(prefix: str) -> Letters:
+    try:
+        return Letters(bootstrap_servers(), TopicNames.under(prefix), now_ms)
+    except SettingsError as error:
+        raise UnusableError(str(error)) from error
+
+
+def _read(prefix: str, reasons: tuple[str, ...]) -> Iterator[Letter]:
+    try:
+        yield from (it for it in _letters(prefix).read() if not reasons or it.reason in reasons)
+    except TopicError as error:
+        raise UnusableError(str(error)) from error
+
+
+def _translated(work: Callable[[], int]) -> int:
+    try:
+        return work()
+    except (TopicError, ReplayError) as error:
+        raise UnusableError(str(error)) from error
+
+
+def _counted(counts: Counter[str], what: str) -> str:
+    if not counts:
+        return f"No {what}."
+    total = counts.total()
+    told = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
+    return f"{total} {what}{'' if total == 1 else 's'}: {told}."
+
+
+def _lines(letter: Letter) -> Iterator[str]:
+    """As a person reads it, in 80 columns for the usual names."""
+    when = datetime.fromtimestamp(letter.at_ms / 1000, UTC)
+    topic, partition, offset = letter.source
+    yield f"{letter.offset}  {when:%Y-%m-%d %H:%M:%S}  {topic}/{partition} at {offset}"
+    state = "sent again" if letter.is_sent else "can be read now" if letter.refusal is None else "cannot be read"
+    yield f"    {letter.reason}, {len(letter.value or b''):,} bytes, {state}"
+    yield f"    {letter.sentence}"
+
+
+def _told(letter: Letter) -> dict[str, object]:
+    topic, partition, offset = letter.source
+    return {
+        "offset": letter.offset,
+        "appended_at_ms": letter.at_ms,
+        "reason": letter.reason,
+        "sentence": letter.sentence,
+        "stage": letter.stage,
+        "topic": topic,
+        "partition": partition,
+        "source_offset": offset,
+        "bytes": len(letter.value or b""),
+        "readable": letter.refusal is None,
+        "replayed": letter.is_sent,
+    }
