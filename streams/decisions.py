@@ -76,8 +76,9 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
     8. `subject_id` of a network is a link, `template:` and the `template_hash` of the request event: the decision is
        about every request that has it, whoever sends it. With a `wording` it is also about every request whose sketch
        is at least as similar; only the wording of the decision that counts does. A gateway that cannot tell may leave
-       either out, and stops a new account, or a new wording, of a campaign some requests later. Whom the policy's
-       allowlist spares, the gateway spares here. A release of a network ends such a decision, and no more.
+       either out, and stops a new account, or a new wording, of a campaign only once a decision names the account: of
+       a large campaign that may be never. Whom the policy's allowlist spares, the gateway spares here. A release of a
+       network ends such a decision, and no more.
     9. A release of an account is a reviewer's word that it is innocent, whatever its `shadow` says. It is no member by
        decisions whose `decided_at_ms` is not later, nor does rule 11 apply to its `payments` by them. Until the release
        expires, or another decision about the account replaces it, no decision about a campaign or a network applies to
