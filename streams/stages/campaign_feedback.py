@@ -186,6 +186,7 @@ def _erase(verdict: Verdict, states: States) -> None:
     exempt.erase(name, verdict.decided_at_ms)
     campaign = home_of(name, states)
     if campaign is not None:
+        _leave_for_good(name, campaign, states)
         forget_erased({campaign.campaign_id: campaign}, states)
     if campaign is None or name not in campaign.members:
         states.change(member_key(name), Pointer).campaign_id = None
@@ -203,8 +204,16 @@ def _take_account(verdict: Verdict, cause: Cause, policy: Policy, states: States
         if _teach(campaign, verdict, cause, policy, states, weight=share):
             campaign.member_taught_ms = verdict.decided_at_ms
     if verdict.verdict == "innocent":
+        _leave_for_good(verdict.subject_id, campaign, states)
         states.change(key, Pointer).campaign_id = None
         campaign.let_go({verdict.subject_id})
+
+
+def _leave_for_good(name: str, campaign: Campaign, states: States) -> None:
+    """Count a member that the campaign had to forget no more; the others it takes out itself."""
+    if campaign.has_forgotten(name, campaign.campaign_id):
+        campaign.gone -= 1
+        states.changed.add(campaign_key(campaign.campaign_id))
 
 
 def _teach(

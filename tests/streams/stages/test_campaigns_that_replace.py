@@ -10,6 +10,7 @@ import streams.campaigns
 from streams.campaigns import Campaign
 from streams.enforcement import InForce
 from streams.evidence import LinkEvidence
+from streams.feedback import Word
 from streams.findings import Finding, Tied, Users
 from streams.joining import homes_of, take_in
 from streams.stages.campaign_payments import Crowded, payments_to_name
@@ -76,6 +77,15 @@ def test_who_was_not_named_yet_is_not_forgotten() -> None:
     campaign.members |= dict.fromkeys((f"x{number}" for number in range(KEPT)), campaign.newest_ms)
     campaign.forget()
     assert campaign.members.keys() == {"m10", "m11", "m12", *(f"x{number}" for number in range(KEPT))}
+
+
+@pytest.mark.parametrize("word", ["innocent", "erased"])
+def test_a_forgotten_member_that_a_reviewer_lets_go_is_counted_no_more(word: Word) -> None:
+    campaigns = replaced(8)
+    forgotten = sorted(limited(campaigns) - one(campaigns).members.keys())[:10]
+    for offset in (100, 101):  # to say it again changes nothing
+        hear(campaigns, *(verdict(word, name, minutes=970) for name in forgotten), offset=offset)
+        assert one(campaigns).size == 70
 
 
 def test_on_call_hears_of_each_doubling_of_all_it_ever_had() -> None:
