@@ -21,7 +21,6 @@ from streams.evidence import (
     ALL_LINKS,
     HALF_YEAR_MS,
     QUARTER,
-    RECENT_MS,
     REWORDED,
     SEEN_FOR_MS,
     CampaignView,
@@ -34,6 +33,7 @@ from streams.evidence import (
     younger,
 )
 from streams.findings import Finding, Tied, link_name
+from streams.members import RECENT_MS
 from streams.rotation import rotation_of
 from streams.windows import HOUR_MS
 

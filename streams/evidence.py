@@ -19,7 +19,7 @@ FEWEST_REPEATING = 8
 FEWEST_NAMED = 3
 REWORDED = 8
 """Templates with a sibling from which on a campaign rewords, and one alone makes nobody a member."""
-RECENT_MS, HALF_YEAR_MS = 60 * DAY_MS, 180 * DAY_MS
+HALF_YEAR_MS = 180 * DAY_MS
 RETURNING_SHARE = 1 / 3
 """Members among those seen; with fewer, most of them came upon the templates by chance."""
 

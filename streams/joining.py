@@ -14,9 +14,9 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 
 from streams.campaigns import Campaign
-from streams.evidence import RECENT_MS, LinkEvidence, Seen, bit_of, surely
+from streams.evidence import LinkEvidence, Seen, bit_of, surely
 from streams.findings import Finding, link_name
-from streams.members import REPEATS
+from streams.members import RECENT_MS, REPEATS
 
 FEWEST_SHARED = 2
 SHARED_SHARE = 0.1

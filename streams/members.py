@@ -6,6 +6,9 @@ from operator import or_
 
 from msgspec import Struct
 
+from streams.windows import DAY_MS, MINUTE_MS
+
+RECENT_MS = 60 * DAY_MS
 RIPE_HOURS = 2
 REPEATS = 4
 """Uses of one template from which on an account has not just come upon it; it is named again then."""
@@ -33,6 +36,12 @@ class Member(Struct, array_like=True, gc=False):
     payment_hash: str | None = None
     created_at_ms: int | None = None
     since_minute: int = 0
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it was opened lately, as of its newest use."""
+        opened_ms = self.created_at_ms
+        return opened_ms is not None and self.last_minute * MINUTE_MS - opened_ms < RECENT_MS
 
     def is_ripe(self, hour: int, hours: int = RIPE_HOURS) -> bool:
         """Requests over this link in at least so many different hours of the 24 up to `hour`."""

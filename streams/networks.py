@@ -7,7 +7,7 @@ about the account: of a payment once it was used in another hour too, of a templ
 counts is for `streams.campaigns` to say, which sees all templates of an account.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +25,11 @@ from streams.room import buckets_of, days_of, sketch_of
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, Windows
 
 MEMBERS = 1024
-"""Members listed for one link. A link of more accounts than this is too common to tie anybody by itself."""
+"""Members listed for one link at a time."""
+
+IDLE_MINUTES = 4 * 60
+"""So long after its last use a new account that a finding named makes room, where the list is full: a campaign whose
+accounts are replaced needs it in hours, and by its new accounts it is told from what a crowd has come to use."""
 
 FEWEST_MEMBERS = 3
 GROWN, TOLD_HOURS = 1.5, 6
@@ -236,11 +240,17 @@ def _may_be_named(state: NetworkState, member: Member) -> bool:
 def note_members(state: NetworkState, whos: Iterable[Who], minute: int) -> None:
     """Add the minute to the membership of each account; one that no finding named yet is to be looked at."""
     members, touched = state.members, state.touched
+    leaving: Iterator[str] | None = None
     for who in whos:
         member = members.get(who.account_id)
         if member is None:
             if len(members) >= MEMBERS:
-                continue
+                leaving = _leaving(members, minute) if leaving is None else leaving
+                left = next(leaving, None)
+                if left is None:
+                    continue
+                del members[left]
+                touched.discard(left)
             member = members[who.account_id] = Member(
                 last_minute=minute,
                 org_id=who.org_id,
@@ -255,6 +265,13 @@ def note_members(state: NetworkState, whos: Iterable[Who], minute: int) -> None:
             member.uses += 1
         if _may_be_named(state, member):
             touched.add(who.account_id)
+
+
+def _leaving(members: Mapping[str, Member], minute: int) -> Iterator[str]:
+    """The new accounts that were named and did nothing for `IDLE_MINUTES`, those first that came first."""
+    return iter(
+        [name for name, it in members.items() if it.reported and minute - it.last_minute >= IDLE_MINUTES and it.is_new]
+    )
 
 
 TYPICAL = NetworkView(

@@ -18,10 +18,11 @@ from agents.topics import TopicError, TopicNames, partitions_of
 from streams.accounts import AccountView, Enforcement, account_of, current_view
 from streams.campaigns import Campaign
 from streams.events import CAPABILITIES
-from streams.evidence import HALF_YEAR_MS, RECENT_MS, sharers
+from streams.evidence import HALF_YEAR_MS, sharers
 from streams.explaining.now import campaign_now
 from streams.learning import Learner
 from streams.links import LINK_KINDS, LinkKind, link_partition
+from streams.members import RECENT_MS
 from streams.networks import NetworkState
 from streams.networks import view_of as network_view
 from streams.policy import Policy

@@ -12,6 +12,7 @@ from streams.holders import KNOWN_SHARED, Noted
 from streams.links import LinkKind
 from streams.members import round_the_clock_synchrony, synchrony
 from streams.networks import (
+    IDLE_MINUTES,
     MEMBERS,
     NetworkState,
     NetworkView,
@@ -198,3 +199,42 @@ def test_late_acts_are_counted_in_their_own_minute() -> None:
 def test_a_link_that_was_stored_is_the_same() -> None:
     state = link_of(Act(), Act("b", NOON + HOUR, org="o", network="n"))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=NetworkState) == state
+
+
+YOUNG_MS, OLD_MS = NOON * MINUTE_MS - 5 * DAY_MS, NOON * MINUTE_MS - 90 * DAY_MS
+
+
+@pytest.fixture
+def four(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.networks.MEMBERS", 4)
+
+
+def filled(created_ms: int | None, *, named: bool = True) -> NetworkState:
+    """A link whose list is full: four accounts in two hours, the last of them ten minutes after the others."""
+    minutes = dict.fromkeys("abc", NOON + HOUR) | {"d": NOON + HOUR + 10}
+    state = link_of(*(Act(name, NOON, created_ms=created_ms) for name in minutes))
+    fold(state, *(Act(name, minute, created_ms=created_ms) for name, minute in minutes.items()))
+    if named:
+        assert [it.account_id for it in report_news(state)] == [*minutes]
+    return state
+
+
+@pytest.mark.usefixtures("four")
+def test_in_a_full_list_new_accounts_that_were_named_and_left_make_room_one_for_one() -> None:
+    state = filled(YOUNG_MS)
+    fold(state, Act("e", NOON + HOUR + IDLE_MINUTES - 1))
+    assert [*state.members] == [*"abcd"]
+    for name, listed in (("e", "bcde"), ("f", "cdef"), ("g", "defg"), ("h", "defg")):
+        fold(state, Act(name, NOON + HOUR + IDLE_MINUTES))
+        assert [*state.members] == [*listed]
+    assert has_news(state) is False
+    fold(state, *(Act(name, NOON + 2 * HOUR + IDLE_MINUTES) for name in "efg"))
+    assert [it.account_id for it in report_news(state)] == [*"efg"]
+
+
+@pytest.mark.usefixtures("four")
+@pytest.mark.parametrize(("created_ms", "named"), [(YOUNG_MS, False), (OLD_MS, True), (None, True)])
+def test_who_was_not_named_or_is_not_new_keeps_its_place(created_ms: int | None, named: bool) -> None:
+    state = filled(created_ms, named=named)
+    fold(state, Act("e", NOON + HOUR + 9 * IDLE_MINUTES, created_ms=YOUNG_MS))
+    assert [*state.members] == [*"abcd"]

@@ -59,6 +59,23 @@ def test_a_payment_behind_several_accounts_that_came_back_is_found_once_the_minu
     assert "accounts_per_payment" in [reason.signal for reason in found.reasons]
 
 
+def test_whoever_replaces_accounts_is_named_however_many_there_were_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.networks.MEMBERS", 8)
+    networks = bench()
+    networks.take(links([act("before", NOON - HOUR)], 100))
+    for generation in range(1, 6):
+        begun = NOON + generation * 6 * HOUR
+        acts = [
+            Act(f"{generation}-{name}", begun + hour * HOUR + index, created_ms=begun * MINUTE_MS)
+            for hour in (0, 1)
+            for index, name in enumerate("abcdefgh")
+        ]
+        networks.take(links(acts, 1_000 * generation), first_offset=generation)
+    networks.take()
+    named = {tied.account_id for found in networks.findings() for tied in found.members}
+    assert named == {f"{generation}-{name}" for generation in range(1, 6) for name in "abcdefgh"}
+
+
 def test_more_of_the_same_minute_does_not_close_it() -> None:
     networks = bench()
     networks.take(links(crowd("abc", [0, 1])))
