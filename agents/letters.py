@@ -16,10 +16,10 @@ from kafka import KafkaProducer, TopicPartition
 from kafka.errors import KafkaError
 from msgspec import Struct
 
-from agents.deadletters import PREFIX, REASON_HEADER, REPLAY_OF, Headers, Refusal, original_headers
+from agents.deadletters import PREFIX, REASON_HEADER, REPLAY_OF, Headers, Reason, Refusal, original_headers
 from agents.environment import SettingsError
 from agents.explaining.topic import asking_consumer, each_record
-from agents.inputs import Reader, read_event, read_findings, read_links, verdict_reader
+from agents.inputs import Reader, read_event, read_findings, verdict_reader
 from agents.kafka_access import client_arguments, manner
 from agents.routing import bytes_partition
 from agents.topics import ADMIN_TIMEOUT_MS, FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicError, TopicNames
@@ -32,7 +32,8 @@ WAVE_BYTES: Final = 8 * 1024 * 1024
 STALE_MS: Final = 60_000
 """So long after it has begun a wave is taken for somebody else's who is still at it."""
 
-ACKNOWLEDGED_WITHIN_S: Final = 30
+DELIVERED_WITHIN_MS: Final = 30_000
+"""So long a record may be on its way before it is given up: long before its wave is `STALE_MS` old."""
 
 
 class ReplayError(Exception):
@@ -129,9 +130,10 @@ class Letters:
             )
 
     def send(self, letters: Iterable[Letter]) -> int:
-        """Send letters again that can be read, each as it was; how many. Raises TopicError and ReplayError.
+        """Send letters again that can be read; how many. Raises TopicError and ReplayError.
 
-        `settle` first: else those of a wave that was cut off come twice.
+        Each as it was, but that a header without a value is empty: kafka-python sends no other. `settle` first: else
+        those of a wave that was cut off come twice.
         """
         count = 0
         with _producer(self._bootstrap_servers) as producer:
@@ -181,7 +183,7 @@ class Letters:
                 key=it.key,
                 value=it.value,
                 partition=self._place(it.source, it.key),
-                headers=[*it.headers, (REPLAY_OF, str(it.offset).encode())],
+                headers=[*((name, value or b"") for name, value in it.headers), (REPLAY_OF, str(it.offset).encode())],
             )
             for it in wave
         ]
@@ -205,17 +207,16 @@ class Letters:
         return notes
 
     def _refusal(self, source: tuple[str, int, int], record: Any) -> Refusal | None:  # noqa: ANN401
-        """Why the stage that refused a record would refuse it still."""
+        """Why the stage that refused a record would refuse it still. Links count in their order alone."""
         readers: Mapping[str, Reader[object]] = {
             self._names.requests: read_event,
-            self._names.links: read_links,
             self._names.findings: read_findings,
         }
         read = readers.get(source[0])
         if source[0] == self._names.feedback:
             read = verdict_reader(self._place(source, record.key), self._count(source[0]))
         if read is None:
-            return Refusal(record.reason, f"It came from {source[0]}, which is no topic of this deployment.", "")
+            return Refusal(Reason.OUT_OF_RANGE, f"What came from {source[0]} is not sent again.", "ValueError")
         again = _Again(source[2], self._now(), 1, record.key, record.value, record.headers)
         found = read(again)
         return found if isinstance(found, Refusal) else None
@@ -265,16 +266,13 @@ def _text(value: bytes | None) -> str:
 
 
 def acknowledged(future: Any) -> Any:  # noqa: ANN401  kafka-python is untyped
-    """Where Kafka put a record. Raises ReplayError."""
-    try:
-        return future.get(timeout=ACKNOWLEDGED_WITHIN_S)
-    except KafkaError as error:
-        raise ReplayError(f"Kafka did not take a letter: {error or type(error).__name__}") from error
+    """Where Kafka put a record. Raises KafkaError."""
+    return future.get(timeout=STALE_MS / 1_000)
 
 
 @contextmanager
 def _producer(bootstrap_servers: str) -> Iterator[Any]:
-    """An idempotent one, so that what it sends is there once. Raises TopicError."""
+    """An idempotent one, so that what it sends is there once. Raises TopicError, and ReplayError for the block."""
     try:
         producer: Any = KafkaProducer(
             bootstrap_servers=bootstrap_servers.split(","),
@@ -282,6 +280,8 @@ def _producer(bootstrap_servers: str) -> Iterator[Any]:
             enable_idempotence=True,
             bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
             max_block_ms=ADMIN_TIMEOUT_MS,
+            request_timeout_ms=ADMIN_TIMEOUT_MS,
+            delivery_timeout_ms=DELIVERED_WITHIN_MS,
             max_request_size=MAX_STAGE_RECORD_BYTES + FRAME_BYTES,
             **client_arguments(),
         )
@@ -291,5 +291,7 @@ def _producer(bootstrap_servers: str) -> Iterator[Any]:
         raise TopicError(f"No Kafka answers at {bootstrap_servers}{manner()}: {error}") from error
     try:
         yield producer
+    except KafkaError as error:
+        raise ReplayError(f"Kafka did not take a letter: {error or type(error).__name__}") from error
     finally:
         producer.close(timeout=10)

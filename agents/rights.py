@@ -28,7 +28,7 @@ KAFKA: Final[Mapping[str, Mapping[str, frozenset[str]]]] = {
     },
     "reviewer": {"feedback": frozenset({"Write"}), "requests": frozenset({"Describe"})},
     "oncall": dict.fromkeys(_STAGES, _SEEN) | dict.fromkeys(("enforcement", "alerts", "dlq"), _SEEN | {"Read"}),
-    "replayer": dict.fromkeys(("requests", "links", "findings", "feedback", "dlq"), frozenset({"Read", "Write"})),
+    "replayer": dict.fromkeys(("requests", "findings", "feedback", "dlq"), frozenset({"Read", "Write"})),
     "privacy": dict.fromkeys(_STAGES, _SEEN) | {"feedback": _SEEN | {"Write"}},
     "installer": dict.fromkeys(_STAGES, frozenset({"Create", "Describe"})),
 }

@@ -63,10 +63,11 @@ def harder(current: Enforcement, action: Action, at_ms: int) -> Action:
     return max(standing, action, key=LADDER.index)
 
 
-def both(one: Enforcement, other: Enforcement) -> Enforcement:
-    """The harder of two actions until the later of two times."""
-    hardest = max(one, other, key=lambda it: LADDER.index(action_of(it)))
-    return replace(hardest, expires_at_ms=max(one.expires_at_ms, other.expires_at_ms))
+def both(one: Enforcement, other: Enforcement, at_ms: int) -> Enforcement:
+    """Of two, as far as they limit: the harder action until the later of their times."""
+    limiting = [it for it in (one, other) if is_limited(it, at_ms)]
+    hardest = max(limiting, key=lambda it: LADDER.index(action_of(it)), default=Enforcement())
+    return replace(hardest, expires_at_ms=max((it.expires_at_ms for it in limiting), default=0))
 
 
 def expiry(ladder: Ladder, action: Action, at_ms: int, stood: Enforcement) -> int:

@@ -27,9 +27,9 @@ from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, Windows
 MEMBERS = 1024
 """Members listed for one link at a time."""
 
-IDLE_MINUTES = 4 * 60
-"""So long after its last use a new account that a finding named makes room, where the list is full: a campaign whose
-accounts are replaced needs it in hours, and by its new accounts it is told from what a crowd has come to use."""
+IDLE_MINUTES, MOST_LEFT = 4 * 60, 8 * MEMBERS
+"""So long after its last use a new account that a finding named makes room in a full list, so that accounts that are
+replaced are named on and on; and so many do in all, for a campaign holds whom links name, a new tool's users too."""
 
 FEWEST_MEMBERS = 3
 GROWN, TOLD_HOURS = 1.5, 6
@@ -73,7 +73,7 @@ class NetworkState(Struct, array_like=True):
     `judge_at` is the count of requests at which it is looked at whatever its members did, `found_hour` the hour of the
     newest finding, `p_value` what the anomaly model said last, `sketch` that of a template. `told` is how many members
     a template too short to tie anybody had when they were told of last, or how many accounts paid with a payment when
-    that was told last; `told_hour` is the hour of that.
+    that was told last; `told_hour` is the hour of that. `left` is how many members made room for others.
     """
 
     numbers: bytes = b""
@@ -89,6 +89,7 @@ class NetworkState(Struct, array_like=True):
     sketch: str | None = None
     told: int = 0
     told_hour: int = 0
+    left: int = 0
 
     @property
     def ripe_hours(self) -> int:
@@ -246,11 +247,12 @@ def note_members(state: NetworkState, whos: Iterable[Who], minute: int) -> None:
         if member is None:
             if len(members) >= MEMBERS:
                 leaving = _leaving(members, minute) if leaving is None else leaving
-                left = next(leaving, None)
-                if left is None:
+                left = next((it for it in leaving if _is_idle(members[it], minute)), None)
+                if left is None or state.left >= MOST_LEFT:
                     continue
                 del members[left]
                 touched.discard(left)
+                state.left += 1
             member = members[who.account_id] = Member(
                 last_minute=minute,
                 org_id=who.org_id,
@@ -268,10 +270,12 @@ def note_members(state: NetworkState, whos: Iterable[Who], minute: int) -> None:
 
 
 def _leaving(members: Mapping[str, Member], minute: int) -> Iterator[str]:
-    """The new accounts that were named and did nothing for `IDLE_MINUTES`, those first that came first."""
-    return iter(
-        [name for name, it in members.items() if it.reported and minute - it.last_minute >= IDLE_MINUTES and it.is_new]
-    )
+    """The new accounts that were named and are idle, those first that came first."""
+    return iter([name for name, it in members.items() if it.reported and it.is_new and _is_idle(it, minute)])
+
+
+def _is_idle(member: Member, minute: int) -> bool:
+    return minute - member.last_minute >= IDLE_MINUTES
 
 
 TYPICAL = NetworkView(

@@ -66,8 +66,8 @@ def replay(reasons: tuple[str, ...], dry_run: bool, prefix: str) -> None:  # noq
     """Send dead letters again to the topics they came from, byte for byte: those that can be read by now.
 
     So after a new version that reads what an older one refused, or when a time that was in the future is past. What
-    would be refused again stays where it is; nothing is sent twice. An event counts at its own time, in the windows
-    that still hold it. Needs KAFKA_BOOTSTRAP_SERVERS.
+    would be refused again stays where it is, and so do records of links, which count in their order alone; nothing is
+    sent twice. An event counts at its own time, in the windows that still hold it. Needs KAFKA_BOOTSTRAP_SERVERS.
     """
     refused: Counter[str] = Counter()
     done = found = 0

@@ -193,10 +193,9 @@ class CampaignsStage:
         for other in ids[1:]:
             younger = states.change(campaign_key(other), Campaign)
             at_ms = max(campaign.newest_ms, younger.newest_ms, finding.as_of_ms)
-            limited = is_limited(younger.enforcement, at_ms)
-            take_in(campaign, younger, limited=limited)
-            if limited:
-                stood[ids[0]] = both(stood.get(ids[0], Enforcement()), younger.enforcement)
+            before = both(younger.enforcement, stood.pop(other, Enforcement()), at_ms)
+            take_in(campaign, younger, limited=is_limited(before, at_ms))
+            stood[ids[0]] = both(before, stood.get(ids[0], Enforcement()), at_ms)
             release(self._policy, younger, at_ms, cause)
         remember_members(campaign, finding, states)
         others = siblings & campaign.links.keys()

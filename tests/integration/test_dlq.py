@@ -70,6 +70,21 @@ def test_what_can_be_read_by_now_is_sent_again_once_and_as_it_was(deployment: De
     assert len(requests(servers, topics)) == 5
 
 
+def test_links_are_not_sent_again_nor_what_is_nobodys_and_a_header_without_a_value_is_empty(
+    deployment: Deployment,
+) -> None:
+    servers, topics = deployment.bootstrap_servers, deployment.topics
+    with KafkaProducer(bootstrap_servers=servers, acks="all") as producer:
+        for number, topic in enumerate((topics.links, "elsewhere", topics.requests)):
+            it = dead_letter(REFUSED, stage="s", source=(topic, 0, number), key=b"a-1", value=event(1))
+            producer.send(topics.dlq, key=it.key, value=it.value, headers=[("baggage", b""), *it.headers])
+        producer.flush()
+    told = deployment.run("dlq", "replay")
+    assert told.stdout == "1 sent again, 0 before.\nStill not to be read: 2 dead letters: 2 out_of_range.\n"
+    ((_, _, _, headers),) = requests(servers, topics)
+    assert headers == [("baggage", b""), (REPLAY_OF, b"2")]
+
+
 def test_the_list_says_when_from_where_and_why_and_nothing_of_what_they_say(deployment: Deployment) -> None:
     put(deployment.bootstrap_servers, deployment.topics, {3: event(3), 4: b"hunter2, no json"})
     told = deployment.run("dlq", "list").stdout

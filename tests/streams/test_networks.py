@@ -18,6 +18,7 @@ from streams.networks import (
     NetworkView,
     has_news,
     is_open,
+    note_members,
     report_news,
     view_of,
 )
@@ -230,6 +231,28 @@ def test_in_a_full_list_new_accounts_that_were_named_and_left_make_room_one_for_
     assert has_news(state) is False
     fold(state, *(Act(name, NOON + 2 * HOUR + IDLE_MINUTES) for name in "efg"))
     assert [it.account_id for it in report_news(state)] == [*"efg"]
+
+
+@pytest.mark.usefixtures("four")
+def test_who_comes_back_in_the_same_minute_keeps_its_place_however_the_log_is_cut() -> None:
+    minute = NOON + HOUR + 2 * IDLE_MINUTES
+    acts = [Act(name, minute, created_ms=YOUNG_MS) for name in ("e", "b", "f")]
+    together, apart = filled(YOUNG_MS), filled(YOUNG_MS)
+    note_members(together, [it.who for it in acts], minute)
+    for it in acts:
+        note_members(apart, [it.who], minute)
+    assert [*together.members] == [*apart.members] == [*"bdef"]
+    assert together.touched == apart.touched
+
+
+@pytest.mark.usefixtures("four")
+def test_only_so_many_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.networks.MOST_LEFT", 6)
+    state = filled(YOUNG_MS)
+    for number in range(20):
+        fold(state, *(Act(str(number), NOON + (2 + hour + 6 * number) * HOUR, created_ms=YOUNG_MS) for hour in (0, 1)))
+        report_news(state)
+    assert [*state.members] == [*"3456"]
 
 
 @pytest.mark.usefixtures("four")

@@ -234,6 +234,20 @@ def test_what_was_confirmed_stays_as_hard_and_as_long_when_another_takes_it_in()
     assert {*taken_in.members} >= {*"def"}
 
 
+@pytest.mark.parametrize("later", [0, 1])
+def test_nor_is_it_lost_where_who_took_it_in_is_taken_in_itself_whether_at_once_or_later(later: int) -> None:
+    campaigns = bench()
+    campaigns.take(finding("ghi", "p0", THROTTLE, minutes=0))
+    campaigns.take(finding("abc", "p1", THROTTLE, minutes=1))
+    campaigns.take(finding("def", "p2", CHALLENGE, minutes=2))
+    (youngest,) = (it.campaign_id for it in campaigns.campaigns().values() if "d" in it.members)
+    (confirmed,) = hear(campaigns, about("confirmed", youngest, minutes=3))
+    merges = finding("abde", "p3", THROTTLE, minutes=71), finding("ghab", "p4", THROTTLE, minutes=71 + later)
+    campaigns.take(*merges)
+    (heir,) = (it for it in campaigns.campaigns().values() if it.merged_into is None)
+    assert (heir.enforcement.action, heir.enforcement.expires_at_ms) == ("challenge", confirmed.expires_at_ms)
+
+
 @pytest.mark.parametrize(("hours", "times", "stays"), [(6, 100, 600), (500, 4, 672)])
 def test_nothing_stays_longer_than_a_decision_may(hours: int, times: int, stays: int) -> None:
     ladder = replace(POLICY.campaign, throttle=replace(POLICY.campaign.throttle, expires_hours=hours))
