@@ -48,11 +48,11 @@ check: $(READY) ## look at the code without running it: style, types, arrows bet
 	@$(BIN)/lint-imports --no-logo >.venv/lint-imports.log 2>&1 || { cat .venv/lint-imports.log >&2; exit 1; }
 
 # To count branches makes code three times slower, so that only the tests of streams/ themselves are counted, not those
-# that play whole worlds through it. Of the rest those come first that wait the most.
+# that play whole worlds through it.
 test: check ## check, then run every test, with the branches of streams/ counted
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --cov -- tests/streams
 	@$(BIN)/coverage json --quiet --fail-under=0 -o - | $(BIN)/python -c '$(BRANCHES)'
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/streams -- tests/integration tests/faults tests
+	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/streams
 
 faults: $(READY) ## kill, freeze, fill, cut and slow down real servers, long ones too (half an hour)
 	@$(BIN)/pytest tests/faults --every-fault

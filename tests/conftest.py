@@ -21,6 +21,9 @@ settings.register_profile("nightly", settings.get_profile("default"), derandomiz
 settings.load_profile("default")
 
 
+WAITING = {"integration", "faults"}
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-fault", action="store_true", help="also the faults that take long (make faults)")
 
@@ -33,7 +36,8 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long faults out, unless they are asked for."""
+    """Leave the long faults out, unless they are asked for, and begin with what takes long because it waits."""
+    items.sort(key=lambda item: item.path.parent.name not in WAITING)
     if config.getoption("--every-fault"):
         return
     long = [item for item in items if item.get_closest_marker("long")]
