@@ -8,6 +8,7 @@ offset of its letter in a header. Of two that begin at once the one whose note i
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -22,7 +23,7 @@ from agents.explaining.topic import asking_consumer, each_record
 from agents.inputs import Reader, read_event, read_findings, verdict_reader
 from agents.kafka_access import client_arguments, manner
 from agents.routing import bytes_partition
-from agents.topics import ADMIN_TIMEOUT_MS, FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicError, TopicNames
+from agents.topics import ADMIN_TIMEOUT_MS, FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicError, TopicNames, partitions_of
 
 NOTE_HEADER: Final = "stillwatch.replay"
 """What is no letter but a note of ours has it."""
@@ -95,16 +96,18 @@ class Letters:
         self._bootstrap_servers = bootstrap_servers
         self._names = names
         self._now = now
-        self._partitions: dict[str, int] = {}
-        self._noted = 0
-        """Notes before this offset are known."""
+        self._known_to: int | None = None
+        """Up to where the notes were known when it was found out what was sent; None before."""
+        self._own: set[int] = set()
+        """The offsets of notes of ours."""
 
     def read(self) -> Iterator[Letter]:
         """Every letter, in order, each once though a worker that was killed may have put it there twice.
 
         Raises TopicError.
         """
-        sent = {offset for it in self._notes() if it.note.closes is not None for offset in it.note.letters}
+        notes = self._look()
+        sent = {offset for it in notes if it.note.closes is not None for offset in it.note.letters}
         known: set[int] = set()
         for record in each_record(self._bootstrap_servers, self._names.dlq):
             headers = dict(record.headers)
@@ -144,14 +147,13 @@ class Letters:
 
     def settle(self) -> int:
         """Note of waves that were cut off which letters arrived; how many. Raises TopicError and ReplayError."""
-        notes = self._notes()
+        self._known_to = None
+        notes = self._look()
         closed = {it.note.closes for it in notes}
         count = 0
         for cut in (it for it in notes if it.note.closes is None and it.offset not in closed):
             if self._now() - cut.at_ms < STALE_MS:
-                raise ReplayError(
-                    "Somebody is sending letters again, or was stopped in the middle of it: try again in a minute."
-                )
+                raise ReplayError("Somebody sends letters again, or was stopped in the middle: try again in a minute.")
             arrived = self._arrived(cut.note)
             with _producer(self._bootstrap_servers) as producer:
                 self._note(producer, Note(arrived, closes=cut.offset))
@@ -163,18 +165,14 @@ class Letters:
         ends: dict[str, dict[int, int]] = {}
         for topic, partition, end in note.ends:
             ends.setdefault(topic, {})[partition] = end
-        wave, arrived = {str(it).encode() for it in note.letters}, set[int]()
-        for topic, since in ends.items():
-            for record in each_record(self._bootstrap_servers, topic, since):
-                of = dict(record.headers).get(REPLAY_OF)
-                if of in wave:
-                    arrived.add(int(of))
-        return sorted(arrived)
+        found = (it for topic, since in ends.items() for it in each_record(self._bootstrap_servers, topic, since))
+        there = {dict(record.headers).get(REPLAY_OF) for record in found}
+        return [it for it in note.letters if str(it).encode() in there]
 
     def _send(self, producer: Any, wave: Sequence[Letter]) -> None:  # noqa: ANN401  kafka-python is untyped
-        offsets, known = [it.offset for it in wave], self._noted
+        offsets = [it.offset for it in wave]
         begun = self._note(producer, Note(offsets, self._ends({it.source[0] for it in wave})))
-        if any(it.offset < begun for it in self._notes(known)):
+        if any(it.offset < begun and it.offset not in self._own for it in self._notes(self._known_to or 0)):
             self._note(producer, Note([], closes=begun))
             raise ReplayError("Somebody else is sending letters again: try again when that is done.")
         sent = [
@@ -189,12 +187,21 @@ class Letters:
         ]
         for future in sent:
             acknowledged(future)
-        self._noted = self._note(producer, Note(offsets, closes=begun)) + 1
+        self._known_to = self._note(producer, Note(offsets, closes=begun)) + 1
 
     def _note(self, producer: Any, note: Note) -> int:  # noqa: ANN401
         """Put a note on the topic; its offset."""
         value, headers = msgspec.json.encode(note), [(NOTE_HEADER, b"1")]
-        return int(acknowledged(producer.send(self._names.dlq, value=value, partition=0, headers=headers)).offset)
+        told = acknowledged(producer.send(self._names.dlq, value=value, partition=0, headers=headers))
+        self._own.add(told.offset)
+        return int(told.offset)
+
+    def _look(self) -> Sequence[_Noted]:
+        """All notes. Those that others put there after the first look count as a rival's, as `sent` may lack them."""
+        notes = self._notes()
+        if self._known_to is None:
+            self._known_to = notes[-1].offset + 1 if notes else 0
+        return notes
 
     def _notes(self, since: int = 0) -> Sequence[_Noted]:
         """The notes from that offset on."""
@@ -203,22 +210,18 @@ class Letters:
             headers = dict(record.headers)
             if NOTE_HEADER in headers and REASON_HEADER not in headers:  # or it is a letter that had the first itself
                 notes.append(_Noted(record.offset, record.timestamp, msgspec.json.decode(record.value, type=Note)))
-            self._noted = record.offset + 1
         return notes
 
     def _refusal(self, source: tuple[str, int, int], record: Any) -> Refusal | None:  # noqa: ANN401
         """Why the stage that refused a record would refuse it still. Links count in their order alone."""
-        readers: Mapping[str, Reader[object]] = {
-            self._names.requests: read_event,
-            self._names.findings: read_findings,
-        }
+        names = self._names
+        readers: Mapping[str, Reader[object]] = {names.requests: read_event, names.findings: read_findings}
         read = readers.get(source[0])
         if source[0] == self._names.feedback:
-            read = verdict_reader(self._place(source, record.key), self._count(source[0]))
+            read = verdict_reader(self._place(source, record.key), self._partitions)
         if read is None:
             return Refusal(Reason.OUT_OF_RANGE, f"What came from {source[0]} is not sent again.", "ValueError")
-        again = _Again(source[2], self._now(), 1, record.key, record.value, record.headers)
-        found = read(again)
+        found = read(_Again(source[2], self._now(), 1, record.key, record.value, record.headers))
         return found if isinstance(found, Refusal) else None
 
     def _place(self, source: tuple[str, int, int], key: bytes | None) -> int:
@@ -226,12 +229,12 @@ class Letters:
         topic, partition, _ = source
         if key is None or topic not in {self._names.requests, self._names.feedback}:
             return partition
-        return bytes_partition(key, self._count(topic))
+        return bytes_partition(key, self._partitions)
 
-    def _count(self, topic: str) -> int:
-        if topic not in self._partitions:
-            self._partitions[topic] = len(self._ends({topic}))
-        return self._partitions[topic]
+    @cached_property
+    def _partitions(self) -> int:
+        """Of the requests and of the feedback."""
+        return partitions_of(self._bootstrap_servers, self._names)
 
     def _ends(self, topics: Iterable[str]) -> list[tuple[str, int, int]]:
         with asking_consumer(self._bootstrap_servers) as consumer:

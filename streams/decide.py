@@ -70,11 +70,6 @@ def both(one: Enforcement, other: Enforcement, at_ms: int) -> Enforcement:
     return replace(hardest, expires_at_ms=max((it.expires_at_ms for it in limiting), default=0))
 
 
-def expiry(ladder: Ladder, action: Action, at_ms: int, stood: Enforcement) -> int:
-    """When a decision expires: after the time of its rung, or when what `stood` would have, if that is later."""
-    return max(at_ms + rung_of(ladder, action).expires_hours * HOUR_MS, stood.expires_at_ms)
-
-
 def is_due(
     current: Enforcement, action: Action, at_ms: int, ladder: Ladder, *, shadow: bool, hours: int | None = None
 ) -> bool:

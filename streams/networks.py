@@ -246,9 +246,10 @@ def note_members(state: NetworkState, whos: Iterable[Who], minute: int) -> None:
         member = members.get(who.account_id)
         if member is None:
             if len(members) >= MEMBERS:
-                leaving = _leaving(members, minute) if leaving is None else leaving
-                left = next((it for it in leaving if _is_idle(members[it], minute)), None)
-                if left is None or state.left >= MOST_LEFT:
+                if state.left >= MOST_LEFT:
+                    continue
+                leaving = leaving or _leaving(members, minute)
+                if (left := next((it for it in leaving if _is_idle(members[it], minute)), None)) is None:
                     continue
                 del members[left]
                 touched.discard(left)

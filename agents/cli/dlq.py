@@ -1,15 +1,16 @@
 """`stillwatch dlq list|replay`: what could not be read, and what of it is sent again now that it can be."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 import msgspec
 
 from agents.cli.failing import UnusableError
-from agents.clock import now_ms
+from agents.clock import moment, now_ms
 from agents.deadletters import Reason
+from agents.explaining.evidence import plural
 from agents.letters import Letter, Letters, ReplayError
 from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers
 from agents.topics import DEFAULT_PREFIX, TopicError, TopicNames
@@ -45,14 +46,15 @@ def list_letters(reasons: tuple[str, ...], last: int, as_json: bool, prefix: str
     """
     counts: Counter[str] = Counter()
     newest: deque[Letter] = deque(maxlen=last)
-    for letter in _read(prefix, reasons):
-        counts[letter.reason] += 1
-        if as_json:
-            click.echo(msgspec.json.encode(_told(letter)))
-        newest.append(letter)
+    with _letters(prefix) as letters:
+        for letter in _chosen(letters, reasons):
+            counts[letter.reason] += 1
+            if as_json:
+                click.echo(msgspec.json.encode(_told(letter)))
+            newest.append(letter)
     if as_json:
         return
-    click.echo(_counted(counts, "dead letter"))
+    click.echo(_counted(counts))
     for letter in newest:
         for line in _lines(letter):
             click.echo(line)
@@ -72,9 +74,9 @@ def replay(reasons: tuple[str, ...], dry_run: bool, prefix: str) -> None:  # noq
     refused: Counter[str] = Counter()
     done = found = 0
 
-    def readable() -> Iterator[Letter]:
+    def readable(letters: Letters) -> Iterator[Letter]:
         nonlocal done, found
-        for letter in _read(prefix, reasons):
+        for letter in _chosen(letters, reasons):
             if letter.is_sent:
                 done += 1
             elif letter.refusal is not None:
@@ -83,53 +85,44 @@ def replay(reasons: tuple[str, ...], dry_run: bool, prefix: str) -> None:  # noq
                 found += 1
                 yield letter
 
-    if dry_run:
-        for _ in readable():
-            pass
-    else:
-        letters = _letters(prefix)
-        if settled := _translated(letters.settle):
-            click.echo(f"{settled} had arrived of a replay that was cut off.", err=True)
-        _translated(lambda: letters.send(readable()))
+    with _letters(prefix) as letters:
+        if dry_run:
+            for _ in readable(letters):
+                pass
+        else:
+            if settled := letters.settle():
+                click.echo(f"{settled} had arrived of a replay that was cut off.", err=True)
+            letters.send(readable(letters))
     click.echo(f"{found} {'would be sent' if dry_run else 'sent'} again, {done} before.")
     if refused:
-        click.echo(f"Still not to be read: {_counted(refused, 'dead letter')}")
+        click.echo(f"Still not to be read: {_counted(refused)}")
 
 
-def _letters(prefix: str) -> Letters:
+@contextmanager
+def _letters(prefix: str) -> Iterator[Letters]:
+    """The letters under a prefix; what goes wrong with them becomes a sentence."""
     try:
-        return Letters(bootstrap_servers(), TopicNames.under(prefix), now_ms)
-    except SettingsError as error:
+        yield Letters(bootstrap_servers(), TopicNames.under(prefix), now_ms)
+    except (SettingsError, TopicError, ReplayError) as error:
         raise UnusableError(str(error)) from error
 
 
-def _read(prefix: str, reasons: tuple[str, ...]) -> Iterator[Letter]:
-    try:
-        yield from (it for it in _letters(prefix).read() if not reasons or it.reason in reasons)
-    except TopicError as error:
-        raise UnusableError(str(error)) from error
+def _chosen(letters: Letters, reasons: tuple[str, ...]) -> Iterator[Letter]:
+    return (it for it in letters.read() if not reasons or it.reason in reasons)
 
 
-def _translated(work: Callable[[], int]) -> int:
-    try:
-        return work()
-    except (TopicError, ReplayError) as error:
-        raise UnusableError(str(error)) from error
-
-
-def _counted(counts: Counter[str], what: str) -> str:
+def _counted(counts: Counter[str]) -> str:
     if not counts:
-        return f"No {what}."
+        return "No dead letter."
     total = counts.total()
     told = ", ".join(f"{count} {reason}" for reason, count in counts.most_common())
-    return f"{total} {what}{'' if total == 1 else 's'}: {told}."
+    return f"{total} {plural('dead letter', total)}: {told}."
 
 
 def _lines(letter: Letter) -> Iterator[str]:
     """As a person reads it, in 80 columns for the usual names."""
-    when = datetime.fromtimestamp(letter.at_ms / 1000, UTC)
     topic, partition, offset = letter.source
-    yield f"{letter.offset}  {when:%Y-%m-%d %H:%M:%S}  {topic}/{partition} at {offset}"
+    yield f"{letter.offset}  {moment(letter.at_ms)}  {topic}/{partition} at {offset}"
     state = "sent again" if letter.is_sent else "can be read now" if letter.refusal is None else "cannot be read"
     yield f"    {letter.reason}, {len(letter.value or b''):,} bytes, {state}"
     yield f"    {letter.sentence}"

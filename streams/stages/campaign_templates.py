@@ -72,8 +72,8 @@ def limit_templates(
 
 def let_go_of_crowds(policy: Policy, campaign: Campaign, cause: Cause) -> None:
     """Release the limited templates that mostly others use by now."""
-    limited = (it for it in campaign.templates.values() if is_limited(it.enforcement, campaign.newest_ms))
-    if not campaign.is_found and next(limited, None) is None:
+    any_limited = any(is_limited(it.enforcement, campaign.newest_ms) for it in campaign.templates.values())
+    if not campaign.is_found and not any_limited:
         return
     _prune(campaign)
     crowds = {name: it for name, it in campaign.templates.items() if it.is_crowds and not it.is_theirs}

@@ -7,10 +7,11 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from streams.accounts import Enforcement
 from streams.campaigns import Campaign, Pointer
-from streams.decide import Budget, Verdict, both, expiry, harder, is_due, is_exempt, is_limited, verdict_of
+from streams.decide import Budget, Verdict, both, harder, is_due, is_exempt, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Reason
 from streams.events import LATEST_MS
 from streams.evidence import CampaignView
@@ -229,7 +230,8 @@ class CampaignsStage:
             return
         vector, probability = self._ask(view, verdict.reasons, at_ms, states)
         wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
-        action = harder(stood, harder(campaign.enforcement, wanted, at_ms), at_ms)
+        stands = both(campaign.enforcement, stood, at_ms)
+        action = harder(stands, wanted, at_ms)
         names = action in LIMITING and not is_small
         deserving = limited_alone(belonging, view.rotation, verdict.reasons, ladder) if names else frozenset[str]()
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
@@ -239,7 +241,7 @@ class CampaignsStage:
             payments = payments_to_name(campaign, states.read(CROWDED, Crowded)) if asks else ()
             campaign.enforcement, decision = say(
                 self._policy,
-                campaign.enforcement,
+                replace(stands, sequence=campaign.enforcement.sequence),
                 ("campaign", campaign.campaign_id),
                 action,
                 verdict,
@@ -248,7 +250,6 @@ class CampaignsStage:
                 members=members,
                 payments=payments,
                 opened_from_ms=opened_from(campaign, at_ms),
-                until_ms=expiry(ladder, action, at_ms, stood),
             )
             alert(self._policy, campaign, decision, cause)
             campaign.decided = vector

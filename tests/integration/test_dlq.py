@@ -1,12 +1,14 @@
 """`stillwatch dlq` on a real Kafka: what lies there is listed, and what can be read by now is sent again, once."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from kafka import KafkaProducer
 
+from agents.cli.dlq import dlq
 from agents.clock import now_ms
 from agents.deadletters import REPLAY_OF, Reason, Refusal, dead_letter
 from agents.explaining.topic import each_record
@@ -132,12 +134,8 @@ def readable(letters: Letters) -> Iterator[Letter]:
     return (it for it in letters.read() if it.refusal is None and not it.is_sent)
 
 
-@pytest.mark.parametrize("acknowledged", range(5))
-def test_who_is_stopped_in_the_middle_sends_the_rest_next_time_and_nothing_twice(
-    deployment: Deployment, letters: Letters, clock: Clock, monkeypatch: pytest.MonkeyPatch, acknowledged: int
-) -> None:
-    servers, topics = deployment.bootstrap_servers, deployment.topics
-    put(servers, topics, {number: event(number) for number in range(4)})
+def stopped_after(acknowledged: int) -> Callable[[object], object]:
+    """What waits for Kafka, and is interrupted once so many records are there."""
     left = [acknowledged]
 
     def until_stopped(future: object) -> object:
@@ -146,7 +144,16 @@ def test_who_is_stopped_in_the_middle_sends_the_rest_next_time_and_nothing_twice
         left[0] -= 1
         return real(future)
 
-    monkeypatch.setattr("agents.letters.acknowledged", until_stopped)
+    return until_stopped
+
+
+@pytest.mark.parametrize("acknowledged", range(5))
+def test_who_is_stopped_in_the_middle_sends_the_rest_next_time_and_nothing_twice(
+    deployment: Deployment, letters: Letters, clock: Clock, monkeypatch: pytest.MonkeyPatch, acknowledged: int
+) -> None:
+    servers, topics = deployment.bootstrap_servers, deployment.topics
+    put(servers, topics, {number: event(number) for number in range(4)})
+    monkeypatch.setattr("agents.letters.acknowledged", stopped_after(acknowledged))
     with pytest.raises(KeyboardInterrupt):
         letters.send(readable(letters))
     monkeypatch.undo()
@@ -175,3 +182,21 @@ def test_without_kafka_it_is_one_sentence(deployment: Deployment) -> None:
     assert (told.returncode, told.stdout) == (2, "")
     assert told.stderr.startswith("Error: No Kafka answers at 127.0.0.1:1: ")
     assert told.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("acknowledged", [0, 3])
+def test_the_command_goes_on_at_once_after_one_that_was_stopped(
+    deployment: Deployment, letters: Letters, monkeypatch: pytest.MonkeyPatch, acknowledged: int
+) -> None:
+    put(deployment.bootstrap_servers, deployment.topics, {number: event(number) for number in range(4)})
+    monkeypatch.setattr("agents.letters.acknowledged", stopped_after(acknowledged))
+    with pytest.raises(KeyboardInterrupt):
+        letters.send(readable(letters))
+    monkeypatch.undo()
+    monkeypatch.setattr("agents.cli.dlq.now_ms", lambda: now_ms() + STALE_MS)
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", deployment.bootstrap_servers)
+    told = CliRunner().invoke(dlq, ["replay", "--prefix", deployment.prefix])
+    sent = 0 if acknowledged else 4
+    assert f"{sent} sent again, {4 - sent} before.\n" in told.output
+    assert told.exit_code == 0
+    assert len(requests(deployment.bootstrap_servers, deployment.topics)) == 4
