@@ -1,15 +1,13 @@
 """ingest: records are fingerprinted at the edge and produced to the requests topic; no text goes any further."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import msgspec
-from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from agents.kafka_access import client_arguments, manner
+from agents.kafka_producer import kafka_producer
 from agents.routing import key_partition
-from agents.topics import ADMIN_TIMEOUT_MS, TopicError, TopicNames, partitions_of
+from agents.topics import TopicError, TopicNames, partitions_of
 from streams.events import RequestEvent
 
 _encode = msgspec.json.Encoder().encode
@@ -43,21 +41,9 @@ class Ingest:
         self._sent = 0
         try:
             self._partitions = partitions_of(bootstrap_servers, TopicNames(requests=topic))
-            self._producer: Any = KafkaProducer(
-                bootstrap_servers=bootstrap_servers.split(","),
-                acks="all",
-                enable_idempotence=True,
-                linger_ms=LINGER_MS,
-                batch_size=BATCH_BYTES,
-                bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
-                max_block_ms=30_000,
-                **client_arguments(),
-            )
+            self._producer = kafka_producer(bootstrap_servers, linger_ms=LINGER_MS, batch_size=BATCH_BYTES)
         except TopicError as error:
             raise IngestError(str(error)) from error
-        except (KafkaError, OSError, ValueError) as error:
-            message = f"No Kafka answers at {bootstrap_servers}{manner()}: {error}"
-            raise IngestError(message) from error
 
     def put(self, events: Iterable[RequestEvent], *, taken: Callable[[int], None] = lambda _count: None) -> int:
         """Produce `events` and wait for the broker to have them all; how many. Raises IngestError.

@@ -13,17 +13,16 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import xxhash
-from kafka import KafkaProducer, TopicPartition
+from kafka import TopicPartition
 from kafka.errors import KafkaError
 from msgspec import Struct
 
 from agents.deadletters import PREFIX, REASON_HEADER, REPLAY_OF, Headers, Reason, Refusal, original_headers
-from agents.environment import SettingsError
 from agents.explaining.topic import asking_consumer, each_record
 from agents.inputs import Reader, read_event, read_findings, verdict_reader
-from agents.kafka_access import client_arguments, manner
+from agents.kafka_producer import kafka_producer
 from agents.routing import bytes_partition
-from agents.topics import ADMIN_TIMEOUT_MS, FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicError, TopicNames, partitions_of
+from agents.topics import ADMIN_TIMEOUT_MS, FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicNames, partitions_of
 
 NOTE_HEADER: Final = "stillwatch.replay"
 """What is no letter but a note of ours has it."""
@@ -275,23 +274,13 @@ def acknowledged(future: Any) -> Any:  # noqa: ANN401  kafka-python is untyped
 
 @contextmanager
 def _producer(bootstrap_servers: str) -> Iterator[Any]:
-    """An idempotent one, so that what it sends is there once. Raises TopicError, and ReplayError for the block."""
-    try:
-        producer: Any = KafkaProducer(
-            bootstrap_servers=bootstrap_servers.split(","),
-            acks="all",
-            enable_idempotence=True,
-            bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
-            max_block_ms=ADMIN_TIMEOUT_MS,
-            request_timeout_ms=ADMIN_TIMEOUT_MS,
-            delivery_timeout_ms=DELIVERED_WITHIN_MS,
-            max_request_size=MAX_STAGE_RECORD_BYTES + FRAME_BYTES,
-            **client_arguments(),
-        )
-    except SettingsError as error:
-        raise TopicError(str(error)) from error
-    except (KafkaError, OSError) as error:
-        raise TopicError(f"No Kafka answers at {bootstrap_servers}{manner()}: {error}") from error
+    """One to send letters with. Raises TopicError, and ReplayError for the block."""
+    producer = kafka_producer(
+        bootstrap_servers,
+        request_timeout_ms=ADMIN_TIMEOUT_MS,
+        delivery_timeout_ms=DELIVERED_WITHIN_MS,
+        max_request_size=MAX_STAGE_RECORD_BYTES + FRAME_BYTES,
+    )
     try:
         yield producer
     except KafkaError as error:
