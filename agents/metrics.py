@@ -98,7 +98,7 @@ class Metrics:
         )
         self.late_events: Final = Counter(
             "stillwatch_late_events",
-            "Events older than any open window, counted apart, by stage.",
+            "Events that came after one of a later minute of the same account or link, by stage.",
             ["stage"],
             registry=registry,
         )

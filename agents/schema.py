@@ -108,8 +108,8 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         name="stillwatch.links",
-        summary="Inside Stillwatch: what accounts share, summed for each batch of requests.",
-        key="None: the partition is chosen by the link, xxh32 of `kind:value` modulo the number of partitions.",
+        summary="Inside Stillwatch: what accounts share, one row a use, a record for each batch of requests.",
+        key="None: the partition is that of the link, xxh64 of its value seeded by its kind, modulo their number.",
         value=Links,
         actions=("send", "receive"),
     ),

@@ -15,7 +15,6 @@ from streams import kernel
 from streams.batch import Said
 from streams.decisions import LADDER
 from streams.distinct import Distinct
-from streams.events import CAPABILITIES, Capability
 from streams.instructions import Instruction
 from streams.room import buckets_of, days_of, instructions_of, sketch_of
 from streams.windows import DAY_MS, Windows
@@ -62,7 +61,7 @@ class AccountState(Struct, array_like=True):
     """One account, laid out. Stored, a hot account takes about 4 KB, one with ten events below 1 KB.
 
     `top_templates` are the commonest templates by their `hash32`, `capability_days` requests by day since the epoch and
-    position in `CAPABILITIES`; bit i of `active_hours` is the hour i hours before the newest event's.
+    position in `streams.events.CAPABILITIES`; bit i of `active_hours` is the hour i hours before the newest event's.
     """
 
     profile: Profile
@@ -107,11 +106,8 @@ class AccountView(NamedTuple):
     age_ms: int | None
     requests: int
     tokens: int
-    output_tokens: int
     requests_1h: int
-    tokens_1h: int
     errors: int
-    refusals: int
     active_hours: int
     active_hours_7d: int
     addresses: int
@@ -120,9 +116,7 @@ class AccountView(NamedTuple):
     conversations: int
     top_template_share: float
     capability_share: float
-    capability: Capability
     gap_variation: float
-    lifetime_requests: int
     reworded: int
     reworded_followed: int
     reworded_extracted: int
@@ -193,11 +187,8 @@ def view_of(row: list[int], shares: list[float], profile: Profile) -> AccountVie
         age_ms=None if created is None else max(0, as_of_ms - created),
         requests=row[kernel.VIEW_REQUESTS],
         tokens=row[kernel.VIEW_TOKENS],
-        output_tokens=row[kernel.VIEW_OUTPUT],
         requests_1h=row[kernel.VIEW_REQUESTS_1H],
-        tokens_1h=row[kernel.VIEW_TOKENS_1H],
         errors=row[kernel.VIEW_ERRORS],
-        refusals=row[kernel.VIEW_REFUSALS],
         active_hours=row[kernel.VIEW_ACTIVE],
         active_hours_7d=row[kernel.VIEW_ACTIVE_7D],
         addresses=row[kernel.VIEW_ADDRESSES],
@@ -206,9 +197,7 @@ def view_of(row: list[int], shares: list[float], profile: Profile) -> AccountVie
         conversations=row[kernel.VIEW_CONVERSATIONS],
         top_template_share=shares[0],
         capability_share=shares[1],
-        capability=CAPABILITIES[row[kernel.VIEW_CAPABILITY]],
         gap_variation=shares[2],
-        lifetime_requests=row[kernel.VIEW_LIFETIME],
         reworded=row[kernel.VIEW_REWORDED],
         reworded_followed=row[kernel.VIEW_REWORDED_FOLLOWED],
         reworded_extracted=row[kernel.VIEW_REWORDED_EXTRACTED],
@@ -268,11 +257,8 @@ TYPICAL = AccountView(
     age_ms=200 * DAY_MS,
     requests=24,
     tokens=30_000,
-    output_tokens=18_000,
     requests_1h=4,
-    tokens_1h=5_000,
     errors=0,
-    refusals=0,
     active_hours=5,
     active_hours_7d=22,
     addresses=2,
@@ -281,9 +267,7 @@ TYPICAL = AccountView(
     conversations=7,
     top_template_share=0.1,
     capability_share=0.4,
-    capability="coding",
     gap_variation=1.8,
-    lifetime_requests=900,
     reworded=0,
     reworded_followed=0,
     reworded_extracted=0,

@@ -75,26 +75,21 @@ OPENS, CONTINUES = 2, 4
     VIEW_AS_OF,
     VIEW_REQUESTS,
     VIEW_TOKENS,
-    VIEW_OUTPUT,
     VIEW_REQUESTS_1H,
-    VIEW_TOKENS_1H,
     VIEW_ERRORS,
-    VIEW_REFUSALS,
     VIEW_ACTIVE,
     VIEW_ACTIVE_7D,
     VIEW_ADDRESSES,
     VIEW_AGENTS,
     VIEW_TEMPLATES,
     VIEW_CONVERSATIONS,
-    VIEW_CAPABILITY,
-    VIEW_LIFETIME,
     VIEW_REWORDED,
     VIEW_REWORDED_FOLLOWED,
     VIEW_REWORDED_EXTRACTED,
-) = range(21)
+) = range(16)
 """Columns of a due view; four shares stand beside them: top template, capability, variation of the gap, and how many
 of the account's other openings were continued."""
-VIEW_COLUMNS = 21
+VIEW_COLUMNS = 16
 SHARE_COLUMNS = 4
 
 (
@@ -635,20 +630,17 @@ def view_account(room: Room, view: Ints, shares: Floats) -> None:
     """Write the account as signals see it, as of its newest event, into one row of views and one of shares."""
     numbers, sizes = room.numbers, room.sizes
     as_of = numbers[LAST_MS]
-    view[VIEW_AS_OF], view[VIEW_LIFETIME] = as_of, numbers[REQUESTS]
+    view[VIEW_AS_OF] = as_of
     hour = as_of // HOUR_MS
     # Every bucket that is kept lies inside its window: a newer one clears out those that have left it.
     for row in range(sizes[HOURS]):
         counts = room.counts[HOURS, row]
         view[VIEW_REQUESTS] += counts[0]
         view[VIEW_TOKENS] += counts[1] + counts[2]
-        view[VIEW_OUTPUT] += counts[2]
         view[VIEW_ERRORS] += counts[3]
-        view[VIEW_REFUSALS] += counts[4]
         view[VIEW_ACTIVE] += 1
     for row in range(sizes[MINUTES]):
         view[VIEW_REQUESTS_1H] += room.counts[MINUTES, row, 0]
-        view[VIEW_TOKENS_1H] += room.counts[MINUTES, row, 1] + room.counts[MINUTES, row, 2]
     for word in range(3):
         bits = numbers[WEEK + word]
         while bits:
@@ -660,7 +652,7 @@ def view_account(room: Room, view: Ints, shares: Floats) -> None:
     for row in range(sizes[TEMPLATES_HELD]):
         best = max(best, room.top_counts[row])
     shares[0] = best / numbers[TEMPLATE_REQUESTS] if numbers[TEMPLATE_REQUESTS] else 0.0
-    view[VIEW_CAPABILITY], shares[1] = _focus(room, as_of // DAY_MS, _OTHER)
+    _, shares[1] = _focus(room, as_of // DAY_MS, _OTHER)
     shares[2] = np.sqrt(room.gaps[1]) / room.gaps[0] if room.gaps[0] > 0 else 0.0
     shares[3] = min(1.0, numbers[CONTINUED] / numbers[OPENINGS]) if numbers[OPENINGS] else 0.0
     missing = 0.0

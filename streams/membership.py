@@ -3,13 +3,32 @@
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import product
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from streams.campaigns import Campaign
 from streams.decide import Verdict, verdict_of
 from streams.decisions import LADDER, LIMITING, Reason
-from streams.evidence import Rotation, Seen, sharers
-from streams.policy import Ladder
+from streams.evidence import CampaignView, Rotation, Seen, sharers
+from streams.policy import Ladder, Policy
+from streams.signals import CAMPAIGN_SIGNALS, reasons_of
+
+
+class Judged(NamedTuple):
+    """What speaks against a campaign: of its members, or if it `is_small`, of all who were seen with it."""
+
+    view: CampaignView
+    reasons: tuple[Reason, ...]
+    is_small: bool
+
+
+def judged(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) -> Judged:
+    """The campaign as the signals of the policy see it, `belonging` to which are its members."""
+    is_small = len(belonging) < policy.campaign.minimum_accounts
+    view = campaign.view(campaign.seen if is_small else belonging)
+    reasons = (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, policy.signals))
+    return Judged(view, reasons, is_small)
 
 
 def limited_alone(

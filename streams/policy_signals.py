@@ -44,7 +44,6 @@ SIGNALS: Mapping[str, SignalPolicy] = MappingProxyType(
 )
 """Every signal a policy may name, as shipped."""
 
-SIGNAL_NAMES: tuple[str, ...] = tuple(SIGNALS)
 
 THRESHOLD_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {

@@ -155,13 +155,13 @@ PIPELINE: Final = Dashboard(
         DEAD_LETTERS,
         Panel(
             title="Records that came twice, late or early",
-            says="How many records were known already, older than every open window, or ahead of their time.",
+            says="How many records were known, came after a later one of their account or link, or are ahead of time.",
             queries=(
                 Query("sum(increase(stillwatch_duplicates_total[1h]))", "twice"),
                 Query("sum(increase(stillwatch_late_events_total[1h]))", "late"),
                 Query("sum(increase(stillwatch_clamped_events_total[1h]))", "ahead of time"),
             ),
-            then="Ahead of time: the clock of a gateway is wrong. Late: an old log was ingested. Twice is harmless.",
+            then="Ahead of time: a gateway's clock is wrong. Late: an old log, or several gateways. Twice: no harm.",
         ),
         Panel(
             title="Windows held",

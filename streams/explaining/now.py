@@ -1,18 +1,16 @@
 """What speaks for or against a subject as its windows stand, and why an account belongs to its campaign."""
 
-from collections.abc import Mapping
-
 from msgspec import Struct
 
 from streams.accounts import Enforcement, account_of, current_view
 from streams.campaigns import Campaign
 from streams.decide import is_exempt, verdict_of
-from streams.decisions import Action, Reason
-from streams.evidence import Rotation, Seen, sharers
+from streams.decisions import Action
+from streams.evidence import sharers
 from streams.explaining.judgement import Judgement, judge
-from streams.membership import limited_alone, of_everybody
+from streams.membership import judged, limited_alone, of_everybody
 from streams.policy import Policy
-from streams.signals import ACCOUNT_SIGNALS, CAMPAIGN_SIGNALS, reasons_of
+from streams.signals import ACCOUNT_SIGNALS, reasons_of
 
 
 class Now(Struct, frozen=True):
@@ -64,10 +62,10 @@ def account_now(stored: bytes, policy: Policy) -> Now:
 def campaign_now(campaign: Campaign, policy: Policy) -> Now:
     """Judge a campaign by what its links said last, as `CampaignsStage` does: of one that is exempt nothing follows."""
     belonging = campaign.belonging()
-    reasons = _judged(campaign, belonging, policy)[0]
+    _, reasons, is_small = judged(campaign, belonging, policy)
     judgement = judge(reasons, policy.campaign)
     action, seen = judgement.action, None
-    if len(belonging) < policy.campaign.minimum_accounts:
+    if is_small:
         action, seen = of_everybody(verdict_of(reasons, policy.campaign)).action, len(campaign.seen)
     exempt_until_ms = _exempt_until(campaign.enforcement, campaign.newest_ms)
     if exempt_until_ms is not None:
@@ -81,7 +79,7 @@ def membership_of(campaign: Campaign, account_id: str, policy: Policy) -> Member
     if seen is None:
         return None
     belonging = campaign.belonging()
-    reasons, rotation = _judged(campaign, belonging, policy)
+    view, reasons, _ = judged(campaign, belonging, policy)
     return Membership(
         campaign_id=campaign.campaign_id,
         templates=seen.templates.bit_count(),
@@ -90,17 +88,10 @@ def membership_of(campaign: Campaign, account_id: str, policy: Policy) -> Member
         shares_payment=account_id in sharers(belonging),
         opened_later=campaign.is_found and seen.was_opened_since(campaign.found_ms),
         named=account_id in campaign.members and account_id not in {*campaign.undecided, *campaign.inherited},
-        is_enough=account_id in limited_alone(belonging, rotation, reasons, policy.campaign),
+        is_enough=account_id in limited_alone(belonging, view.rotation, reasons, policy.campaign),
     )
 
 
 def _exempt_until(current: Enforcement, at_ms: int) -> int | None:
     """Until when a reviewer's release keeps a subject from being limited, if it does."""
     return current.expires_at_ms if is_exempt(current, at_ms) else None
-
-
-def _judged(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) -> tuple[tuple[Reason, ...], Rotation]:
-    """What speaks against a campaign: of its members, or of all who were seen with it while they are too few."""
-    few = len(belonging) < policy.campaign.minimum_accounts
-    view = campaign.view(campaign.seen if few else belonging)
-    return (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, policy.signals)), view.rotation

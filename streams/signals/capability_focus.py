@@ -15,8 +15,8 @@ def value(view: AccountView) -> float | None:
     return view.capability_share if view.requests >= FEWEST_REQUESTS else None
 
 
-FIRES = (TYPICAL._replace(requests=300, capability="reasoning", capability_share=0.95),)
+FIRES = (TYPICAL._replace(requests=300, capability_share=0.95),)
 QUIET = (
-    TYPICAL._replace(requests=300, capability="coding", capability_share=0.5),
-    TYPICAL._replace(requests=9, capability="coding", capability_share=1.0),
+    TYPICAL._replace(requests=300, capability_share=0.5),
+    TYPICAL._replace(requests=9, capability_share=1.0),
 )

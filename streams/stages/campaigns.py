@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from streams.accounts import Enforcement
 from streams.campaigns import Campaign, Pointer
-from streams.decide import Budget, Verdict, both, harder, is_due, is_exempt, is_limited, verdict_of
+from streams.decide import Budget, both, harder, is_due, is_exempt, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Reason
 from streams.events import LATEST_MS
 from streams.evidence import CampaignView
@@ -19,9 +19,8 @@ from streams.findings import LEADS, Finding, Findings, link_name
 from streams.joining import add_finding, found, homes_of, take_in
 from streams.learning import Learner, LearnerState, softened, vector_of
 from streams.links import Source
-from streams.membership import limited_alone, of_everybody
+from streams.membership import judged, limited_alone, of_everybody
 from streams.policy import Policy
-from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 from streams.sketches import Sketches
 from streams.stages.campaign_feedback import (
     EXEMPT,
@@ -217,12 +216,10 @@ class CampaignsStage:
             return
         let_go_of_crowds(self._policy, campaign, cause)
         belonging = campaign.belonging()
-        view = campaign.view(belonging)
-        verdict = self._verdict(campaign, view)
-        is_small = view.accounts < ladder.minimum_accounts
+        view, reasons, is_small = judged(campaign, belonging, self._policy)
+        verdict = verdict_of(reasons, ladder)
         if is_small:
-            view = campaign.view(campaign.seen)
-            verdict = of_everybody(self._verdict(campaign, view))
+            verdict = of_everybody(verdict)
         if verdict.action is None:
             take_back(self._policy, campaign, verdict, cause, states)
             if not is_limited(campaign.enforcement, at_ms):
@@ -263,10 +260,6 @@ class CampaignsStage:
             limit_templates(self._policy, campaign, action, verdict, view.rotation, cause, sketches)
         else:
             let_go_with_it(self._policy, campaign, cause)
-
-    def _verdict(self, campaign: Campaign, view: CampaignView) -> Verdict:
-        signals = reasons_of(view, CAMPAIGN_SIGNALS, self._policy.signals)
-        return verdict_of((*campaign.reasons(view), *signals), self._policy.campaign)
 
     def _ask(
         self, view: CampaignView, reasons: Sequence[Reason], at_ms: int, states: States

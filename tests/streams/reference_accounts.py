@@ -127,8 +127,7 @@ def view_of(account: ReferenceAccount) -> AccountView:
     as_of_ms = account.last_ms
     hour = as_of_ms // HOUR_MS
     day = account.windows.total("hours", as_of_ms)
-    last_hour = account.windows.total("minutes", as_of_ms)
-    capability, share = focus(account.capability_days, as_of_ms // DAY_MS, _EXTRACTED)
+    _, share = focus(account.capability_days, as_of_ms // DAY_MS, _EXTRACTED)
     first_hour = hour - SPAN_HOURS + 1
     created = account.profile.created_at_ms
     reworded = account.instructions.most_missing()
@@ -139,11 +138,8 @@ def view_of(account: ReferenceAccount) -> AccountView:
         age_ms=None if created is None else max(0, as_of_ms - created),
         requests=day.requests,
         tokens=day.tokens,
-        output_tokens=day.output_tokens,
-        requests_1h=last_hour.requests,
-        tokens_1h=last_hour.tokens,
+        requests_1h=account.windows.total("minutes", as_of_ms).requests,
         errors=day.errors,
-        refusals=day.refusals,
         active_hours=sum(1 for index in account.windows.hours if first_hour <= index <= hour),
         active_hours_7d=account.active_hours.bit_count(),
         addresses=account.addresses.count(hour),
@@ -152,9 +148,7 @@ def view_of(account: ReferenceAccount) -> AccountView:
         conversations=account.conversations.count(hour),
         top_template_share=_top_template_share(account),
         capability_share=share,
-        capability=capability,
         gap_variation=sqrt(account.gap_variance) / account.gap_mean_ms if account.gap_mean_ms > 0 else 0.0,
-        lifetime_requests=account.requests,
         reworded=reworded.asked if reworded else 0,
         reworded_followed=reworded.followed if reworded else 0,
         reworded_extracted=reworded.extracted if reworded else 0,

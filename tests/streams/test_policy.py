@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.policy import DEFAULT_POLICY, Policy, PolicyError, Problem, Rung, load_policy
-from streams.policy_signals import SIGNAL_NAMES, SignalPolicy
+from streams.policy_signals import SIGNALS, SignalPolicy
 from streams.signals import ACCOUNT_SIGNALS, CAMPAIGN_SIGNALS, NETWORK_SIGNALS, Signal
 
 ROOT = Path(__file__).parent.parent.parent
@@ -29,12 +29,12 @@ def test_the_shipped_file_says_what_the_code_says() -> None:
 def test_the_shipped_file_leaves_nothing_out() -> None:
     table = tomllib.loads(SHIPPED)
     assert set(table) == set(Policy.__struct_fields__)
-    assert tuple(table["signals"]) == SIGNAL_NAMES
+    assert tuple(table["signals"]) == tuple(SIGNALS)
     assert all(set(signal) == set(SignalPolicy.__struct_fields__) for signal in table["signals"].values())
 
 
 def test_the_policy_names_the_signals_that_there_are() -> None:
-    assert tuple(signal.name for signal in (*ACCOUNT_SIGNALS, *NETWORK_SIGNALS, *CAMPAIGN_SIGNALS)) == SIGNAL_NAMES
+    assert tuple(signal.name for signal in (*ACCOUNT_SIGNALS, *NETWORK_SIGNALS, *CAMPAIGN_SIGNALS)) == tuple(SIGNALS)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from streams import accounts, evidence, networks
 from streams.decisions import Family
 from streams.policy import DEFAULT_POLICY
-from streams.policy_signals import SIGNAL_NAMES, SIGNALS
+from streams.policy_signals import SIGNALS
 from streams.signals import ACCOUNT_SIGNALS, CAMPAIGN_SIGNALS, NETWORK_SIGNALS, Signal, reasons_of
 
 EVERY = [*ACCOUNT_SIGNALS, *NETWORK_SIGNALS, *CAMPAIGN_SIGNALS]
@@ -19,7 +19,7 @@ every_signal = pytest.mark.parametrize("signal", EVERY, ids=[signal.name for sig
 
 
 def test_the_policy_names_exactly_the_signals_there_are() -> None:
-    assert sorted(signal.name for signal in EVERY) == sorted(SIGNAL_NAMES)
+    assert sorted(signal.name for signal in EVERY) == sorted(SIGNALS)
 
 
 @every_signal
