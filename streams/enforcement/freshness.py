@@ -17,7 +17,7 @@ EARLY_MS: Final = DAY_MS
 """How far ahead of this gateway's clock a decision may be: its time is of events, whose clocks are not ours."""
 
 
-def age(decision: Decision, latest: int, now_ms: int, *, early_ms: int = EARLY_MS) -> Age:
+def age(decision: Decision, latest: int, now_ms: int) -> Age:
     """How old a decision is. `latest` is the highest sequence known of its subject (`InForce.latest`), 0 if none is.
 
     An early one is not to be given to `InForce`: its sequence would stand above all that the decider says until then.
@@ -26,6 +26,6 @@ def age(decision: Decision, latest: int, now_ms: int, *, early_ms: int = EARLY_M
     """
     if decision.sequence <= latest:
         return "replayed" if decision.sequence == latest else "older"
-    if decision.decided_at_ms > now_ms + early_ms:
+    if decision.decided_at_ms > now_ms + EARLY_MS:
         return "early"
     return "expired" if now_ms >= decision.expires_at_ms else "fresh"

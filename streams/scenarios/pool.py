@@ -148,18 +148,17 @@ def recruit(
     payer: str | int,
     plans: tuple[str, ...] = ("pro", "pro", "max"),
     devices: int = DEVICES,
-    campaign: str | None = None,
 ) -> Person:
     """The account of that number: a client from one of `devices`, a residential proxy of its own, and a payment.
 
-    Accounts with the same `payer` share their payment instrument. The campaign is the scenario's unless it is named.
+    Accounts with the same `payer` share their payment instrument.
     """
     own = stage.random("recruit", number)
     place = place_of(own)
     network = network_of(own, place, "residential")
     return replace(
         ordinary_person(stage, number, place, 1.0),
-        truth=Truth(stage.account(number), f"campaign:{stage.scenario}", campaign or stage.scenario),
+        truth=Truth(stage.account(number), f"campaign:{stage.scenario}", stage.scenario),
         plan=own.choice(plans),
         account_created_at_ms=opened_ms,
         payment_hash=stage.opaque("payment of the campaign", payer),

@@ -64,7 +64,7 @@ INTRODUCTION = """# Evaluation
     make evaluate                  # a small world three times over, in a quarter of an hour
     make evaluate SCALE=medium     # a hundred thousand ordinary accounts
     make evaluate SCALE=full       # a million for half a day, campaigns of the size of their disclosures, in an hour
-    make evaluate SCALE=hydra      # the hydra alone, twenty thousand accounts at once for a day, in minutes
+    make evaluate SCALE=hydra      # the hydra, twenty thousand accounts at once for a day, among a hundred thousand
     make evaluate SCALE=weeks      # each campaign alone for a week or longer, in an hour: weeks.md
     make evaluate SCALE=robustness # what is harder than that, in an hour: robustness.md
 

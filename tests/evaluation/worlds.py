@@ -70,8 +70,8 @@ MEDIUM = World(days=1, ordinary=20.0, look_alikes=1.0, campaigns=dict.fromkeys(C
 FULL = World(days=0.5, ordinary=200.0, look_alikes=4.0, campaigns=dict.fromkeys(CAMPAIGNS, 1.0))
 """A million ordinary accounts for half a day, and every campaign at the size of its disclosure, from six on."""
 
-HYDRA = replace(SMALL, days=1, campaigns={"hydra": 1.0})
-"""Twenty thousand accounts at once, as disclosed, for a day."""
+HYDRA = replace(MEDIUM, campaigns={"hydra": 1.0})
+"""Twenty thousand accounts at once, as disclosed, for a day, among a hundred thousand ordinary ones."""
 
 
 def reacted(world: World, seed: int, drawn_from: Sources = SIMULATED) -> Evaluation:
