@@ -5,7 +5,7 @@
 
 Each world holds ordinary customers, every look-alike and every campaign. In the first table campaigns see who is
 limited and react; in the comparison with baselines nobody reacts, so that all detectors are given the same events.
-`hydra` is one world of its campaign alone, at the size of its disclosure. `weeks` plays each campaign alone for a week
+`hydra` is one world of that campaign at the size of its disclosure. `weeks` plays each campaign alone for a week
 or longer; `robustness` other worlds, of one campaign or of none, each of which lacks something or has too much of it.
 """
 
