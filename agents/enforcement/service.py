@@ -144,7 +144,7 @@ def envoy_server(gate: Gate, registry: CollectorRegistry, address: str, appeal_u
         envoy = importlib.import_module("agents.enforcement.envoy")
     except ImportError as error:
         raise SettingsError(
-            "Envoy is answered with packages that are not installed: pip install 'stillwatch[gateway]'."
+            "Envoy is answered with packages that are not installed: install Stillwatch with its extra `gateway`."
         ) from error
     options = envoy.read_options(os.environ, address, appeal_url)
     server: Beside = envoy.EnvoyServer(gate, envoy.Counted(registry), options)

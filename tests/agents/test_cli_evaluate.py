@@ -168,7 +168,7 @@ def test_without_the_extra_a_report_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     monkeypatch.setattr("agents.cli.evaluate.find_spec", lambda _name: None)
-    assert "stillwatch[report]" in mistake(run(files, "--report", tmp_path / "report"))
+    assert "with its extra `report`" in mistake(run(files, "--report", tmp_path / "report"))
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,8 @@ INTRODUCTION = """# Evaluation
     make evaluate SCALE=robustness # what is harder than that, in an hour: robustness.md
 
 Everything here is **simulated** (`stillwatch simulate --list` describes each scenario, its file which figures are a
-disclosure's and which our own). The seeds stand in `tests/evaluation/unseen_seeds.txt`; nothing else reads them, and
-no threshold was chosen by looking at these worlds. This page is written by the command.
+disclosure's and which our own). The seeds stood in `tests/evaluation/unseen_seeds.txt` when it ran; nothing else read
+them, and no threshold was chosen by looking at these worlds. This page is written by the command.
 Two days are short, and most of what leaks of a thin campaign leaks before it is found: [weeks](weeks.md) are longer.
 [Robustness](robustness.md) has what is harder than these worlds: each campaign alone, signals switched off, an
 attacker's best reply, traffic that doubles, a schema that drifts, a release, an outage, a cold start."""

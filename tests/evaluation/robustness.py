@@ -32,7 +32,7 @@ ALONE: Mapping[str, float] = {
 
 ABLATED = "hydra"
 FAMILIES: tuple[Family, ...] = ("content", "identity", "lifecycle", "capability", "rhythm")
-"""The families of signals that campaigns are judged by; those for accounts alone take no part in finding the hydra."""
+"""Those of signals that campaigns are judged by, but `anomaly`; those for accounts alone take no part in finding it."""
 
 FEW = World(days=2, ordinary=0.1, look_alikes=0.1, campaigns={})
 """Innocents for the rest: every kind, and so few that a world is over in a minute or two."""

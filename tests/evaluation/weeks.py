@@ -63,7 +63,7 @@ INTRODUCTION = """# Weeks
     make evaluate SCALE=weeks
 
 **Simulated** campaigns, each alone with a few hundred innocents, which react to who is limited, as on the page of the
-[evaluation](evaluation.md) and with the first of its seeds; sizes are against those of the disclosures. `thin` lasts
+[evaluation](evaluation.md); sizes are against those of the disclosures. `thin` lasts
 until it has sent what its own says, `four_requests` as long as its own. A campaign lasts for weeks and is found once:
 what leaks before weighs less the longer it goes on, and what leaks later is what its new accounts send until they are
 known. Leaked is as on that page: of all that the campaign sent or meant to send, what came before its account, its

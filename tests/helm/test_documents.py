@@ -80,6 +80,10 @@ def test_on_call_gets_a_pod_with_a_command_of_its_own() -> None:
     assert pod["metadata"] == {"name": "oncall", "labels": doctor["metadata"]["labels"]}  # no hook of helm's any more
     assert "status" not in pod
     parsed(cli, "stillwatch", container_of(pod)["args"])
+    (policy,) = [it["configMap"]["name"] for it in pod["spec"]["volumes"] if it["name"] == "policy"]
+    assert named(example("production"), "ConfigMap", "stillwatch-policy")["metadata"]["name"] == policy
+    (mount,) = [it["mountPath"] for it in container_of(pod)["volumeMounts"] if it["name"] == "policy"]
+    assert container_of(pod)["args"][-1] == f"--policy={mount}/policy.toml"
 
 
 @needs_helm

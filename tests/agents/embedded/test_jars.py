@@ -118,5 +118,5 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypa
 
 def test_without_jgo_the_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "jgo.config", None)
-    with pytest.raises(ServerError, match=r"needs the package jgo: pip install 'stillwatch\[embedded\]'"):
+    with pytest.raises(ServerError, match=r"needs the package jgo: install Stillwatch with its extra `embedded`"):
         jars.classpath()

