@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from agents.enforcement.limiting import LimitCounters, LocalLimiter, RedisLimiter, Timing
+from agents.enforcement.limiting import LimitCounters, RedisLimiter, Timing
 from agents.enforcement.limiting.shared import FAILURES
 from agents.store import StoreError
 from streams.decisions import Limits
@@ -301,9 +301,9 @@ async def test_what_is_no_bucket_is_answered_for(servers: Servers) -> None:
 async def test_nobody_there_from_the_start(own_server: RedisServer) -> None:
     own_server.kill()
     async with trial(own_server) as held:
-        limiter = held.on_redis(timing=HASTY, local=LocalLimiter(replicas=3, clock=held.clock))
-        assert await together(limiter, HOUR, 30) == 10  # a third
-        held.clock.now_us += 360_000_000
+        limiter = held.on_redis(timing=HASTY)
+        assert await together(limiter, HOUR, 40) == 30
+        held.clock.now_us += 120_000_000
         assert await together(limiter, HOUR, 30) == 1
 
 
