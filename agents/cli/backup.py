@@ -10,19 +10,20 @@ import click
 from aiokafka.errors import KafkaError
 
 from agents.cli.failing import UnusableError
+from agents.cli.options import PREFIX
 from agents.copying.backup import back_up
 from agents.copying.backup import restore as restored
 from agents.copying.entry import CopyError
-from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers, read_settings
+from agents.settings import SettingsError, bootstrap_servers, read_settings
 from agents.store import StoreError
-from agents.topics import DEFAULT_PREFIX, TopicError
+from agents.topics import TopicError
 
 FOLDER = click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 
 
 @click.command(short_help="Write requests and feedback to files.")
 @FOLDER
-@click.option("--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics.")
+@PREFIX
 def backup(folder: Path, prefix: str) -> None:
     """Write to FOLDER what requests and feedback hold and it does not: all at first, then what came since.
 

@@ -7,11 +7,12 @@ import click
 import msgspec
 
 from agents.cli.failing import UnusableError
+from agents.cli.options import PREFIX
 from agents.clock import now_ms
 from agents.doctor.topics import FOR_EVER, feedback_too_short
 from agents.reviewers import FeedbackError, produce
-from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers
-from agents.topics import DAY_MS, DEFAULT_PREFIX, Described, TopicError, TopicNames, describe_topics, specs
+from agents.settings import SettingsError, bootstrap_servers
+from agents.topics import DAY_MS, Described, TopicError, TopicNames, describe_topics, specs
 from streams.feedback import Verdict
 
 SEGMENT_MS = 7 * DAY_MS
@@ -27,7 +28,7 @@ SEGMENT_MS = 7 * DAY_MS
     envvar=["STILLWATCH_REVIEWER", "USER"],
     help="Who says so; STILLWATCH_REVIEWER or USER unless given.",
 )
-@click.option("--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics.")
+@PREFIX
 def erase(account: str, note: str | None, reviewer: str, prefix: str) -> None:
     """Have what is known of ACCOUNT forgotten (GDPR, article 17), and say by when the log has lost it too.
 

@@ -10,20 +10,19 @@ import click
 from aiokafka.errors import KafkaError
 
 from agents.cli.failing import UnusableError
+from agents.cli.options import prefix_option
 from agents.clock import now_ms
 from agents.copying.comparing import PASS, Standings, compare
 from agents.copying.entry import CopyError
 from agents.copying.repartition import Copy, plan
 from agents.explaining.topic import decided
-from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers, read_settings
+from agents.settings import SettingsError, bootstrap_servers, read_settings
 from agents.store import StoreError
-from agents.topics import DEFAULT_PREFIX, TopicError, TopicNames
+from agents.topics import TopicError, TopicNames
 
 SHOWN = 20
 
-_PREFIX = click.option(
-    "--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics to copy."
-)
+_PREFIX = prefix_option("Of the topics to copy.")
 _TO_PREFIX = click.option("--to-prefix", required=True, help="Of the copy: one that nothing else uses.")
 
 

@@ -8,10 +8,11 @@ import click
 import msgspec
 
 from agents.cli.failing import UnusableError
+from agents.cli.options import PREFIX
 from agents.clock import now_ms
 from agents.reviewers import FeedbackError, produce
-from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers
-from agents.topics import DEFAULT_PREFIX, TopicError, TopicNames
+from agents.settings import SettingsError, bootstrap_servers
+from agents.topics import TopicError, TopicNames
 from streams.feedback import Verdict, Word
 from streams.links import LINK_KINDS
 
@@ -30,7 +31,7 @@ _OPTIONS = (
         envvar=["STILLWATCH_REVIEWER", "USER"],
         help="Who says so; STILLWATCH_REVIEWER or USER unless given.",
     ),
-    click.option("--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics."),
+    PREFIX,
 )
 
 

@@ -9,6 +9,7 @@ import click
 
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
+from agents.cli.options import POLICY
 from agents.explaining.evidence import verdict
 from agents.known import campaign_named, campaign_of, learner_of, stored_account, stored_state
 from agents.settings import Settings, SettingsError, read_settings
@@ -38,9 +39,7 @@ LINKS_SHOWN = 5
 @click.command(short_help="Print what is known of an account or link.")
 @click.argument("subject")
 @click.option("--all", "everything", is_flag=True, help="Every member of a campaign, not the first 20.")
-@click.option(
-    "--policy", "policy_path", type=click.Path(path_type=Path), help="Another policy than deploy/policy.toml."
-)
+@POLICY
 def state(subject: str, *, everything: bool, policy_path: Path | None) -> None:
     """Print the state of SUBJECT: an account id, a link as KIND:VALUE (network, asn, payment, template, tls), or c-...
 
