@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from agents.cli.logs import log_to_stderr
 from agents.cli.moments import milliseconds
 from agents.cli.placing import STDOUT, placed
 from agents.clock import now_ms
+from agents.ending import told_to_stop
 from agents.enforcement.metrics import Taken
 from agents.environment import SettingsError, words
 from agents.environment import path as named_path
@@ -174,9 +174,7 @@ async def _follow(asked: Asked) -> None:
     describe()  # a mistake is told now; later it waits
     intake = Intake(verifier, now_ms)
     follower = Follower(describe, {"bootstrap_servers": servers, **client_arguments()}, intake)
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     file, written = _opened(asked.out)
     cases, told = Cases(), set[Taken]()
     is_first = True

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from agents.cli.formats import chosen, format_options
 from agents.cli.logs import log_to_stderr
 from agents.cli.options import PREFIX
 from agents.cli.rows import events_of, faults, reader_of, reading, report_bad
+from agents.ending import told_to_stop
 from agents.ingest import Ingest, IngestError
 from agents.ingest_topic import DEFAULT_GROUP, Rejects, TopicIngest, follow
 from agents.normalise import Format
@@ -92,10 +92,7 @@ def _ingest_topic(source: str, group: str, rejects: Path | None, topic: str, for
 
 async def _follow(source: str, group: str, taking: TopicIngest, reader: RecordReader) -> None:
     """Follow the topic until SIGTERM or Ctrl-C, which let the messages in hand be finished."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     telling = asyncio.create_task(_tell(taking, reader))
     try:
         await follow(bootstrap_servers(), source, group, taking.take, stop)

@@ -1,7 +1,6 @@
 """`stillwatch repartition copy|finish|compare`: more partitions, by a copy of the logs under another prefix."""
 
 import asyncio
-import signal
 from collections.abc import Callable
 
 import click
@@ -12,6 +11,7 @@ from agents.cli.options import prefix_option
 from agents.clock import now_ms
 from agents.copying.comparing import PASS, Standings, compare
 from agents.copying.repartition import Copy, plan
+from agents.ending import told_to_stop
 from agents.explaining.topic import decided
 from agents.settings import SettingsError, bootstrap_servers, read_settings
 from agents.topics import TopicError, TopicNames
@@ -55,10 +55,7 @@ def copy(prefix: str, to_prefix: str, partitions: int, *, dry_run: bool) -> None
                 f"{'there already' if made.exists else 'to be made'}."
             )
             return
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        count = await copying.follow(stop)
+        count = await copying.follow(told_to_stop())
         tell(
             f"{count:,} records copied in this run. The same command goes on; `stillwatch repartition finish` ends it."
         )

@@ -9,7 +9,6 @@ log was read to its end: what was released since would be told as if it stood.
 import asyncio
 import logging
 import random
-import signal
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -17,7 +16,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from agents import clock as clocks
-from agents.ending import cancelled, must_not_end
+from agents.ending import cancelled, must_not_end, told_to_stop
 from agents.enforcement.admission import Admission
 from agents.enforcement.following import KafkaFollower
 from agents.enforcement.metrics import Source
@@ -156,10 +155,7 @@ class Notifier:
 
     async def run(self, *, host: str, port: int) -> None:
         """Tell until SIGTERM or SIGINT; metrics and health are at `host`:`port`. Raises OSError."""
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        stop = told_to_stop()
         self._progress.assigned(())
         self._progress.not_ready(READING)
         watchdog = Watchdog(self._progress)
