@@ -18,7 +18,7 @@ from msgspec import Struct
 from agents.embedded import PortTakenError, ServerError, jars, processes
 from agents.embedded.processes import LOOPBACK, ServerProcess
 from agents.kafka_access import client_arguments
-from agents.topics import FRAME_BYTES, MAX_STAGE_RECORD_BYTES
+from agents.topics import LARGEST_BATCH_BYTES
 
 READY_SECONDS = 90.0
 """A broker is ready in about three seconds; this is for a machine that is busy with much else."""
@@ -187,7 +187,7 @@ def _properties(node: Node, nodes: Sequence[Node]) -> str:
         "share.coordinator.state.topic.replication.factor": copies,
         "share.coordinator.state.topic.min.isr": max(1, copies - 1),
         "share.coordinator.state.topic.num.partitions": 8,
-        "replica.fetch.max.bytes": MAX_STAGE_RECORD_BYTES + FRAME_BYTES,
+        "replica.fetch.max.bytes": LARGEST_BATCH_BYTES,
         "group.initial.rebalance.delay.ms": 0,
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
     }
