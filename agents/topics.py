@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from agents.environment import SettingsError
 from agents.kafka_access import client_arguments, manner
+from streams.windows import DAY_MS
 
 REQUESTS = "stillwatch.requests"
 LINKS = "stillwatch.links"
@@ -35,7 +36,6 @@ FRAME_BYTES = 64 * 1024
 LARGEST_BATCH_BYTES = MAX_STAGE_RECORD_BYTES + FRAME_BYTES
 """The largest batch that a topic takes, so a producer sends, a consumer fetches and a broker copies."""
 
-DAY_MS = 24 * 60 * 60 * 1000
 REPLAY_MS = 29 * DAY_MS
 """How long what windows are rebuilt from is kept: the longest window, 28 days, and the day that is not over."""
 

@@ -9,7 +9,8 @@ from agents.cli.options import PREFIX
 from agents.cli.verdicts import NOTE, REVIEWER, put
 from agents.clock import now_ms
 from agents.doctor.topics import FOR_EVER, feedback_too_short
-from agents.topics import DAY_MS, Described, TopicError, TopicNames, describe_topics, specs
+from agents.topics import Described, TopicError, TopicNames, describe_topics, specs
+from streams.windows import DAY_MS
 
 SEGMENT_MS = 7 * DAY_MS
 """How much later than a record the newest of its segment may be, where Kafka does not say: its default."""
