@@ -6,12 +6,11 @@ Connect's `task.id` is left out, because there are no tasks here, and so is `exc
 record, not at a line of ours. Nothing that a dead letter *adds* repeats any text of the payload: neither a metric, nor
 a log line, nor a header built from these values can leak what somebody typed.
 
-**Which limit holds.** A record reaches us only in a batch of at most `SOURCE_MAX_BYTES`, the `max.message.bytes` of
-the requests topic. What is added here comes to less than `ADDED_MAX_BYTES`. The dead-letter topic accepts
-`DEAD_LETTER_MAX_BYTES`, four times as much and more, and its producer's `max_request_size` must be no less. So every
-record that is no larger than its source's limit fits whole, and so does one that compression had made four times
-smaller; nothing is ever cut short. What would still not fit is for the caller to hold: `DeadLetter.fits` answers False,
-and the partition waits rather than lose bytes.
+**Which limit holds.** A record reaches us only in a batch of at most the `max.message.bytes` of the requests topic.
+What is added here comes to less than `agents.topics.FRAME_BYTES`. The dead-letter topic accepts four times as much as
+the requests topic, and so many bytes more. So every record that is no larger than its source's limit fits whole, and
+so does one that compression had made four times smaller; nothing is ever cut short. Kafka refuses what would still not
+fit, and the partition waits rather than lose bytes.
 """
 
 import re
@@ -23,15 +22,6 @@ import msgspec
 from msgspec import Struct
 
 from streams.events import MAX_EVENT_BYTES, RequestEvent
-
-SOURCE_MAX_BYTES: Final = 1024 * 1024
-"""`max.message.bytes` of the requests topic at most, as `agents.topics` creates it."""
-
-ADDED_MAX_BYTES: Final = 64 * 1024
-"""Room for the error headers and Kafka's own framing, in bytes."""
-
-DEAD_LETTER_MAX_BYTES: Final = 4 * SOURCE_MAX_BYTES + ADDED_MAX_BYTES
-"""`max.message.bytes` of the dead-letter topic at least, as `agents.topics` creates it."""
 
 MAX_AHEAD_MS: Final = 24 * 60 * 60 * 1000
 """An event this far ahead of its own append time, in milliseconds, is refused; a smaller lead is clamped, because
@@ -78,17 +68,6 @@ class DeadLetter(Struct, frozen=True, gc=False):
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
-
-    @property
-    def byte_size(self) -> int:
-        """Bytes of key, value and headers, uncompressed, without Kafka's framing (below 100 bytes and 10 a header)."""
-        headers = sum(len(name.encode()) + len(value or b"") for name, value in self.headers)
-        return len(self.key or b"") + len(self.value or b"") + headers
-
-    @property
-    def fits(self) -> bool:
-        """Whether the dead-letter topic accepts it, framing included."""
-        return self.byte_size + 100 + 10 * len(self.headers) <= DEAD_LETTER_MAX_BYTES
 
 
 _EVENT_DECODER: Final = msgspec.json.Decoder(RequestEvent)

@@ -1,8 +1,9 @@
-"""How a process ends when it cannot go on: at once on a bug, and in time whatever hangs."""
+"""How a process ends: when it is told to, at once on a bug, and in time whatever hangs."""
 
 import asyncio
 import logging
 import os
+import signal
 import threading
 import traceback
 import types
@@ -17,6 +18,14 @@ BUG_EXIT_CODE: Final = 70
 UNUSABLE_EXIT_CODE: Final = 2
 UNDRAINED_EXIT_CODE: Final = 1
 AGAIN_S: Final = 5.0
+
+
+def told_to_stop() -> asyncio.Event:
+    """What SIGTERM or SIGINT sets, from now on. Called in the loop that waits for it."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
 
 
 def end_anyway(seconds: float) -> None:

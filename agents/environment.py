@@ -50,11 +50,11 @@ def path(environment: Environment, name: str) -> Path | None:
     return None if value is None else Path(value)
 
 
-def is_true(environment: Environment, name: str, *, default: bool) -> bool:
-    """Yes or no. Raises SettingsError for anything else."""
+def is_true(environment: Environment, name: str) -> bool:
+    """Yes, also where nothing is said, or no. Raises SettingsError for anything else."""
     value = words(environment, name)
     if value is None:
-        return default
+        return True
     if value.lower() not in YES | NO:
         message = f"{name} is {value!r}; it must be true or false."
         raise SettingsError(message)

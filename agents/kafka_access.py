@@ -42,15 +42,15 @@ def protocol(environment: Environment = os.environ) -> str:
     return _one_of(environment, PROTOCOL, PROTOCOLS, "PLAINTEXT")
 
 
-def manner(environment: Environment = os.environ) -> str:
+def manner() -> str:
     """How Kafka is spoken to, to be said where it does not answer; nothing of a Kafka in the open.
 
     kafka-python tells a password or a certificate that is refused as a server that is not there. Raises SettingsError.
     """
-    found = protocol(environment)
+    found = protocol()
     if found == "PLAINTEXT":
         return ""
-    user = f" as {words(environment, USERNAME)}" if found.startswith("SASL") else ""
+    user = f" as {words(os.environ, USERNAME)}" if found.startswith("SASL") else ""
     return f" over {found}{user} (it is the same where a password or a certificate is refused)"
 
 
@@ -63,7 +63,7 @@ def _context(environment: Environment) -> ssl.SSLContext:
     named = ", ".join(str(it) for it in (ca_file, certificate, key) if it is not None)
     try:
         context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
-        context.check_hostname = is_true(environment, CHECK_HOSTNAME, default=True)
+        context.check_hostname = is_true(environment, CHECK_HOSTNAME)
         if certificate is not None:
             # A password even where there is none: OpenSSL would ask at the terminal for one that it misses.
             context.load_cert_chain(certificate, key, password=secret(environment, KEY_PASSWORD) or "")

@@ -9,6 +9,7 @@ from streams.learning import Learner
 from streams.policy import DEFAULT_POLICY
 from streams.stages import CampaignsStage
 from streams.stages.campaign_feedback import LEARNER
+from streams.stages.campaign_states import campaign_key, member_key
 
 _CAMPAIGNS = CampaignsStage(DEFAULT_POLICY)  # it decodes; what is stored does not depend on a policy
 
@@ -28,7 +29,7 @@ async def campaign_of(store: Store, account_id: str) -> Campaign | None:
 
     Raises StoreError.
     """
-    key = f"member:{account_id}"
+    key = member_key(account_id)
     found = await stored_state(store, Place(_CAMPAIGNS.name, 0), key)
     pointer = Pointer() if found is None else _CAMPAIGNS.decode(key, found)
     if not isinstance(pointer, Pointer):
@@ -41,7 +42,7 @@ async def campaign_of(store: Store, account_id: str) -> Campaign | None:
 
 async def campaign_named(store: Store, campaign_id: str) -> Campaign | None:
     """The campaign of that id. Raises StoreError."""
-    key = f"campaign:{campaign_id}"
+    key = campaign_key(campaign_id)
     found = await stored_state(store, Place(_CAMPAIGNS.name, 0), key)
     if found is None:
         return None

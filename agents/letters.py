@@ -22,7 +22,7 @@ from agents.explaining.topic import asking_consumer, each_record
 from agents.inputs import Reader, read_event, read_findings, verdict_reader
 from agents.kafka_producer import kafka_producer
 from agents.routing import bytes_partition
-from agents.topics import ADMIN_TIMEOUT_MS, FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicNames, partitions_of
+from agents.topics import ADMIN_TIMEOUT_MS, LARGEST_BATCH_BYTES, TopicNames, partitions_of
 
 NOTE_HEADER: Final = "stillwatch.replay"
 """What is no letter but a note of ours has it."""
@@ -279,7 +279,7 @@ def _producer(bootstrap_servers: str) -> Iterator[Any]:
         bootstrap_servers,
         request_timeout_ms=ADMIN_TIMEOUT_MS,
         delivery_timeout_ms=DELIVERED_WITHIN_MS,
-        max_request_size=MAX_STAGE_RECORD_BYTES + FRAME_BYTES,
+        max_request_size=LARGEST_BATCH_BYTES,
     )
     try:
         yield producer

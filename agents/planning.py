@@ -11,7 +11,8 @@ from typing import Final
 from msgspec import Struct
 
 from agents.sizing import Need, need
-from agents.topics import DAY_MS, OUTCOME_MS, REPLAY_MS
+from agents.topics import OUTCOME_MS, REPLAY_MS
+from streams.windows import DAY_MS
 
 SPARE: Final = 1 / 3
 """Of processor time and of disk, left free."""

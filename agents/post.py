@@ -12,7 +12,7 @@ from agents.advance import Posted
 from agents.kafka_access import client_arguments
 from agents.metrics import Metrics
 from agents.signing import SIGNED, Signer
-from agents.topics import FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicNames
+from agents.topics import LARGEST_BATCH_BYTES, TopicNames
 from streams.decisions import Decision
 
 _decision = msgspec.json.Decoder(Decision)
@@ -41,7 +41,7 @@ class Post:
             enable_idempotence=True,
             acks="all",
             linger_ms=2,
-            max_request_size=MAX_STAGE_RECORD_BYTES + FRAME_BYTES,
+            max_request_size=LARGEST_BATCH_BYTES,
             **client_arguments(),
         )
         await self._producer.start()

@@ -39,7 +39,7 @@ def client_arguments(url: str, environment: Environment = os.environ) -> dict[st
     if "ssl_keyfile" in arguments and "ssl_certfile" not in arguments:
         message = f"{KEY_FILE} is set and {CERTIFICATE_FILE} is not: a key is of no use without its certificate."
         raise SettingsError(message)
-    arguments["ssl_check_hostname"] = is_true(environment, CHECK_HOSTNAME, default=True)
+    arguments["ssl_check_hostname"] = is_true(environment, CHECK_HOSTNAME)
     return arguments
 
 

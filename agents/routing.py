@@ -8,10 +8,14 @@ from kafka.partitioner.default import murmur2
 @lru_cache(maxsize=200_000)
 def bytes_partition(key: bytes, partitions: int) -> int:
     """The partition of a key as it is in a record, whether it is text or not."""
-    return int(murmur2(key) & 0x7FFFFFFF) % partitions
+    return _partition(key, partitions)
 
 
 @lru_cache(maxsize=200_000)
 def key_partition(key: str, partitions: int) -> int:
     """The partition of `key` by Kafka's default partitioner (murmur2 over the UTF-8 key)."""
-    return int(murmur2(key.encode("utf-8", "surrogatepass")) & 0x7FFFFFFF) % partitions
+    return _partition(key.encode("utf-8", "surrogatepass"), partitions)
+
+
+def _partition(key: bytes, partitions: int) -> int:
+    return int(murmur2(key) & 0x7FFFFFFF) % partitions

@@ -31,6 +31,7 @@ __all__ = [
     "fingerprint_key",
     "kept_key",
     "names_a_key",
+    "prefix",
     "read_settings",
     "replay_key",
 ]
@@ -82,7 +83,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     return Settings(
         bootstrap_servers=kafka,
         redis_url=redis_url,
-        prefix=environment.get(PREFIX_VARIABLE) or DEFAULT_PREFIX,
+        prefix=prefix(environment),
         group=environment.get("STILLWATCH_GROUP") or "stillwatch",
         health_host=environment.get("STILLWATCH_HEALTH_HOST") or "127.0.0.1",
         health_port=int(number(environment, "STILLWATCH_HEALTH_PORT", 9464)),
@@ -91,6 +92,11 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         signing_key=path(environment, SIGNING_VARIABLE),
         verify_keys=path(environment, VERIFY_VARIABLE),
     )
+
+
+def prefix(environment: Mapping[str, str] = os.environ) -> str:
+    """That of topics and Redis keys."""
+    return environment.get(PREFIX_VARIABLE) or DEFAULT_PREFIX
 
 
 def bootstrap_servers(environment: Mapping[str, str] = os.environ) -> str:

@@ -9,7 +9,7 @@ from math import log
 
 from msgspec import Struct
 
-KIB, MIB = 1024, 1024 * 1024
+MIB = 1024 * 1024
 
 IDLE_BYTES = 0
 """An account without a request for 29 days: its key has expired."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from agents.environment import SettingsError
 from agents.kafka_access import client_arguments, manner
+from streams.windows import DAY_MS
 
 REQUESTS = "stillwatch.requests"
 LINKS = "stillwatch.links"
@@ -32,7 +33,9 @@ MAX_VERDICT_BYTES = 16 * 1024
 FRAME_BYTES = 64 * 1024
 """Room for a batch's header, a record's key and its headers on top of the value."""
 
-DAY_MS = 24 * 60 * 60 * 1000
+LARGEST_BATCH_BYTES = MAX_STAGE_RECORD_BYTES + FRAME_BYTES
+"""The largest batch that a topic takes, so a producer sends, a consumer fetches and a broker copies."""
+
 REPLAY_MS = 29 * DAY_MS
 """How long what windows are rebuilt from is kept: the longest window, 28 days, and the day that is not over."""
 
@@ -75,7 +78,7 @@ class TopicSpec(Struct, frozen=True):
     name: str
     partitions: int
     retention_ms: int
-    max_message_bytes: int = MAX_STAGE_RECORD_BYTES + FRAME_BYTES
+    max_message_bytes: int = LARGEST_BATCH_BYTES
     timestamps: str = BROKERS_TIME
 
     def configs(self, replication: int) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
@@ -14,7 +13,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 
 from agents.compiling import compile_all
 from agents.drift import watching
-from agents.ending import end_anyway, fail, must_not_end
+from agents.ending import end_anyway, fail, must_not_end, told_to_stop
 from agents.faust_app import declare, faust_app
 from agents.feedback import FeedbackReader
 from agents.health import HealthServer
@@ -101,10 +100,7 @@ class Worker:
 
         Raises StoreError, OtherFormatError and KafkaError at the start, before it takes part in the group.
         """
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        stop = told_to_stop()
         await self._store.check()
         await self._store.check_format(self._places())
         await self._post.start()

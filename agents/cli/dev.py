@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from agents.cli.failing import UnusableError
+from agents.cli.options import PREFIX
 from agents.embedded import ServerError, servers
 from agents.keys import kept_pair
 from agents.settings import (
@@ -18,7 +19,8 @@ from agents.settings import (
     kept_key,
     names_a_key,
 )
-from agents.topics import DEFAULT_PARTITIONS, DEFAULT_PREFIX, TopicError, create_topics
+from agents.settings import prefix as named_prefix
+from agents.topics import DEFAULT_PARTITIONS, TopicError, create_topics
 
 FOLDER = click.option(
     "--folder",
@@ -38,7 +40,7 @@ def dev() -> None:
 @FOLDER
 @click.option("--partitions", type=click.IntRange(1, 1024), default=DEFAULT_PARTITIONS, show_default=True)
 @click.option("--brokers", type=click.IntRange(1, 3), default=1, show_default=True)
-@click.option("--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics.")
+@PREFIX
 def up(folder: Path, partitions: int, brokers: int, prefix: str) -> None:
     """Start Kafka and Redis, create the topics, and say where they are."""
     try:
@@ -53,7 +55,7 @@ def up(folder: Path, partitions: int, brokers: int, prefix: str) -> None:
         click.echo(f"export {servers.KAFKA_VARIABLE}={running.bootstrap_servers}")
     if os.environ.get(servers.REDIS_VARIABLE) != running.redis_url:
         click.echo(f"export {servers.REDIS_VARIABLE}={running.redis_url}")
-    if (os.environ.get(PREFIX_VARIABLE) or DEFAULT_PREFIX) != prefix:
+    if named_prefix() != prefix:
         click.echo(f"export {PREFIX_VARIABLE}={prefix}")
     if not names_a_key():
         click.echo(f"export {KEY_VARIABLE}={key}")

@@ -8,18 +8,16 @@ import click
 import msgspec
 
 from agents.cli.failing import UnusableError
+from agents.cli.options import PREFIX
 from agents.clock import moment, now_ms
 from agents.deadletters import Reason
 from agents.explaining.evidence import plural
 from agents.letters import Letter, Letters, ReplayError
-from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers
-from agents.topics import DEFAULT_PREFIX, TopicError, TopicNames
+from agents.settings import SettingsError, bootstrap_servers
+from agents.topics import TopicError, TopicNames
 
 LISTED = 20
 
-PREFIX = click.option(
-    "--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics."
-)
 REASONS = click.option(
     "--reason",
     "reasons",

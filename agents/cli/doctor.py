@@ -1,6 +1,5 @@
 """`stillwatch doctor`: what is wrong with this set-up, in sentences."""
 
-import os
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -18,9 +17,9 @@ from agents.doctor.progress import judge_progress, look_twice, members_of
 from agents.doctor.states import RedisTold, look_at_redis, look_at_redis_rights
 from agents.doctor.versions import look_at_versions
 from agents.rights import PARTS, REDIS
-from agents.settings import PREFIX_VARIABLE, Settings, SettingsError, bootstrap_servers, read_settings
+from agents.settings import Settings, SettingsError, bootstrap_servers, prefix, read_settings
 from agents.store import StoreError
-from agents.topics import DEFAULT_PREFIX, TopicError
+from agents.topics import TopicError
 
 T = TypeVar("T")
 
@@ -55,7 +54,7 @@ def _settings(part: str | None) -> Settings:
     """What the environment says; of a part that has nothing to do with Redis no more than where Kafka is."""
     if part is None or part in REDIS:
         return read_settings()
-    return Settings(bootstrap_servers(), "", prefix=os.environ.get(PREFIX_VARIABLE) or DEFAULT_PREFIX)
+    return Settings(bootstrap_servers(), "", prefix=prefix())
 
 
 def _whole(settings: Settings) -> Iterator[Found]:

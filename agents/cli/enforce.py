@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import sys
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from agents import kafka_access
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
 from agents.cli.listening import address
+from agents.cli.logs import log_to_stderr
+from agents.cli.options import POLICY
 from agents.enforcement.limiting import LimitCounters, LocalLimiter, RedisLimiter, Timing
 from agents.enforcement.mirror import Mirror
 from agents.enforcement.service import Enforcer, Log, envoy_server
@@ -21,21 +22,21 @@ from agents.environment import path as named_path
 from agents.environment import words
 from agents.settings import (
     KAFKA_VARIABLE,
-    PREFIX_VARIABLE,
     REDIS_VARIABLE,
     VERIFY_VARIABLE,
     SettingsError,
     bootstrap_servers,
 )
+from agents.settings import prefix as named_prefix
 from agents.store import StoreError
-from agents.topics import DEFAULT_PREFIX, TopicNames, log_of_decisions
+from agents.topics import TopicNames, log_of_decisions
 from streams.policy import Policy
 
 
 @click.command(short_help="Answer gateways by the decisions that are in force.")
 @click.option("--http", default="127.0.0.1:9470", show_default=True, metavar="HOST:PORT", help="The check endpoint.")
 @click.option("--grpc", metavar="HOST:PORT", help="Answer Envoy too: external authorization and rate limits.")
-@click.option("--policy", "policy_path", type=click.Path(path_type=Path), help="Instead of deploy/policy.toml.")
+@POLICY
 @click.option("--appeal-url", metavar="URL", help="Where a refusal says to turn to.")
 def enforce(http: str, grpc: str | None, policy_path: Path | None, appeal_url: str | None) -> None:
     """Follow the decisions, and say of each request that a gateway asks about what becomes of it.
@@ -46,7 +47,7 @@ def enforce(http: str, grpc: str | None, policy_path: Path | None, appeal_url: s
     """
     host, port = address(http, "127.0.0.1:9470")
     source, policy = read_policy(policy_path)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(logging.INFO)
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     logging.getLogger("stillwatch").info("policy: %s, version %s", source, policy.version)
     try:
@@ -59,7 +60,7 @@ def enforce(http: str, grpc: str | None, policy_path: Path | None, appeal_url: s
 
 async def _serve(policy: Policy, host: str, port: int, grpc: str | None, appeal_url: str | None) -> None:
     """Make everything inside its loop, and answer until it is told to stop."""
-    prefix = os.environ.get(PREFIX_VARIABLE) or DEFAULT_PREFIX
+    prefix = named_prefix()
     registry = CollectorRegistry()
     counters = LimitCounters(registry)
     redis_url = words(os.environ, REDIS_VARIABLE)

@@ -4,15 +4,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 import click
-import msgspec
 
-from agents.cli.failing import UnusableError
+from agents.cli.options import PREFIX
+from agents.cli.verdicts import NOTE, REVIEWER, put
 from agents.clock import now_ms
 from agents.doctor.topics import FOR_EVER, feedback_too_short
-from agents.reviewers import FeedbackError, produce
-from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers
-from agents.topics import DAY_MS, DEFAULT_PREFIX, Described, TopicError, TopicNames, describe_topics, specs
-from streams.feedback import Verdict
+from agents.topics import Described, TopicError, TopicNames, describe_topics, specs
+from streams.windows import DAY_MS
 
 SEGMENT_MS = 7 * DAY_MS
 """How much later than a record the newest of its segment may be, where Kafka does not say: its default."""
@@ -20,14 +18,9 @@ SEGMENT_MS = 7 * DAY_MS
 
 @click.command(short_help="Have what is known of one account forgotten.")
 @click.argument("account")
-@click.option("--note", help="Why, for whoever reads the topic; at most 500 characters.")
-@click.option(
-    "--reviewer",
-    required=True,
-    envvar=["STILLWATCH_REVIEWER", "USER"],
-    help="Who says so; STILLWATCH_REVIEWER or USER unless given.",
-)
-@click.option("--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics.")
+@NOTE
+@REVIEWER
+@PREFIX
 def erase(account: str, note: str | None, reviewer: str, prefix: str) -> None:
     """Have what is known of ACCOUNT forgotten (GDPR, article 17), and say by when the log has lost it too.
 
@@ -36,17 +29,9 @@ def erase(account: str, note: str | None, reviewer: str, prefix: str) -> None:
     """
     names, at_ms = TopicNames.under(prefix), now_ms()
     fields = {"subject_kind": "account", "subject_id": account, "verdict": "erased", "reviewer": reviewer}
-    try:
-        verdict = msgspec.convert(fields | {"note": note, "decided_at_ms": at_ms}, Verdict)
-        msgspec.json.encode(verdict)  # what a terminal could not decode cannot be encoded
-    except ValueError as error:
-        raise UnusableError("ACCOUNT has 1 to 128 characters, --reviewer 1 to 64, --note at most 500") from error
-    try:
-        servers = bootstrap_servers()
-        produce(servers, names, verdict)
-        described = _described(servers, names)
-    except (SettingsError, TopicError, FeedbackError) as error:
-        raise UnusableError(str(error)) from error
+    bounds = "ACCOUNT has 1 to 128 characters, --reviewer 1 to 64, --note at most 500"
+    servers = put(names, fields | {"note": note, "decided_at_ms": at_ms}, bounds)
+    described = _described(servers, names)
     for line in told(account, names, described, at_ms):
         click.echo(line)
     short = feedback_too_short(names, described)

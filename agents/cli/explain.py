@@ -9,6 +9,7 @@ import msgspec
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
 from agents.cli.moments import milliseconds
+from agents.cli.options import POLICY
 from agents.cli.review import CAMPAIGN
 from agents.clock import now_ms
 from agents.evaluation.recorded import each_decision
@@ -25,9 +26,7 @@ from streams.policy import Policy
 @click.command("explain", short_help="Say why a decision was made.")
 @click.argument("subject")
 @click.option("--decisions", metavar="FILE", help="Decisions as `replay` writes them, - for stdin; without any server.")
-@click.option(
-    "--policy", "policy_path", type=click.Path(path_type=Path), help="Another policy than deploy/policy.toml."
-)
+@POLICY
 @click.option("--at", "at", metavar="TIME", help="As it stood then, ISO 8601, UTC unless it says otherwise.")
 @click.option("--payment", metavar="HASH", help="How an account pays that was refused before anything was known of it.")
 @click.option("--opened", metavar="TIME", help="When such an account was opened, with --payment.")

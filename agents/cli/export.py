@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -14,9 +13,11 @@ import msgspec
 from msgspec import Struct
 
 from agents.cli.failing import UnusableError
+from agents.cli.logs import log_to_stderr
 from agents.cli.moments import milliseconds
 from agents.cli.placing import STDOUT, placed
 from agents.clock import now_ms
+from agents.ending import told_to_stop
 from agents.enforcement.metrics import Taken
 from agents.environment import SettingsError, words
 from agents.environment import path as named_path
@@ -32,10 +33,10 @@ from agents.exporting.sharing import SHARING_VARIABLE, SharingKey, read_sharing_
 from agents.exporting.stix import Tlp
 from agents.kafka_access import client_arguments
 from agents.records import UnreadableError
-from agents.settings import PREFIX_VARIABLE, REDIS_VARIABLE, VERIFY_VARIABLE, bootstrap_servers
+from agents.settings import REDIS_VARIABLE, VERIFY_VARIABLE, bootstrap_servers, prefix
 from agents.signing import Verifier
 from agents.store import StoreError
-from agents.topics import DEFAULT_PREFIX, TopicError, TopicNames, log_of_decisions
+from agents.topics import TopicError, TopicNames, log_of_decisions
 from streams.decisions import Decision
 
 logger = logging.getLogger(__name__)
@@ -138,7 +139,7 @@ def _bundle(cases: Cases, wanted: Wanted, terms: Terms, *, ask_redis: bool) -> b
     if redis_url is not None:
         from agents.exporting.stored import stored_links  # noqa: PLC0415  the stages take a second to load
 
-        stored = stored_links(redis_url, _prefix(), [it.campaign_id for it in chosen])
+        stored = stored_links(redis_url, prefix(), [it.campaign_id for it in chosen])
     return msgspec.json.format(msgspec.json.encode(bundle_of(chosen, stored, terms))) + b"\n"
 
 
@@ -165,7 +166,7 @@ def _from_kafka() -> tuple[list[Decision], int]:
 
 async def _follow(asked: Asked) -> None:
     """All that was decided so far, and what is decided until SIGTERM or SIGINT."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr(logging.WARNING)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     servers = bootstrap_servers()
     verifier = Verifier(named_path(os.environ, VERIFY_VARIABLE))
@@ -173,9 +174,7 @@ async def _follow(asked: Asked) -> None:
     describe()  # a mistake is told now; later it waits
     intake = Intake(verifier, now_ms)
     follower = Follower(describe, {"bootstrap_servers": servers, **client_arguments()}, intake)
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     file, written = _opened(asked.out)
     cases, told = Cases(), set[Taken]()
     is_first = True
@@ -218,8 +217,4 @@ def _write(file: BinaryIO, line: bytes, out: str) -> None:
 
 
 def _names() -> TopicNames:
-    return TopicNames.under(_prefix())
-
-
-def _prefix() -> str:
-    return os.environ.get(PREFIX_VARIABLE) or DEFAULT_PREFIX
+    return TopicNames.under(prefix())

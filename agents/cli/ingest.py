@@ -2,8 +2,6 @@
 
 import asyncio
 import logging
-import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,13 +9,16 @@ import click
 
 from agents.cli.failing import UnusableError
 from agents.cli.formats import chosen, format_options
+from agents.cli.logs import log_to_stderr
+from agents.cli.options import PREFIX
 from agents.cli.rows import events_of, faults, reader_of, reading, report_bad
+from agents.ending import told_to_stop
 from agents.ingest import Ingest, IngestError
 from agents.ingest_topic import DEFAULT_GROUP, Rejects, TopicIngest, follow
 from agents.normalise import Format
 from agents.records import Parse, RecordReader, UnreadableError
-from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers, fingerprint_key
-from agents.topics import DEFAULT_PREFIX, TopicNames
+from agents.settings import SettingsError, bootstrap_servers, fingerprint_key
+from agents.topics import TopicNames
 from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 
@@ -29,7 +30,7 @@ TELL_EVERY_S = 60.0
 @click.command(short_help="Fingerprint records, produce them to Kafka.")
 @click.argument("records", required=False)
 @click.option("--rejects", type=click.Path(path_type=Path), help="Where rows that are no records go, as they were.")
-@click.option("--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics.")
+@PREFIX
 @click.option("--from-topic", metavar="TOPIC", help="Read this topic, until SIGTERM or Ctrl-C, instead of RECORDS.")
 @click.option("--group", default=DEFAULT_GROUP, show_default=True, help="The consumer group for --from-topic.")
 @format_options
@@ -73,7 +74,7 @@ def _ingest_rows(records: str, rejects: Path | None, topic: str, foreign: Foreig
 
 
 def _ingest_topic(source: str, group: str, rejects: Path | None, topic: str, foreign: Foreign) -> None:
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    log_to_stderr(logging.WARNING)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it comes as an error
     reader = reader_of(foreign, lambda _row: None)
     fingerprinter, producer = _connected(topic)
@@ -91,10 +92,7 @@ def _ingest_topic(source: str, group: str, rejects: Path | None, topic: str, for
 
 async def _follow(source: str, group: str, taking: TopicIngest, reader: RecordReader) -> None:
     """Follow the topic until SIGTERM or Ctrl-C, which let the messages in hand be finished."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = told_to_stop()
     telling = asyncio.create_task(_tell(taking, reader))
     try:
         await follow(bootstrap_servers(), source, group, taking.take, stop)

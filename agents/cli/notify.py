@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -16,14 +15,16 @@ from agents.addresses import split
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
 from agents.cli.listening import address
+from agents.cli.logs import log_to_stderr
+from agents.cli.options import POLICY
 from agents.enforcement.service import Log
 from agents.environment import path as named_path
 from agents.notifying.alertmanager import Alertmanager
 from agents.notifying.rendering import DASHBOARDS, RUNBOOKS, Places
 from agents.notifying.service import Notifier
-from agents.settings import PREFIX_VARIABLE, VERIFY_VARIABLE, SettingsError, bootstrap_servers
+from agents.settings import VERIFY_VARIABLE, SettingsError, bootstrap_servers, prefix
 from agents.signing import Verifier
-from agents.topics import DEFAULT_PREFIX, TopicNames, log_of_decisions
+from agents.topics import TopicNames, log_of_decisions
 from streams.notifying import CampaignBook
 
 
@@ -53,7 +54,7 @@ def _each_once(urls: Sequence[str]) -> Sequence[Alertmanager]:
     "--dashboards", callback=_base, default=DASHBOARDS, show_default=True, metavar="URL", help="Grafana's address."
 )
 @click.option("--http", default="127.0.0.1:9472", show_default=True, metavar="HOST:PORT", help="Metrics and health.")
-@click.option("--policy", "policy_path", type=click.Path(path_type=Path), help="Instead of deploy/policy.toml.")
+@POLICY
 def notify(urls: tuple[str, ...], runbooks: str, dashboards: str, http: str, policy_path: Path | None) -> None:
     """Follow the decisions about campaigns, and keep one alert a campaign in each Alertmanager up to date.
 
@@ -67,12 +68,12 @@ def notify(urls: tuple[str, ...], runbooks: str, dashboards: str, http: str, pol
     """
     host, port = address(http, "127.0.0.1:9472")
     source, policy = read_policy(policy_path)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(logging.INFO)
     logging.getLogger("aiokafka").setLevel(logging.ERROR)
     logging.getLogger("stillwatch").info("policy: %s, version %s", source, policy.version)
     try:
         servers = bootstrap_servers()
-        names = TopicNames.under(os.environ.get(PREFIX_VARIABLE) or DEFAULT_PREFIX)
+        names = TopicNames.under(prefix())
         notifier = Notifier(
             CampaignBook(policy.campaign.alert_accounts),
             Log(

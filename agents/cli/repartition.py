@@ -1,29 +1,24 @@
 """`stillwatch repartition copy|finish|compare`: more partitions, by a copy of the logs under another prefix."""
 
 import asyncio
-import logging
-import signal
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 import click
-from aiokafka.errors import KafkaError
 
+from agents.cli.copying import run_copying
 from agents.cli.failing import UnusableError
+from agents.cli.options import prefix_option
 from agents.clock import now_ms
 from agents.copying.comparing import PASS, Standings, compare
-from agents.copying.entry import CopyError
 from agents.copying.repartition import Copy, plan
+from agents.ending import told_to_stop
 from agents.explaining.topic import decided
-from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers, read_settings
-from agents.store import StoreError
-from agents.topics import DEFAULT_PREFIX, TopicError, TopicNames
+from agents.settings import SettingsError, bootstrap_servers, read_settings
+from agents.topics import TopicError, TopicNames
 
 SHOWN = 20
 
-_PREFIX = click.option(
-    "--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics to copy."
-)
+_PREFIX = prefix_option("Of the topics to copy.")
 _TO_PREFIX = click.option("--to-prefix", required=True, help="Of the copy: one that nothing else uses.")
 
 
@@ -60,15 +55,12 @@ def copy(prefix: str, to_prefix: str, partitions: int, *, dry_run: bool) -> None
                 f"{'there already' if made.exists else 'to be made'}."
             )
             return
-        stop = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        count = await copying.follow(stop)
+        count = await copying.follow(told_to_stop())
         tell(
             f"{count:,} records copied in this run. The same command goes on; `stillwatch repartition finish` ends it."
         )
 
-    _run(work)
+    run_copying(work)
 
 
 @repartition.command(short_help="Copy the rest, and let gateways write.")
@@ -87,7 +79,7 @@ def finish(prefix: str, to_prefix: str) -> None:
         count = await Copy(settings, made, tell).finish()
         tell(f"{count:,} records copied; the copy is complete. Gateways may write to {made.new.requests} now.")
 
-    _run(work)
+    run_copying(work)
 
 
 @repartition.command("compare", short_help="Say what is in force under one only.")
@@ -117,13 +109,3 @@ def compare_command(prefix: str, to_prefix: str, *, everything: bool) -> None:
         click.echo(f"campaign {it.name} is in force only under {prefix if it.new == PASS else to_prefix}")
     if found.differences:
         raise click.exceptions.Exit(1)
-
-
-def _run(work: Callable[[Callable[[str], None]], Coroutine[Any, Any, None]]) -> None:
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters of it comes as an error
-    try:
-        asyncio.run(work(lambda sentence: click.echo(sentence, err=True)))
-    except (SettingsError, TopicError, CopyError, StoreError) as error:
-        raise UnusableError(str(error)) from error
-    except KafkaError as error:
-        raise UnusableError(f"Kafka cannot be used: {error or type(error).__name__}") from error

@@ -13,6 +13,7 @@ import click
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
 from agents.cli.formats import chosen, format_options
+from agents.cli.options import POLICY
 from agents.cli.placing import placed
 from agents.cli.rows import events_of, read_verdicts, reading, report_bad
 from agents.records import UnreadableError
@@ -29,9 +30,7 @@ from streams.fingerprint import Fingerprinter
     type=click.Path(path_type=Path, allow_dash=True),
     help="Where the decisions go, as JSON Lines; - for stdout.",
 )
-@click.option(
-    "--policy", "policy_path", type=click.Path(path_type=Path), help="Another policy than deploy/policy.toml."
-)
+@POLICY
 @click.option(
     "--feedback",
     type=click.Path(path_type=Path),

@@ -5,14 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-import msgspec
 
 from agents.cli.failing import UnusableError
+from agents.cli.options import PREFIX
+from agents.cli.verdicts import NOTE, REVIEWER, put
 from agents.clock import now_ms
-from agents.reviewers import FeedbackError, produce
-from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers
-from agents.topics import DEFAULT_PREFIX, TopicError, TopicNames
-from streams.feedback import Verdict, Word
+from agents.topics import TopicNames
+from streams.feedback import Word
 from streams.links import LINK_KINDS
 
 CAMPAIGN = re.compile(r"c-[0-9a-f]{16}")
@@ -23,14 +22,9 @@ _OPTIONS = (
     click.option(
         "--account", is_flag=True, help="SUBJECT is an account, though it looks like a campaign's id or a link."
     ),
-    click.option("--note", help="Why, for whoever reads the topic; at most 500 characters."),
-    click.option(
-        "--reviewer",
-        required=True,
-        envvar=["STILLWATCH_REVIEWER", "USER"],
-        help="Who says so; STILLWATCH_REVIEWER or USER unless given.",
-    ),
-    click.option("--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics."),
+    NOTE,
+    REVIEWER,
+    PREFIX,
 )
 
 
@@ -81,15 +75,6 @@ def _say(
         raise UnusableError(f"{subject} is a campaign, and --payment is how an account pays")
     fields = {"subject_kind": kind, "subject_id": subject, "verdict": word, "reviewer": reviewer, "note": note}
     fields["payment_hash"] = payment
-    try:
-        verdict = msgspec.convert(fields | {"decided_at_ms": now_ms()}, Verdict)
-        msgspec.json.encode(verdict)  # what a terminal could not decode cannot be encoded
-    except ValueError as error:
-        raise UnusableError(
-            "SUBJECT has 1 to 128 characters, --reviewer 1 to 64, --note at most 500, --payment 1 to 128"
-        ) from error
-    try:
-        produce(bootstrap_servers(), TopicNames.under(prefix), verdict)
-    except (SettingsError, TopicError, FeedbackError) as error:
-        raise UnusableError(str(error)) from error
+    bounds = "SUBJECT has 1 to 128 characters, --reviewer 1 to 64, --note at most 500, --payment 1 to 128"
+    put(TopicNames.under(prefix), fields | {"decided_at_ms": now_ms()}, bounds)
     click.echo(f"{subject}: the worker is told; `stillwatch explain {subject}` shows what follows.")

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import gc
 import logging
-import sys
 from pathlib import Path
 
 import click
@@ -12,6 +11,8 @@ from aiokafka.errors import KafkaError
 
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
+from agents.cli.logs import log_to_stderr
+from agents.cli.options import POLICY
 from agents.settings import AGENTS, LARGEST_NUMBER, Settings, SettingsError, read_settings
 from agents.store import OtherFormatError, StoreError
 from agents.together import run_together
@@ -21,7 +22,7 @@ from streams.policy import Policy
 
 @click.command(short_help="Run the worker until SIGTERM or Ctrl-C.")
 @click.option("--agents", "names", default=",".join(AGENTS), show_default=True, help="Which agents, with commas.")
-@click.option("--policy", "policy_path", type=click.Path(path_type=Path), help="Instead of deploy/policy.toml.")
+@POLICY
 @click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="How many share the work.")
 def run(names: str, policy_path: Path | None, processes: int) -> int | None:
     """Read request events, keep windows, emit decisions, until SIGTERM or Ctrl-C.
@@ -35,7 +36,7 @@ def run(names: str, policy_path: Path | None, processes: int) -> int | None:
     if strangers or not agents:
         raise UnusableError(f"--agents takes {', '.join(AGENTS)}; not {', '.join(strangers) or 'nothing'}.")
     source, policy = read_policy(policy_path)
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    log_to_stderr(logging.INFO)
     # Our transport is a Faust service: what it says below a warning is Faust's, stacks of all agents among it.
     for noisy in ("aiokafka", "faust", "mode", "agents.transport"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

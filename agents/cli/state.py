@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
 from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
+from agents.cli.options import POLICY
+from agents.clock import moment
 from agents.explaining.evidence import verdict
 from agents.known import campaign_named, campaign_of, learner_of, stored_account, stored_state
 from agents.settings import Settings, SettingsError, read_settings
@@ -27,6 +28,7 @@ from streams.networks import NetworkState
 from streams.networks import view_of as network_view
 from streams.policy import Policy
 from streams.stages import NetworksStage
+from streams.stages.networks import link_key
 from streams.windows import DAY_MS, Windows
 
 Rows = list[tuple[str, str]]
@@ -38,9 +40,7 @@ LINKS_SHOWN = 5
 @click.command(short_help="Print what is known of an account or link.")
 @click.argument("subject")
 @click.option("--all", "everything", is_flag=True, help="Every member of a campaign, not the first 20.")
-@click.option(
-    "--policy", "policy_path", type=click.Path(path_type=Path), help="Another policy than deploy/policy.toml."
-)
+@POLICY
 def state(subject: str, *, everything: bool, policy_path: Path | None) -> None:
     """Print the state of SUBJECT: an account id, a link as KIND:VALUE (network, asn, payment, template, tls), or c-...
 
@@ -128,10 +128,11 @@ def _reworded(view: AccountView) -> Rows:
 async def _link(store: Store, kind: LinkKind, value: str, partitions: int, policy: Policy) -> Rows | None:
     stage = NetworksStage(policy)
     place = Place(stage.name, link_partition(kind, value, partitions))
-    found = await stored_state(store, place, f"link:{kind}:{value}")
+    key = link_key(kind, value)
+    found = await stored_state(store, place, key)
     if found is None:
         return None
-    link = stage.decode("link:", found)
+    link = stage.decode(key, found)
     if not isinstance(link, NetworkState):
         raise TypeError(link)
     numbers, view = link.laid_out(), network_view(link, link.counted(), kind, 0)
@@ -237,4 +238,4 @@ def _strangeness(p_value: float | None) -> str:
 
 
 def _time(at_ms: int | None) -> str:
-    return "unknown" if at_ms is None else f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return "unknown" if at_ms is None else moment(at_ms)

@@ -3,11 +3,11 @@
 import click
 
 from agents.cli.failing import UnusableError
+from agents.cli.options import PREFIX
 from agents.doctor.topics import differences, table
-from agents.settings import PREFIX_VARIABLE, SettingsError, bootstrap_servers
+from agents.settings import SettingsError, bootstrap_servers
 from agents.topics import (
     DEFAULT_PARTITIONS,
-    DEFAULT_PREFIX,
     TopicError,
     TopicNames,
     create_topics,
@@ -16,9 +16,6 @@ from agents.topics import (
 )
 
 MOST_COPIES = 3
-PREFIX = click.option(
-    "--prefix", default=DEFAULT_PREFIX, show_default=True, envvar=PREFIX_VARIABLE, help="Of the topics."
-)
 HEAD = ("topic", "partitions", "copies", "kept", "largest")
 
 

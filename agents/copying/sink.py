@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from agents.copying.entry import WORDS, CopyError, Entry, Place
 from agents.kafka_access import client_arguments
 from agents.routing import bytes_partition
-from agents.topics import FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicNames
+from agents.topics import LARGEST_BATCH_BYTES, TopicNames
 
 COPY_OF: Final = "stillwatch.copy-of"
 """The header: partition/offset/origin of the record that it is a copy of; the origin says of which logs."""
@@ -62,7 +62,7 @@ class Sink:
             acks="all",
             linger_ms=20,
             max_batch_size=BATCH_BYTES,
-            max_request_size=MAX_STAGE_RECORD_BYTES + FRAME_BYTES,
+            max_request_size=LARGEST_BATCH_BYTES,
             **client_arguments(),
         )
         try:

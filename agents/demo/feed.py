@@ -17,6 +17,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
+from agents.ending import UNUSABLE_EXIT_CODE
 from agents.kafka_access import client_arguments
 from agents.routing import key_partition
 from agents.settings import SettingsError, fingerprint_key, read_settings
@@ -29,7 +30,6 @@ SCENARIOS: Final = ("ordinary", "relay", "campus_nat", "classroom")
 """Ordinary customers, the campaign to be found, and two look-alikes that must stay unharmed."""
 
 REPORT_EVERY: Final = 1_000
-UNUSABLE_EXIT_CODE: Final = 2
 
 
 class Fed(Struct, frozen=True, array_like=True):

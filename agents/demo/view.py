@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.demo.snapshot import CampaignSeen, Score, Snapshot, quantile
+from streams.windows import DAY_MS
 
-DAY_MS: Final = 24 * 60 * 60 * 1000
 WIDTH: Final = 78
 """Two less than a terminal has: its echo of Ctrl-C fits behind the last row, and does not push the panel up."""
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from agents.doctor.found import Found, ill, well
 from agents.doctor.progress import Learnt, Seen
+from streams.windows import HOUR_MS
 
-HOUR_MS = 3_600_000
 OLD_HOURS = 24
 """A model that learns from ordinary traffic does so within an hour; a subject teaches at most every six."""
 

@@ -30,7 +30,7 @@ SAVE = 'CONFIG SET save "300 1"'
 
 
 class RedisTold(Struct, frozen=True):
-    """What a Redis says of itself; `maxmemory` 0: as much as there is. `system_bytes` is the memory of its machine.
+    """What a Redis says of itself; `maxmemory` 0: as much as there is.
 
     `saves` says whether it writes snapshots or an append-only file, None where this user may not ask; `unsaved_seconds`
     for how long changes have waited for a snapshot, 0 with an append-only file; `ahead_ms` how far its clock is ahead
@@ -41,7 +41,6 @@ class RedisTold(Struct, frozen=True):
     policy: str
     used: int
     maxmemory: int
-    system_bytes: int
     saves: bool | None = True
     unsaved_seconds: int = 0
     is_failing_to_save: bool = False
@@ -81,7 +80,6 @@ def ask_redis(url: str) -> RedisTold:
         policy=str(told.get("maxmemory_policy", "noeviction")),
         used=int(told["used_memory"]),
         maxmemory=int(told.get("maxmemory", 0)),
-        system_bytes=int(told.get("total_system_memory", 0)),
         saves=saves,
         unsaved_seconds=max(0, clock_ms // 1000 - saved_s) if changed and saved_s and not appends else 0,
         is_failing_to_save="err" in {told.get("rdb_last_bgsave_status"), told.get("aof_last_write_status")},

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from math import inf
 
 from agents.topics import Described, TopicNames, TopicSpec, specs
+from streams.windows import DAY_MS
 
-DAY_MS = 24 * 60 * 60 * 1000
 FOR_EVER = -1
 UNSEEN = "?"
 """What this user may not see."""

@@ -18,13 +18,14 @@ from msgspec import Struct
 from agents.embedded import PortTakenError, ServerError, jars, processes
 from agents.embedded.processes import LOOPBACK, ServerProcess
 from agents.kafka_access import client_arguments
-from agents.topics import FRAME_BYTES, MAX_STAGE_RECORD_BYTES
+from agents.topics import LARGEST_BATCH_BYTES
 
 READY_SECONDS = 90.0
 """A broker is ready in about three seconds; this is for a machine that is busy with much else."""
 
 FORMAT_SECONDS = 60.0
 STOP_SECONDS = 10.0
+ANSWER_MS = 5_000
 ATTEMPTS = 3
 """How often ports are chosen when another process is quicker to take one."""
 
@@ -73,19 +74,18 @@ def bootstrap_servers(brokers: Sequence[ServerProcess]) -> str:
     return ",".join(f"{LOOPBACK}:{it.ports[0]}" for it in brokers)
 
 
-def count_brokers(servers: str, *, patience_seconds: float = 5.0) -> int:
-    """Ask the Kafka at `servers` how many brokers take work; 0 if none answers within `patience_seconds`.
+def count_brokers(servers: str) -> int:
+    """Ask the Kafka at `servers` how many brokers take work; 0 if none answers within `ANSWER_MS`.
 
     Raises SettingsError.
     """
     if not any(_accepts(server) for server in servers.split(",")):  # an admin client would wait, and log, for nothing
         return 0
-    patience_ms = int(patience_seconds * 1000)
     try:
         with KafkaAdminClient(
             bootstrap_servers=servers.split(","),
-            request_timeout_ms=patience_ms,
-            bootstrap_timeout_ms=patience_ms,
+            request_timeout_ms=ANSWER_MS,
+            bootstrap_timeout_ms=ANSWER_MS,
             **client_arguments(),
         ) as admin:
             return sum(not it.get("is_fenced", False) for it in admin.describe_cluster()["brokers"])
@@ -187,7 +187,7 @@ def _properties(node: Node, nodes: Sequence[Node]) -> str:
         "share.coordinator.state.topic.replication.factor": copies,
         "share.coordinator.state.topic.min.isr": max(1, copies - 1),
         "share.coordinator.state.topic.num.partitions": 8,
-        "replica.fetch.max.bytes": MAX_STAGE_RECORD_BYTES + FRAME_BYTES,
+        "replica.fetch.max.bytes": LARGEST_BATCH_BYTES,
         "group.initial.rebalance.delay.ms": 0,
         "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
     }

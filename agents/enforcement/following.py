@@ -7,10 +7,10 @@ changes nothing: an enforcer follows Kafka, and the mirror for when Kafka is awa
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 
-from agents import clock as clocks
+from agents.clock import now_ms
 from agents.enforcement.admission import Admission
 from agents.enforcement.gate import Gate
 from agents.enforcement.metrics import EnforcementMetrics, Source
@@ -54,13 +54,10 @@ class Knows(Protocol):
 class Intake:
     """Takes records of decisions into a gate, such as `Admission` lets in."""
 
-    def __init__(
-        self, gate: Gate, verifier: Verifier, metrics: EnforcementMetrics, clock: Callable[[], int] = clocks.now_ms
-    ) -> None:
+    def __init__(self, gate: Gate, verifier: Verifier, metrics: EnforcementMetrics) -> None:
         self._gate = gate
-        self._admission = Admission(verifier, metrics.count_record, clock)
+        self._admission = Admission(verifier, metrics.count_record)
         self._metrics = metrics
-        self._clock = clock
 
     def take(
         self, key: bytes | None, value: bytes | None, headers: Headers, appended_at_ms: int, source: Source
@@ -69,16 +66,16 @@ class Intake:
         decision = self._admission.admit(key, value, headers, source)
         if decision is None:
             return
-        now_ms = self._clock()
+        taken_ms = now_ms()
         latest = self._gate.latest(decision.subject_kind, decision.subject_id, decision.decided_at_ms)
-        how_old = age(decision, latest, now_ms)
+        how_old = age(decision, latest, taken_ms)
         self._gate.take(decision, appended_at_ms or decision.decided_at_ms)
         if how_old == "fresh" and self._gate.is_ready and appended_at_ms:
-            self._metrics.in_force_seconds.observe(max(0, now_ms - appended_at_ms) / 1000)
+            self._metrics.in_force_seconds.observe(max(0, taken_ms - appended_at_ms) / 1000)
 
     def heard(self, source: Source) -> None:
         """Note that a source of decisions answered."""
-        self._metrics.heard_seconds.labels(source).set(self._clock() / 1000)
+        self._metrics.heard_seconds.labels(source).set(now_ms() / 1000)
 
 
 class KafkaFollower:
@@ -215,7 +212,7 @@ class Mirrorer:
         now = time.monotonic()
         if now - self._tidied > TIDY_S:
             self._tidied = now
-            await self._mirror.tidy(clocks.now_ms())
+            await self._mirror.tidy(now_ms())
         if now - self._looked < LOOK_S:
             return False
         self._looked = now

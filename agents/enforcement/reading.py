@@ -12,9 +12,8 @@ from typing import Any, Final, TypeVar
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.explaining.topic import FETCH_BYTES
 from agents.store import StoreError
-from agents.topics import LogOfDecisions, TopicError
+from agents.topics import LARGEST_BATCH_BYTES, LogOfDecisions, TopicError
 from agents.transport import Record
 
 logger = logging.getLogger(__name__)
@@ -61,8 +60,8 @@ class LogReader:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            fetch_max_bytes=FETCH_BYTES,
-            max_partition_fetch_bytes=FETCH_BYTES,
+            fetch_max_bytes=LARGEST_BATCH_BYTES,
+            max_partition_fetch_bytes=LARGEST_BATCH_BYTES,
         )
         await consumer.start()
         try:

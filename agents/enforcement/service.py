@@ -4,7 +4,6 @@ import asyncio
 import importlib
 import logging
 import os
-import signal
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, Final, Protocol
 from msgspec import Struct
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from agents.ending import cancelled, must_not_end
+from agents.ending import cancelled, must_not_end, told_to_stop
 from agents.enforcement.following import Intake, KafkaFollower, Mirrorer, MirrorFollower
 from agents.enforcement.gate import Gate
 from agents.enforcement.http import CheckServer
@@ -81,10 +80,7 @@ class Enforcer:
 
     async def run(self, *, host: str, port: int, appeal_url: str | None = None, envoy: Beside | None = None) -> None:
         """Answer at `host`:`port`, and where `envoy` listens, until SIGTERM or SIGINT. Raises OSError."""
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        stop = told_to_stop()
         server = CheckServer(self.gate, self._registry, host=host, port=port, appeal_url=appeal_url)
         logger.info("Checks, metrics and health on http://%s:%d", host, await server.start())
         if envoy is not None:

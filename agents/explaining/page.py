@@ -14,12 +14,12 @@ from streams.explaining.explanation import Case
 from streams.explaining.now import Membership, Now
 from streams.explaining.standing import LIVE
 from streams.reviewing import REVIEWER
+from streams.windows import MINUTE_MS
 
 TIES = (
     "What ties this very account to the campaign stands in Redis and not in decisions: without --decisions this "
     "command tells it too."
 )
-MINUTE_MS = 60_000
 TEMPLATES_SHOWN = 5
 
 

@@ -11,17 +11,13 @@ from kafka.errors import KafkaError
 
 from agents.environment import SettingsError
 from agents.kafka_access import client_arguments, manner
-from agents.topics import FRAME_BYTES, MAX_STAGE_RECORD_BYTES, TopicError
+from agents.topics import ADMIN_TIMEOUT_MS, LARGEST_BATCH_BYTES, TopicError
 from streams.decisions import Decision
 
 PATIENCE_S = 30.0
 """How long a broker may have nothing to give before its end is reached."""
 
-FETCH_BYTES = MAX_STAGE_RECORD_BYTES + FRAME_BYTES
-"""What one answer of a broker may hold: the largest record there can be."""
-
 _POLL_MS = 500
-_TIMEOUT_MS = 10_000
 
 Record = Any  # kafka-python has no types: a ConsumerRecord
 
@@ -87,9 +83,9 @@ def asking_consumer(bootstrap_servers: str) -> Iterator[Any]:  # kafka-python ha
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            bootstrap_timeout_ms=_TIMEOUT_MS,
-            fetch_max_bytes=FETCH_BYTES,
-            max_partition_fetch_bytes=FETCH_BYTES,
+            bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
+            fetch_max_bytes=LARGEST_BATCH_BYTES,
+            max_partition_fetch_bytes=LARGEST_BATCH_BYTES,
             **client_arguments(),
         ) as consumer:
             yield consumer

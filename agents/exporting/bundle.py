@@ -121,13 +121,12 @@ class _Teller:
         key = self._terms.key
         for name, template in case.templates.items():
             decision = template.newest
-            until_ms = decision.decided_at_ms if decision.action == "release" else decision.expires_at_ms
             yield Shared(
                 kind="template",
                 salted=key.salted("template", name.partition(":")[2]),
                 first_ms=template.first_ms,
                 modified_ms=decision.decided_at_ms,
-                until_ms=max(until_ms, template.first_ms + 1),
+                until_ms=max(_until_ms(decision), template.first_ms + 1),
                 score=decision.score,
                 sentence=" ".join(it.sentence for it in decision.reasons) or done(decision, None),
             )

@@ -9,15 +9,14 @@ log was read to its end: what was released since would be told as if it stood.
 import asyncio
 import logging
 import random
-import signal
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
-from agents import clock as clocks
-from agents.ending import cancelled, must_not_end
+from agents.clock import now_ms
+from agents.ending import cancelled, must_not_end, told_to_stop
 from agents.enforcement.admission import Admission
 from agents.enforcement.following import KafkaFollower
 from agents.enforcement.metrics import Source
@@ -54,19 +53,12 @@ READING = "The decisions are not all read yet."
 class Known:
     """What the log says, and who waits for news of it."""
 
-    def __init__(
-        self,
-        book: CampaignBook,
-        verifier: Verifier,
-        metrics: NotifierMetrics,
-        clock: Callable[[], int] = clocks.now_ms,
-    ) -> None:
+    def __init__(self, book: CampaignBook, verifier: Verifier, metrics: NotifierMetrics) -> None:
         self.is_ready = False
         self.news: Final[list[News]] = []
         self._book = book
-        self._admission = Admission(verifier, metrics.count_record, clock)
+        self._admission = Admission(verifier, metrics.count_record)
         self._metrics = metrics
-        self._clock = clock
 
     def take(
         self, key: bytes | None, value: bytes | None, headers: Headers, appended_at_ms: int, source: Source
@@ -81,7 +73,7 @@ class Known:
 
     def heard(self) -> None:
         """Note that the log answered."""
-        self._metrics.heard.set(self._clock() / 1000)
+        self._metrics.heard.set(now_ms() / 1000)
 
     def ready(self) -> None:
         """The log was read to where it ended at first."""
@@ -92,11 +84,11 @@ class Known:
 
     def alerts(self) -> tuple[Alert, ...]:
         """The alerts there are now."""
-        return self._book.alerts(self._clock())
+        return self._book.alerts(now_ms())
 
     def forget(self) -> None:
         """Drop what is over for long."""
-        self._book.forget(self._clock())
+        self._book.forget(now_ms())
 
 
 class News:
@@ -156,10 +148,7 @@ class Notifier:
 
     async def run(self, *, host: str, port: int) -> None:
         """Tell until SIGTERM or SIGINT; metrics and health are at `host`:`port`. Raises OSError."""
-        stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
+        stop = told_to_stop()
         self._progress.assigned(())
         self._progress.not_ready(READING)
         watchdog = Watchdog(self._progress)
@@ -191,7 +180,7 @@ class Notifier:
             await asyncio.sleep(GATHER_S)
             appended_ms = news.take()
             answer = await alertmanager.post(posted(self._known.alerts(), self._places))
-            self._metrics.count_delivery(alertmanager.name, answer.delivery, clocks.now_ms(), appended_ms)
+            self._metrics.count_delivery(alertmanager.name, answer.delivery, now_ms(), appended_ms)
             self._note(alertmanager.name, answer.sentence)
             if answer.delivery == "taken":
                 failures = 0
@@ -219,13 +208,13 @@ class Notifier:
 
     async def _tick(self, follower: KafkaFollower) -> None:
         """Now and then: the loop turns, the metrics say what is in force, and new keys are looked for."""
-        forgot_ms = clocks.now_ms()
+        forgot_ms = now_ms()
         while True:
             self._progress.heartbeat()
             if self._known.is_ready:
                 self._metrics.show(active(self._known.alerts()))
-            if clocks.now_ms() - forgot_ms >= HOUR_MS:
-                forgot_ms = clocks.now_ms()
+            if now_ms() - forgot_ms >= HOUR_MS:
+                forgot_ms = now_ms()
                 self._known.forget()
             if self._verifier.refresh():
                 follower.begin_anew()

@@ -18,11 +18,11 @@ reads with `batches`; and, where a store knows better than the consumer group ho
         async for event in stream.events():
             event.message.tp, event.message.offset, event.value  # the partition, the last offset, the records
 
-Faust acknowledges an event whose handling raised. An agent that meets a bug says `leave_uncommitted(app, event)` first.
+Faust acknowledges an event whose handling raised: an agent that meets a bug ends the process (`agents.ending.fail`).
 """
 
 from agents.transport.batches import Batch, BatchSchema, Record, batches
-from agents.transport.consumer import BatchConsumer, Transport, leave_uncommitted, read_again, resume_with
+from agents.transport.consumer import BatchConsumer, Transport, read_again, resume_with
 from agents.transport.offsets import OutsideLog, ReportOutsideLog, ResumeOffsets
 
 __all__ = [
@@ -35,7 +35,6 @@ __all__ = [
     "ResumeOffsets",
     "Transport",
     "batches",
-    "leave_uncommitted",
     "read_again",
     "resume_with",
 ]

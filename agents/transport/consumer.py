@@ -8,7 +8,7 @@ from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from faust.exceptions import ImproperlyConfigured
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, AppT, ConsumerMessage, EventT
+from faust.types import TP, AppT, ConsumerMessage
 from faust.types.transports import ConsumerT, ProducerT, TPorTopicSet
 from faust.types.tuples import ack_lock
 
@@ -174,11 +174,6 @@ class BatchConsumer(driver.Consumer):
         """
         self._position_lost = True
 
-    def leave_uncommitted(self, tp: TP) -> None:
-        """Commit what is done of the partition, but nothing that is acknowledged from now on."""
-        self._new_offset(tp)
-        self._delivered[tp].close()
-
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
         """Do nothing: between the last offsets of two batches there is no gap, there is a batch."""
 
@@ -226,19 +221,6 @@ def resume_with(app: AppT, *, offsets: ResumeOffsets, outside_log: ReportOutside
         raise ImproperlyConfigured(f"The broker URL of the app {app.conf.id} must be stillwatch://.")
     transport.resume_offsets = offsets
     transport.report_outside_log = outside_log
-
-
-def leave_uncommitted(app: AppT, event: EventT[Any]) -> None:
-    """Commit neither this event's batch nor a later one of its partition, until the partition is assigned anew.
-
-    For an agent that meets a bug, before it ends the worker with `await app.crash(exception)`: Faust acknowledges an
-    event whose handling raised, and would commit it on the way out. Raises `ImproperlyConfigured` when the app's broker
-    URL is not a stillwatch:// one.
-    """
-    consumer = app.consumer
-    if not isinstance(consumer, BatchConsumer):
-        raise ImproperlyConfigured(f"The broker URL of the app {app.conf.id} must be stillwatch://.")
-    consumer.leave_uncommitted(event.message.tp)
 
 
 def read_again(app: AppT) -> None:

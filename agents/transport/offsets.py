@@ -63,7 +63,6 @@ class Delivered:
     def __init__(self) -> None:
         self._waiting: deque[int] = deque()
         self._acked: set[int] = set()
-        self._closed = False
         self.committable: int | None = None
         """One past the last record of the longest run of acknowledged batches; None before the first."""
 
@@ -73,14 +72,8 @@ class Delivered:
 
     def acknowledge(self, lasts: Iterable[int]) -> None:
         """Note that the batches ending at `lasts` are done, in whatever order; move `committable` as far as it goes."""
-        if self._closed:
-            return
         self._acked.update(lasts)
         while self._waiting and self._waiting[0] in self._acked:
             last = self._waiting.popleft()
             self._acked.discard(last)
             self.committable = last + 1
-
-    def close(self) -> None:
-        """Let `committable` stay where it is, whatever is acknowledged from now on."""
-        self._closed = True

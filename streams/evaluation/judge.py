@@ -13,6 +13,7 @@ from streams.evaluation.intervals import average_precision, interval, precision_
 from streams.evaluation.results import CampaignResult, ClassResult, Evaluation, Point
 from streams.evaluation.tallies import Campaign, Decided, Named, Suspect, TurnedAway
 from streams.scenarios import Truth
+from streams.windows import MINUTE_MS
 
 DELAY_MS = 1_000
 """From the newest event that a decision rests on to the gateway: what the speed target allows 99 in 100 of them."""
@@ -20,7 +21,6 @@ DELAY_MS = 1_000
 EVIDENCE = 50
 """Exchanges of a campaign after which there is enough to see it by."""
 
-MINUTE_MS = 60_000
 ALL = "all"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from agents.cli import erase as command
-from agents.cli import main
+from agents.cli import main, verdicts
 from agents.topics import Described, TopicError, TopicNames, specs
 from streams.feedback import Verdict
 
@@ -30,7 +30,7 @@ def described(monkeypatch: pytest.MonkeyPatch) -> dict[str, Described]:
 def said(monkeypatch: pytest.MonkeyPatch) -> list[Verdict]:
     """What was put on the feedback."""
     found: list[Verdict] = []
-    monkeypatch.setattr(command, "produce", lambda _servers, _names, verdict: found.append(verdict))
+    monkeypatch.setattr(verdicts, "produce", lambda _servers, _names, verdict: found.append(verdict))
     monkeypatch.setattr(command, "now_ms", lambda: NOW_MS)
     monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")
     return found

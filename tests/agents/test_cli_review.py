@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agents import reviewers
-from agents.cli import main, review
+from agents.cli import main, verdicts
 from agents.topics import TopicNames
 from streams.feedback import Verdict
 
@@ -37,7 +36,7 @@ def produced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, Verdict]]:
     def produce(_servers: str, names: TopicNames, verdict: Verdict) -> None:
         taken.append((names.feedback, verdict))
 
-    monkeypatch.setattr(review, "produce", produce)
+    monkeypatch.setattr(verdicts, "produce", produce)
     return taken
 
 
@@ -109,7 +108,6 @@ def test_a_broker_that_is_not_there_is_one_sentence(
     stillwatch: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, command: str
 ) -> None:
     monkeypatch.setattr("agents.topics.ADMIN_TIMEOUT_MS", 200)
-    monkeypatch.setattr(reviewers, "ADMIN_TIMEOUT_MS", 200)
     code, out, err = stillwatch(command, "acct-1")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith("Error: No Kafka answers at 127.0.0.1:1: ")

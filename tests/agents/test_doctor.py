@@ -23,7 +23,7 @@ from agents.store import StoreError
 from agents.topics import Described, TopicError, TopicNames, specs
 
 GIB = 2**30
-TOLD = RedisTold("7.0.15", "noeviction", GIB, 4 * GIB, 8 * GIB)
+TOLD = RedisTold("7.0.15", "noeviction", GIB, 4 * GIB)
 SETTINGS = Settings("127.0.0.1:1", "redis://127.0.0.1:1/0")
 NAMES = TopicNames()
 WELL = Cluster(1, (4, 0), (), ())

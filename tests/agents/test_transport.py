@@ -127,16 +127,6 @@ def test_a_batch_done_out_of_turn_waits_for_those_before_it() -> None:
     assert delivered.committable == 30
 
 
-def test_after_a_bug_nothing_more_becomes_committable() -> None:
-    delivered = Delivered()
-    for last in (9, 19):
-        delivered.add(last)
-    delivered.acknowledge([9])
-    delivered.close()
-    delivered.acknowledge([19])
-    assert delivered.committable == 10
-
-
 @given(sizes=st.lists(st.integers(1, 50), min_size=1, max_size=30), order=st.randoms(), calls=st.integers(1, 5))
 def test_what_is_committable_is_the_end_of_the_longest_run_of_done_batches(
     sizes: list[int], order: Random, calls: int

@@ -75,7 +75,6 @@ class Trial:
         timing: Timing = PATIENT,
         url: str = "",
         counters: LimitCounters | None = None,
-        local: LocalLimiter | None = None,
     ) -> RedisLimiter:
         """One more limiter on Redis."""
         assert self._servers is not None
@@ -86,7 +85,6 @@ class Trial:
             lease_share=self._lease_share,
             counters=counters,
             clock=self.clock,
-            local=local,
         )
         limiter._questions.script = self.script  # noqa: SLF001  the only way to tell Redis the time
         self._opened.append(limiter)

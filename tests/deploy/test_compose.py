@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from agents.keys import key_id, read_private, read_public
-from agents.topics import FRAME_BYTES, MAX_STAGE_RECORD_BYTES
+from agents.topics import LARGEST_BATCH_BYTES
 from tests.deploy import dockerfile
 from tests.deploy.composed import FILE, composition, is_ours, services
 from tests.test_repository import ROOT
@@ -152,7 +152,7 @@ def test_kafka_is_of_the_version_and_has_the_sizes_that_the_tests_have() -> None
     )
     assert services()["kafka"]["image"] == f"apache/kafka:{version}"
     properties = (DEPLOY / "compose" / "kafka.properties").read_text()
-    assert f"\nreplica.fetch.max.bytes={MAX_STAGE_RECORD_BYTES + FRAME_BYTES}\n" in properties
+    assert f"\nreplica.fetch.max.bytes={LARGEST_BATCH_BYTES}\n" in properties
     assert "\nauto.create.topics.enable=false\n" in properties
 
 

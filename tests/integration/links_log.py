@@ -10,12 +10,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from streams.links import CAPABILITY_BIT, MARK_ERROR, MARK_REFUSAL, Links
-from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, SPANS, Counts
+from streams.windows import MINUTE_MS, SPANS, Counts
 
 Buckets = dict[tuple[str, int], Counts]
 """By resolution (minutes, hours, days) and index of the bucket."""
-
-WIDTHS_MS = {"minutes": MINUTE_MS, "hours": HOUR_MS, "days": DAY_MS}
 
 
 class LinkUse(NamedTuple):

@@ -22,7 +22,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from faust.types import TP, StreamT
 
 from agents.embedded.processes import wait_until
-from agents.transport import OutsideLog, Record, batches, leave_uncommitted, resume_with
+from agents.transport import OutsideLog, Record, batches, resume_with
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
@@ -206,33 +206,6 @@ async def test_stopping_waits_for_the_batch_in_hand_and_commits_it(kafka_bootstr
     done = len(reader.records)
     assert done > 0
     assert await committed(kafka_bootstrap, app.conf.id, topic, 1) == [done]
-
-
-async def test_a_worker_that_meets_a_bug_ends_with_the_offset_where_it_was(kafka_bootstrap: str) -> None:
-    topic = await new_topic(kafka_bootstrap, partitions=1)
-    app = application(kafka_bootstrap)
-
-    @app.agent(batches(app, topic))
-    async def observe(stream: StreamT[Any]) -> None:
-        async for event in stream.events():
-            if event.message.offset >= 10:
-                leave_uncommitted(app, event)
-                bug = ZeroDivisionError("a bug")
-                await app.crash(bug)
-                raise bug
-
-    async with running(app):
-        await produce(kafka_bootstrap, topic, 0, numbers(10))
-        await committed_is(kafka_bootstrap, app, topic, 10)
-        await produce(kafka_bootstrap, topic, 0, numbers(10, start=10))
-        assert await app.wait_for_stopped(mode.utils.locks.Event(), timeout=PATIENCE_SECONDS)
-    assert await committed(kafka_bootstrap, app.conf.id, topic, 1) == [10]
-
-
-async def committed_is(servers: str, app: faust.App, topic: str, offset: int) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while await committed(servers, app.conf.id, topic, 1) != [offset]:
-            await app.consumer.commit()
 
 
 async def test_a_store_that_cannot_answer_ends_the_worker_before_anything_is_read(kafka_bootstrap: str) -> None:

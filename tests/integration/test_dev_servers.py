@@ -25,7 +25,7 @@ from agents.embedded.servers import Servers
 from agents.topics import (
     DEFAULT_PARTITIONS,
     FINDINGS,
-    FRAME_BYTES,
+    LARGEST_BATCH_BYTES,
     LINKS,
     MAX_STAGE_RECORD_BYTES,
     REQUESTS,
@@ -83,8 +83,7 @@ def command(*arguments: str) -> Result:
 
 def write(up: Servers, value: bytes, *, topic: str = REQUESTS) -> int:
     """Append `value` to partition 0 of `topic` and return its offset."""
-    limit = MAX_STAGE_RECORD_BYTES + FRAME_BYTES
-    producer = KafkaProducer(bootstrap_servers=up.bootstrap_servers, acks="all", max_request_size=limit)
+    producer = KafkaProducer(bootstrap_servers=up.bootstrap_servers, acks="all", max_request_size=LARGEST_BATCH_BYTES)
     try:
         return int(producer.send(topic, value, partition=0).get(timeout=60).offset)
     finally:

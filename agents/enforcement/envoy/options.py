@@ -18,6 +18,7 @@ KEY_FILE: Final = "STILLWATCH_ENVOY_KEYFILE"
 CA_FILE: Final = "STILLWATCH_ENVOY_CAFILE"
 
 UNIX: Final = "unix:"
+LARGEST_MESSAGE_BYTES: Final = 128 * 1024
 
 
 class Tls(Struct, frozen=True):
@@ -38,9 +39,9 @@ class EnvoyOptions(Struct, frozen=True, kw_only=True):
     `domain` is the one of the rate limit requests that are ours. `account_header` has the account, unless
     `account_metadata` says where in Envoy's dynamic metadata it is: the namespace (`envoy.filters.http.jwt_authn`),
     then the keys on the way to it (`claims`, `sub`); the header then counts for nothing. `appeal_url` is where a
-    refusal says to turn to. `largest_message_bytes` bounds a request to us, `most_at_once` how many are answered at
-    the same time: one above either is refused with RESOURCE_EXHAUSTED, and Envoy does what its failure mode says.
-    `grace_s` is how long a stopping server lets calls end.
+    refusal says to turn to. `most_at_once` is how many requests are answered at the same time: one more is refused with
+    RESOURCE_EXHAUSTED, as is one above `LARGEST_MESSAGE_BYTES`, and Envoy does what its failure mode says. `grace_s` is
+    how long a stopping server lets calls end.
     """
 
     address: str = "127.0.0.1:9471"
@@ -49,7 +50,6 @@ class EnvoyOptions(Struct, frozen=True, kw_only=True):
     account_metadata: tuple[str, ...] = ()
     appeal_url: str | None = None
     tls: Tls | None = None
-    largest_message_bytes: int = 128 * 1024
     most_at_once: int = 1_000
     grace_s: float = 5.0
 

@@ -15,7 +15,7 @@ from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
 from agents.enforcement.checker import Checker
 from agents.enforcement.envoy.answering import CHECK_PASS, check_response, rate_limit_response
 from agents.enforcement.envoy.counting import Counted, Service
-from agents.enforcement.envoy.options import UNIX, EnvoyOptions, Tls, checked
+from agents.enforcement.envoy.options import LARGEST_MESSAGE_BYTES, UNIX, EnvoyOptions, Tls, checked
 from agents.enforcement.envoy.reading import ask_of_check, ask_of_descriptor
 from agents.environment import SettingsError
 from streams.enforcement import Ask, Verdict
@@ -63,7 +63,7 @@ class EnvoyServer:
         options = self._options
         server = grpc.aio.server(
             options=[
-                ("grpc.max_receive_message_length", options.largest_message_bytes),
+                ("grpc.max_receive_message_length", LARGEST_MESSAGE_BYTES),
                 ("grpc.so_reuseport", 0),  # a second server on the port is a mistake, not a share of the load
             ],
             maximum_concurrent_rpcs=options.most_at_once,

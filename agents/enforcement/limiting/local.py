@@ -28,24 +28,18 @@ def monotonic_us() -> int:
 
 
 class LocalLimiter:
-    """A `Limiter` of this process. It never waits and never fails.
-
-    With `replicas` each of so many processes holds its share: a request costs that many. A share below one request
-    still lets one pass, and the next when the rate has caught up.
-    """
+    """A `Limiter` of this process. It never waits and never fails."""
 
     def __init__(
         self,
         *,
-        replicas: int = 1,
         subjects: int = SUBJECTS,
         clock: Callable[[], int] = monotonic_us,
         counters: LimitCounters | None = None,
     ) -> None:
-        """`clock` tells microseconds. Raises ValueError if there are no replicas or no subjects."""
-        if replicas < 1 or subjects < 1:
-            raise ValueError("A limiter is one of at least one replica and counts at least one subject.")
-        self._replicas = replicas
+        """`clock` tells microseconds. Raises ValueError if there are no subjects."""
+        if subjects < 1:
+            raise ValueError("A limiter counts at least one subject.")
         self._subjects = subjects
         self._clock = clock
         self._counters = counters
@@ -59,17 +53,17 @@ class LocalLimiter:
         """Take one request of so many tokens, if the limits of `key` leave it. Fewer than none are none."""
         tokens = max(0, tokens)
         counted = self._of(key, limits)
-        meter, room = take(counted.meter, limits, self._clock(), self._replicas, tokens * self._replicas)
+        meter, room = take(counted.meter, limits, self._clock(), 1, tokens)
         counted.meter = meter
         if self._counters is not None:
             self._counters.answered("local", admitted=room.admitted, is_near=is_near(meter, limits))
-        return Room(room.admitted, room.remaining // self._replicas, room.retry_after_ms, is_local=True)
+        return Room(room.admitted, room.remaining, room.retry_after_ms, is_local=True)
 
     def note(self, key: str, limits: Limits, tokens: int) -> None:
         """Count one request that somebody else admitted. It keeps nobody waiting for longer than a window."""
         counted = self._of(key, limits)
         before = drained(counted.meter, limits, self._clock())
-        after = capped(charged(before, limits, self._replicas, tokens * self._replicas), limits)
+        after = capped(charged(before, limits, 1, tokens), limits)
         counted.meter = Meter(after.at_us, max(before.requests, after.requests), max(before.tokens, after.tokens))
 
     def _of(self, key: str, limits: Limits) -> Counted:

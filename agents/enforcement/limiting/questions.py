@@ -59,12 +59,6 @@ class Questions:
         """For how long there were questions and no answer."""
         return now_us - self._answered_us if self._lanes else 0
 
-    async def quiet(self) -> None:
-        """Wait until nothing is asked."""
-        while self._lanes:
-            await asyncio.wait(self._lanes)
-            await asyncio.sleep(0)  # whoever got an answer may have another question
-
     async def close(self) -> None:
         """Ask no more. Whoever waits gets a ConnectionError."""
         await cancelled(tuple(self._lanes))

@@ -67,7 +67,7 @@ class RedisLimiter:
     ) -> None:
         """Connects when it is first asked. `local` answers where Redis does not, and counts what it answers by itself.
 
-        Without one, each gateway allows the full limits while Redis is away.
+        So each gateway allows the full limits while Redis is away.
 
         `lease_share` 0: no leases. `clock` tells microseconds. Raises StoreError if `url` is no
         address of a Redis, or what it is to be used with is unusable.

@@ -1,6 +1,5 @@
 """Limits that one process counts by itself."""
 
-import itertools
 import sys
 
 import pytest
@@ -15,39 +14,26 @@ from streams.enforcement.asking import Room
 HOUR = Limits(requests=30, tokens=60_000, window_ms=3_600_000)
 
 
-@given(st.integers(1, 8), st.integers(1, 60), st.lists(st.integers(0, 400_000_000), max_size=80))
-def test_replicas_together_admit_no_more_than_the_limits_but_for_one_each(
-    replicas: int, requests: int, pasts: list[int]
-) -> None:
+@given(st.integers(1, 60), st.lists(st.integers(0, 400_000_000), max_size=80))
+def test_no_more_than_the_limits_are_admitted(requests: int, pasts: list[int]) -> None:
     now_us = 0
     limits = Limits(requests, 10_000, 3_600_000)
-    limiters = [LocalLimiter(replicas=replicas, clock=lambda: now_us) for _ in range(replicas)]
+    limiter = LocalLimiter(clock=lambda: now_us)
     admitted = 0
-    for past_us, limiter in zip(pasts, itertools.cycle(limiters), strict=False):
+    for past_us in pasts:
         now_us += past_us
         admitted += sum(limiter.take_now("a", limits, 0).admitted for _ in range(5))
-    burst = max(requests, replicas)
-    assert admitted * 3_600_000_000 <= burst * 3_600_000_000 + requests * now_us
-
-
-def test_a_share_below_one_request_lets_one_pass_at_the_rate_of_the_share() -> None:
-    now_us = 0
-    limiter = LocalLimiter(replicas=4, clock=lambda: now_us)
-    two = Limits(2, 1_000, 3_600_000)
-    assert limiter.take_now("a", two, 0) == Room(admitted=True, remaining=0, is_local=True)
-    assert limiter.take_now("a", two, 0).retry_after_ms == 2 * 3_600_000  # half a request in an hour
-    now_us = 2 * 3_600_000_000
-    assert limiter.take_now("a", two, 0).admitted
+    assert admitted * 3_600_000_000 <= requests * (3_600_000_000 + now_us)
 
 
 def test_what_others_admitted_is_noted_and_keeps_nobody_waiting_for_longer_than_a_window() -> None:
     now_us = 0
-    limiter = LocalLimiter(replicas=3, clock=lambda: now_us)
-    for _ in range(30):
+    limiter = LocalLimiter(clock=lambda: now_us)
+    for _ in range(90):
         limiter.note("a", HOUR, 5_000)
-    assert limiter.take_now("a", HOUR, 0) == Room(admitted=False, remaining=0, retry_after_ms=360_000, is_local=True)
+    assert limiter.take_now("a", HOUR, 0) == Room(admitted=False, remaining=0, retry_after_ms=120_000, is_local=True)
     now_us = 3_600_000_000
-    assert [limiter.take_now("a", HOUR, 0).remaining for _ in range(2)] == [9, 8]
+    assert [limiter.take_now("a", HOUR, 0).remaining for _ in range(2)] == [29, 28]
 
 
 def test_a_debt_is_not_forgiven_by_what_others_admit() -> None:
@@ -74,10 +60,9 @@ def test_a_subject_takes_less_than_a_kilobyte() -> None:
     assert sum(sys.getsizeof(it) for it in held) < 1_000
 
 
-@pytest.mark.parametrize(("replicas", "subjects"), [(0, 1), (1, 0), (-1, 1)])
-def test_no_replicas_or_no_subjects_are_refused(replicas: int, subjects: int) -> None:
+def test_no_subjects_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
-        LocalLimiter(replicas=replicas, subjects=subjects)
+        LocalLimiter(subjects=0)
 
 
 def test_near_the_limit_is_less_than_a_fifth_left_of_requests_or_of_tokens() -> None:
