@@ -23,6 +23,8 @@ HALF_YEAR_MS = 180 * DAY_MS
 RETURNING_SHARE = 1 / 3
 """Members among those seen; with fewer, most of them came upon the templates by chance."""
 
+OPENED_FOR_MS = 7 * DAY_MS
+
 SEEN_FOR_MS = 7 * DAY_MS
 """How long one template that an account used is remembered while it is no member."""
 
@@ -74,7 +76,7 @@ class LinkEvidence(Struct, array_like=True):
         """
         return (
             self.members >= FEWEST_REPEATING
-            and self.repeating >= max(1, MOST * len(self.strangers))
+            and self.repeating >= max(FEWEST_NAMED, MOST * len(self.strangers))
             and self.recent >= NEARLY_ALL * self.members
         )
 
@@ -126,8 +128,11 @@ class Seen(Struct, array_like=True):
         return self.paid or self.was_member or self.templates.bit_count() > 1
 
     def was_opened_since(self, found_ms: int) -> bool:
-        """Whether the account was opened after a campaign was found, as far as its age is known."""
-        return self.created_at_ms is not None and self.created_at_ms >= found_ms
+        """Whether the account was opened after a campaign was found, and at most a week before it was seen with it.
+
+        As far as its age is known. Of a campaign that was found long ago most accounts were opened since.
+        """
+        return self.created_at_ms is not None and self.created_at_ms >= max(found_ms, self.since_ms - OPENED_FOR_MS)
 
     def note(self, finding: Finding, tied: Tied) -> None:
         """Take what a finding says; to say it again changes nothing."""

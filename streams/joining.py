@@ -20,6 +20,7 @@ from streams.members import RECENT_MS, REPEATS
 
 FEWEST_SHARED = 2
 SHARED_SHARE = 0.1
+PAID_SHARE = 0.25
 HELD_SHARE = 0.9
 
 
@@ -39,9 +40,32 @@ def homes_of(
     """
     related = {link_name(finding), *siblings}
     own = [campaign_id for campaign_id, campaign in campaigns.items() if not related.isdisjoint(campaign.links)]
+    own = _tied_by_more_than_words(own, campaigns, link_name(finding))
     others = [campaign_id for campaign_id in dict.fromkeys(homes.values()) if campaign_id not in own]
     joined = _joined(finding, homes, [campaigns[it] for it in own], [campaigns[it] for it in others if it in campaigns])
     return sorted({*own, *joined}, key=lambda it: (-campaigns[it].gone, campaigns[it].created_ms, it))
+
+
+def _tied_by_more_than_words(own: list[str], campaigns: Mapping[str, Campaign], link: str) -> list[str]:
+    """Of campaigns that a wording likens to each other those that belong together.
+
+    A limited one takes another in only if accounts of it were seen there: else three accounts with two wordings, each
+    between those of a campaign and those of a crowd, would have the crowd limited, or the campaign let go. If the
+    `link` is that of another, it stays there.
+    """
+    found = [it for it in own if campaigns[it].is_found]
+    crowds = [it for it in own if it not in found and not any(_lends(campaigns[one], campaigns[it]) for one in found)]
+    if not found or not crowds:
+        return own
+    if any(link in campaigns[it].links for it in crowds):
+        return crowds
+    return [it for it in own if it not in crowds]
+
+
+def _lends(campaign: Campaign, other: Campaign) -> bool:
+    """Whether so many of those seen with the `other` are members of the campaign that both belong together."""
+    common = len(campaign.members.keys() & other.seen.keys())
+    return common >= max(FEWEST_SHARED, SHARED_SHARE * len(other.seen))
 
 
 def _joined(finding: Finding, homes: Mapping[str, str], own: list[Campaign], others: list[Campaign]) -> list[str]:
@@ -54,7 +78,8 @@ def _joined(finding: Finding, homes: Mapping[str, str], own: list[Campaign], oth
     named = {tied.account_id for tied in finding.members}.union(*(campaign.seen for campaign in own))
     if finding.kind == "template" and not any(campaign.ties for campaign in own):
         return [it.campaign_id for it in others if it.is_found and _holds(it, named, homes)]
-    sharing = [campaign for campaign in others if _shares(campaign, named, homes)]
+    shares = _pays_for if finding.kind == "payment" else _shares
+    sharing = [campaign for campaign in others if shares(campaign, named, homes)]
     tying = [campaign.campaign_id for campaign in sharing if campaign.ties]
     return tying or [campaign.campaign_id for campaign in sharing[: 0 if own else 1]]
 
@@ -68,6 +93,14 @@ def _shares(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> bo
     """Whether so many of those `named` are the campaign's that both belong together."""
     common = _common(campaign, named, homes)
     return common >= max(FEWEST_SHARED, SHARED_SHARE * min(len(named), len(campaign.members)))
+
+
+def _pays_for(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> bool:
+    """Whether so many of those `named` on a payment are the campaign's that it pays for its accounts, not for a crowd.
+
+    Who pays so is a member then.
+    """
+    return _common(campaign, named, homes) >= max(FEWEST_SHARED, PAID_SHARE * len(named))
 
 
 def _holds(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> bool:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from streams.campaigns import Campaign
 from streams.decide import Verdict, verdict_of
 from streams.decisions import LADDER, LIMITING, Reason
-from streams.evidence import CampaignView, Rotation, Seen, sharers
+from streams.evidence import HALF_YEAR_MS, CampaignView, Rotation, Seen, sharers
 from streams.policy import Ladder, Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 
@@ -23,6 +23,14 @@ class Judged(NamedTuple):
     is_small: bool
 
 
+class Traits(NamedTuple):
+    """What of an account the reasons about its campaign tell apart: it shares a payment, rotates wordings, is new."""
+
+    shares: bool = True
+    rotates: bool = True
+    is_new: bool = True
+
+
 def judged(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) -> Judged:
     """The campaign as the signals of the policy see it, `belonging` to which are its members."""
     is_small = len(belonging) < policy.campaign.minimum_accounts
@@ -32,31 +40,44 @@ def judged(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) ->
 
 
 def limited_alone(
-    members: Mapping[str, Seen], rotation: Rotation, reasons: Sequence[Reason], ladder: Ladder
+    members: Mapping[str, Seen], rotation: Rotation, reasons: Sequence[Reason], ladder: Ladder, at_ms: int
 ) -> AbstractSet[str]:
     """The members that the ladder would limit for those `reasons` about their campaign that speak of them too.
 
     What is said of payments speaks of the members that share one, what is said of wordings that are rotated of those
-    that rotate them. The rest is said of nearly all members, or of what all of them send.
+    that rotate them, and that its accounts are new of those opened within half a year of `at_ms`, as far as is known.
+    The rest is said of what all of them send.
     """
-    kinds = product((False, True), repeat=2)
-    deserving = {kind for kind in kinds if is_enough(reasons, ladder, shares=kind[0], rotates=kind[1])}
-    if (False, False) in deserving:
+    kinds = [Traits(*it) for it in product((False, True), repeat=3)]
+    deserving = {it for it in kinds if is_enough(reasons, ladder, it)}
+    if Traits(shares=False, rotates=False, is_new=False) in deserving:
         return members.keys()
     sharing = sharers(members)
-    return {name for name in members if (name in sharing, name in rotation.accounts) in deserving}
+    return {
+        name
+        for name, it in members.items()
+        if Traits(name in sharing, name in rotation.accounts, _is_new(it, at_ms)) in deserving
+    }
 
 
-def is_enough(reasons: Sequence[Reason], ladder: Ladder, *, shares: bool = True, rotates: bool = True) -> bool:
-    """Whether the ladder limits an account for such reasons that speak of it: it `shares` a payment, or `rotates`."""
-    return verdict_of(speaking_of(reasons, shares=shares, rotates=rotates), ladder).action in LIMITING
+def is_enough(reasons: Sequence[Reason], ladder: Ladder, account: Traits) -> bool:
+    """Whether the ladder limits such an account for the reasons about its campaign that speak of it."""
+    return verdict_of(speaking_of(reasons, account), ladder).action in LIMITING
 
 
-def speaking_of(reasons: Sequence[Reason], *, shares: bool = True, rotates: bool = True) -> list[Reason]:
-    """The reasons about a campaign that speak of an account of it: it `shares` a payment, or `rotates` wordings."""
+def speaking_of(reasons: Sequence[Reason], account: Traits) -> list[Reason]:
+    """The reasons about a campaign that speak of such an account of it."""
     return [
-        it for it in reasons if (shares or it.family != "identity") and (rotates or it.signal != "rotated_wordings")
+        it
+        for it in reasons
+        if (account.shares or it.family != "identity")
+        and (account.rotates or it.signal != "rotated_wordings")
+        and (account.is_new or it.family != "lifecycle")
     ]
+
+
+def _is_new(seen: Seen, at_ms: int) -> bool:
+    return seen.created_at_ms is None or at_ms - seen.created_at_ms < HALF_YEAR_MS
 
 
 def of_everybody(verdict: Verdict) -> Verdict:

@@ -28,7 +28,7 @@ class Sketches:
         """Take what was stored."""
         self.held = held
         self._words = {name: _bits(sketch) for name, sketch in held.items()}
-        self._found: dict[str, tuple[int, frozenset[str]]] = {}
+        self._found: dict[str, tuple[int, set[str]]] = {}
 
     def __eq__(self, other: object) -> bool:
         """Whether both hold the same."""
@@ -38,15 +38,15 @@ class Sketches:
 
     def like(self, finding: Finding) -> frozenset[str]:
         """The links of which the finding's template is a rewording; none if it has no sketch."""
-        return frozenset() if finding.sketch is None else self.alike(finding.sketch) - {link_name(finding)}
+        return frozenset() if finding.sketch is None else frozenset(self.alike(finding.sketch) - {link_name(finding)})
 
-    def alike(self, sketch: str) -> frozenset[str]:
+    def alike(self, sketch: str) -> AbstractSet[str]:
         """The links whose template has a sketch like this one."""
         if sketch not in self._found:
             if len(self._found) >= KEPT:
                 self._found.clear()
             words = _bits(sketch)
-            self._found[sketch] = words, frozenset(it for it, other in self._words.items() if _are_alike(words, other))
+            self._found[sketch] = words, {it for it, other in self._words.items() if _are_alike(words, other)}
         return self._found[sketch][1]
 
     def note(self, finding: Finding) -> bool:
@@ -59,10 +59,10 @@ class Sketches:
         oldest = next(iter(self.held)) if len(self.held) > KEPT else ""
         if oldest:
             del self.held[oldest], self._words[oldest]
-        for sketch, (other, alike) in self._found.items():
-            is_like = _are_alike(words, other)
-            if is_like or oldest in alike:
-                self._found[sketch] = other, (alike | {name} if is_like else alike) - {oldest}
+        for other, alike in self._found.values():
+            alike.discard(oldest)
+            if _are_alike(words, other):
+                alike.add(name)
         return True
 
 

@@ -171,3 +171,8 @@ def whom_it_speaks_of(case: Case) -> Iterator[str]:
             "Rotated wordings speak only of members that rotate them, or were opened since and send one. Of any other "
             f"the other evidence speaks, and by itself means {name_of(case.without_rotation)}."
         )
+    if any(it.family == "lifecycle" for it in case.judgement.reasons):
+        yield from wrapped(
+            "That accounts are new speaks only of those not half a year old. Of an older one the other evidence "
+            f"speaks, and by itself means {name_of(case.without_lifecycle)}."
+        )

@@ -11,7 +11,7 @@ from streams.enforcement import names_an_heir
 from streams.explaining.history import History, Subject
 from streams.explaining.judgement import Judgement, judge
 from streams.explaining.standing import LIVE, Force, force_of
-from streams.membership import speaking_of
+from streams.membership import Traits, speaking_of
 from streams.policy import Policy
 
 SHOWN = 10
@@ -30,8 +30,8 @@ class Case(Struct, frozen=True):
     campaign (`streams.membership`).
     `same_policy`: the policy at hand made the decision, by its version; `same_score`: its ladder gives these reasons
     the score that was decided. `without_identity` is what the ladder says to an account of the campaign that shares no
-    payment, `without_rotation` to one that rotates no wordings; with fewer than `minimum_accounts` members a campaign
-    is throttled at most. A reviewer's decision has no reasons.
+    payment, `without_rotation` to one that rotates no wordings, `without_lifecycle` to an old one; with fewer than
+    `minimum_accounts` members a campaign is throttled at most. A reviewer's decision has no reasons.
     """
 
     subject_kind: SubjectKind
@@ -52,6 +52,7 @@ class Case(Struct, frozen=True):
     of_everybody: bool
     without_identity: Action | None
     without_rotation: Action | None
+    without_lifecycle: Action | None
     minimum_accounts: int
     judgement: Judgement
 
@@ -231,8 +232,9 @@ def _case(decision: Decision, policy: Policy, *, stands: bool, named: int | None
         stands_harder=as_decided and LADDER.index(decision.action) > deserved,
         withheld=as_decided and decision.action == "observe" and judgement.action in LIMITING,
         of_everybody=as_decided and _is_of_everybody(decision, judgement.action, policy, named),
-        without_identity=verdict_of(speaking_of(decision.reasons, shares=False), ladder).action,
-        without_rotation=verdict_of(speaking_of(decision.reasons, rotates=False), ladder).action,
+        without_identity=verdict_of(speaking_of(decision.reasons, Traits(shares=False)), ladder).action,
+        without_rotation=verdict_of(speaking_of(decision.reasons, Traits(rotates=False)), ladder).action,
+        without_lifecycle=verdict_of(speaking_of(decision.reasons, Traits(is_new=False)), ladder).action,
         minimum_accounts=ladder.minimum_accounts,
         judgement=judgement,
     )

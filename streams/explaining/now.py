@@ -88,7 +88,7 @@ def membership_of(campaign: Campaign, account_id: str, policy: Policy) -> Member
         shares_payment=account_id in sharers(belonging),
         opened_later=campaign.is_found and seen.was_opened_since(campaign.found_ms),
         named=account_id in campaign.members and account_id not in {*campaign.undecided, *campaign.inherited},
-        is_enough=account_id in limited_alone(belonging, view.rotation, reasons, policy.campaign),
+        is_enough=account_id in limited_alone(belonging, view.rotation, reasons, policy.campaign, campaign.newest_ms),
     )
 
 

@@ -12,7 +12,7 @@ from streams.campaigns import Campaign
 from streams.decide import Verdict, is_due, is_exempt, is_limited, rung_of
 from streams.decisions import Action
 from streams.evidence import LinkEvidence, Rotation, ShortTemplate
-from streams.membership import is_enough
+from streams.membership import Traits, is_enough
 from streams.policy import Policy
 from streams.sketches import Sketches, wording_of
 from streams.stages.campaign_saying import Cause, Subject, let_go, say
@@ -36,7 +36,7 @@ def limit_templates(
     ladder, at_ms = policy.campaign, campaign.newest_ms
     hours = max(rung_of(ladder, action).expires_hours, ladder.template_hours)
     templates = campaign.limitable
-    others = action != verdict.action or is_enough(verdict.reasons, ladder, rotates=False)
+    others = action != verdict.action or is_enough(verdict.reasons, ladder, Traits(rotates=False))
     _prune(campaign)
     crowds = campaign.crowds
     for name, evidence in sorted(templates.items()):

@@ -220,17 +220,19 @@ class CampaignsStage:
         verdict = verdict_of(reasons, ladder)
         if is_small:
             verdict = of_everybody(verdict)
-        if verdict.action is None:
+        if verdict.action is None and not is_limited(stood, at_ms):
             take_back(self._policy, campaign, verdict, cause, states)
             if not is_limited(campaign.enforcement, at_ms):
                 let_go_with_it(self._policy, campaign, cause)
             return
         vector, probability = self._ask(view, verdict.reasons, at_ms, states)
-        wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
+        wanted = verdict.action or "observe"
+        if self._policy.feedback.model == "on":
+            wanted = softened(wanted, probability)
         stands = both(campaign.enforcement, stood, at_ms)
         action = harder(stands, wanted, at_ms)
         names = action in LIMITING and not is_small
-        deserving = limited_alone(belonging, view.rotation, verdict.reasons, ladder) if names else frozenset[str]()
+        deserving = limited_alone(belonging, view.rotation, reasons, ladder, at_ms) if names else frozenset[str]()
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
         members = self._within_budget(campaign, deserving, action, states, cause.output) if names else ()
         if members or is_due(campaign.enforcement, action, at_ms, ladder, shadow=self._policy.shadow):

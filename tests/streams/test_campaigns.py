@@ -77,13 +77,17 @@ def test_two_shared_accounts_join() -> None:
 
 
 def test_two_accounts_are_too_few_between_two_crowds() -> None:
-    """From 20 accounts on it takes a tenth of the smaller of the two."""
+    """From 20 accounts on it takes a tenth of the smaller of the two; of those who pay with one payment a quarter."""
     crowd = "".join(chr(0x4E00 + number) for number in range(50))
     guests = "".join(chr(0x6E00 + number) for number in range(40))
     big = campaign("c-1", crowd, "payment:p")
-    assert joined(finding(crowd[:3] + guests, "q"), big) == []
-    assert joined(finding(crowd[:5] + guests, "q"), big) == ["c-1"]
+    assert joined(finding(crowd[:9] + guests[:31], "q"), big) == []
+    assert joined(finding(crowd[:10] + guests[:30], "q"), big) == ["c-1"]
     assert joined(finding(crowd[:2] + guests[:5], "q"), big) == ["c-1"]
+    own = campaign("c-2", guests, "template:q")
+    own.found_ms = NOON_MS
+    assert joined(finding(crowd[:3] + guests, "q", kind="template"), big, own) == ["c-2"]
+    assert joined(finding(crowd[:5] + guests, "q", kind="template"), big, own) == ["c-1", "c-2"]
 
 
 def test_a_finding_belongs_to_the_campaign_that_has_its_link_whoever_its_members_are() -> None:

@@ -123,16 +123,16 @@ def test_a_prompt_that_a_team_shares_whom_one_or_two_instruments_pay_for_does_no
 
 
 def test_who_used_one_of_the_wordings_once_is_no_member() -> None:
-    campaigns = taken(*relay(60), said(3, ["passer-by"], minutes=30))
+    campaigns = taken(*relay(60), said(3, ["passer-by"], minutes=30, opened_ms=YOUNG_MS))
     assert "passer-by" not in limited(campaigns)
-    campaigns.take(said(4, ["passer-by"], minutes=40))
+    campaigns.take(said(4, ["passer-by"], minutes=40, opened_ms=YOUNG_MS))
     assert "passer-by" in limited(campaigns)
 
 
 @pytest.mark.parametrize(
     ("opened_ms", "payment", "is_member"),
-    [(OLD_MS, None, False), (NOON_MS + HOUR_MS, None, True), (OLD_MS, "own m3", True)],
-    ids=["old", "opened after the campaign was found", "paid by a member"],
+    [(YOUNG_MS, None, False), (NOON_MS + HOUR_MS, None, True), (YOUNG_MS, "own m3", True)],
+    ids=["opened before", "opened after the campaign was found", "paid by a member"],
 )
 def test_one_wording_is_enough_of_an_account_that_walks_in_the_tracks_of_a_campaign(
     opened_ms: int, payment: str | None, is_member: bool

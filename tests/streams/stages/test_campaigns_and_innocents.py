@@ -1,0 +1,138 @@
+"""campaigns: what most accounts of a campaign do makes nobody guilty who only came near it."""
+
+from collections.abc import Iterable
+
+import pytest
+from msgspec.structs import replace
+
+from streams.decisions import Reason
+from streams.enforcement import InForce
+from streams.findings import Finding, Tied
+from streams.policy_signals import SIGNALS
+from streams.windows import HOUR_MS, MINUTE_MS
+from tests.streams.stages.test_campaigns_by_template import (
+    OLD_MS,
+    SKETCHER,
+    YOUNG_MS,
+    limited,
+    of,
+    relay,
+    said,
+    taken,
+    wording,
+)
+from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench
+
+A_DAY = 24 * 60
+LENT = [f"m{number}" for number in range(60)]
+LASAGNE = SKETCHER.sketch("recipe vegetarian lasagne spinach ricotta serve eight guests sunday".split())
+LETTER = SKETCHER.sketch("rewrite cover letter marketing manager position friendly shorter paragraphs bullet".split())
+
+ATTACK = "solve problem below write every step reasoning before final answer check once".split()
+PLUGIN = "refactor python function readable docstring typing tests naming helper module".split()
+NEAR_THE_ATTACK = SKETCHER.sketch(PLUGIN[:6] + ATTACK[:10])
+BETWEEN = SKETCHER.sketch(PLUGIN[:9] + ATTACK[:7])
+"""Like the attack's wordings and like each other; the second also like the plug-in's."""
+
+
+def sent(number: int, names: Iterable[str], minutes: int, sketch: str | None, opened_ms: int = OLD_MS) -> Finding:
+    """An ordinary template that accounts of a campaign send too, which are new."""
+    found = said(number, names, minutes=minutes, sketch=sketch, opened_ms=opened_ms, capability="other")
+    return replace(found, members=tuple(_lent(tied) if tied.account_id in LENT else tied for tied in found.members))
+
+
+def _lent(tied: Tied) -> Tied:
+    return replace(tied, created_at_ms=YOUNG_MS)
+
+
+def templates(campaigns: Bench) -> set[str]:
+    return {it.subject_id for it in of(campaigns, "network")}
+
+
+def stopped(campaigns: Bench, names: Iterable[str], minutes: int) -> set[str]:
+    """Those whom a gateway refuses then."""
+    gateway = InForce()
+    for decision in campaigns.said("enforcement"):
+        gateway.take(decision)
+    return {it for it in names if gateway.over_account(it, NOON_MS + minutes * MINUTE_MS) is not None}
+
+
+@pytest.mark.parametrize(("opened_ms", "is_limited"), [(OLD_MS, False), (YOUNG_MS, True)])
+def test_that_its_accounts_are_new_does_not_speak_of_an_old_one(opened_ms: int, is_limited: bool) -> None:
+    campaigns = taken(*relay(60))
+    for number, sketch in ((100, LASAGNE), (101, LETTER)):
+        campaigns.take(sent(number, LENT, 20 + number, sketch))
+        campaigns.take(sent(number, ["customer"], 30 + number, sketch, opened_ms))
+    assert {*LENT} <= limited(campaigns)
+    assert ("customer" in limited(campaigns)) is is_limited
+
+
+def test_one_customer_who_says_it_again_and_again_does_not_have_a_template_limited_for_everybody() -> None:
+    campaigns = taken(*relay(60), sent(100, LENT, 20, LASAGNE), sent(100, ["customer"], 30, LASAGNE))
+    again = sent(100, ["customer"], 70, LASAGNE)
+    campaigns.take(replace(again, members=tuple(replace(it, uses=4) for it in again.members)))
+    assert "template:t100" not in templates(campaigns)
+    assert "customer" not in limited(campaigns)
+
+
+@pytest.mark.parametrize(("days", "is_member"), [(1, True), (7, True), (8, False), (60, False)])
+def test_who_was_opened_since_a_campaign_was_found_walks_in_its_tracks_for_a_week(days: int, is_member: bool) -> None:
+    campaigns = taken(*relay(60))
+    opened_ms = NOON_MS + HOUR_MS
+    campaigns.take(said(3, ["late"], minutes=60 + days * A_DAY, opened_ms=opened_ms))
+    assert ("late" in limited(campaigns)) is is_member
+
+
+@pytest.mark.parametrize(("theirs", "is_dragged"), [(20, False), (30, True)])
+def test_a_payment_of_many_of_whom_some_are_a_campaigns_makes_no_members(theirs: int, is_dragged: bool) -> None:
+    signal = SIGNALS["accounts_per_payment"]
+    reasons = (Reason("accounts_per_payment", "identity", "Accounts.", 100.0, signal.threshold, signal.weight),)
+    others = [f"customer {number}" for number in range(100 - theirs)]
+    paying = tuple(Tied(name, 9, None, "a reseller", OLD_MS) for name in (*LENT[:theirs], *others))
+    campaigns = taken(*relay(60), Finding("payment", "a reseller", NOON_MS + 20 * MINUTE_MS, reasons, paying))
+    assert ({*others} <= limited(campaigns)) is is_dragged
+    assert is_dragged or not {*others} & limited(campaigns)
+
+
+@pytest.mark.parametrize("is_older", [True, False])
+def test_two_wordings_between_a_campaign_and_a_plug_in_do_not_have_its_users_limited(is_older: bool) -> None:
+    users = [f"user {number}" for number in range(40)]
+    versions = [
+        said(500 + it, users, minutes=0 if is_older else 30, sketch=SKETCHER.sketch([*PLUGIN, f"version {it}"]))
+        for it in range(2)
+    ]
+    attack = [replace(it, as_of_ms=it.as_of_ms + 10 * MINUTE_MS) for it in relay(400)]
+    campaigns = taken(*versions, *attack) if is_older else taken(*attack, *versions)
+    for number, sketch in ((900, NEAR_THE_ATTACK), (901, BETWEEN)):
+        campaigns.take(said(number, ["x", "y", "z"], minutes=60 + number, sketch=sketch))
+    assert not stopped(campaigns, users, 980)
+    assert not templates(campaigns) & {"template:t500", "template:t501"}
+
+
+@pytest.mark.parametrize("is_older", [True, False])
+def test_two_wordings_between_a_campaign_and_a_crowd_do_not_let_it_go(is_older: bool) -> None:
+    passers_by = said(500, [f"user {number}" for number in range(300)], sketch=SKETCHER.sketch(PLUGIN))
+    passers_by = passers_by if is_older else replace(passers_by, as_of_ms=NOON_MS + 30 * MINUTE_MS)
+    attack = [_on_cards(replace(it, as_of_ms=it.as_of_ms + 10 * MINUTE_MS)) for it in relay(60, opened_ms=OLD_MS)]
+    campaigns = taken(passers_by, *attack) if is_older else taken(*attack, passers_by)
+    assert stopped(campaigns, LENT, 55) == {*LENT}
+    for number, sketch in ((900, NEAR_THE_ATTACK), (901, BETWEEN)):
+        campaigns.take(said(number, ["x", "y", "z"], minutes=number - 840, sketch=sketch))
+    assert stopped(campaigns, LENT, 75) == {*LENT}
+
+
+def _on_cards(found: Finding) -> Finding:
+    """Eight accounts of the campaign pay with one instrument."""
+    paid = tuple(replace(it, payment_hash=f"card {int(it.account_id[1:]) // 8}") for it in found.members)
+    return replace(found, members=paid)
+
+
+def test_the_words_between_are_what_they_are_said_to_be() -> None:
+    campaigns = taken(
+        said(0, "abc", sketch=wording(0)),
+        said(900, "xyz", minutes=1, sketch=NEAR_THE_ATTACK),
+        said(901, "xyz", minutes=2, sketch=BETWEEN),
+        said(500, "def", minutes=3, sketch=SKETCHER.sketch(PLUGIN)),
+    )
+    (campaign,) = campaigns.campaigns().values()
+    assert len(campaign.links) == 4
