@@ -13,7 +13,7 @@ from msgspec import Struct, field
 
 from streams import kernel
 from streams.batch import Said
-from streams.decisions import LADDER, Action
+from streams.decisions import LADDER
 from streams.distinct import Distinct
 from streams.instructions import Instruction
 from streams.room import buckets_of, days_of, instructions_of, sketch_of
@@ -23,7 +23,7 @@ from streams.windows import DAY_MS, Windows
 class Enforcement(Struct, array_like=True):
     """What was last decided about a subject: rung, expiry, and the sequence of the decision that said so."""
 
-    action: Action = "release"
+    action: str = "release"
     expires_at_ms: int = 0
     sequence: int = 0
     shadow: bool = False
@@ -158,7 +158,7 @@ def with_head(stored: bytes, head: Head) -> bytes:
     force = head.enforcement
     packed = _HEAD.pack(
         kernel.VERSION,
-        LADDER.index(force.action),
+        next(rung for rung, action in enumerate(LADDER) if action == force.action),
         force.shadow,
         head.p_value is not None,
         force.expires_at_ms,

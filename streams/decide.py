@@ -59,14 +59,14 @@ def rung_of(ladder: Ladder, action: Action) -> Rung:
 
 def harder(current: Enforcement, action: Action, at_ms: int) -> Action:
     """The harder of `action` and what is in force: news about a subject never softens what stands."""
-    standing = current.action if at_ms < current.expires_at_ms else "release"
+    standing = action_of(current) if at_ms < current.expires_at_ms else "release"
     return max(standing, action, key=LADDER.index)
 
 
 def both(one: Enforcement, other: Enforcement, at_ms: int) -> Enforcement:
     """Of two, as far as they limit: the harder action until the later of their times."""
     limiting = [it for it in (one, other) if is_limited(it, at_ms)]
-    hardest = max(limiting, key=lambda it: LADDER.index(it.action), default=Enforcement())
+    hardest = max(limiting, key=lambda it: LADDER.index(action_of(it)), default=Enforcement())
     return replace(hardest, expires_at_ms=max((it.expires_at_ms for it in limiting), default=0))
 
 
@@ -80,8 +80,8 @@ def is_due(
     """
     if at_ms >= current.expires_at_ms or is_only_shadow(current, shadow=shadow):
         return True
-    if LADDER.index(action) != LADDER.index(current.action):
-        return LADDER.index(action) > LADDER.index(current.action)
+    if LADDER.index(action) != LADDER.index(action_of(current)):
+        return LADDER.index(action) > LADDER.index(action_of(current))
     hours = rung_of(ladder, action).expires_hours if hours is None else hours
     return current.expires_at_ms - at_ms <= hours * HOUR_MS // 2
 
@@ -93,12 +93,12 @@ def is_only_shadow(current: Enforcement, *, shadow: bool) -> bool:
 
 def is_limited(current: Enforcement, at_ms: int) -> bool:
     """True while an action that slows or stops the subject is in force."""
-    return at_ms < current.expires_at_ms and current.action in LIMITING
+    return at_ms < current.expires_at_ms and action_of(current) in LIMITING
 
 
 def is_exempt(current: Enforcement, at_ms: int) -> bool:
     """True while a reviewer's word keeps the subject from being limited: a release that has not expired."""
-    return at_ms < current.expires_at_ms and current.action == "release"
+    return at_ms < current.expires_at_ms and action_of(current) == "release"
 
 
 def limits_of(rung: Rung, among: int = 1) -> Limits | None:
@@ -169,3 +169,8 @@ def decision_id(*parts: str | int) -> str:
     """32 hexadecimal digits that follow from the subject, the policy version and the input alone."""
     text = "\x1f".join(str(part) for part in parts)
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=b"sw-decision").hexdigest()
+
+
+def action_of(current: Enforcement) -> Action:
+    """The action that was decided last; a release if none was."""
+    return next((action for action in LADDER if action == current.action), "release")

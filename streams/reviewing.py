@@ -1,7 +1,7 @@
 """What follows from a reviewer's verdict about a subject: it is let go for a time, or what is in force stays longer."""
 
 from streams.accounts import Enforcement
-from streams.decide import Verdict, decide, is_exempt, is_limited, rung_of
+from streams.decide import Verdict, action_of, decide, is_exempt, is_limited, rung_of
 from streams.decisions import Action, Decision, SubjectKind, Wording
 from streams.feedback import Word
 from streams.policy import LONGEST_EXPIRY_HOURS, Ladder, Policy
@@ -65,7 +65,7 @@ def _consequence(
     if word == "innocent":
         return "release", exempt_until(word, at_ms, policy)
     if is_limited(current, at_ms):
-        action = current.action
+        action = action_of(current)
         hours = min(policy.feedback.extend_times * rung_of(ladder, action).expires_hours, LONGEST_EXPIRY_HOURS)
         return action, max(current.expires_at_ms, at_ms + hours * HOUR_MS)
     if is_exempt(current, at_ms):

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from msgspec import Struct, field
 
 from streams.campaigns import Campaign
-from streams.decide import Verdict, is_limited
+from streams.decide import Verdict, action_of, is_limited
 from streams.decisions import OPENED_BEFORE_DAYS
 from streams.events import LATEST_MS
 from streams.evidence import MOST
@@ -78,7 +78,7 @@ def take_back(policy: Policy, campaign: Campaign, verdict: Verdict, cause: Cause
         policy,
         current,
         about,
-        current.action,
+        action_of(current),
         verdict,
         at_ms,
         cause,

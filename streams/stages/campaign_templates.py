@@ -9,7 +9,7 @@ whose own limit is over, is found to deserve none.
 from collections.abc import Mapping
 
 from streams.campaigns import Campaign
-from streams.decide import Verdict, is_due, is_exempt, is_limited, rung_of
+from streams.decide import Verdict, action_of, is_due, is_exempt, is_limited, rung_of
 from streams.decisions import Action
 from streams.evidence import LinkEvidence, Rotation, ShortTemplate
 from streams.membership import Traits, is_enough
@@ -51,7 +51,7 @@ def limit_templates(
         if is_live and (is_first or is_due(current, action, at_ms, ladder, shadow=policy.shadow, hours=hours)):
             said, until_ms = action, at_ms + hours * HOUR_MS
         elif evidence.is_worded and wording is None and is_limited(current, at_ms):
-            said, until_ms = current.action, current.expires_at_ms  # the wording is taken back, and no more
+            said, until_ms = action_of(current), current.expires_at_ms  # the wording is taken back, and no more
         else:
             continue
         evidence.is_worded = wording is not None

@@ -18,7 +18,7 @@ from agents.store import NOTHING, Place
 from agents.store.memory import MemoryStore
 from streams.accounts import Enforcement, Head, with_head
 from streams.campaigns import Campaign, Pointer
-from streams.decisions import Action, Limits, Reason, Wording
+from streams.decisions import Limits, Reason, Wording
 from streams.evidence import LinkEvidence, Seen
 from streams.reviewing import REVIEWER
 from tests.streams.account_bench import event, folded
@@ -93,6 +93,8 @@ What would have had to be otherwise: any one line is enough
 
 A campaign with fewer than 5 accounts would have been throttled at most.
 Who pays speaks only of members that share a payment. Of one that shares none
+the other evidence speaks, and by itself means throttle.
+That accounts are new speaks only of those not half a year old. Of an older one
 the other evidence speaks, and by itself means throttle.
 Even if the evidence softens, suspend stays until 2026-10-08 12:00:00 UTC. While
 the evidence means any action at all, each new member that it would limit by
@@ -480,7 +482,7 @@ def test_redis_says_why_an_account_is_counted_to_its_campaign(
 @pytest.mark.parametrize("stands", ["suspend", "release"])
 @pytest.mark.parametrize("reasons", [FOUR[:1], FOUR[1:]])
 def test_whether_a_member_would_be_limited_by_itself_follows_from_the_evidence_and_not_from_what_stands(
-    store: MemoryStore, explain: Callable[..., Outcome], stands: Action, reasons: tuple[Reason, ...]
+    store: MemoryStore, explain: Callable[..., Outcome], stands: str, reasons: tuple[Reason, ...]
 ) -> None:
     put_account(store, "a-1")
     links = {f"template:{it}": LinkEvidence(AT, reasons, 5) for it in "tuv"}

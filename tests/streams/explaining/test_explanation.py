@@ -288,6 +288,12 @@ def test_what_is_said_of_who_pays_may_not_speak_of_a_member(identity: Any, left:
     assert case.without_identity == left
 
 
+def test_that_accounts_are_new_may_not_speak_of_a_member() -> None:
+    reasons = reason("rewordings", "content", 3.6), reason("recent_accounts", "lifecycle", 3.0)
+    (case,) = explained([decision("throttle", "c-1", 0, members=("a",), reasons=reasons)], "a").cases
+    assert (case.judgement.action, case.without_lifecycle) == ("throttle", "observe")
+
+
 def test_what_is_said_of_rotated_wordings_may_not_speak_of_a_member() -> None:
     reasons = reason("rotated_wordings", "content", 3.6), reason("extracted_capabilities", "capability", 1.0)
     (case,) = explained([decision("throttle", "c-1", 0, members=("a",), reasons=reasons)], "a").cases
