@@ -16,7 +16,7 @@ from streams.joining import homes_of, take_in
 from streams.stages.campaign_payments import Crowded, payments_to_name
 from streams.stages.campaigns import SHARD, CampaignsShard
 from streams.windows import DAY_MS, MINUTE_MS
-from tests.streams.stages.test_campaigns_by_template import SKETCHER, YOUNG_MS, limited, of, said, taken
+from tests.streams.stages.test_campaigns_by_template import SKETCHER, YOUNG_MS, limited, of, relay, said, taken
 from tests.streams.stages.test_campaigns_feedback import hear, verdict
 from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench, finding
 
@@ -77,6 +77,22 @@ def test_who_was_not_named_yet_is_not_forgotten() -> None:
     campaign.members |= dict.fromkeys((f"x{number}" for number in range(KEPT)), campaign.newest_ms)
     campaign.forget()
     assert campaign.members.keys() == {"m10", "m11", "m12", *(f"x{number}" for number in range(KEPT))}
+
+
+def test_a_template_of_which_nothing_stands_and_nothing_is_found_is_forgotten_in_the_end() -> None:
+    campaigns = taken(*relay(20, 12))
+    assert len(one(campaigns).templates) == 12
+    for days in (1, 80, 91):
+        campaigns.take(said(11, [f"m{days}"], minutes=days * 24 * 60, opened_ms=YOUNG_MS))
+        assert len(one(campaigns).templates) == (12 if days < 91 else 1)
+
+
+def test_nor_one_that_is_limited_still() -> None:
+    campaign = one(taken(*relay(20, 12)))
+    campaign.newest_ms += 91 * DAY_MS
+    campaign.links["template:t3"].enforcement.expires_at_ms = campaign.newest_ms
+    campaign.forget()
+    assert campaign.links.keys() == {"template:t3"}
 
 
 @pytest.mark.parametrize("word", ["innocent", "erased"])
