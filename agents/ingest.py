@@ -23,6 +23,9 @@ LINGER_MS = 250
 """How long an event of a slow stream, such as `tail -f`, may wait for others."""
 
 
+BLOCKED_FOR_MS = 30_000
+"""How long Kafka may take to say who leads a partition, while brokers change."""
+
 ACKNOWLEDGED_WITHIN_S = 60
 """How long a wave may be on its way before the broker is taken for gone."""
 
@@ -41,7 +44,9 @@ class Ingest:
         self._sent = 0
         try:
             self._partitions = partitions_of(bootstrap_servers, TopicNames(requests=topic))
-            self._producer = kafka_producer(bootstrap_servers, linger_ms=LINGER_MS, batch_size=BATCH_BYTES)
+            self._producer = kafka_producer(
+                bootstrap_servers, linger_ms=LINGER_MS, batch_size=BATCH_BYTES, max_block_ms=BLOCKED_FOR_MS
+            )
         except TopicError as error:
             raise IngestError(str(error)) from error
 

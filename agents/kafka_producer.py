@@ -10,7 +10,7 @@ from agents.kafka_access import client_arguments, manner
 from agents.topics import ADMIN_TIMEOUT_MS, TopicError
 
 
-def kafka_producer(bootstrap_servers: str, **settings: Any) -> Any:  # noqa: ANN401  kafka-python is untyped
+def kafka_producer(bootstrap_servers: str, *, max_block_ms: int = ADMIN_TIMEOUT_MS, **settings: Any) -> Any:  # noqa: ANN401  kafka-python is untyped
     """An idempotent one, so that what it sends is there once. Raises TopicError where no Kafka answers.
 
     `settings` are kafka-python's own words. Whoever makes it closes it.
@@ -21,7 +21,7 @@ def kafka_producer(bootstrap_servers: str, **settings: Any) -> Any:  # noqa: ANN
             acks="all",
             enable_idempotence=True,
             bootstrap_timeout_ms=ADMIN_TIMEOUT_MS,
-            max_block_ms=ADMIN_TIMEOUT_MS,
+            max_block_ms=max_block_ms,
             **settings,
             **client_arguments(),
         )
