@@ -141,6 +141,10 @@ class Campaign(Struct, array_like=True):
             return True
         return seen.templates != 0 and (seen.was_opened_since(self.found_ms) or seen.payment_hash in self.payments)
 
+    def has_room(self, coming: int) -> bool:
+        """Whether one member more may come after so many. One that was limited has room, as those named may go."""
+        return self.is_found or len(self.members) + coming < MEMBERS_KEPT
+
     def note_siblings(self, name: str, siblings: AbstractSet[str]) -> None:
         """Note that a template is a wording of what these `siblings` say, and so is what else is known to be one."""
         if not siblings:
@@ -280,18 +284,16 @@ class Campaign(Struct, array_like=True):
         self.short = {name: it for name, it in self.short.items() if not self._is_over(it)}
         unnamed = {*self.undecided, *self.inherited}
         named = [name for name in self.members if name not in unnamed]
-        above = len(named) - MEMBERS_KEPT
-        if above <= 0:
+        if (above := len(named) - MEMBERS_KEPT) <= 0:
             return
         first = set(sorted(named, key=self.members.__getitem__)[:above])
-        gone = [self.seen[name] for name in first & self.seen.keys()]
+        gone = (self.seen[name] for name in first & self.seen.keys())
         self.organised |= {it.payment_hash for it in gone if it.org_id is not None and it.payment_hash is not None}
         self._take_out(first)
         self.gone += len(first)
 
     def _is_over(self, link: LinkEvidence | ShortTemplate) -> bool:
-        until_ms = max(link.as_of_ms + LINKS_KEPT_MS, link.enforcement.expires_at_ms)
-        return until_ms < self.newest_ms
+        return max(link.as_of_ms + LINKS_KEPT_MS, link.enforcement.expires_at_ms) < self.newest_ms
 
     def _is_long_ago(self, seen: Seen) -> bool:
         """Whether an account was first seen too long ago to say how many come back within a week."""

@@ -113,10 +113,13 @@ def add_finding(
 ) -> list[str]:
     """Add a finding's evidence, and those who are members by it and belong to no campaign yet: those are returned.
 
+    Of a campaign that is only watched so many are as it may remember: the others are seen with it, and named with it
+    if it is limited within a week.
+
     `spared` use the link too, and are no members, because a reviewer called them innocent.
     """
     name = link_name(finding)
-    newcomers = []
+    newcomers = list[str]()
     named = repeating = recent = 0
     strangers = set(spared)
     repeatable = campaign.repeatable
@@ -133,7 +136,7 @@ def add_finding(
             strangers.add(tied.account_id)
         if seen.came_back and tied.payment_hash is not None:
             campaign.payments.add(tied.payment_hash)
-        if belongs and tied.account_id not in homes:
+        if belongs and tied.account_id not in homes and campaign.has_room(len(newcomers)):
             newcomers.append(tied.account_id)
     campaign.newest_ms = max(campaign.newest_ms, finding.as_of_ms)
     evidence = campaign.links.setdefault(name, LinkEvidence(finding.as_of_ms, finding.reasons))
