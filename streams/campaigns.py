@@ -35,12 +35,11 @@ from streams.evidence import (
 from streams.findings import Finding, Tied, link_name
 from streams.members import RECENT_MS
 from streams.rotation import rotation_of
-from streams.windows import DAY_MS, HOUR_MS
+from streams.windows import HOUR_MS
 
 SHARING_SHARE = 0.3
 FEWEST_PAYERS = 3
 MEMBERS_KEPT = 8_192
-LINKS_KEPT_MS = 90 * DAY_MS
 
 
 class Pointer(Struct, array_like=True):
@@ -273,15 +272,13 @@ class Campaign(Struct, array_like=True):
     def forget(self) -> None:
         """Once an hour of event time: forget who came upon a template long ago and is no member.
 
-        And links of which nothing stands and nothing was found for long. And of more members than `MEMBERS_KEPT` those
-        named that came first. What was decided about them stands, and who is found again is a member again.
+        And of more members than `MEMBERS_KEPT` those named that came first. What was decided about them stands, and who
+        is found again is a member again.
         """
         if self.newest_ms - self.swept_ms < HOUR_MS:
             return
         self.swept_ms = self.newest_ms
         self.seen = {name: it for name, it in self.seen.items() if name in self.members or not self._is_long_ago(it)}
-        self.links = {name: it for name, it in self.links.items() if not self._is_over(it)}
-        self.short = {name: it for name, it in self.short.items() if not self._is_over(it)}
         unnamed = {*self.undecided, *self.inherited}
         named = [name for name in self.members if name not in unnamed]
         if (above := len(named) - MEMBERS_KEPT) <= 0:
@@ -291,9 +288,6 @@ class Campaign(Struct, array_like=True):
         self.organised |= {it.payment_hash for it in gone if it.org_id is not None and it.payment_hash is not None}
         self._take_out(first)
         self.gone += len(first)
-
-    def _is_over(self, link: LinkEvidence | ShortTemplate) -> bool:
-        return max(link.as_of_ms + LINKS_KEPT_MS, link.enforcement.expires_at_ms) < self.newest_ms
 
     def _is_long_ago(self, seen: Seen) -> bool:
         """Whether an account was first seen too long ago to say how many come back within a week."""

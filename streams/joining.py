@@ -14,7 +14,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 
 from streams.campaigns import Campaign
-from streams.evidence import LinkEvidence, Seen, bit_of, surely
+from streams.evidence import FEWEST_REPEATING, LinkEvidence, Seen, bit_of, surely
 from streams.findings import Finding, link_name
 from streams.members import RECENT_MS, REPEATS
 
@@ -49,12 +49,13 @@ def homes_of(
 def _tied_by_more_than_words(own: list[str], campaigns: Mapping[str, Campaign], link: str) -> list[str]:
     """Of campaigns that a wording likens to each other those that belong together.
 
-    A limited one takes another in only if accounts of it were seen there: else three accounts with two wordings, each
-    between those of a campaign and those of a crowd, would have the crowd limited, or the campaign let go. If the
-    `link` is that of another, it stays there.
+    A limited one takes a crowd in only if accounts of it were seen there: else three accounts with two wordings, each
+    between those of the campaign and those of the crowd, would have the crowd limited, or the campaign let go. If the
+    `link` is a crowd's, it stays there.
     """
     found = [it for it in own if campaigns[it].is_found]
-    crowds = [it for it in own if it not in found and not any(_lends(campaigns[one], campaigns[it]) for one in found)]
+    others = [it for it in own if it not in found and len(campaigns[it].seen) > FEWEST_REPEATING]
+    crowds = [it for it in others if not any(_lends(campaigns[one], campaigns[it]) for one in found)]
     if not found or not crowds:
         return own
     if any(link in campaigns[it].links for it in crowds):
@@ -103,6 +104,19 @@ def _pays_for(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> 
     return _common(campaign, named, homes) >= max(FEWEST_SHARED, PAID_SHARE * len(named))
 
 
+def _pays_on(campaign: Campaign, finding: Finding) -> bool:
+    """Whether a quarter of those who pay with it, as far as they were seen, have sent a template of the campaign too.
+
+    Else whoever pays so from now on is no member for that: a link names its accounts as they come.
+    """
+    if finding.kind != "payment" or not campaign.templates:
+        return True
+    paying = {tied.account_id for tied in finding.members}
+    paying |= {name for name, it in campaign.seen.items() if it.payment_hash == finding.value}
+    sending = sum(name in campaign.seen and campaign.seen[name].templates != 0 for name in paying)
+    return sending >= PAID_SHARE * len(paying)
+
+
 def _holds(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> bool:
     """Whether surely nearly all of those `named` are the campaign's: more than it could have lent to a crowd."""
     return surely(_common(campaign, named, homes), len(named)) >= HELD_SHARE
@@ -123,7 +137,7 @@ def add_finding(
     named = repeating = recent = 0
     strangers = set(spared)
     repeatable = campaign.repeatable
-    for tied in finding.members:
+    for tied in finding.members if _pays_on(campaign, finding) else ():
         seen = campaign.seen.setdefault(tied.account_id, Seen(finding.as_of_ms, used_ms=tied.since_ms))
         is_first = not seen.templates & bit_of(name)
         if not seen.knows(finding, tied):

@@ -86,7 +86,10 @@ def _description(alert: Alert) -> str:
     since, until = (f"{_moment(it):%Y-%m-%d %H:%M} UTC" for it in (alert.since_ms, alert.until_ms))
     if alert.over is not None:
         return f"{_summary(alert)} It was limited from {since} to {until}."
-    why = "".join(f"\n- {reason.sentence}" for reason in alert.reasons) or "\n- A reviewer said so."
+    why = (
+        "".join(f"\n- {reason.sentence}" for reason in alert.reasons)
+        or "\n- A reviewer said so, or it stood against a campaign that it took in."
+    )
     return (
         f"{_summary(alert)} Limited since {since}; ends at {until} unless it is decided again. Why:{why}\n"
         f"Who and how sure: stillwatch explain {campaign_id}, stillwatch state {campaign_id}. "

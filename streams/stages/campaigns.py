@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from streams.accounts import Enforcement
 from streams.campaigns import Campaign, Pointer
-from streams.decide import Budget, both, harder, is_due, is_exempt, is_limited, verdict_of
+from streams.decide import Budget, action_of, both, harder, is_due, is_exempt, is_limited, verdict_of
 from streams.decisions import LIMITING, Action, Reason
 from streams.events import LATEST_MS
 from streams.evidence import CampaignView
@@ -34,7 +34,7 @@ from streams.stages.campaign_feedback import (
     take_verdicts,
 )
 from streams.stages.campaign_payments import CROWDED, Crowded, note_crowds, opened_from, payments_to_name, take_back
-from streams.stages.campaign_saying import Cause, alert, release, say
+from streams.stages.campaign_saying import Cause, alert, keep, release, say
 from streams.stages.campaign_short import needed_by, take_users, tie_after_all
 from streams.stages.campaign_states import (
     SKETCHES,
@@ -220,21 +220,24 @@ class CampaignsStage:
         verdict = verdict_of(reasons, ladder)
         if is_small:
             verdict = of_everybody(verdict)
-        if verdict.action is None and not is_limited(stood, at_ms):
+        stands = both(campaign.enforcement, stood, at_ms)
+        if verdict.action is None and is_limited(stood, at_ms):
+            inherited = self._within_budget(campaign, (), action_of(stands), states, cause.output)
+            keep(self._policy, campaign, stands, verdict, inherited, at_ms, cause)
+            return
+        if verdict.action is None:
             take_back(self._policy, campaign, verdict, cause, states)
             if not is_limited(campaign.enforcement, at_ms):
                 let_go_with_it(self._policy, campaign, cause)
             return
         vector, probability = self._ask(view, verdict.reasons, at_ms, states)
-        wanted = verdict.action or "observe"
-        if self._policy.feedback.model == "on":
-            wanted = softened(wanted, probability)
-        stands = both(campaign.enforcement, stood, at_ms)
+        wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
         action = harder(stands, wanted, at_ms)
-        names = action in LIMITING and not is_small
+        limits = action in LIMITING
+        names = limits and not is_small
         deserving = limited_alone(belonging, view.rotation, reasons, ladder, at_ms) if names else frozenset[str]()
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
-        members = self._within_budget(campaign, deserving, action, states, cause.output) if names else ()
+        members = self._within_budget(campaign, deserving, action, states, cause.output) if limits else ()
         if members or is_due(campaign.enforcement, action, at_ms, ladder, shadow=self._policy.shadow):
             asks = names and self._policy.signals[LEADS["payment"]].enabled
             payments = payments_to_name(campaign, states.read(CROWDED, Crowded)) if asks else ()
@@ -257,7 +260,7 @@ class CampaignsStage:
         take_back(self._policy, campaign, verdict, cause, states)
         if names:
             campaign.found_ms = min(campaign.found_ms, at_ms)
-        if action in LIMITING:
+        if limits:
             sketches = states.read(SKETCHES, Sketches)
             limit_templates(self._policy, campaign, action, verdict, view.rotation, cause, sketches)
         else:

@@ -9,7 +9,7 @@ from streams.decisions import Reason
 from streams.enforcement import InForce
 from streams.findings import Finding, Tied
 from streams.policy_signals import SIGNALS
-from streams.windows import HOUR_MS, MINUTE_MS
+from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.streams.stages.test_campaigns_by_template import (
     OLD_MS,
     SKETCHER,
@@ -83,15 +83,35 @@ def test_who_was_opened_since_a_campaign_was_found_walks_in_its_tracks_for_a_wee
     assert ("late" in limited(campaigns)) is is_member
 
 
-@pytest.mark.parametrize(("theirs", "is_dragged"), [(20, False), (30, True)])
-def test_a_payment_of_many_of_whom_some_are_a_campaigns_makes_no_members(theirs: int, is_dragged: bool) -> None:
+def test_who_walks_in_its_tracks_is_a_member_also_when_it_is_seen_again_later() -> None:
+    campaigns = taken(*relay(60))
+    for days in (1, 9, 17):
+        campaigns.take(said(3, ["late"], minutes=60 + days * A_DAY, uses=days, opened_ms=NOON_MS + HOUR_MS))
+        (campaign,) = campaigns.campaigns().values()
+        assert "late" in campaign.belonging()
+
+
+def paid(names: Iterable[str], minutes: int) -> Finding:
+    """A finding of who pays with a reseller's instrument."""
     signal = SIGNALS["accounts_per_payment"]
     reasons = (Reason("accounts_per_payment", "identity", "Accounts.", 100.0, signal.threshold, signal.weight),)
+    paying = tuple(Tied(name, 9, None, "a reseller", OLD_MS) for name in names)
+    return Finding("payment", "a reseller", NOON_MS + minutes * MINUTE_MS, reasons, paying)
+
+
+@pytest.mark.parametrize(("theirs", "is_dragged"), [(20, False), (30, True)])
+def test_a_payment_of_many_of_whom_some_are_a_campaigns_makes_no_members(theirs: int, is_dragged: bool) -> None:
     others = [f"customer {number}" for number in range(100 - theirs)]
-    paying = tuple(Tied(name, 9, None, "a reseller", OLD_MS) for name in (*LENT[:theirs], *others))
-    campaigns = taken(*relay(60), Finding("payment", "a reseller", NOON_MS + 20 * MINUTE_MS, reasons, paying))
-    assert ({*others} <= limited(campaigns)) is is_dragged
-    assert is_dragged or not {*others} & limited(campaigns)
+    campaigns = taken(*relay(60), paid([*LENT[:theirs], *others], 20))
+    assert {*others} & limited(campaigns) == ({*others} if is_dragged else set())
+
+
+def test_nor_does_one_whose_first_accounts_were_a_campaigns() -> None:
+    first, later = [f"customer {number}" for number in range(6)], [f"customer {number}" for number in range(6, 98)]
+    campaigns = taken(*relay(60), paid([*LENT[:2], *first], 20))
+    for number, name in enumerate(later):
+        campaigns.take(paid([name], 30 + number))
+    assert not {*later} & limited(campaigns)
 
 
 @pytest.mark.parametrize("is_older", [True, False])
@@ -119,6 +139,54 @@ def test_two_wordings_between_a_campaign_and_a_crowd_do_not_let_it_go(is_older: 
     for number, sketch in ((900, NEAR_THE_ATTACK), (901, BETWEEN)):
         campaigns.take(said(number, ["x", "y", "z"], minutes=number - 840, sketch=sketch))
     assert stopped(campaigns, LENT, 75) == {*LENT}
+
+
+@pytest.mark.parametrize("lent", [0, 40])
+def test_what_stood_is_kept_until_it_ends_where_a_merge_finds_nothing(lent: int) -> None:
+    """With accounts lent to a crowd both are one, and nothing follows of the whole; without they stay apart."""
+    users = [f"user {number}" for number in range(300)]
+    crowd = said(500, [*users, *LENT[:lent]], sketch=SKETCHER.sketch(PLUGIN))
+    attack = [_on_cards(replace(it, as_of_ms=it.as_of_ms + 10 * MINUTE_MS)) for it in relay(60, opened_ms=OLD_MS)]
+    campaigns = taken(crowd, *attack)
+    before = {it.expires_at_ms for it in of(campaigns, "campaign") if it.members}
+    for number, sketch in ((900, NEAR_THE_ATTACK), (901, BETWEEN)):
+        campaigns.take(said(number, ["x", "y", "z"], minutes=number - 840, sketch=sketch))
+    assert len(campaigns.campaigns()) == (1 if lent else 2)
+    assert stopped(campaigns, [*LENT, *users], 75) == {*LENT}
+    assert {it.expires_at_ms for it in of(campaigns, "campaign") if it.members} == before
+    assert "template:t500" not in templates(campaigns)
+    assert bool(templates(campaigns) & {"template:t900", "template:t901"}) is (lent == 0)
+
+
+def test_what_stood_is_kept_where_too_few_are_members_after_a_merge() -> None:
+    opened_ms, card = NOON_MS - 100 * DAY_MS, "card"
+    one_template = [f"a{number}" for number in range(60)]
+    campaigns = taken()
+    for number in range(9):
+        version = SKETCHER.sketch([*PLUGIN, f"version {number}"])
+        campaigns.take(said(number, [f"b{number}{it}" for it in range(3)], minutes=number, sketch=version))
+        lent = said(number, one_template[number : number + 1 if number < 4 else 0], minutes=10, sketch=version)
+        campaigns.take(replace(lent, members=tuple(replace(it, created_at_ms=opened_ms) for it in lent.members)))
+    campaigns.take(
+        said(700, one_template, minutes=60, uses=4, opened_ms=opened_ms, payment=card, sketch=NEAR_THE_ATTACK)
+    )
+    before = stopped(campaigns, one_template, 70)
+    campaigns.take(said(901, "xyz", minutes=80, sketch=BETWEEN))
+    assert stopped(campaigns, one_template, 82) == before
+    assert before
+
+
+def test_a_template_that_is_a_crowds_stays_there_whatever_it_resembles() -> None:
+    users = [f"user {number}" for number in range(40)]
+    crowd = [
+        said(501, users[:20], minutes=50, sketch=BETWEEN),
+        said(500, users, minutes=51, sketch=SKETCHER.sketch(PLUGIN)),
+    ]
+    campaigns = taken(*relay(60), *crowd, said(900, "xyz", minutes=52, sketch=NEAR_THE_ATTACK))
+    assert {len(it.links) for it in campaigns.campaigns().values()} == {2, 11}
+    campaigns.take(said(501, users[20:], minutes=60, sketch=BETWEEN))
+    assert {len(it.links) for it in campaigns.campaigns().values()} == {2, 11}
+    assert not stopped(campaigns, users, 65)
 
 
 def _on_cards(found: Finding) -> Finding:

@@ -89,22 +89,6 @@ def test_one_that_is_only_watched_stays_of_a_bounded_size_and_all_are_named_once
     assert limited(campaigns) == {*names}
 
 
-def test_a_template_of_which_nothing_stands_and_nothing_is_found_is_forgotten_in_the_end() -> None:
-    campaigns = taken(*relay(20, 12))
-    assert len(one(campaigns).templates) == 12
-    for days in (1, 80, 91):
-        campaigns.take(said(11, [f"m{days}"], minutes=days * 24 * 60, opened_ms=YOUNG_MS))
-        assert len(one(campaigns).templates) == (12 if days < 91 else 1)
-
-
-def test_nor_one_that_is_limited_still() -> None:
-    campaign = one(taken(*relay(20, 12)))
-    campaign.newest_ms += 91 * DAY_MS
-    campaign.links["template:t3"].enforcement.expires_at_ms = campaign.newest_ms
-    campaign.forget()
-    assert campaign.links.keys() == {"template:t3"}
-
-
 @pytest.mark.parametrize("word", ["innocent", "erased"])
 def test_a_forgotten_member_that_a_reviewer_lets_go_is_counted_no_more(word: Word) -> None:
     campaigns = replaced(8)
