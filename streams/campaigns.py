@@ -140,10 +140,6 @@ class Campaign(Struct, array_like=True):
             return True
         return seen.templates != 0 and (seen.was_opened_since(self.found_ms) or seen.payment_hash in self.payments)
 
-    def has_room(self, coming: int) -> bool:
-        """Whether one member more may come after so many. One that was limited has room, as those named may go."""
-        return self.is_found or len(self.members) + coming < MEMBERS_KEPT
-
     def note_siblings(self, name: str, siblings: AbstractSet[str]) -> None:
         """Note that a template is a wording of what these `siblings` say, and so is what else is known to be one."""
         if not siblings:

@@ -130,14 +130,13 @@ class Seen(Struct, array_like=True):
     def was_opened_since(self, found_ms: int) -> bool:
         """Whether the account was opened after a campaign was found, and at most a week before it was seen with it.
 
-        As far as its age is known. Of a campaign that was found long ago most accounts were opened since; what is known
-        of one that was new when it was seen first is kept for as long as it counts.
+        As far as its age is known. Of a campaign that was found long ago most accounts were opened since.
         """
         return self.created_at_ms is not None and self.created_at_ms >= max(found_ms, self.since_ms - OPENED_FOR_MS)
 
-    def note(self, finding: Finding, tied: Tied) -> None:
+    def note(self, finding: Finding, tied: Tied, *, is_member: bool) -> None:
         """Take what a finding says; to say it again changes nothing."""
-        if not self.came_back and not self.was_opened_since(0) and finding.as_of_ms - self.since_ms > SEEN_FOR_MS:
+        if not is_member and not self.came_back and finding.as_of_ms - self.since_ms > SEEN_FOR_MS:
             self.since_ms, self.templates, self.repeated, self.used_ms = finding.as_of_ms, 0, 0, tied.since_ms
         self.used_ms = min(self.used_ms, tied.since_ms)
         if finding.kind == "payment":

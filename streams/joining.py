@@ -54,13 +54,18 @@ def _tied_by_more_than_words(own: list[str], campaigns: Mapping[str, Campaign], 
     `link` is a crowd's, it stays there.
     """
     found = [it for it in own if campaigns[it].is_found]
-    others = [it for it in own if it not in found and len(campaigns[it].seen) > FEWEST_REPEATING]
+    others = [it for it in own if it not in found and _users(campaigns[it]) > FEWEST_REPEATING]
     crowds = [it for it in others if not any(_lends(campaigns[one], campaigns[it]) for one in found)]
     if not found or not crowds:
         return own
     if any(link in campaigns[it].links for it in crowds):
         return crowds
     return [it for it in own if it not in crowds]
+
+
+def _users(campaign: Campaign) -> int:
+    """How many use a link of the campaign at least, also of those that it has forgotten."""
+    return max(len(campaign.seen), *(max(it.members, len(it.strangers)) for it in campaign.links.values()))
 
 
 def _lends(campaign: Campaign, other: Campaign) -> bool:
@@ -104,19 +109,6 @@ def _pays_for(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> 
     return _common(campaign, named, homes) >= max(FEWEST_SHARED, PAID_SHARE * len(named))
 
 
-def _pays_on(campaign: Campaign, finding: Finding) -> bool:
-    """Whether a quarter of those who pay with it, as far as they were seen, have sent a template of the campaign too.
-
-    Else whoever pays so from now on is no member for that: a link names its accounts as they come.
-    """
-    if finding.kind != "payment" or not campaign.templates:
-        return True
-    paying = {tied.account_id for tied in finding.members}
-    paying |= {name for name, it in campaign.seen.items() if it.payment_hash == finding.value}
-    sending = sum(name in campaign.seen and campaign.seen[name].templates != 0 for name in paying)
-    return sending >= PAID_SHARE * len(paying)
-
-
 def _holds(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> bool:
     """Whether surely nearly all of those `named` are the campaign's: more than it could have lent to a crowd."""
     return surely(_common(campaign, named, homes), len(named)) >= HELD_SHARE
@@ -127,30 +119,27 @@ def add_finding(
 ) -> list[str]:
     """Add a finding's evidence, and those who are members by it and belong to no campaign yet: those are returned.
 
-    Of a campaign that is only watched so many are as it may remember: the others are seen with it, and named with it
-    if it is limited within a week.
-
     `spared` use the link too, and are no members, because a reviewer called them innocent.
     """
     name = link_name(finding)
-    newcomers = list[str]()
+    newcomers = []
     named = repeating = recent = 0
     strangers = set(spared)
     repeatable = campaign.repeatable
-    for tied in finding.members if _pays_on(campaign, finding) else ():
+    for tied in finding.members:
         seen = campaign.seen.setdefault(tied.account_id, Seen(finding.as_of_ms, used_ms=tied.since_ms))
         is_first = not seen.templates & bit_of(name)
         if not seen.knows(finding, tied):
             named += is_first
             repeating += tied.uses >= REPEATS
             recent += is_first and tied.created_at_ms is not None and finding.as_of_ms - tied.created_at_ms < RECENT_MS
-        seen.note(finding, tied)
+        seen.note(finding, tied, is_member=tied.account_id in campaign.members)
         belongs = campaign.belongs(seen, repeatable)
         if not belongs:
             strangers.add(tied.account_id)
         if seen.came_back and tied.payment_hash is not None:
             campaign.payments.add(tied.payment_hash)
-        if belongs and tied.account_id not in homes and campaign.has_room(len(newcomers)):
+        if belongs and tied.account_id not in homes:
             newcomers.append(tied.account_id)
     campaign.newest_ms = max(campaign.newest_ms, finding.as_of_ms)
     evidence = campaign.links.setdefault(name, LinkEvidence(finding.as_of_ms, finding.reasons))

@@ -8,15 +8,17 @@ of theirs but a placeholder or a reseller's: it is not named, and taken back whe
 from collections import Counter, deque
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
+from streams.accounts import Enforcement
 from streams.campaigns import Campaign
 from streams.decide import Verdict, action_of, is_limited
-from streams.decisions import OPENED_BEFORE_DAYS
+from streams.decisions import LIMITING, OPENED_BEFORE_DAYS, Action
 from streams.events import LATEST_MS
 from streams.evidence import MOST
-from streams.findings import Crowd
+from streams.findings import LEADS, Crowd
 from streams.policy import Policy
-from streams.stages.campaign_saying import Cause, Subject, say
+from streams.stages.campaign_saying import Cause, Subject, alert, say
 from streams.states import States
 from streams.windows import DAY_MS
 
@@ -59,6 +61,36 @@ def note_crowds(crowds: deque[Crowd], until_ms: int, states: States) -> None:
     while crowds and crowds[0].as_of_ms <= until_ms:
         if crowded.note(crowds.popleft()):
             states.changed.add(CROWDED)
+
+
+def tell(  # noqa: PLR0913
+    policy: Policy,
+    campaign: Campaign,
+    stands: Enforcement,
+    action: Action,
+    verdict: Verdict,
+    cause: Cause,
+    states: States,
+    *,
+    members: tuple[str, ...],
+    until_ms: int | None = None,
+) -> None:
+    """Decide about a campaign against which that `stands`, name `members` and how they pay; and tell on-call."""
+    asks = action in LIMITING and policy.signals[LEADS["payment"]].enabled
+    campaign.enforcement, decision = say(
+        policy,
+        replace(stands, sequence=campaign.enforcement.sequence),
+        ("campaign", campaign.campaign_id),
+        action,
+        verdict,
+        campaign.newest_ms,
+        cause,
+        members=members,
+        payments=payments_to_name(campaign, states.read(CROWDED, Crowded)) if asks else (),
+        opened_from_ms=opened_from(campaign, campaign.newest_ms),
+        until_ms=until_ms,
+    )
+    alert(policy, campaign, decision, cause)
 
 
 def take_back(policy: Policy, campaign: Campaign, verdict: Verdict, cause: Cause, states: States) -> None:

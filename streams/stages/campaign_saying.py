@@ -2,12 +2,10 @@
 
 from typing import NamedTuple
 
-from msgspec.structs import replace
-
 from streams.accounts import Enforcement
 from streams.anomaly import MODEL_VERSION
 from streams.campaigns import Campaign
-from streams.decide import Verdict, action_of, decide
+from streams.decide import Verdict, decide
 from streams.decisions import Action, Decision, SubjectKind, Wording
 from streams.policy import Policy
 from streams.stages.shape import Outgoing, Output
@@ -76,30 +74,6 @@ def alert(policy: Policy, campaign: Campaign, decision: Decision, cause: Cause) 
         campaign.alerted_members, campaign.alerted_action = campaign.size, decision.action
         record = Outgoing("alerts", decision, cause.appended_at_ms, key=decision.subject_id)
         cause.output.records.append(record)
-
-
-def keep(
-    policy: Policy,
-    campaign: Campaign,
-    stands: Enforcement,
-    verdict: Verdict,
-    members: tuple[str, ...],
-    at_ms: int,
-    cause: Cause,
-) -> None:
-    """Say of a campaign, of which nothing is found now, what stands against those that it took in, until it ends."""
-    campaign.enforcement, decision = say(
-        policy,
-        replace(stands, sequence=campaign.enforcement.sequence),
-        ("campaign", campaign.campaign_id),
-        action_of(stands),
-        verdict,
-        at_ms,
-        cause,
-        members=members,
-        until_ms=stands.expires_at_ms,
-    )
-    alert(policy, campaign, decision, cause)
 
 
 def release(policy: Policy, campaign: Campaign, at_ms: int, cause: Cause) -> None:

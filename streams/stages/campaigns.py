@@ -7,15 +7,14 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct, field
-from msgspec.structs import replace
 
 from streams.accounts import Enforcement
 from streams.campaigns import Campaign, Pointer
-from streams.decide import Budget, action_of, both, harder, is_due, is_exempt, is_limited, verdict_of
+from streams.decide import Budget, action_of, both, harder, is_due, is_exempt, is_limited, is_only_shadow, verdict_of
 from streams.decisions import LIMITING, Action, Reason
 from streams.events import LATEST_MS
 from streams.evidence import CampaignView
-from streams.findings import LEADS, Finding, Findings, link_name
+from streams.findings import Finding, Findings, link_name
 from streams.joining import add_finding, found, homes_of, take_in
 from streams.learning import Learner, LearnerState, softened, vector_of
 from streams.links import Source
@@ -33,8 +32,8 @@ from streams.stages.campaign_feedback import (
     spare,
     take_verdicts,
 )
-from streams.stages.campaign_payments import CROWDED, Crowded, note_crowds, opened_from, payments_to_name, take_back
-from streams.stages.campaign_saying import Cause, alert, keep, release, say
+from streams.stages.campaign_payments import CROWDED, Crowded, note_crowds, take_back, tell
+from streams.stages.campaign_saying import Cause, release
 from streams.stages.campaign_short import needed_by, take_users, tie_after_all
 from streams.stages.campaign_states import (
     SKETCHES,
@@ -221,9 +220,11 @@ class CampaignsStage:
         if is_small:
             verdict = of_everybody(verdict)
         stands = both(campaign.enforcement, stood, at_ms)
-        if verdict.action is None and is_limited(stood, at_ms):
+        is_kept = is_limited(stood, at_ms) and not is_only_shadow(stood, shadow=self._policy.shadow)
+        if verdict.action is None and is_kept:
             inherited = self._within_budget(campaign, (), action_of(stands), states, cause.output)
-            keep(self._policy, campaign, stands, verdict, inherited, at_ms, cause)
+            until_ms, action = stands.expires_at_ms, action_of(stands)
+            tell(self._policy, campaign, stands, action, verdict, cause, states, members=inherited, until_ms=until_ms)
             return
         if verdict.action is None:
             take_back(self._policy, campaign, verdict, cause, states)
@@ -239,21 +240,7 @@ class CampaignsStage:
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
         members = self._within_budget(campaign, deserving, action, states, cause.output) if limits else ()
         if members or is_due(campaign.enforcement, action, at_ms, ladder, shadow=self._policy.shadow):
-            asks = names and self._policy.signals[LEADS["payment"]].enabled
-            payments = payments_to_name(campaign, states.read(CROWDED, Crowded)) if asks else ()
-            campaign.enforcement, decision = say(
-                self._policy,
-                replace(stands, sequence=campaign.enforcement.sequence),
-                ("campaign", campaign.campaign_id),
-                action,
-                verdict,
-                at_ms,
-                cause,
-                members=members,
-                payments=payments,
-                opened_from_ms=opened_from(campaign, at_ms),
-            )
-            alert(self._policy, campaign, decision, cause)
+            tell(self._policy, campaign, stands, action, verdict, cause, states, members=members)
             campaign.decided = vector
             if probability is not None:
                 cause.output.measured.append(("campaign_probability", probability))

@@ -16,7 +16,7 @@ from streams.joining import homes_of, take_in
 from streams.stages.campaign_payments import Crowded, payments_to_name
 from streams.stages.campaigns import SHARD, CampaignsShard
 from streams.windows import DAY_MS, MINUTE_MS
-from tests.streams.stages.test_campaigns_by_template import OLD_MS, SKETCHER, YOUNG_MS, limited, of, relay, said, taken
+from tests.streams.stages.test_campaigns_by_template import SKETCHER, YOUNG_MS, limited, of, said, taken
 from tests.streams.stages.test_campaigns_feedback import hear, verdict
 from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench, finding
 
@@ -77,16 +77,6 @@ def test_who_was_not_named_yet_is_not_forgotten() -> None:
     campaign.members |= dict.fromkeys((f"x{number}" for number in range(KEPT)), campaign.newest_ms)
     campaign.forget()
     assert campaign.members.keys() == {"m10", "m11", "m12", *(f"x{number}" for number in range(KEPT))}
-
-
-def test_one_that_is_only_watched_stays_of_a_bounded_size_and_all_are_named_once_it_is_limited() -> None:
-    campaigns = taken(*relay(60, opened_ms=OLD_MS))
-    assert (one(campaigns).size, limited(campaigns)) == (KEPT, set())
-    names = [f"m{number}" for number in range(60)]
-    for wording in (3, 4):
-        found = said(wording, names, minutes=60 + wording, payment="a card", opened_ms=OLD_MS)
-        campaigns.take(found)
-    assert limited(campaigns) == {*names}
 
 
 @pytest.mark.parametrize("word", ["innocent", "erased"])
