@@ -277,10 +277,11 @@ class Campaign(Struct, array_like=True):
         self.seen = {name: it for name, it in self.seen.items() if name in self.members or not self._is_long_ago(it)}
         unnamed = {*self.undecided, *self.inherited}
         named = [name for name in self.members if name not in unnamed]
-        if (above := len(named) - MEMBERS_KEPT) <= 0:
+        above = len(named) - MEMBERS_KEPT
+        if above <= 0:
             return
         first = set(sorted(named, key=self.members.__getitem__)[:above])
-        gone = (self.seen[name] for name in first & self.seen.keys())
+        gone = [self.seen[name] for name in first & self.seen.keys()]
         self.organised |= {it.payment_hash for it in gone if it.org_id is not None and it.payment_hash is not None}
         self._take_out(first)
         self.gone += len(first)

@@ -17,7 +17,9 @@ LIMITING: frozenset[Action] = frozenset({"throttle", "challenge", "suspend"})
 """The actions that a gateway enforces."""
 
 OPENED_BEFORE_DAYS = 7
-"""How long before a decision accounts may have been opened that it is about for how they pay (rule 11)."""
+"""How long before a decision accounts may have been opened that it is about for how they pay (rule 11).
+
+And how long before it was seen with a campaign an account that is a member for having been opened since."""
 
 
 class Reason(Struct, frozen=True, gc=False):

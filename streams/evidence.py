@@ -8,7 +8,7 @@ import xxhash
 from msgspec import Struct, field
 
 from streams.accounts import Enforcement
-from streams.decisions import Reason
+from streams.decisions import OPENED_BEFORE_DAYS, Reason
 from streams.events import Capability
 from streams.findings import Finding, Tied, link_name
 from streams.members import REPEATS
@@ -22,8 +22,6 @@ REWORDED = 8
 HALF_YEAR_MS = 180 * DAY_MS
 RETURNING_SHARE = 1 / 3
 """Members among those seen; with fewer, most of them came upon the templates by chance."""
-
-OPENED_FOR_MS = 7 * DAY_MS
 
 SEEN_FOR_MS = 7 * DAY_MS
 """How long one template that an account used is remembered while it is no member."""
@@ -132,7 +130,8 @@ class Seen(Struct, array_like=True):
 
         As far as its age is known. Of a campaign that was found long ago most accounts were opened since.
         """
-        return self.created_at_ms is not None and self.created_at_ms >= max(found_ms, self.since_ms - OPENED_FOR_MS)
+        from_ms = max(found_ms, self.since_ms - OPENED_BEFORE_DAYS * DAY_MS)
+        return self.created_at_ms is not None and self.created_at_ms >= from_ms
 
     def note(self, finding: Finding, tied: Tied, *, is_member: bool) -> None:
         """Take what a finding says; to say it again changes nothing."""

@@ -54,10 +54,10 @@ def _tied_by_more_than_words(own: list[str], campaigns: Mapping[str, Campaign], 
     `link` is a crowd's, it stays there.
     """
     found = [it for it in own if campaigns[it].is_found]
+    if not found:
+        return own
     others = [it for it in own if it not in found and _users(campaigns[it]) > FEWEST_REPEATING]
     crowds = [it for it in others if not any(_lends(campaigns[one], campaigns[it]) for one in found)]
-    if not found or not crowds:
-        return own
     if any(link in campaigns[it].links for it in crowds):
         return crowds
     return [it for it in own if it not in crowds]
@@ -65,7 +65,8 @@ def _tied_by_more_than_words(own: list[str], campaigns: Mapping[str, Campaign], 
 
 def _users(campaign: Campaign) -> int:
     """How many use a link of the campaign at least, also of those that it has forgotten."""
-    return max(len(campaign.seen), *(max(it.members, len(it.strangers)) for it in campaign.links.values()))
+    evidence = campaign.links.values()
+    return max(len(campaign.seen), max((max(it.members, len(it.strangers)) for it in evidence), default=0))
 
 
 def _lends(campaign: Campaign, other: Campaign) -> bool:

@@ -10,7 +10,18 @@ from msgspec import Struct, field
 
 from streams.accounts import Enforcement
 from streams.campaigns import Campaign, Pointer
-from streams.decide import Budget, action_of, both, harder, is_due, is_exempt, is_limited, is_only_shadow, verdict_of
+from streams.decide import (
+    Budget,
+    Verdict,
+    action_of,
+    both,
+    harder,
+    is_due,
+    is_exempt,
+    is_limited,
+    is_only_shadow,
+    verdict_of,
+)
 from streams.decisions import LIMITING, Action, Reason
 from streams.events import LATEST_MS
 from streams.evidence import CampaignView
@@ -220,13 +231,10 @@ class CampaignsStage:
         if is_small:
             verdict = of_everybody(verdict)
         stands = both(campaign.enforcement, stood, at_ms)
-        is_kept = is_limited(stood, at_ms) and not is_only_shadow(stood, shadow=self._policy.shadow)
-        if verdict.action is None and is_kept:
-            inherited = self._within_budget(campaign, (), action_of(stands), states, cause.output)
-            until_ms, action = stands.expires_at_ms, action_of(stands)
-            tell(self._policy, campaign, stands, action, verdict, cause, states, members=inherited, until_ms=until_ms)
-            return
         if verdict.action is None:
+            if is_limited(stood, at_ms) and not is_only_shadow(stood, shadow=self._policy.shadow):
+                self._keep(campaign, stands, verdict, cause, states)
+                return
             take_back(self._policy, campaign, verdict, cause, states)
             if not is_limited(campaign.enforcement, at_ms):
                 let_go_with_it(self._policy, campaign, cause)
@@ -252,6 +260,12 @@ class CampaignsStage:
             limit_templates(self._policy, campaign, action, verdict, view.rotation, cause, sketches)
         else:
             let_go_with_it(self._policy, campaign, cause)
+
+    def _keep(self, campaign: Campaign, stands: Enforcement, verdict: Verdict, cause: Cause, states: States) -> None:
+        """Nothing is found of it now: say what stood against those that it took in, until that ends."""
+        action, until_ms = action_of(stands), stands.expires_at_ms
+        inherited = self._within_budget(campaign, (), action, states, cause.output)
+        tell(self._policy, campaign, stands, action, verdict, cause, states, members=inherited, until_ms=until_ms)
 
     def _ask(
         self, view: CampaignView, reasons: Sequence[Reason], at_ms: int, states: States
