@@ -59,7 +59,7 @@ def evaluate(
         click.echo(comparison(other.limited_accounts(), judge.limited_accounts()))
     missed = list(bar.shortfalls(found)) if truth is not None else []
     if missed:
-        click.echo("\nBelow its bar:\n" + "\n".join(missed))
+        click.echo("\nPast its bar:\n" + "\n".join(missed))
     if json_path is not None:
         with placed(json_path) as out:
             out.write(msgspec.json.format(msgspec.json.encode(found)) + b"\n")

@@ -43,8 +43,9 @@ def explain_command(
 ) -> None:
     """Explain what is decided about SUBJECT: an account id, a campaign c-..., or a link template:...
 
-    Evidence against what is ordinary, the sum, and what would have to change for it to be milder. Reads Kafka and Redis
-    (KAFKA_BOOTSTRAP_SERVERS, REDIS_URL) unless --decisions names a file. Exit code 1 if nothing is decided or known.
+    Evidence, each against where it becomes suspicious, the sum, and what would have to change for it to be milder.
+    Reads Kafka and Redis (KAFKA_BOOTSTRAP_SERVERS, REDIS_URL) unless --decisions names a file. Exit code 1 if nothing
+    is decided or known.
     """
     _, policy = read_policy(policy_path)
     asked_ms = None if at is None else milliseconds("--at", at)

@@ -188,7 +188,7 @@ def _ages(campaign: Campaign) -> str:
 def _payments(campaign: Campaign) -> str:
     """How many of its members pay as another does."""
     members = campaign.belonging()
-    return f"{len(sharers(members))} of {len(members)} members pay with an instrument of another"
+    return f"{len(sharers(members))} of {len(members)} members share a payment instrument with another"
 
 
 def _window_rows(windows: Windows) -> Rows:

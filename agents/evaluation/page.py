@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from agents.evaluation.summary import class_name, minutes
+from agents.evaluation.summary import class_name, is_unlabelled, minutes
 from streams.evaluation import Evaluation
 from streams.evaluation.bars import MILLION
 
@@ -26,6 +26,7 @@ def page(found: Evaluation, images: Mapping[str, bytes], shortfalls: Sequence[st
     environment.filters |= filters
     return environment.get_template("page.html.j2").render(
         found=found,
+        is_unlabelled=is_unlabelled(found),
         images={name: b64encode(image).decode() for name, image in images.items()},
         shortfalls=shortfalls,
         subject=subject,

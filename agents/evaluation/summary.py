@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from agents.evaluation.recorded import UNLABELLED
 from streams.evaluation import CampaignResult, ClassResult, Evaluation
 from streams.evaluation.bars import MILLION
 from streams.evaluation.judge import ALL
@@ -17,6 +18,8 @@ def summary(found: Evaluation) -> str:
     lines = [f"{found.records:,} records", ""]
     if found.campaigns:
         lines += [*campaign_table(found.campaigns), ""]
+    if is_unlabelled(found):
+        return "\n".join([*lines, _limited(found.innocents[-1])])
     lines += [*innocent_table(found.innocents), ""]
     precision = "nobody was limited" if found.precision is None else f"{found.precision:.1%} of {found.limited:,}"
     if found.campaigns:
@@ -26,6 +29,23 @@ def summary(found: Evaluation) -> str:
     else:
         lines.append(f"No campaign is known. Limited: {found.limited:,} accounts.")
     return "\n".join(lines)
+
+
+def is_unlabelled(found: Evaluation) -> bool:
+    """Whether nobody said of any account what it is."""
+    return not found.campaigns and {it.label for it in found.innocents} == {UNLABELLED, ALL}
+
+
+def _limited(everybody: ClassResult) -> str:
+    counts = ", ".join(
+        f"{it.count:,} {word}"
+        for it, word in (
+            (everybody.throttled, "throttled"),
+            (everybody.challenged, "challenged"),
+            (everybody.suspended, "suspended"),
+        )
+    )
+    return f"Limited, by the hardest action: {everybody.limited.count:,} of {everybody.accounts:,} accounts ({counts})."
 
 
 def campaign_table(campaigns: Sequence[CampaignResult]) -> Iterator[str]:

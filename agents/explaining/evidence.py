@@ -97,7 +97,7 @@ def _times(it: Weighed) -> str:
     """How far over its baseline a figure is."""
     if it.times is None:
         return ""
-    return f", {it.times:.2f} times" if it.times < TEN else f", {it.times:,.0f} times"
+    return f", {it.times:.1f} times" if it.times < TEN else f", {it.times:,.0f} times"
 
 
 def _sum(judgement: Judgement) -> Iterator[str]:

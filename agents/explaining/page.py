@@ -82,7 +82,8 @@ def _in_force(found: Explanation) -> Iterator[str]:
     """What is in force, the hardest first; what is over in one line each."""
     yield "IN FORCE NOW"
     live = [it for it in found.forces if it.state in LIVE]
-    if not live:
+    has_an_heir = any(it.state == "taken_in" and it.subject_id == found.subject_id for it in found.forces)
+    if not live and not has_an_heir:
         yield "Nothing."
     for force in live:
         yield from wrapped(_what(force))
@@ -127,7 +128,7 @@ def _of_campaign(found: Explanation) -> Iterator[str]:
         yield from wrapped(f"Decisions have named {found.members:,} {plural('account', found.members)} as its own.")
     if found.templates:
         counts = " and ".join(f"{count:,} under {action}" for action, count in found.templates.items())
-        yield from wrapped(f"Its templates, whoever sends them: {counts}.")
+        yield from wrapped(f"Its templates are limited by themselves, whoever sends them: {counts}.")
     if found.took_in:
         yield from wrapped(f"It took in {', '.join(found.took_in)}.")
 
@@ -168,7 +169,7 @@ def _over(found: Explanation, force: Force) -> str:
     own = force.subject_id == found.subject_id
     of = "" if own else f"Campaign {force.subject_id}: "
     if force.state == "taken_in":
-        return f"{of}Part of campaign {force.heir} now, which decides for it."
+        return f"{of}Part of campaign {force.heir} now, which decides for it: stillwatch explain {force.heir}"
     if force.state == "exempt":
         return f"{of}{force.action} until {moment(force.until_ms)}, which does not apply to it."
     if force.state == "released" and force.subject_kind == "account":
@@ -208,7 +209,7 @@ def _why(found: Explanation, case: Case) -> Iterator[str]:
         return
     yield from wrapped(
         f"{case.action}, decided at {moment(case.decided_at_ms)} by policy {case.policy_version}. Score "
-        f"{case.score:.1%}: how likely this is extraction, by the evidence below."
+        f"{case.score:.1%}: what the evidence below adds up to, from 0 to 100%."
     )
     if not case.same_policy:
         same = "gives it the same score" if case.same_score else f"gives it {case.judgement.score:.1%}"

@@ -17,7 +17,8 @@ _SENTENCES = {it.name: it.sentence for it in (*ACCOUNT_SIGNALS, *NETWORK_SIGNALS
 class Weighed(Struct, frozen=True):
     """A reason as it counts: only the strongest of a family `counts`. `times`: how often the baseline is in it.
 
-    `observed_text` and `baseline_text` are the figures as the signal's own sentence writes them.
+    `observed_text` and `baseline_text` are the figures as the signal's own sentence writes them, but with a decimal
+    where there is one: a sentence may say 5 against 5 where it was 5.4.
     """
 
     signal: str
@@ -111,6 +112,10 @@ def _weighed(reason: Reason, *, counts: bool) -> Weighed:
         weight=reason.weight,
         counts=counts,
         times=round(reason.observed / reason.baseline, 3) if reason.baseline > 0 else None,
-        observed_text=format(reason.observed, formats.get("observed", "g")),
-        baseline_text=format(reason.baseline, formats.get("baseline", "g")),
+        observed_text=_figure(reason.observed, formats.get("observed", "g")),
+        baseline_text=_figure(reason.baseline, formats.get("baseline", "g")),
     )
+
+
+def _figure(value: float, spec: str) -> str:
+    return format(value, spec.replace(".0", ".1")).replace(".0%", "%").removesuffix(".0")

@@ -1,4 +1,4 @@
-"""At least {observed:.0%} of its accounts pay with an instrument of another (suspicious from {baseline:.0%}).
+"""At least {observed:.0%} of its accounts share a payment instrument with another (suspicious from {baseline:.0%}).
 
 Accounts of one organisation count once. Unlike `accounts_per_payment` it needs no accounts that come back, because
 they are tied by what they send already. Known evasions: one virtual card an account. Innocent: a family among the users

@@ -78,7 +78,7 @@ def test_campaigns_innocents_and_bars_are_printed_within_80_columns(files: dict[
 def test_bars_that_are_met_end_well(files: dict[str, Path]) -> None:
     result = run(files, "--bar", "leakage=0.3", "--bar", "limited=1e6")
     assert result.exit_code == 0
-    assert "Below" not in result.stdout
+    assert "Past its bar" not in result.stdout
 
 
 def test_the_json_holds_everything(files: dict[str, Path], tmp_path: Path) -> None:
@@ -108,13 +108,17 @@ def test_a_report_about_nobody_has_no_curves(files: dict[str, Path], tmp_path: P
     result = run(files, "--report", tmp_path / "report", truth=False)
     assert result.exit_code == 0
     assert [path.name for path in (tmp_path / "report").iterdir()] == ["index.html"]
+    page = (tmp_path / "report" / "index.html").read_text()
+    assert "Nobody said who they are." in page
+    assert "bars" not in page
+    assert "per million" not in page
 
 
 def test_without_a_truth_it_says_who_was_limited(files: dict[str, Path]) -> None:
     result = run(files, truth=False)
     assert result.exit_code == 0
-    assert "Limited: 2 accounts." in result.stdout
-    assert "unlabelled" in result.stdout
+    assert "2 of 3 accounts (1 throttled, 0 challenged, 1 suspended)." in result.stdout
+    assert "everybody else" not in result.stdout
 
 
 def test_two_sets_of_decisions_are_compared_account_by_account(files: dict[str, Path]) -> None:

@@ -52,21 +52,21 @@ Suspended: every request is refused.
 Its throttle since 2026-10-05 10:00:00 UTC expired at 2026-10-05 12:30:00 UTC.
 
 WHY: decision 2 about campaign c-1
-suspend, decided at 2026-10-05 12:00:00 UTC by policy p. Score 98.9%: how likely
-this is extraction, by the evidence below.
+suspend, decided at 2026-10-05 12:00:00 UTC by policy p. Score 98.9%: what the
+evidence below adds up to, from 0 to 100%.
 
 Evidence, by kind; of each kind only the strongest counts
   identity: who is behind it
    1. accounts_per_payment is 13 (suspicious from 5).
-      13 against 5, 2.60 times; +3.5 points
+      13 against 5, 2.6 times; +3.5 points
   content: what is sent
    2. rewordings is 119 (suspicious from 8).
       119 against 8, 15 times; +3.0 points
    3. accounts_per_template is 15 (suspicious from 3).
-      15 against 3, 5.00 times; 2.5 points, not added (2 counts)
+      15 against 3, 5.0 times; 2.5 points, not added (2 counts)
   lifecycle: how old the accounts are
    4. recent_accounts is 0.95 (suspicious from 0.8).
-      95% against 80%, 1.19 times; +2.0 points
+      95% against 80%, 1.2 times; +2.0 points
 
 The sum, in points (log-odds: a point more makes the odds 2.7 times as high)
     -4.0  to begin with, before any evidence
@@ -317,7 +317,9 @@ def test_campaigns_that_are_over_are_one_sentence_each(explain: Callable[..., Ou
     _, out, _ = explain("c-2", "--decisions", file)
     assert "campaign c-3 takes it over and speaks next" in out
     assert "It took in c-1." in out
-    assert "Part of campaign c-3 now" in explain("c-2", "--decisions", file, "--at", "2026-10-05T14:00:00")[1]
+    assert section(explain("c-2", "--decisions", file, "--at", "2026-10-05T14:00:00")[1], "IN FORCE NOW")[0] == (
+        "Part of campaign c-3 now, which decides for it: stillwatch explain c-3"
+    )
 
 
 def test_of_a_released_account_nothing_about_a_campaign_is_in_force(explain: Callable[..., Outcome], file: str) -> None:

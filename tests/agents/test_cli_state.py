@@ -199,9 +199,9 @@ def test_a_campaign_gives_every_reason_that_it_is_judged_by_with_ages_and_paymen
     assert code == 0
     at = lines.index("ages 30 younger than 60 days and 30 than 180, of 35 members whose age is known")
     assert lines[at + 1 : at + 6] == [
-        "payments 30 of 40 members pay with an instrument of another",
+        "payments 30 of 40 members share a payment instrument with another",
         "judged With the 40 members it has: 81.8%, throttle.",
-        "because At least 62% of its accounts pay with an instrument of another (suspicious from 30%).",
+        "because At least 62% of its accounts share a payment instrument with another (suspicious from 30%).",
         "because 40 accounts sent it.",
         "enforcement none",
     ]
@@ -214,7 +214,7 @@ def test_a_campaign_is_judged_by_the_policy_that_is_named(
     put(store, CAMPAIGNS, {"campaign:c-1": of_new_accounts()})
     for arguments, is_said in ((), True), (("--policy", str(tmp_path / "policy.toml")), False):
         lines = state("c-1", *arguments)[1]
-        assert any("pay with an instrument of another (suspicious" in line for line in lines) is is_said
+        assert any("share a payment instrument with another (suspicious" in line for line in lines) is is_said
     code, lines, err = state("c-1", "--policy", str(tmp_path / "none.toml"))
     assert (code, lines, err.count("\n")) == (2, [], 1)
 
@@ -230,7 +230,7 @@ def test_a_campaign_with_too_few_members_gives_the_reasons_of_all_who_were_seen(
     lines = state("c-1")[1]
     assert [line for line in lines if line.startswith(("judged", "because"))] == [
         "judged It has 0 members, too few to judge, so all 40 seen with it were judged: 81.8%, no action.",
-        "because At least 62% of its accounts pay with an instrument of another (suspicious from 30%).",
+        "because At least 62% of its accounts share a payment instrument with another (suspicious from 30%).",
         "because 40 accounts sent it.",
     ]
 

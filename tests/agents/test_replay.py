@@ -40,6 +40,7 @@ NOON_MS = 1_791_201_600_000
 PARTITIONS = 8
 
 WATCHFUL = Policy(
+    version="watchful",
     evaluation=Evaluation(first_at=2, every=4),
     signals={
         **SIGNALS,
