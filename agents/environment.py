@@ -24,8 +24,9 @@ def required(environment: Environment, name: str) -> str:
     """What a variable says. Raises SettingsError without it."""
     value = words(environment, name)
     if value is None:
-        message = f"{name} is not set: `stillwatch dev up` starts a server of your own and prints the line to set it."
-        raise SettingsError(message)
+        raise SettingsError(
+            f"{name} is not set: `stillwatch dev up` starts a server of your own and prints the line to set it."
+        )
     return value
 
 
@@ -39,8 +40,7 @@ def number(environment: Environment, name: str, default: float, *, least: int = 
     except ValueError:
         found = -1.0
     if not least <= found <= LARGEST_NUMBER:
-        message = f"{name} is {text!r}; it must be a number from {least} to {LARGEST_NUMBER}."
-        raise SettingsError(message)
+        raise SettingsError(f"{name} is {text!r}; it must be a number from {least} to {LARGEST_NUMBER}.")
     return found
 
 
@@ -56,8 +56,7 @@ def is_true(environment: Environment, name: str) -> bool:
     if value is None:
         return True
     if value.lower() not in YES | NO:
-        message = f"{name} is {value!r}; it must be true or false."
-        raise SettingsError(message)
+        raise SettingsError(f"{name} is {value!r}; it must be true or false.")
     return value.lower() in YES
 
 
@@ -67,10 +66,10 @@ def secret(environment: Environment, name: str) -> str | None:
     if file is None:
         return environment.get(name) or None
     if environment.get(name):
-        message = f"{name} and {name}_FILE are both set: leave one out."
-        raise SettingsError(message)
+        raise SettingsError(f"{name} and {name}_FILE are both set: leave one out.")
     try:
         return file.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{name}_FILE names {file}, which cannot be read: {getattr(error, 'strerror', 'it is no text')}."
-        raise SettingsError(message) from None
+        raise SettingsError(
+            f"{name}_FILE names {file}, which cannot be read: {getattr(error, 'strerror', 'it is no text')}."
+        ) from None

@@ -97,8 +97,7 @@ class _Bounded(io.BufferedIOBase):
         line = self._stream.readline(wanted)
         self._left -= len(line)
         if self._left < 0:
-            kind = "request"
-            raise LineTooLong(kind)
+            raise LineTooLong("request")
         return line
 
     def close(self) -> None:

@@ -73,11 +73,9 @@ class Ingest:
         try:
             self._producer.flush(timeout=ACKNOWLEDGED_WITHIN_S)
         except KafkaError as error:
-            message = f"Kafka has not acknowledged all of {self._sent} events: {error}"
-            raise IngestError(message) from error
+            raise IngestError(f"Kafka has not acknowledged all of {self._sent} events: {error}") from error
         if self._failed:
-            message = f"Kafka refused {len(self._failed)} of {self._sent} events: {self._failed[0]}"
-            raise IngestError(message)
+            raise IngestError(f"Kafka refused {len(self._failed)} of {self._sent} events: {self._failed[0]}")
         return self._sent
 
     def _send(self, event: RequestEvent) -> None:

@@ -58,8 +58,9 @@ def _context(environment: Environment) -> ssl.SSLContext:
     """Trusts the authority that is named and no other, or without one those of the system."""
     ca_file, certificate, key = (path(environment, name) for name in (CA_FILE, CERTIFICATE_FILE, KEY_FILE))
     if key is not None and certificate is None:
-        message = f"{KEY_FILE} is set and {CERTIFICATE_FILE} is not: a key is of no use without its certificate."
-        raise SettingsError(message)
+        raise SettingsError(
+            f"{KEY_FILE} is set and {CERTIFICATE_FILE} is not: a key is of no use without its certificate."
+        )
     named = ", ".join(str(it) for it in (ca_file, certificate, key) if it is not None)
     try:
         context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
@@ -69,8 +70,7 @@ def _context(environment: Environment) -> ssl.SSLContext:
             context.load_cert_chain(certificate, key, password=secret(environment, KEY_PASSWORD) or "")
     except OSError as error:  # ssl.SSLError is one
         reason = error.strerror or "not what it should be"
-        message = f"A certificate or key for Kafka cannot be used ({named}): {reason}."
-        raise SettingsError(message) from None
+        raise SettingsError(f"A certificate or key for Kafka cannot be used ({named}): {reason}.") from None
     return context
 
 
@@ -78,13 +78,11 @@ def _one_of(environment: Environment, name: str, known: tuple[str, ...], default
     value = words(environment, name) or default
     if value not in known:
         told = "not set" if value is None else repr(value)
-        message = f"{name} is {told}; it must be one of {', '.join(known)}."
-        raise SettingsError(message)
+        raise SettingsError(f"{name} is {told}; it must be one of {', '.join(known)}.")
     return value
 
 
 def _needed(name: str, value: str | None) -> str:
     if value is None:
-        message = f"{name} is not set: {PROTOCOL} asks for a user's name and password."
-        raise SettingsError(message)
+        raise SettingsError(f"{name} is not set: {PROTOCOL} asks for a user's name and password.")
     return value

@@ -46,11 +46,9 @@ def read_secret(path: Path, what: str) -> bytes:
             mode = os.fstat(file.fileno()).st_mode & 0o777
             text = file.read()
     except OSError as error:
-        message = f"{path}, which holds {what}, cannot be read: {error.strerror}."
-        raise SettingsError(message) from error
+        raise SettingsError(f"{path}, which holds {what}, cannot be read: {error.strerror}.") from error
     if mode & NOT_FOR_OTHERS:
-        message = f"{path} holds {what} and is open to others (mode {mode:04o}): chmod 600 it."
-        raise SettingsError(message)
+        raise SettingsError(f"{path} holds {what} and is open to others (mode {mode:04o}): chmod 600 it.")
     return text
 
 
@@ -62,8 +60,9 @@ def read_private(path: Path) -> Ed25519PrivateKey:
     except (TypeError, ValueError, UnsupportedAlgorithm):  # its text is not repeated: it may hold a secret
         key = None
     if not isinstance(key, Ed25519PrivateKey):
-        message = f"{path} holds no Ed25519 private key (PEM, PKCS#8, without a password): `stillwatch keys new`."
-        raise SettingsError(message)
+        raise SettingsError(
+            f"{path} holds no Ed25519 private key (PEM, PKCS#8, without a password): `stillwatch keys new`."
+        )
     return key
 
 
@@ -74,17 +73,20 @@ def read_public(path: Path) -> PublicKeys:
         for file in _files(path):
             blocks = _PUBLIC.findall(file.read_bytes())
             if not blocks:
-                message = f"{file} holds no public key (PEM): `stillwatch keys new` makes one beside each signing key."
-                raise SettingsError(message)
+                raise SettingsError(
+                    f"{file} holds no public key (PEM): `stillwatch keys new` makes one beside each signing key."
+                )
             for block in blocks:
                 key = _public(block, file)
                 found[key_id(key)] = key
     except OSError as error:
-        message = f"{path}, where the keys are that decisions are checked with, cannot be read: {error.strerror}."
-        raise SettingsError(message) from error
+        raise SettingsError(
+            f"{path}, where the keys are that decisions are checked with, cannot be read: {error.strerror}."
+        ) from error
     if not found:
-        message = f"{path} holds no .pem or .pub file with a public key: nothing that is signed could be checked."
-        raise SettingsError(message)
+        raise SettingsError(
+            f"{path} holds no .pem or .pub file with a public key: nothing that is signed could be checked."
+        )
     return found
 
 
@@ -94,8 +96,7 @@ def make_pair(path: Path) -> str:
     Raises SettingsError.
     """
     if path.exists():
-        message = f"{path} is there already: a key is never overwritten."
-        raise SettingsError(message)
+        raise SettingsError(f"{path} is there already: a key is never overwritten.")
     key = Ed25519PrivateKey.generate()
     text = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -104,8 +105,7 @@ def make_pair(path: Path) -> str:
         with _fresh(path, 0o600, text) as fresh:
             os.link(fresh, path)  # unlike a rename it fails where somebody was quicker
     except OSError as error:
-        message = f"A key cannot be written to {path}: {error.strerror}."
-        raise SettingsError(message) from error
+        raise SettingsError(f"A key cannot be written to {path}: {error.strerror}.") from error
     _write_public(path, key.public_key())
     return key_id(key.public_key())
 
@@ -140,8 +140,7 @@ def _write_public(path: Path, key: Ed25519PublicKey) -> None:
         with _fresh(path, 0o644, text) as fresh:
             fresh.replace(public_of(path))
     except OSError as error:
-        message = f"A key cannot be written to {public_of(path)}: {error.strerror}."
-        raise SettingsError(message) from error
+        raise SettingsError(f"A key cannot be written to {public_of(path)}: {error.strerror}.") from error
 
 
 @contextlib.contextmanager
@@ -199,8 +198,7 @@ def _public(block: bytes, file: Path) -> Ed25519PublicKey:
     except (ValueError, UnsupportedAlgorithm):
         key = None
     if not isinstance(key, Ed25519PublicKey):
-        message = f"{file} holds a public key that is not Ed25519."
-        raise SettingsError(message)
+        raise SettingsError(f"{file} holds a public key that is not Ed25519.")
     return key
 
 

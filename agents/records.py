@@ -263,8 +263,7 @@ def reading_after(name: str, place: str) -> Iterator[None]:
     try:
         yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        message = f"{shown_name(name)} is cut short or damaged after {place}: {_reason(error)}"
-        raise UnreadableError(message) from error
+        raise UnreadableError(f"{shown_name(name)} is cut short or damaged after {place}: {_reason(error)}") from error
     except OSError as error:
         raise UnreadableError(f"{shown_name(name)} cannot be read after {place}: {_reason(error)}") from error
 

@@ -33,12 +33,12 @@ def client_arguments(url: str, environment: Environment = os.environ) -> dict[st
         try:
             file.open("rb").close()
         except OSError as error:
-            message = f"{variable} names {file}, which cannot be read: {error.strerror}."
-            raise SettingsError(message) from error
+            raise SettingsError(f"{variable} names {file}, which cannot be read: {error.strerror}.") from error
         arguments[name] = str(file)
     if "ssl_keyfile" in arguments and "ssl_certfile" not in arguments:
-        message = f"{KEY_FILE} is set and {CERTIFICATE_FILE} is not: a key is of no use without its certificate."
-        raise SettingsError(message)
+        raise SettingsError(
+            f"{KEY_FILE} is set and {CERTIFICATE_FILE} is not: a key is of no use without its certificate."
+        )
     arguments["ssl_check_hostname"] = is_true(environment, CHECK_HOSTNAME)
     return arguments
 
@@ -51,11 +51,10 @@ def scheme(url: str) -> str:
     except ValueError:
         found = ""
     if found not in SCHEMES:
-        message = (
+        raise SettingsError(
             "REDIS_URL is not an address of a Redis: redis://, rediss:// or unix://, "
             "and %XX for what a password has of / @ : ?."
         )
-        raise SettingsError(message)
     return found
 
 

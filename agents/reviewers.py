@@ -28,7 +28,6 @@ def produce(bootstrap_servers: str, names: TopicNames, verdict: Verdict) -> None
             partition=key_partition(verdict.subject_id, partitions),
         ).get(timeout=ACKNOWLEDGED_WITHIN_S)
     except KafkaError as error:
-        message = f"Kafka did not take the verdict: {error}"
-        raise FeedbackError(message) from error
+        raise FeedbackError(f"Kafka did not take the verdict: {error}") from error
     finally:
         producer.close(timeout=10)

@@ -113,14 +113,12 @@ def fingerprint_key(environment: Mapping[str, str] = os.environ) -> bytes:
     """
     text = secret(environment, KEY_VARIABLE)
     if not text:
-        message = (
+        raise SettingsError(
             f"{KEY_VARIABLE} is not set: it keys every hash that leaves the gateway; `stillwatch dev up` makes one."
         )
-        raise SettingsError(message)
     key = text.encode()
     if len(key) < SHORTEST_KEY_BYTES:
-        message = f"{KEY_VARIABLE} has {len(key)} bytes; it needs at least {SHORTEST_KEY_BYTES}."
-        raise SettingsError(message)
+        raise SettingsError(f"{KEY_VARIABLE} has {len(key)} bytes; it needs at least {SHORTEST_KEY_BYTES}.")
     return key
 
 
@@ -148,5 +146,6 @@ def kept_key(folder: Path) -> str:
             fresh.replace(path)
         return path.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        message = f"{path}, which keeps the fingerprint key, cannot be used: {getattr(error, 'strerror', error)}."
-        raise SettingsError(message) from error
+        raise SettingsError(
+            f"{path}, which keeps the fingerprint key, cannot be used: {getattr(error, 'strerror', error)}."
+        ) from error

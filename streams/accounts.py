@@ -141,8 +141,7 @@ def head_of(stored: bytes) -> Head:
     """The head of a stored account. Raises ValueError if another version of Stillwatch stored it."""
     version, action, shadow, judged, expires_at_ms, sequence, taught_hour, p_value = _HEAD.unpack_from(stored)
     if version != kernel.VERSION:
-        message = f"an account is stored in version {version}, not {kernel.VERSION}"
-        raise ValueError(message)
+        raise ValueError(f"an account is stored in version {version}, not {kernel.VERSION}")
     enforcement = Enforcement(LADDER[action], expires_at_ms, sequence, bool(shadow))
     return Head(enforcement, taught_hour, p_value if judged else None)
 

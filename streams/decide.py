@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,6 +25,13 @@ class Budget(Struct, array_like=True):
         if at_ms // HOUR_MS > self.hour:
             self.hour, self.used = at_ms // HOUR_MS, 0
         return max(0, cap - self.used)
+
+
+class Subject(NamedTuple):
+    """Whom a decision is about."""
+
+    kind: SubjectKind
+    name: str
 
 
 class Verdict(Struct, frozen=True):
@@ -50,6 +58,11 @@ def verdict_of(reasons: Iterable[Reason], ladder: Ladder) -> Verdict:
         if score >= rung.score and len(strongest) >= rung.families:
             action = rung_action
     return Verdict(action, round(score, 6), ordered)
+
+
+def ladder_of(policy: Policy, kind: SubjectKind) -> Ladder:
+    """The ladder of accounts, or that of campaigns, which is that of their templates too."""
+    return policy.account if kind == "account" else policy.campaign
 
 
 def rung_of(ladder: Ladder, action: Action) -> Rung:
@@ -110,14 +123,12 @@ def limits_of(rung: Rung, among: int = 1) -> Limits | None:
 
 def decide(  # noqa: PLR0913  a decision has this many independent facts
     current: Enforcement,
+    subject: Subject,
     *,
-    subject_kind: SubjectKind,
-    subject_id: str,
     action: Action,
     verdict: Verdict,
     at_ms: int,
     source: str,
-    ladder: Ladder,
     policy: Policy,
     model_version: str,
     members: tuple[str, ...] = (),
@@ -136,16 +147,16 @@ def decide(  # noqa: PLR0913  a decision has this many independent facts
     `until_ms` is when the decision expires, if not after the time of its rung. `payments` are told with
     `opened_from_ms`: whoever pays so and was opened then or later counts as a member.
     """
-    own = subject_id if subject_kind == "campaign" else None
-    rung = rung_of(ladder, action)
+    own = subject.name if subject.kind == "campaign" else None
+    rung = rung_of(ladder_of(policy, subject.kind), action)
     sequence = current.sequence + 1
     expires_at_ms = at_ms + rung.expires_hours * HOUR_MS if until_ms is None else until_ms
     if action in LIMITING and is_limited(current, at_ms):
         expires_at_ms = max(expires_at_ms, current.expires_at_ms)  # a reviewer may have had it stay longer
     decision = Decision(
-        decision_id=decision_id(subject_kind, subject_id, policy.version, source, sequence),
-        subject_kind=subject_kind,
-        subject_id=subject_id,
+        decision_id=decision_id(*subject, policy.version, source, sequence),
+        subject_kind=subject.kind,
+        subject_id=subject.name,
         campaign_id=own if campaign_id is None else campaign_id,
         members=members,
         action=action,

@@ -23,7 +23,7 @@ And how long before it was seen with a campaign an account that is a member for 
 
 
 class Reason(Struct, frozen=True, gc=False):
-    """Why: one signal, what was observed, from which `baseline` on that is suspicious, how much it counts (log-odds)."""
+    """Why: one signal, what was observed, from which `baseline` on it is suspicious, how much it counts (log-odds)."""
 
     signal: str
     family: Family

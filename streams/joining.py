@@ -2,8 +2,9 @@
 
 The first finding of a link founds a campaign, or joins one with a template of which its own is a rewording, or one that
 shares enough accounts with it. When two campaigns turn out to belong together, the older takes the younger in and keeps
-its id; but one that had to forget more of its members comes before, for only decisions under its id name these. One
-shared account never joins two campaigns: an innocent caught in one must not fuse it with another.
+its id; but one that is limited comes before one that is not, so that nobody is named anew whose limit had ended, and
+then one that had to forget more of its members, for only decisions under its id name these. One shared account never
+joins two campaigns: an innocent caught in one must not fuse it with another.
 
 Accounts say little of campaigns that were not limited. Those that a reseller lends out ask what its ordinary customers
 ask, whom they must not be mistaken for; so templates that a crowd comes upon stay apart from those of the campaign,
@@ -14,6 +15,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Mapping
 
 from streams.campaigns import Campaign
+from streams.decide import is_limited
 from streams.evidence import FEWEST_REPEATING, LinkEvidence, Seen, bit_of, surely
 from streams.findings import Finding, link_name
 from streams.members import RECENT_MS, REPEATS
@@ -40,33 +42,41 @@ def homes_of(
     """
     related = {link_name(finding), *siblings}
     own = [campaign_id for campaign_id, campaign in campaigns.items() if not related.isdisjoint(campaign.links)]
-    own = _tied_by_more_than_words(own, campaigns, link_name(finding))
+    own = _tied_by_more_than_words(own, campaigns, finding)
     others = [campaign_id for campaign_id in dict.fromkeys(homes.values()) if campaign_id not in own]
     joined = _joined(finding, homes, [campaigns[it] for it in own], [campaigns[it] for it in others if it in campaigns])
-    return sorted({*own, *joined}, key=lambda it: (-campaigns[it].gone, campaigns[it].created_ms, it))
+
+    def rank(campaign_id: str) -> tuple[bool, int, int, str]:
+        it = campaigns[campaign_id]
+        return not is_limited(it.enforcement, finding.as_of_ms), -it.gone, it.created_ms, campaign_id
+
+    return sorted({*own, *joined}, key=rank)
 
 
-def _tied_by_more_than_words(own: list[str], campaigns: Mapping[str, Campaign], link: str) -> list[str]:
+def _tied_by_more_than_words(own: list[str], campaigns: Mapping[str, Campaign], finding: Finding) -> list[str]:
     """Of campaigns that a wording likens to each other those that belong together.
 
-    A limited one takes a crowd in only if accounts of it were seen there: else three accounts with two wordings, each
-    between those of the campaign and those of the crowd, would have the crowd limited, or the campaign let go. If the
-    `link` is a crowd's, it stays there.
+    One that is limited, or was, takes a crowd in only if accounts of it were seen there: else three accounts with two
+    wordings, each between those of the campaign and those of the crowd, would have the crowd limited, or the campaign
+    let go. A link that is a crowd's stays there, and a new one that more of a crowd send is its next.
     """
-    found = [it for it in own if campaigns[it].is_found]
-    if not found:
-        return own
+    limited = [it for it in own if is_limited(campaigns[it].enforcement, finding.as_of_ms)]
+    found = limited or [it for it in own if campaigns[it].is_found]
     others = [it for it in own if it not in found and _users(campaigns[it]) > FEWEST_REPEATING]
-    crowds = [it for it in others if not any(_lends(campaigns[one], campaigns[it]) for one in found)]
-    if any(link in campaigns[it].links for it in crowds):
-        return crowds
-    return [it for it in own if it not in crowds]
+    crowds = [it for it in others if found and not any(_lends(campaigns[one], campaigns[it]) for one in found)]
+    link, names = link_name(finding), {tied.account_id for tied in finding.members}
+
+    def sending(them: Iterable[str]) -> int:
+        return max((len(names & campaigns[it].seen.keys()) for it in them), default=0)
+
+    owners = [it for it in own if link in campaigns[it].links]
+    is_crowds = not {*owners}.isdisjoint(crowds) if owners else sending(crowds) > sending(found)
+    return crowds if is_crowds else [it for it in own if it not in crowds]
 
 
 def _users(campaign: Campaign) -> int:
     """How many use a link of the campaign at least, also of those that it has forgotten."""
-    evidence = campaign.links.values()
-    return max(len(campaign.seen), max((max(it.members, len(it.strangers)) for it in evidence), default=0))
+    return max(len(campaign.seen), max((len(it.strangers) for it in campaign.links.values()), default=0))
 
 
 def _lends(campaign: Campaign, other: Campaign) -> bool:
@@ -82,13 +92,19 @@ def _joined(finding: Finding, homes: Mapping[str, str], own: list[Campaign], oth
     """
     if not others:
         return []
-    named = {tied.account_id for tied in finding.members}.union(*(campaign.seen for campaign in own))
+    named = {tied.account_id for tied in finding.members}
+    for campaign in own:
+        named.update(it for it, seen in campaign.seen.items() if _is_named(seen, finding))
     if finding.kind == "template" and not any(campaign.ties for campaign in own):
         return [it.campaign_id for it in others if it.is_found and _holds(it, named, homes)]
     shares = _pays_for if finding.kind == "payment" else _shares
     sharing = [campaign for campaign in others if shares(campaign, named, homes)]
     tying = [campaign.campaign_id for campaign in sharing if campaign.ties]
     return tying or [campaign.campaign_id for campaign in sharing[: 0 if own else 1]]
+
+
+def _is_named(seen: Seen, finding: Finding) -> bool:
+    return finding.kind != "payment" or seen.payment_hash == finding.value
 
 
 def _common(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> int:

@@ -1,8 +1,8 @@
 """What follows from a reviewer's verdict about a subject: it is let go for a time, or what is in force stays longer."""
 
 from streams.accounts import Enforcement
-from streams.decide import Verdict, action_of, decide, is_exempt, is_limited, rung_of
-from streams.decisions import Action, Decision, SubjectKind, Wording
+from streams.decide import Subject, Verdict, action_of, decide, is_exempt, is_limited, ladder_of, rung_of
+from streams.decisions import Action, Decision, Wording
 from streams.feedback import Word
 from streams.policy import LONGEST_EXPIRY_HOURS, Ladder, Policy
 from streams.windows import DAY_MS, HOUR_MS
@@ -13,13 +13,11 @@ REVIEWER = "reviewer"
 
 def review(  # noqa: PLR0913  as of `decide`
     current: Enforcement,
+    subject: Subject,
     *,
-    subject_kind: SubjectKind,
-    subject_id: str,
     word: Word,
     at_ms: int,
     source: str,
-    ladder: Ladder,
     policy: Policy,
     campaign_id: str | None = None,
     among: int = 1,
@@ -32,18 +30,16 @@ def review(  # noqa: PLR0913  as of `decide`
     and stays for a multiple of its time; a subject that was called innocent before is watched again.
     A release tells the `payment` of an account, so that nobody is limited for paying so by what was decided before.
     """
-    action, until_ms = _consequence(current, word, at_ms, ladder, policy)
+    action, until_ms = _consequence(current, word, at_ms, ladder_of(policy, subject.kind), policy)
     if action is None:
         return None
     return decide(
         current,
-        subject_kind=subject_kind,
-        subject_id=subject_id,
+        subject,
         action=action,
         verdict=Verdict(action, 0.0 if word == "innocent" else 1.0, ()),
         at_ms=at_ms,
         source=source,
-        ladder=ladder,
         policy=policy,
         model_version=REVIEWER,
         campaign_id=campaign_id,

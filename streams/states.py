@@ -59,8 +59,7 @@ class States:
         """The state of `key`, to look at. Raises KeyError if it is not at hand and TypeError if it is another kind."""
         state = self.held[key]
         if not isinstance(state, kind):
-            message = f"{key} holds a {type(state).__name__}, not a {kind.__name__}"
-            raise TypeError(message)
+            raise TypeError(f"{key} holds a {type(state).__name__}, not a {kind.__name__}")
         return state
 
     def change(self, key: str, kind: type[T]) -> T:

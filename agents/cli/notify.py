@@ -40,8 +40,7 @@ def _each_once(urls: Sequence[str]) -> Sequence[Alertmanager]:
     found: dict[str, Alertmanager] = {}
     for it in map(Alertmanager, urls):
         if found.setdefault(it.name, it).scheme != it.scheme:
-            message = f"--alertmanager names {it.name} with http and with https: leave one of them out."
-            raise SettingsError(message)
+            raise SettingsError(f"--alertmanager names {it.name} with http and with https: leave one of them out.")
     return list(found.values())
 
 

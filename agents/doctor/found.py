@@ -53,6 +53,5 @@ def within(seconds: float, what: str, look: Callable[[], T]) -> T:
     if errors:
         raise errors[0]
     if not answers:
-        message = f"{what} did not answer within {seconds:.0f} seconds: it may be frozen, or behind a firewall."
-        raise LateError(message)
+        raise LateError(f"{what} did not answer within {seconds:.0f} seconds: it may be frozen, or behind a firewall.")
     return answers[0]

@@ -75,8 +75,7 @@ async def _stored(
     try:
         account = account_of(found)
     except ValueError as error:
-        message = f"Redis cannot be understood: {error}; `--decisions FILE` explains without it."
-        raise StoreError(message) from error
+        raise StoreError(f"Redis cannot be understood: {error}; `--decisions FILE` explains without it.") from error
     membership = None if home is None else membership_of(home, subject_id, policy)
     spared = is_allowed(subject_id, account.profile, policy.allowlist)
     stored = Stored(account.enforcement.sequence, account_now(found, policy), membership, spared)

@@ -43,10 +43,9 @@ def each_record(bootstrap_servers: str, topic: str, since: Mapping[int, int] | N
     with asking_consumer(bootstrap_servers) as consumer:
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:
-            message = (
+            raise TopicError(
                 f"Kafka at {bootstrap_servers} has no topic {topic}: `stillwatch topics create` creates the topics."
             )
-            raise TopicError(message)
         ends = consumer.end_offsets([TopicPartition(topic, number) for number in sorted(numbers)])
         consumer.assign(list(ends))
         consumer.seek_to_beginning()
@@ -59,8 +58,7 @@ def each_record(bootstrap_servers: str, topic: str, since: Mapping[int, int] | N
             if batches:
                 heard = time.monotonic()
             elif time.monotonic() - heard > PATIENCE_S:
-                message = f"Kafka at {bootstrap_servers} gave nothing of {topic} for {PATIENCE_S:.0f} seconds."
-                raise TopicError(message)
+                raise TopicError(f"Kafka at {bootstrap_servers} gave nothing of {topic} for {PATIENCE_S:.0f} seconds.")
             for place, records in batches.items():
                 yield from (record for record in records if record.offset < ends[place])
 
@@ -92,5 +90,4 @@ def asking_consumer(bootstrap_servers: str) -> Iterator[Any]:  # kafka-python ha
     except SettingsError as error:
         raise TopicError(str(error)) from error
     except (KafkaError, OSError, ValueError) as error:
-        message = f"No Kafka answers at {bootstrap_servers}{manner()}: {error}"
-        raise TopicError(message) from error
+        raise TopicError(f"No Kafka answers at {bootstrap_servers}{manner()}: {error}") from error

@@ -44,6 +44,5 @@ def read_sharing_key(environment: Environment) -> SharingKey | None:
         return None
     key = read_secret(file, f"the sharing key ({SHARING_VARIABLE})").strip()
     if len(key) < SHORTEST_KEY_BYTES:
-        message = f"{file} holds a sharing key of {len(key)} bytes; it needs at least {SHORTEST_KEY_BYTES}."
-        raise SettingsError(message)
+        raise SettingsError(f"{file} holds a sharing key of {len(key)} bytes; it needs at least {SHORTEST_KEY_BYTES}.")
     return SharingKey(key)

@@ -46,8 +46,9 @@ def parser(account_attribute: str | None = None) -> Parse:
             ExportTraceServiceRequest,
         )
     except ImportError as error:
-        sentence = "OTLP as protobuf needs the package opentelemetry-proto: install stillwatch with its extra `otlp`."
-        raise MissingPackageError(sentence) from error
+        raise MissingPackageError(
+            "OTLP as protobuf needs the package opentelemetry-proto: install stillwatch with its extra `otlp`."
+        ) from error
 
     def parse(row: bytes) -> list[Found]:
         try:

@@ -45,11 +45,11 @@ class Alertmanager:
         """Raises SettingsError for what is no address, and for credentials and certificates that cannot be used."""
         parts = split(url)
         if parts is None or parts.query or parts.fragment:
-            message = f"--alertmanager takes an address like http://127.0.0.1:9093, not {_shown(url)!r}."
-            raise SettingsError(message)
+            raise SettingsError(f"--alertmanager takes an address like http://127.0.0.1:9093, not {_shown(url)!r}.")
         if "@" in parts.netloc:
-            message = f"--alertmanager takes no user or password: they are read from {PREFIX}_USERNAME and _PASSWORD."
-            raise SettingsError(message)
+            raise SettingsError(
+                f"--alertmanager takes no user or password: they are read from {PREFIX}_USERNAME and _PASSWORD."
+            )
         self.name: Final = f"{parts.netloc}{parts.path.rstrip('/')}"
         self.scheme: Final = parts.scheme
         self._url = f"{url.rstrip('/')}/api/v2/alerts"
@@ -109,21 +109,17 @@ def _authorization(environment: Environment) -> dict[str, str]:
     token, user = secret(environment, f"{PREFIX}_TOKEN"), words(environment, f"{PREFIX}_USERNAME")
     password = secret(environment, f"{PREFIX}_PASSWORD")
     if token is not None and user is not None:
-        message = f"{PREFIX}_TOKEN and {PREFIX}_USERNAME are both set: leave one out."
-        raise SettingsError(message)
+        raise SettingsError(f"{PREFIX}_TOKEN and {PREFIX}_USERNAME are both set: leave one out.")
     if (user is None) != (password is None):
-        message = f"{PREFIX}_USERNAME and {PREFIX}_PASSWORD go together: one of them is not set."
-        raise SettingsError(message)
+        raise SettingsError(f"{PREFIX}_USERNAME and {PREFIX}_PASSWORD go together: one of them is not set.")
     if user is not None and password is not None:
         if ":" in user:
-            message = f"{PREFIX}_USERNAME may not have a colon in it."
-            raise SettingsError(message)
+            raise SettingsError(f"{PREFIX}_USERNAME may not have a colon in it.")
         return {"Authorization": f"Basic {b64encode(f'{user}:{password}'.encode()).decode()}"}
     if token is None:
         return {}
     if not token.isprintable():
-        message = f"{PREFIX}_TOKEN is no token: it has a character that a header cannot have."
-        raise SettingsError(message)
+        raise SettingsError(f"{PREFIX}_TOKEN is no token: it has a character that a header cannot have.")
     return {"Authorization": f"Bearer {token}"}
 
 
@@ -131,8 +127,7 @@ def _context(environment: Environment) -> ssl.SSLContext:
     """Trusts the authority that is named and no other, or without one those of the system. Raises SettingsError."""
     ca_file, certificate, key = (path(environment, f"{PREFIX}_{name}") for name in ("CAFILE", "CERTFILE", "KEYFILE"))
     if (certificate is None) != (key is None):
-        message = f"{PREFIX}_CERTFILE and {PREFIX}_KEYFILE go together: one of them is not set."
-        raise SettingsError(message)
+        raise SettingsError(f"{PREFIX}_CERTFILE and {PREFIX}_KEYFILE go together: one of them is not set.")
     named = ", ".join(str(it) for it in (ca_file, certificate, key) if it is not None)
     try:
         context = ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))
@@ -141,8 +136,7 @@ def _context(environment: Environment) -> ssl.SSLContext:
             context.load_cert_chain(certificate, key, password="")
     except OSError as error:  # ssl.SSLError is one
         reason = error.strerror or "not what it should be"
-        message = f"A certificate or key for Alertmanager cannot be used ({named}): {reason}."
-        raise SettingsError(message) from None
+        raise SettingsError(f"A certificate or key for Alertmanager cannot be used ({named}): {reason}.") from None
     return context
 
 

@@ -74,8 +74,9 @@ class Prometheus:
             try:
                 return _answer.decode(body)  # a refused question has a body that says why
             except (msgspec.MsgspecError, UnicodeDecodeError):
-                sentence = f"{self._url} answers {error.code} {error.reason} where a Prometheus would answer questions"
-                raise PrometheusError(sentence) from error
+                raise PrometheusError(
+                    f"{self._url} answers {error.code} {error.reason} where a Prometheus would answer questions"
+                ) from error
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "reason", None) or error
             raise PrometheusError(f"No Prometheus answers at {self._url}: {_words(reason)}") from error

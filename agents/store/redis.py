@@ -106,8 +106,7 @@ class RedisStore:
         for told in await self._ask("check", self._wire.info("memory")):
             policy = told.get("maxmemory_policy", "noeviction")
             if policy != "noeviction":
-                message = f"Redis may drop states: its maxmemory-policy is {policy}; set it to noeviction."
-                raise StoreError(message)
+                raise StoreError(f"Redis may drop states: its maxmemory-policy is {policy}; set it to noeviction.")
 
     async def check_format(self, places: Iterable[Place]) -> None:
         """Look whether the states of `places` can be read and written here. Raises OtherFormatError, StoreError."""

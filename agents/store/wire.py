@@ -68,8 +68,7 @@ class Wire:
         except SettingsError as error:
             raise StoreError(str(error)) from error
         except ValueError as error:
-            message = f"REDIS_URL is not an address of a Redis: {error}"
-            raise StoreError(message) from error
+            raise StoreError(f"REDIS_URL is not an address of a Redis: {error}") from error
         pool = self._single.connection_pool
         pool.connection_class = _packed(pool.connection_class)
         self._cluster: RedisCluster | None = None

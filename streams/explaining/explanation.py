@@ -5,7 +5,7 @@ from collections import Counter
 from msgspec import Struct
 from msgspec.structs import replace
 
-from streams.decide import verdict_of
+from streams.decide import ladder_of, verdict_of
 from streams.decisions import LADDER, LIMITING, Action, Decision, SubjectKind
 from streams.enforcement import names_an_heir
 from streams.explaining.history import History, Subject
@@ -210,7 +210,7 @@ def _telling(
 
 
 def _case(decision: Decision, policy: Policy, *, stands: bool, named: int | None) -> Case:
-    ladder = policy.account if decision.subject_kind == "account" else policy.campaign
+    ladder = ladder_of(policy, decision.subject_kind)
     judgement = judge(decision.reasons, ladder)
     deserved = 0 if judgement.action is None else LADDER.index(judgement.action)
     same_score = abs(decision.score - judgement.score) < _SAME

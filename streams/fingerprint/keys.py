@@ -26,8 +26,7 @@ class Keys:
     def __init__(self, key: bytes) -> None:
         """Derive the hashes from `key`; raise `ValueError` when it is shorter than `MIN_KEY_BYTES`."""
         if len(key) < MIN_KEY_BYTES:
-            message = f"The fingerprint key has {len(key)} bytes; it needs at least {MIN_KEY_BYTES}."
-            raise ValueError(message)
+            raise ValueError(f"The fingerprint key has {len(key)} bytes; it needs at least {MIN_KEY_BYTES}.")
         # BLAKE2b takes 64 bytes of key at most; hashing first lets a longer one count in full.
         whole = hashlib.blake2b(key).digest()
         self._keyed = {

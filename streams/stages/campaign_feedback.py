@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from streams.accounts import Enforcement
 from streams.campaigns import Campaign, Pointer
-from streams.decide import is_exempt, is_limited
+from streams.decide import Subject, is_exempt, is_limited
 from streams.decisions import Wording
 from streams.events import LATEST_MS
 from streams.feedback import Verdict
@@ -17,7 +17,7 @@ from streams.links import ERASED_FOR_MS
 from streams.policy import LONGEST_EXPIRY_HOURS, Policy
 from streams.reviewing import exempt_until, review
 from streams.sketches import Sketches, wording_of
-from streams.stages.campaign_saying import Cause, Subject
+from streams.stages.campaign_saying import Cause
 from streams.stages.campaign_states import SKETCHES, campaign_key, chain, home_of, link_key, member_key
 from streams.stages.shape import NO_REQUEST, Output
 from streams.states import States
@@ -81,21 +81,21 @@ def needed_for(verdict: Verdict, states: States) -> set[str]:
 def take_verdicts(verdicts: Sequence[Verdict], place: str, output: Output, policy: Policy, states: States) -> None:
     """Take what reviewers said in the record at that `place`, one after the other."""
     for index, verdict in enumerate(verdicts):
-        take_verdict(verdict, Cause(f"{place}/verdict/{index}", NO_REQUEST, output), policy, states)
+        take_verdict(verdict, Cause(f"{place}/verdict/{index}", NO_REQUEST, output, policy), states)
 
 
-def take_verdict(verdict: Verdict, cause: Cause, policy: Policy, states: States) -> None:
+def take_verdict(verdict: Verdict, cause: Cause, states: States) -> None:
     """Do what a verdict says, and learn from it, unless a later one about its subject was taken before."""
     if verdict.subject_kind == "account":
         if verdict.verdict == "erased":
             _erase(verdict, states)
-        elif states.change(EXEMPT, Exempt).take(verdict, policy):
-            _take_account(verdict, cause, policy, states)
+        elif states.change(EXEMPT, Exempt).take(verdict, cause.policy):
+            _take_account(verdict, cause, states)
     elif verdict.verdict != "erased":
-        _take_campaign(verdict, cause, policy, states)
+        _take_campaign(verdict, cause, states)
 
 
-def _take_campaign(verdict: Verdict, cause: Cause, policy: Policy, states: States) -> None:
+def _take_campaign(verdict: Verdict, cause: Cause, states: States) -> None:
     campaign = states.read(campaign_key(verdict.subject_id), Campaign)
     if not campaign.campaign_id or campaign.merged_into is not None:  # another is not what the reviewer looked at
         cause.output.tally["verdict_taken_in" if campaign.campaign_id else "verdict_unknown"] += 1
@@ -104,12 +104,10 @@ def _take_campaign(verdict: Verdict, cause: Cause, policy: Policy, states: State
         return
     states.changed.add(campaign_key(verdict.subject_id))
     campaign.reviewed_ms = verdict.decided_at_ms
-    if verdict.decided_at_ms - campaign.taught_ms >= TEACH_EVERY_MS and _teach(
-        campaign, verdict, cause, policy, states
-    ):
+    if verdict.decided_at_ms - campaign.taught_ms >= TEACH_EVERY_MS and _teach(campaign, verdict, cause, states):
         campaign.taught_ms = verdict.decided_at_ms
     before = campaign.enforcement
-    campaign.enforcement = _review(campaign, ("campaign", campaign.campaign_id), verdict, cause, policy)
+    campaign.enforcement = _review(campaign, Subject("campaign", campaign.campaign_id), verdict, cause)
     if verdict.verdict == "innocent":
         campaign.found_ms = LATEST_MS
         campaign.told = set()  # the release takes them back
@@ -117,9 +115,9 @@ def _take_campaign(verdict: Verdict, cause: Cause, policy: Policy, states: State
     for name, evidence in sorted(campaign.limitable.items()):
         if evidence.enforcement.sequence and _is_meant(evidence.enforcement, before, verdict):
             keeps = verdict.verdict == "confirmed" and evidence.is_worded
-            wording = wording_of(name, campaign, crowds, sketches, policy.campaign.similar) if keeps else None
+            wording = wording_of(name, campaign, crowds, sketches, cause.policy.campaign.similar) if keeps else None
             evidence.is_worded = None if verdict.verdict == "innocent" else evidence.is_worded and wording is not None
-            evidence.enforcement = _review(campaign, ("network", name), verdict, cause, policy, wording)
+            evidence.enforcement = _review(campaign, Subject("network", name), verdict, cause, wording)
 
 
 def _is_meant(template: Enforcement, campaign: Enforcement, verdict: Verdict) -> bool:
@@ -192,7 +190,7 @@ def _erase(verdict: Verdict, states: States) -> None:
         states.change(member_key(name), Pointer).campaign_id = None
 
 
-def _take_account(verdict: Verdict, cause: Cause, policy: Policy, states: States) -> None:
+def _take_account(verdict: Verdict, cause: Cause, states: States) -> None:
     """Let its campaign learn, and an innocent account go; others that saw it do when they are decided about."""
     key = member_key(verdict.subject_id)
     campaign = home_of(verdict.subject_id, states)
@@ -201,7 +199,7 @@ def _take_account(verdict: Verdict, cause: Cause, policy: Policy, states: States
     states.changed.add(campaign_key(campaign.campaign_id))
     if verdict.decided_at_ms - campaign.member_taught_ms >= TEACH_EVERY_MS:
         share = 1 / max(1, campaign.size)
-        if _teach(campaign, verdict, cause, policy, states, weight=share):
+        if _teach(campaign, verdict, cause, states, weight=share):
             campaign.member_taught_ms = verdict.decided_at_ms
     if verdict.verdict == "innocent":
         _leave_for_good(verdict.subject_id, campaign, states)
@@ -216,11 +214,9 @@ def _leave_for_good(name: str, campaign: Campaign, states: States) -> None:
         states.changed.add(campaign_key(campaign.campaign_id))
 
 
-def _teach(
-    campaign: Campaign, verdict: Verdict, cause: Cause, policy: Policy, states: States, *, weight: float = 1.0
-) -> bool:
+def _teach(campaign: Campaign, verdict: Verdict, cause: Cause, states: States, *, weight: float = 1.0) -> bool:
     """Have the model learn how the campaign looked when it was decided about; False if it must not, or cannot."""
-    if policy.feedback.model == "off" or len(campaign.decided) != len(FEATURES):
+    if cause.policy.feedback.model == "off" or len(campaign.decided) != len(FEATURES):
         return False
     learner = states.change(LEARNER, Learner)
     held = learner.learn(Lesson(campaign.decided, verdict.verdict == "confirmed", weight))
@@ -233,25 +229,22 @@ def _teach(
 
 def _review(
     campaign: Campaign,
-    about: Subject,
+    subject: Subject,
     verdict: Verdict,
     cause: Cause,
-    policy: Policy,
     wording: Wording | None = None,
 ) -> Enforcement:
     """Decide as the reviewer says about a campaign or one of its templates; what is in force from then on."""
-    current = campaign.enforcement if about[0] == "campaign" else campaign.limitable[about[1]].enforcement
+    current = campaign.enforcement if subject.kind == "campaign" else campaign.limitable[subject.name].enforcement
     said = review(
         current,
-        subject_kind=about[0],
-        subject_id=about[1],
+        subject,
         word=verdict.verdict,
         at_ms=verdict.decided_at_ms,
         source=cause.source,
-        ladder=policy.campaign,
-        policy=policy,
+        policy=cause.policy,
         campaign_id=campaign.campaign_id,
-        among=len(campaign.limitable) if about[0] == "network" else 1,
+        among=len(campaign.limitable) if subject.kind == "network" else 1,
         wording=wording,
     )
     if said is None:

@@ -12,13 +12,12 @@ from msgspec.structs import replace
 
 from streams.accounts import Enforcement
 from streams.campaigns import Campaign
-from streams.decide import Verdict, action_of, is_limited
+from streams.decide import Subject, Verdict, action_of, is_limited
 from streams.decisions import LIMITING, OPENED_BEFORE_DAYS, Action
 from streams.events import LATEST_MS
 from streams.evidence import MOST
 from streams.findings import LEADS, Crowd
-from streams.policy import Policy
-from streams.stages.campaign_saying import Cause, Subject, alert, say
+from streams.stages.campaign_saying import Cause, alert, say
 from streams.states import States
 from streams.windows import DAY_MS
 
@@ -63,8 +62,7 @@ def note_crowds(crowds: deque[Crowd], until_ms: int, states: States) -> None:
             states.changed.add(CROWDED)
 
 
-def tell(  # noqa: PLR0913
-    policy: Policy,
+def tell(
     campaign: Campaign,
     stands: Enforcement,
     action: Action,
@@ -76,24 +74,23 @@ def tell(  # noqa: PLR0913
     until_ms: int | None = None,
 ) -> None:
     """Decide about a campaign against which that `stands`, name `members` and how they pay; and tell on-call."""
-    asks = action in LIMITING and policy.signals[LEADS["payment"]].enabled
+    asks = action in LIMITING and cause.policy.signals[LEADS["payment"]].enabled
     campaign.enforcement, decision = say(
-        policy,
         replace(stands, sequence=campaign.enforcement.sequence),
-        ("campaign", campaign.campaign_id),
+        Subject("campaign", campaign.campaign_id),
         action,
         verdict,
         campaign.newest_ms,
         cause,
         members=members,
         payments=payments_to_name(campaign, states.read(CROWDED, Crowded)) if asks else (),
-        opened_from_ms=opened_from(campaign, campaign.newest_ms),
+        opened_from_ms=opened_from(campaign),
         until_ms=until_ms,
     )
-    alert(policy, campaign, decision, cause)
+    alert(campaign, decision, cause)
 
 
-def take_back(policy: Policy, campaign: Campaign, verdict: Verdict, cause: Cause, states: States) -> None:
+def take_back(campaign: Campaign, verdict: Verdict, cause: Cause, states: States) -> None:
     """Name those again, for no account whenever opened, that turned out to be a crowd's; what stands stays as it is."""
     current, at_ms = campaign.enforcement, campaign.newest_ms
     crowded = states.read(CROWDED, Crowded)
@@ -105,11 +102,9 @@ def take_back(policy: Policy, campaign: Campaign, verdict: Verdict, cause: Cause
     if not back:
         return
     campaign.told.difference_update(back)
-    about: Subject = ("campaign", campaign.campaign_id)
     campaign.enforcement, _ = say(
-        policy,
         current,
-        about,
+        Subject("campaign", campaign.campaign_id),
         action_of(current),
         verdict,
         at_ms,
@@ -133,8 +128,9 @@ def payments_to_name(campaign: Campaign, crowded: Crowded) -> tuple[str, ...]:
     return tuple(fresh)
 
 
-def opened_from(campaign: Campaign, at_ms: int) -> int:
+def opened_from(campaign: Campaign) -> int:
     """From when on accounts that pay so were opened to count as members: since it was found, and within a week."""
+    at_ms = campaign.newest_ms
     return max(min(campaign.found_ms, at_ms), at_ms - OPENED_BEFORE_DAYS * DAY_MS)
 
 

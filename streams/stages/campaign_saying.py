@@ -5,21 +5,19 @@ from typing import NamedTuple
 from streams.accounts import Enforcement
 from streams.anomaly import MODEL_VERSION
 from streams.campaigns import Campaign
-from streams.decide import Verdict, decide
-from streams.decisions import Action, Decision, SubjectKind, Wording
+from streams.decide import Subject, Verdict, decide
+from streams.decisions import Action, Decision, Wording
 from streams.policy import Policy
 from streams.stages.shape import Outgoing, Output
 
-Subject = tuple[SubjectKind, str]
-"""Whom a decision is about: kind and id."""
-
 
 class Cause(NamedTuple):
-    """What led to a decision, as its id and its delay tell it, and where it is said."""
+    """What led to a decision, as its id and its delay tell it, the policy it is made by, and where it is said."""
 
     source: str
     appended_at_ms: int
     output: Output
+    policy: Policy
 
     def tell(self, decision: Decision) -> None:
         """Let a decision leave for the gateways."""
@@ -28,9 +26,8 @@ class Cause(NamedTuple):
 
 
 def say(  # noqa: PLR0913  as of `decide`
-    policy: Policy,
     current: Enforcement,
-    about: Subject,
+    subject: Subject,
     action: Action,
     verdict: Verdict,
     at_ms: int,
@@ -47,14 +44,12 @@ def say(  # noqa: PLR0913  as of `decide`
     """Decide by the ladder of campaigns, and say so; what is in force from then on."""
     enforcement, decision = decide(
         current,
-        subject_kind=about[0],
-        subject_id=about[1],
+        subject,
         action=action,
         verdict=verdict,
         at_ms=at_ms,
         source=cause.source,
-        ladder=policy.campaign,
-        policy=policy,
+        policy=cause.policy,
         model_version=MODEL_VERSION,
         members=members,
         campaign_id=campaign_id,
@@ -68,28 +63,27 @@ def say(  # noqa: PLR0913  as of `decide`
     return enforcement, decision
 
 
-def alert(policy: Policy, campaign: Campaign, decision: Decision, cause: Cause) -> None:
+def alert(campaign: Campaign, decision: Decision, cause: Cause) -> None:
     """Tell on-call of a limited campaign once it is large or challenged, of another action, and at each doubling."""
-    if campaign.is_to_be_told(decision.action, policy.campaign.alert_accounts):
+    if campaign.is_to_be_told(decision.action, cause.policy.campaign.alert_accounts):
         campaign.alerted_members, campaign.alerted_action = campaign.size, decision.action
         record = Outgoing("alerts", decision, cause.appended_at_ms, key=decision.subject_id)
         cause.output.records.append(record)
 
 
-def release(policy: Policy, campaign: Campaign, at_ms: int, cause: Cause) -> None:
+def release(campaign: Campaign, at_ms: int, cause: Cause) -> None:
     """Let go of a campaign that another took in; its members are decided about under the other's id.
 
     The release names its heir as `campaign_id`, so that a gateway can wait for the heir's decision.
     """
     if campaign.enforcement.sequence > 0:
-        about: Subject = ("campaign", campaign.campaign_id)
-        campaign.enforcement = let_go(policy, campaign.enforcement, about, at_ms, cause, campaign.merged_into)
+        subject = Subject("campaign", campaign.campaign_id)
+        campaign.enforcement = let_go(campaign.enforcement, subject, at_ms, cause, campaign.merged_into)
 
 
 def let_go(
-    policy: Policy,
     current: Enforcement,
-    about: Subject,
+    subject: Subject,
     at_ms: int,
     cause: Cause,
     campaign_id: str | None,
@@ -97,4 +91,4 @@ def let_go(
 ) -> Enforcement:
     """Release a campaign or one of its templates, without a reviewer; what is in force from then on."""
     verdict = Verdict("release", 0.0, ())
-    return say(policy, current, about, "release", verdict, at_ms, cause, campaign_id=campaign_id, until_ms=until_ms)[0]
+    return say(current, subject, "release", verdict, at_ms, cause, campaign_id=campaign_id, until_ms=until_ms)[0]

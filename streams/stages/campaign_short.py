@@ -8,13 +8,12 @@ from collections import Counter
 
 from streams.accounts import Enforcement
 from streams.campaigns import Campaign, Pointer
-from streams.decide import is_limited
+from streams.decide import Subject, is_limited
 from streams.evidence import ShortTemplate
 from streams.findings import Users
-from streams.policy import Policy
 from streams.sketches import Sketches
 from streams.stages.campaign_feedback import EXEMPT, Exempt, forget_erased
-from streams.stages.campaign_saying import Cause, Subject, let_go
+from streams.stages.campaign_saying import Cause, let_go
 from streams.stages.campaign_states import SKETCHES, campaign_key, final, home_of, member_key, short_key
 from streams.stages.campaign_templates import let_go_of_crowds
 from streams.states import States
@@ -27,7 +26,7 @@ def needed_by(users: Users) -> set[str]:
     return {short_key(name), f"link:{name}", *map(member_key, users.accounts)}
 
 
-def take_users(users: Users, cause: Cause, policy: Policy, states: States) -> Campaign | None:
+def take_users(users: Users, cause: Cause, states: States) -> Campaign | None:
     """Keep how many use the template, with the campaign whose it is now: that campaign; or with whose it was last.
 
     If it is another's, or nobody's, it is let go, of nobody's for a day.
@@ -36,7 +35,7 @@ def take_users(users: Users, cause: Cause, policy: Policy, states: States) -> Ca
     accounts = {account for account in users.accounts if account not in erased}
     tied = final(states.read(f"link:{name}", Pointer).campaign_id, states)
     if tied is not None and name in tied.links:
-        _note_strangers(tied, users, accounts, cause, policy, states)
+        _note_strangers(tied, users, accounts, cause, states)
         return None
     holder = final(states.read(short_key(name), Pointer).campaign_id, states)
     before = None if holder is None else holder.short.get(name)
@@ -60,8 +59,8 @@ def take_users(users: Users, cause: Cause, policy: Policy, states: States) -> Ca
         holder.short.pop(name, None)
         if holder is not owner and is_limited(enforcement, at_ms):
             until_ms = None if owner is None else at_ms
-            about: Subject = ("network", name)
-            enforcement = let_go(policy, enforcement, about, at_ms, cause, holder.campaign_id, until_ms)
+            subject = Subject("network", name)
+            enforcement = let_go(enforcement, subject, at_ms, cause, holder.campaign_id, until_ms)
     keeper = holder if owner is None and at_ms < enforcement.expires_at_ms + DAY_MS else owner
     if holder is not None or keeper is not None:
         states.change(short_key(name), Pointer).campaign_id = None if keeper is None else keeper.campaign_id
@@ -73,7 +72,7 @@ def take_users(users: Users, cause: Cause, policy: Policy, states: States) -> Ca
     return owner
 
 
-def tie_after_all(name: str, campaign: Campaign, cause: Cause, policy: Policy, states: States) -> None:
+def tie_after_all(name: str, campaign: Campaign, cause: Cause, states: States) -> None:
     """A template that was too short ties accounts: what was decided about it goes over to the campaign that has it."""
     holder = final(states.read(short_key(name), Pointer).campaign_id, states)
     if holder is None:
@@ -85,13 +84,11 @@ def tie_after_all(name: str, campaign: Campaign, cause: Cause, policy: Policy, s
         return
     evidence.enforcement, at_ms = before.enforcement, max(holder.newest_ms, campaign.newest_ms)
     if holder is not campaign and is_limited(before.enforcement, at_ms):
-        about: Subject = ("network", name)
-        evidence.enforcement = let_go(policy, before.enforcement, about, at_ms, cause, holder.campaign_id)
+        subject = Subject("network", name)
+        evidence.enforcement = let_go(before.enforcement, subject, at_ms, cause, holder.campaign_id)
 
 
-def _note_strangers(
-    campaign: Campaign, users: Users, accounts: set[str], cause: Cause, policy: Policy, states: States
-) -> None:
+def _note_strangers(campaign: Campaign, users: Users, accounts: set[str], cause: Cause, states: States) -> None:
     """The template has tied accounts, and is limited: who uses it now and is no member counts as a stranger to it."""
     evidence = campaign.links[_name(users)]
     if not is_limited(evidence.enforcement, users.as_of_ms):
@@ -100,7 +97,7 @@ def _note_strangers(
     states.changed.add(campaign_key(campaign.campaign_id))
     campaign.newest_ms = max(campaign.newest_ms, users.as_of_ms)
     evidence.strangers |= _strangers(campaign, accounts, states)
-    let_go_of_crowds(policy, campaign, cause)
+    let_go_of_crowds(campaign, cause)
 
 
 def _strangers(campaign: Campaign, accounts: set[str], states: States) -> set[str]:

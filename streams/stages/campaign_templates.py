@@ -9,18 +9,16 @@ whose own limit is over, is found to deserve none.
 from collections.abc import Mapping
 
 from streams.campaigns import Campaign
-from streams.decide import Verdict, action_of, is_due, is_exempt, is_limited, rung_of
+from streams.decide import Subject, Verdict, action_of, is_due, is_exempt, is_limited, rung_of
 from streams.decisions import Action
 from streams.evidence import LinkEvidence, Rotation, ShortTemplate
 from streams.membership import Traits, is_enough
-from streams.policy import Policy
 from streams.sketches import Sketches, wording_of
-from streams.stages.campaign_saying import Cause, Subject, let_go, say
+from streams.stages.campaign_saying import Cause, let_go, say
 from streams.windows import HOUR_MS, MINUTE_MS
 
 
 def limit_templates(
-    policy: Policy,
     campaign: Campaign,
     action: Action,
     verdict: Verdict,
@@ -33,7 +31,7 @@ def limit_templates(
     They share what a throttle leaves. What says the same in other words is limited too. If the campaign is limited only
     because it rotates wordings now, no others are limited.
     """
-    ladder, at_ms = policy.campaign, campaign.newest_ms
+    ladder, at_ms = cause.policy.campaign, campaign.newest_ms
     hours = max(rung_of(ladder, action).expires_hours, ladder.template_hours)
     templates = campaign.limitable
     others = action != verdict.action or is_enough(verdict.reasons, ladder, Traits(rotates=False))
@@ -48,7 +46,7 @@ def limit_templates(
             continue
         wording = wording_of(name, campaign, crowds, sketches, ladder.similar)
         is_first = wording is not None and evidence.is_worded is None
-        if is_live and (is_first or is_due(current, action, at_ms, ladder, shadow=policy.shadow, hours=hours)):
+        if is_live and (is_first or is_due(current, action, at_ms, ladder, shadow=cause.policy.shadow, hours=hours)):
             said, until_ms = action, at_ms + hours * HOUR_MS
         elif evidence.is_worded and wording is None and is_limited(current, at_ms):
             said, until_ms = action_of(current), current.expires_at_ms  # the wording is taken back, and no more
@@ -56,9 +54,8 @@ def limit_templates(
             continue
         evidence.is_worded = wording is not None
         evidence.enforcement, _ = say(
-            policy,
             current,
-            ("network", name),
+            Subject("network", name),
             said,
             verdict,
             at_ms,
@@ -70,19 +67,19 @@ def limit_templates(
         )
 
 
-def let_go_of_crowds(policy: Policy, campaign: Campaign, cause: Cause) -> None:
+def let_go_of_crowds(campaign: Campaign, cause: Cause) -> None:
     """Release the limited templates that mostly others use by now."""
     any_limited = any(is_limited(it.enforcement, campaign.newest_ms) for it in campaign.templates.values())
     if not campaign.is_found and not any_limited:
         return
     _prune(campaign)
     crowds = {name: it for name, it in campaign.templates.items() if it.is_crowds and not it.is_theirs}
-    _release(policy, campaign, crowds, cause)
+    _release(campaign, crowds, cause)
 
 
-def let_go_with_it(policy: Policy, campaign: Campaign, cause: Cause) -> None:
+def let_go_with_it(campaign: Campaign, cause: Cause) -> None:
     """Release all that are limited, as the campaign is not any more; they may be limited with it again at once."""
-    _release(policy, campaign, campaign.limitable, cause, until_ms=campaign.newest_ms + MINUTE_MS)
+    _release(campaign, campaign.limitable, cause, until_ms=campaign.newest_ms + MINUTE_MS)
 
 
 def _prune(campaign: Campaign) -> None:
@@ -92,7 +89,6 @@ def _prune(campaign: Campaign) -> None:
 
 
 def _release(
-    policy: Policy,
     campaign: Campaign,
     templates: Mapping[str, LinkEvidence | ShortTemplate],
     cause: Cause,
@@ -102,7 +98,5 @@ def _release(
     for name, evidence in sorted(templates.items()):
         if is_limited(evidence.enforcement, at_ms):
             evidence.is_worded = None
-            about: Subject = ("network", name)
-            evidence.enforcement = let_go(
-                policy, evidence.enforcement, about, at_ms, cause, campaign.campaign_id, until_ms
-            )
+            subject = Subject("network", name)
+            evidence.enforcement = let_go(evidence.enforcement, subject, at_ms, cause, campaign.campaign_id, until_ms)

@@ -169,7 +169,7 @@ class CampaignsStage:
                     if is_known(finding, states) or says_nothing(finding, states):
                         output.tally["duplicate"] += 1
                         continue
-                    cause = Cause(f"findings/{item.offset}/{index}", record.appended_at_ms, output)
+                    cause = Cause(f"findings/{item.offset}/{index}", record.appended_at_ms, output, self._policy)
                     touched[self._take(finding, spared, cause, states, stood)] = cause
                 for campaign_id, cause in touched.items():
                     campaign = states.change(campaign_key(campaign_id), Campaign)
@@ -177,8 +177,8 @@ class CampaignsStage:
                         self._decide(campaign, cause, states, stood.get(campaign_id, Enforcement()))
             note_crowds(crowds, LATEST_MS, states)
             for index, users in enumerate(record.users):
-                cause = Cause(f"findings/{item.offset}/users/{index}", record.appended_at_ms, output)
-                owner = take_users(users, cause, self._policy, states)
+                cause = Cause(f"findings/{item.offset}/users/{index}", record.appended_at_ms, output, self._policy)
+                owner = take_users(users, cause, states)
                 if owner is not None:
                     self._decide(owner, cause, states, Enforcement())
         return output
@@ -206,12 +206,12 @@ class CampaignsStage:
             before = both(younger.enforcement, stood.pop(other, Enforcement()), at_ms)
             take_in(campaign, younger, limited=is_limited(before, at_ms))
             stood[ids[0]] = both(before, stood.get(ids[0], Enforcement()), at_ms)
-            release(self._policy, younger, at_ms, cause)
+            release(younger, at_ms, cause)
         remember_members(campaign, finding, states)
         others = siblings & campaign.links.keys()
         for name in add_finding(campaign, finding, homes, spared):
             states.change(member_key(name), Pointer).campaign_id = campaign.campaign_id
-        tie_after_all(link_name(finding), campaign, cause, self._policy, states)
+        tie_after_all(link_name(finding), campaign, cause, states)
         campaign.note_siblings(link_name(finding), others)
         if sketches.note(finding):
             states.changed.add(SKETCHES)
@@ -224,7 +224,7 @@ class CampaignsStage:
         campaign.let_go(states.read(EXEMPT, Exempt).among(campaign.seen, at_ms))
         if is_exempt(campaign.enforcement, at_ms):
             return
-        let_go_of_crowds(self._policy, campaign, cause)
+        let_go_of_crowds(campaign, cause)
         belonging = campaign.belonging()
         view, reasons, is_small = judged(campaign, belonging, self._policy)
         verdict = verdict_of(reasons, ladder)
@@ -235,9 +235,9 @@ class CampaignsStage:
             if is_limited(stood, at_ms) and not is_only_shadow(stood, shadow=self._policy.shadow):
                 self._keep(campaign, stands, verdict, cause, states)
                 return
-            take_back(self._policy, campaign, verdict, cause, states)
+            take_back(campaign, verdict, cause, states)
             if not is_limited(campaign.enforcement, at_ms):
-                let_go_with_it(self._policy, campaign, cause)
+                let_go_with_it(campaign, cause)
             return
         vector, probability = self._ask(view, verdict.reasons, at_ms, states)
         wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
@@ -248,24 +248,24 @@ class CampaignsStage:
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
         members = self._within_budget(campaign, deserving, action, states, cause.output) if limits else ()
         if members or is_due(campaign.enforcement, action, at_ms, ladder, shadow=self._policy.shadow):
-            tell(self._policy, campaign, stands, action, verdict, cause, states, members=members)
+            tell(campaign, stands, action, verdict, cause, states, members=members)
             campaign.decided = vector
             if probability is not None:
                 cause.output.measured.append(("campaign_probability", probability))
-        take_back(self._policy, campaign, verdict, cause, states)
+        take_back(campaign, verdict, cause, states)
         if names:
             campaign.found_ms = min(campaign.found_ms, at_ms)
         if limits:
             sketches = states.read(SKETCHES, Sketches)
-            limit_templates(self._policy, campaign, action, verdict, view.rotation, cause, sketches)
+            limit_templates(campaign, action, verdict, view.rotation, cause, sketches)
         else:
-            let_go_with_it(self._policy, campaign, cause)
+            let_go_with_it(campaign, cause)
 
     def _keep(self, campaign: Campaign, stands: Enforcement, verdict: Verdict, cause: Cause, states: States) -> None:
         """Nothing is found of it now: say what stood against those that it took in, until that ends."""
         action, until_ms = action_of(stands), stands.expires_at_ms
         inherited = self._within_budget(campaign, (), action, states, cause.output)
-        tell(self._policy, campaign, stands, action, verdict, cause, states, members=inherited, until_ms=until_ms)
+        tell(campaign, stands, action, verdict, cause, states, members=inherited, until_ms=until_ms)
 
     def _ask(
         self, view: CampaignView, reasons: Sequence[Reason], at_ms: int, states: States

@@ -114,8 +114,7 @@ class NetworksStage:
             return fresh()
         state = self._decoders[key.partition(":")[0]].decode(stored)
         if isinstance(state, NetworkState) and state.numbers[:1] not in {b"", bytes((LINK_VERSION,))}:
-            message = f"a link is stored in version {state.numbers[0]}, not {LINK_VERSION}"
-            raise ValueError(message)
+            raise ValueError(f"a link is stored in version {state.numbers[0]}, not {LINK_VERSION}")
         return state
 
     def encode(self, _key: str, state: object) -> bytes:

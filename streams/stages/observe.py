@@ -7,7 +7,7 @@ import msgspec
 from streams.accounts import AccountView, Enforcement, Head
 from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Model, ModelState, log_scale
 from streams.batch import EventBatch, hashes_of
-from streams.decide import decide, is_due, is_exempt, is_limited, is_only_shadow, verdict_of
+from streams.decide import Subject, decide, is_due, is_exempt, is_limited, is_only_shadow, verdict_of
 from streams.decisions import LIMITING, Action
 from streams.folding import DueView, FoldedAccounts, is_allowed
 from streams.kernel import AT
@@ -142,13 +142,11 @@ class ObserveStage:
             return
         head.enforcement, decision = decide(
             head.enforcement,
-            subject_kind="account",
-            subject_id=account_id,
+            Subject("account", account_id),
             action=action,
             verdict=verdict,
             at_ms=at_ms,
             source=f"requests/{source.partition}/{batch.offsets[due.event]}",
-            ladder=ladder,
             policy=self._policy,
             model_version=MODEL_VERSION,
         )

@@ -5,6 +5,7 @@ from msgspec.structs import replace
 
 from streams.accounts import Head, account_of, head_of, with_head
 from streams.batch import account_key
+from streams.decide import Subject
 from streams.distinct import hash32
 from streams.feedback import Feedback, PlacedVerdict, Reached
 from streams.findings import Findings
@@ -111,12 +112,10 @@ def _take(source: Source, placed: PlacedVerdict, states: States, policy: Policy,
     head = head_of(stored) if stored else Head()
     said = review(
         head.enforcement,
-        subject_kind="account",
-        subject_id=verdict.subject_id,
+        Subject("account", verdict.subject_id),
         word=verdict.verdict,
         at_ms=verdict.decided_at_ms,
         source=f"feedback/{source.partition}/{placed.offset}",
-        ladder=policy.account,
         policy=policy,
         payment=verdict.payment_hash or (account_of(stored).profile.payment_hash if stored else None),
     )

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from streams.accounts import Enforcement
 from streams.decide import (
     Budget,
+    Subject,
     Verdict,
     decide,
     decision_id,
@@ -168,14 +169,12 @@ def test_a_subject_is_limited_while_a_limiting_action_is_in_force(current: Enfor
 def made(current: Enforcement, action: Action, at_ms: int = NOON_MS) -> tuple[Enforcement, Decision]:
     return decide(
         current,
-        subject_kind="account",
-        subject_id="account-1",
+        Subject("account", "account-1"),
         action=action,
         verdict=Verdict(action, 0.9, tuple(evidence(1.0))),
         at_ms=at_ms,
         source="requests/3/41",
-        ladder=STEPS,
-        policy=DEFAULT_POLICY,
+        policy=replace(DEFAULT_POLICY, account=STEPS),
         model_version="model-1",
     )
 
@@ -225,14 +224,12 @@ def test_a_decision_keeps_to_its_published_form() -> None:
 def test_in_shadow_mode_every_decision_says_so() -> None:
     after, decision = decide(
         Enforcement(),
-        subject_kind="campaign",
-        subject_id="c-1",
+        Subject("campaign", "c-1"),
         action="suspend",
         verdict=Verdict("suspend", 0.99, ()),
         at_ms=NOON_MS,
         source="findings/7/0",
-        ladder=STEPS,
-        policy=replace(DEFAULT_POLICY, shadow=True),
+        policy=replace(DEFAULT_POLICY, campaign=STEPS, shadow=True),
         model_version="model-1",
         members=("a", "b"),
     )

@@ -323,8 +323,8 @@ def test_a_verdict_about_a_campaign_that_nobody_knows_or_another_took_in_is_coun
     campaigns.states.held[campaign_key(unknown)] = campaigns.stage.decode(campaign_key(unknown), None)
     for subject, counted in ((unknown, "verdict_unknown"), (gone, "verdict_taken_in"), (heir.campaign_id, "")):
         output = Output()
-        cause = Cause("findings/100/verdict/0", NO_REQUEST, output)
-        take_verdict(about("innocent", subject), cause, POLICY, campaigns.states)
+        cause = Cause("findings/100/verdict/0", NO_REQUEST, output, POLICY)
+        take_verdict(about("innocent", subject), cause, campaigns.states)
         assert {name: count for name, count in output.tally.items() if name.startswith("verdict_")} == (
             {counted: 1} if counted else {}
         )
