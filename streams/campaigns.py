@@ -28,6 +28,7 @@ from streams.evidence import (
     Seen,
     ShortTemplate,
     bit_of,
+    opened,
     sharers,
     surely,
     younger,
@@ -218,13 +219,15 @@ class Campaign(Struct, array_like=True):
     def view(self, members: Mapping[str, Seen]) -> CampaignView:
         """The campaign as signals see it, with those `members`."""
         templates = self.templates
-        counted = {name: it for name, it in self.seen.items() if self.is_found or not self._is_long_ago(it)}
-        groups = members.values(), counted.values()
+        counted = self.seen
+        if not self.is_found:
+            counted = {name: it for name, it in self.seen.items() if not self._is_long_ago(it)}
+        groups = opened(members.values()), opened(counted.values())
         return CampaignView(
             accounts=len(members),
             parties=len({it.org_id or name for name, it in members.items()}),
             payers=len({it.org_id or it.payment_hash or name for name, it in members.items()}),
-            returning=sum(name in members for name in counted) / max(1, len(counted)),
+            returning=len(members.keys() & counted.keys()) / max(1, len(counted)),
             templates=len(templates),
             rewordings=self.rewordings,
             sharing=surely(len(sharers(members)), len(members)),

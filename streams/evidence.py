@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from math import sqrt
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import xxhash
 from msgspec import Struct, field
 
@@ -13,6 +15,9 @@ from streams.events import Capability
 from streams.findings import Finding, Tied, link_name
 from streams.members import REPEATS
 from streams.windows import DAY_MS
+
+Times = npt.NDArray[np.int64]
+"""Milliseconds since the epoch."""
 
 QUARTER, MOST, NEARLY_ALL, ALL = 0.25, 0.5, 0.8, 0.95
 FEWEST_REPEATING = 8
@@ -193,10 +198,14 @@ def surely(count: int, of: int) -> float:
     return (middle - _ONE_SIDED_95 * sqrt(share * (1 - share) / of + spread / (4 * of))) / (1 + spread)
 
 
-def younger(groups: Iterable[Iterable[Seen]], within_ms: int, at_ms: int) -> float:
-    """Surely the share of accounts opened within so many milliseconds, of those whose age is known: the greatest."""
-    ages = [[at_ms - it.created_at_ms for it in group if it.created_at_ms is not None] for group in groups]
-    return max(surely(sum(age < within_ms for age in group), len(group)) for group in ages)
+def opened(group: Iterable[Seen]) -> Times:
+    """When the accounts were opened whose age is known."""
+    return np.array([it.created_at_ms for it in group if it.created_at_ms is not None], np.int64)
+
+
+def younger(groups: Iterable[Times], within_ms: int, at_ms: int) -> float:
+    """Surely the share of a group opened within so many milliseconds: the greatest."""
+    return max(surely(int(np.count_nonzero(group > at_ms - within_ms)), len(group)) for group in groups)
 
 
 class Rotation(NamedTuple):

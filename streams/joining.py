@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from streams.campaigns import Campaign
 from streams.decide import is_limited
-from streams.evidence import FEWEST_REPEATING, LinkEvidence, Seen, bit_of, surely
+from streams.evidence import FEWEST_REPEATING, RETURNING_SHARE, LinkEvidence, Seen, bit_of, surely
 from streams.findings import Finding, link_name
 from streams.members import RECENT_MS, REPEATS
 
@@ -80,9 +80,12 @@ def _users(campaign: Campaign) -> int:
 
 
 def _lends(campaign: Campaign, other: Campaign) -> bool:
-    """Whether so many of those seen with the `other` are members of the campaign that both belong together."""
+    """Whether so many of those seen with the `other` are members of the campaign that both belong together.
+
+    With fewer most of those seen with both would have come by chance, and nothing would follow for anybody.
+    """
     common = len(campaign.members.keys() & other.seen.keys())
-    return common >= max(FEWEST_SHARED, SHARED_SHARE * len(other.seen))
+    return common >= max(FEWEST_SHARED, RETURNING_SHARE * len(other.seen))
 
 
 def _joined(finding: Finding, homes: Mapping[str, str], own: list[Campaign], others: list[Campaign]) -> list[str]:

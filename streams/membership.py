@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from streams.campaigns import Campaign
 from streams.decide import Verdict, verdict_of
 from streams.decisions import LADDER, LIMITING, Reason
-from streams.evidence import HALF_YEAR_MS, CampaignView, Rotation, Seen, sharers
+from streams.evidence import HALF_YEAR_MS, CampaignView, Seen, sharers
 from streams.policy import Ladder, Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 
@@ -40,23 +40,22 @@ def judged(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) ->
 
 
 def limited_alone(
-    members: Mapping[str, Seen], rotation: Rotation, reasons: Sequence[Reason], ladder: Ladder, at_ms: int
+    asked: AbstractSet[str], members: Mapping[str, Seen], found: Judged, ladder: Ladder, at_ms: int
 ) -> AbstractSet[str]:
-    """The members that the ladder would limit for those `reasons` about their campaign that speak of them too.
+    """Those of the members `asked` about that the ladder limits for what of the reasons `found` speaks of them too.
 
     What is said of payments speaks of the members that share one, what is said of wordings that are rotated of those
     that rotate them, and that its accounts are new of those opened within half a year of `at_ms`, as far as is known.
     The rest is said of what all of them send.
     """
     kinds = [Traits(*it) for it in product((False, True), repeat=3)]
-    deserving = {it for it in kinds if is_enough(reasons, ladder, it)}
-    if Traits(shares=False, rotates=False, is_new=False) in deserving:
-        return members.keys()
-    sharing = sharers(members)
+    deserving = {it for it in kinds if is_enough(found.reasons, ladder, it)}
+    asked = asked & members.keys()
+    if not asked or Traits(shares=False, rotates=False, is_new=False) in deserving:
+        return asked
+    sharing, rotating = sharers(members), found.view.rotation.accounts
     return {
-        name
-        for name, it in members.items()
-        if Traits(name in sharing, name in rotation.accounts, _is_new(it, at_ms)) in deserving
+        name for name in asked if Traits(name in sharing, name in rotating, _is_new(members[name], at_ms)) in deserving
     }
 
 

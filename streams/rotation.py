@@ -48,7 +48,8 @@ def rotation_of(templates: Mapping[str, LinkEvidence], seen: Mapping[str, Seen],
     known = _instructions(templates)
     if not seen or not known or sum(map(len, known.values())) < QUARTER * len(templates):
         return Rotation()
-    used, repeated = np.array([(it.templates, it.repeated) for it in seen.values()], np.uint64).T
+    used = np.fromiter((it.templates for it in seen.values()), np.uint64, len(seen))
+    repeated = np.fromiter((it.repeated for it in seen.values()), np.uint64, len(seen))
     is_party, bits = _first_of_each_party(seen), _bits_of_each(templates)
     rotates, counts, drawn = np.zeros(len(used), bool), np.zeros(len(used), bool), set[str]()
     for label, names in known.items():

@@ -5,10 +5,10 @@ from collections import Counter
 from msgspec import Struct
 from msgspec.structs import replace
 
-from streams.decide import ladder_of, verdict_of
+from streams.decide import Subject, ladder_of, verdict_of
 from streams.decisions import LADDER, LIMITING, Action, Decision, SubjectKind
 from streams.enforcement import names_an_heir
-from streams.explaining.history import History, Subject
+from streams.explaining.history import History
 from streams.explaining.judgement import Judgement, judge
 from streams.explaining.standing import LIVE, Force, force_of
 from streams.membership import Traits, speaking_of

@@ -5,19 +5,13 @@ from collections.abc import Container, Iterable
 from msgspec import Struct
 from msgspec.structs import replace
 
-from streams.decisions import Decision, SubjectKind
+from streams.decide import Subject
+from streams.decisions import Decision
 from streams.distinct import hash32
 from streams.enforcement import ANEW_MS, names_an_heir
 
 CAMPAIGN = "c-"
 """How the id of a campaign begins."""
-
-
-class Subject(Struct, frozen=True):
-    """Whom decisions are about."""
-
-    kind: SubjectKind
-    name: str
 
 
 class Pays(Struct, frozen=True):

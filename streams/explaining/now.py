@@ -79,7 +79,7 @@ def membership_of(campaign: Campaign, account_id: str, policy: Policy) -> Member
     if seen is None:
         return None
     belonging = campaign.belonging()
-    view, reasons, _ = judged(campaign, belonging, policy)
+    found = judged(campaign, belonging, policy)
     return Membership(
         campaign_id=campaign.campaign_id,
         templates=seen.templates.bit_count(),
@@ -88,7 +88,7 @@ def membership_of(campaign: Campaign, account_id: str, policy: Policy) -> Member
         shares_payment=account_id in sharers(belonging),
         opened_later=campaign.is_found and seen.was_opened_since(campaign.found_ms),
         named=account_id in campaign.members and account_id not in {*campaign.undecided, *campaign.inherited},
-        is_enough=account_id in limited_alone(belonging, view.rotation, reasons, policy.campaign, campaign.newest_ms),
+        is_enough=bool(limited_alone({account_id}, belonging, found, policy.campaign, campaign.newest_ms)),
     )
 
 

@@ -226,7 +226,7 @@ class CampaignsStage:
             return
         let_go_of_crowds(campaign, cause)
         belonging = campaign.belonging()
-        view, reasons, is_small = judged(campaign, belonging, self._policy)
+        view, reasons, is_small = evidence = judged(campaign, belonging, self._policy)
         verdict = verdict_of(reasons, ladder)
         if is_small:
             verdict = of_everybody(verdict)
@@ -244,7 +244,8 @@ class CampaignsStage:
         action = harder(stands, wanted, at_ms)
         limits = action in LIMITING
         names = limits and not is_small
-        deserving = limited_alone(belonging, view.rotation, reasons, ladder, at_ms) if names else frozenset[str]()
+        unnamed = (belonging.keys() - campaign.members.keys()) | {*campaign.undecided} if names else set[str]()
+        deserving = limited_alone(unnamed, belonging, evidence, ladder, at_ms)
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
         members = self._within_budget(campaign, deserving, action, states, cause.output) if limits else ()
         if members or is_due(campaign.enforcement, action, at_ms, ladder, shadow=self._policy.shadow):

@@ -46,13 +46,13 @@ def test_a_step_says_what_is_lacking_and_what_is_to_spare() -> None:
     ("signal", "observed", "baseline", "words"),
     [
         ("rewordings", 119.0, 8.0, ("119", "8", 14.875)),
-        ("recent_accounts", 0.945559, 0.8, ("95%", "80%", 1.182)),
-        ("volume_against_plan", 2.24, 2.0, ("2.2", "2.0", 1.12)),
+        ("recent_accounts", 0.945559, 0.8, ("94.6%", "80%", 1.182)),
+        ("volume_against_plan", 2.24, 2.0, ("2.2", "2", 1.12)),
         ("of_another_version", 0.5, 0.25, ("0.5", "0.25", 2.0)),
         ("of_another_version", 3.0, 0.0, ("3", "0", None)),
     ],
 )
-def test_figures_are_written_as_the_sentence_of_their_signal_writes_them(
+def test_figures_are_written_as_the_sentence_of_their_signal_writes_them_with_a_decimal_where_there_is_one(
     signal: str, observed: float, baseline: float, words: tuple[str, str, float | None]
 ) -> None:
     (found,) = judge((reason(signal, "content", 1.0, observed, baseline),), LADDER_OF_TESTS).reasons

@@ -139,21 +139,86 @@ def test_two_wordings_between_a_campaign_and_a_crowd_do_not_let_it_go(is_older: 
 
 
 @pytest.mark.parametrize("lent", [0, 40])
-def test_what_stood_is_kept_until_it_ends_where_a_merge_finds_nothing(lent: int) -> None:
-    """With accounts lent to a crowd both are one, and nothing follows of the whole; without they stay apart."""
+def test_a_campaign_that_lends_accounts_to_a_crowd_of_others_stays_limited(lent: int) -> None:
     users = [f"user {number}" for number in range(300)]
     crowd = said(500, [*users, *LENT[:lent]], sketch=SKETCHER.sketch(PLUGIN))
     attack = [_on_cards(replace(it, as_of_ms=it.as_of_ms + 10 * MINUTE_MS)) for it in relay(60, opened_ms=OLD_MS)]
     campaigns = taken(crowd, *attack)
-    before = {it.expires_at_ms for it in of(campaigns, "campaign") if it.members}
     for number, sketch in ((900, NEAR_THE_ATTACK), (901, BETWEEN)):
         campaigns.take(said(number, ["x", "y", "z"], minutes=number - 840, sketch=sketch))
-    assert len(campaigns.campaigns()) == (1 if lent else 2)
-    assert stopped(campaigns, [*LENT, *users], 75) == {*LENT}
-    assert {it.expires_at_ms for it in of(campaigns, "campaign") if it.members} == before
-    assert gateway_of(campaigns).limits_payment("card 7", NOON_MS + 75 * MINUTE_MS)
+    for hours in range(2, 50, 2):
+        for found in attack:
+            campaigns.take(replace(found, as_of_ms=found.as_of_ms + hours * HOUR_MS))
+    assert stopped(campaigns, [*LENT, *users], 48 * 60) == {*LENT}
+    assert gateway_of(campaigns).limits_payment("card 7", NOON_MS + 2 * DAY_MS)
     assert "template:t500" not in templates(campaigns)
-    assert bool(templates(campaigns) & {"template:t900", "template:t901"}) is (lent == 0)
+    assert templates(campaigns) & {"template:t900", "template:t901"}
+
+
+def test_the_next_version_of_a_plug_in_is_its_own_whatever_else_resembles_it() -> None:
+    users = [f"user {number}" for number in range(40)]
+    versions = [
+        replace(said(500 + it, users, sketch=SKETCHER.sketch([*PLUGIN, f"version {it}"])), as_of_ms=NOON_MS + at_ms)
+        for it, at_ms in enumerate((0, 0, 5 * HOUR_MS, 6 * HOUR_MS))
+    ]
+    attack = [replace(it, as_of_ms=it.as_of_ms + 10 * MINUTE_MS) for it in relay(400)]
+    campaigns = taken(*versions[:2], *attack)
+    for number, sketch in ((900, NEAR_THE_ATTACK), (901, BETWEEN)):
+        campaigns.take(said(number, ["x", "y", "z"], minutes=number - 840, sketch=sketch))
+    for version in versions[2:]:
+        campaigns.take(version)
+    assert not stopped(campaigns, users, 6 * 60 + 1)
+    assert not templates(campaigns) & {f"template:t{500 + it}" for it in range(4)}
+
+
+def test_who_is_not_limited_any_more_is_not_limited_anew_with_a_campaign_of_like_words() -> None:
+    team = [f"p{number}" for number in range(40)]
+    campaigns = taken(*_versions(PLUGIN, team, "office", OLD_MS))
+    assert stopped(campaigns, team, 15) == {*team}
+    more = [f"user {number}" for number in range(400)]
+    campaigns.take(said(500, more, minutes=20, sketch=SKETCHER.sketch([*PLUGIN, "version 0"])))
+    campaigns.take(said(501, ["another"], minutes=790, sketch=SKETCHER.sketch([*PLUGIN, "version 1"])))
+    assert not stopped(campaigns, team, 800)
+    for found in relay(60, opened_ms=OLD_MS):
+        campaigns.take(_on_cards(replace(found, as_of_ms=found.as_of_ms + 900 * MINUTE_MS)))
+    for number, sketch in ((900, NEAR_THE_ATTACK), (901, BETWEEN)):
+        campaigns.take(said(number, ["x", "y", "z"], minutes=number + 30, sketch=sketch))
+    assert stopped(campaigns, [*LENT, *team], 935) == {*LENT}
+
+
+@pytest.mark.parametrize("pool", [12, 40])
+def test_a_pool_that_pays_with_a_campaigns_card_is_joined_to_it_however_many_the_campaign_has(pool: int) -> None:
+    words = "translate contract clause german plain english keep numbering mark doubtful terms list".split()
+    accounts = [f"g{number}" for number in range(pool)]
+    campaigns = taken(*relay(60), paid(LENT[:20], 20), *_versions(words, accounts, "cards", YOUNG_MS, minutes=30))
+    assert len(campaigns.campaigns()) == 2
+    campaigns.take(paid(accounts, 60))
+    assert [len(it.members) for it in campaigns.campaigns().values()] == [60 + pool]
+
+
+def test_a_few_who_come_back_again_and_again_are_no_crowd() -> None:
+    campaigns = taken()
+    for days in range(0, 90, 18):
+        campaigns.take(said(902, ["x", "y", "z"], minutes=days * A_DAY, sketch=BETWEEN))
+        campaigns.take(said(902, ["u"], minutes=(days + 9) * A_DAY, sketch=BETWEEN))
+    for found in relay(60, opened_ms=NOON_MS + 80 * DAY_MS):
+        campaigns.take(replace(found, as_of_ms=found.as_of_ms + 100 * DAY_MS))
+    campaigns.take(said(901, ["q", "r", "s"], minutes=100 * A_DAY + 30, sketch=NEAR_THE_ATTACK))
+    assert len(campaigns.campaigns()) == 1
+
+
+def _versions(
+    words: list[str], accounts: list[str], payment: str, opened_ms: int, *, minutes: int = 0
+) -> list[Finding]:
+    """Ten versions of what a tool says, each from half of the accounts, eight of which pay with one instrument."""
+    versions = []
+    for number in range(10):
+        half = [name for place, name in enumerate(accounts) if place % 2 == number % 2]
+        sketch = SKETCHER.sketch([*words, f"version {number}"])
+        version = said(500 + number, half, minutes=minutes + number, sketch=sketch, opened_ms=opened_ms)
+        paying = (replace(it, payment_hash=f"{payment} {accounts.index(it.account_id) // 8}") for it in version.members)
+        versions.append(replace(version, members=tuple(paying)))
+    return versions
 
 
 def test_what_stood_is_kept_where_too_few_are_members_after_a_merge() -> None:
