@@ -17,6 +17,7 @@ from agents.enforcement.asking import Asker
 from agents.enforcement.checker import Checker, Fail
 from agents.enforcement.conversations import of_data
 from agents.enforcement.faults import Faults
+from agents.normalise.readings import moment, text
 from streams.enforcement import Ask, Refusal, refusal, told
 from streams.enforcement.refusals import Headers
 from streams.events import Message
@@ -36,13 +37,18 @@ NOBODY: Final = frozenset({None, "", "default_user_id", "litellm_proxy_admin"})
 """The users of a key that belongs to nobody."""
 
 
-def owner(key: Any, _data: Mapping[str, Any]) -> str | None:  # noqa: ANN401  LiteLLM's UserAPIKeyAuth
-    """The user of the key, else the key by its hash, as the normaliser of LiteLLM's logs has it.
+def owner(key: Any, _data: Mapping[str, Any]) -> Ask | None:  # noqa: ANN401  LiteLLM's UserAPIKeyAuth
+    """The user of the key, else the key by its hash, and how it pays, as the normaliser of LiteLLM's logs has them.
 
-    Never what the client itself says who it is: it would be somebody else at each request.
+    Never what the client itself says who it is: it would be somebody else at each request. Payment and age stand in the
+    metadata that an administrator gave the key, `payment_hash` and `account_created_at_ms`.
     """
     account: str | None = key.api_key if key.user_id in NOBODY else key.user_id
-    return account or None
+    if not account:
+        return None
+    known: Mapping[str, object] = key.metadata or {}
+    payment, created = known.get("payment_hash"), known.get("account_created_at_ms")
+    return Ask(account, payment_hash=text(payment), account_created_at_ms=moment(created))
 
 
 SAID_IN_CALLS: Final[Mapping[str, str]] = {

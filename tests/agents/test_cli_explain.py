@@ -146,6 +146,28 @@ def test_the_page_of_an_account_in_a_campaign(explain: Callable[..., Outcome], f
     assert max(map(len, PAGE.splitlines())) <= 80
 
 
+def test_the_reference_of_a_refusal_says_whom_it_is_about(explain: Callable[..., Outcome], file: str) -> None:
+    (decided,) = {it.decision_id for it in DECISIONS if (it.subject_id, it.sequence) == ("c-1", 2)}
+    assert explain("--reference", decided, "--decisions", file) == explain("c-1", "--decisions", file)
+    assert explain("--reference", "0" * 32, "--decisions", file) == (1, "", f"No decision has the id {'0' * 32}.\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ((), "Say whom to explain: SUBJECT, or --reference ID, and not both."),
+        (("a-1", "--reference", "d"), "Say whom to explain: SUBJECT, or --reference ID, and not both."),
+        (("--reference", "d", "--decisions", "-"), "--reference reads the decisions twice: give a file in place of -."),
+    ],
+)
+def test_who_says_neither_whom_nor_which_decision_is_told(
+    explain: Callable[..., Outcome], arguments: tuple[str, ...], said: str
+) -> None:
+    code, out, error = explain(*arguments)
+    assert (code, out) == (2, "")
+    assert said in error
+
+
 def test_standard_input_and_gzip_say_the_same(explain: Callable[..., Outcome], file: str, tmp_path: Path) -> None:
     packed = gzip.compress(Path(file).read_bytes())
     Path(file).write_bytes(packed)

@@ -31,9 +31,10 @@ ACCOUNTS = """
 from litellm.proxy._types import UserAPIKeyAuth
 
 async def user(request, api_key):
-    return UserAPIKeyAuth(api_key=api_key, user_id=api_key.removeprefix("sk-"))
+    known = {"payment_hash": "5a8f", "account_created_at_ms": "2026-10-05T00:00:00Z"} if api_key == "sk-olga" else {}
+    return UserAPIKeyAuth(api_key=api_key, user_id=api_key.removeprefix("sk-"), metadata=known)
 """
-"""Every key is that of the user whose name it has."""
+"""Every key is that of the user whose name it has. Of one it is known how she pays, and since when she is there."""
 
 HERE = """\
   use_chat_completions_url_for_anthropic_messages: true

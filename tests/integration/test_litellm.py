@@ -59,6 +59,13 @@ def test_an_innocent_request_passes_and_is_asked_about_by_who_and_what(
     assert neighbours.prompts == [MESSAGES]
     [ask] = neighbours.checker.asked
     assert (ask.account_id, ask.template_hash, ask.sketch) == ("olga", ASKED.template_hash, ASKED.sketch)
+    assert (ask.payment_hash, ask.account_created_at_ms) == ("5a8f", 1_791_158_400_000)
+
+
+def test_of_a_key_without_metadata_only_the_account_is_known(client: httpx.Client, neighbours: Neighbours) -> None:
+    client.post(CHAT, json=said(CHAT), headers={"Authorization": "Bearer sk-ivan"})
+    [ask] = neighbours.checker.asked
+    assert (ask.account_id, ask.payment_hash, ask.account_created_at_ms) == ("ivan", None, None)
 
 
 @pytest.mark.parametrize("stream", [False, True])
