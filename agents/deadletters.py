@@ -93,14 +93,11 @@ def fits(event: RequestEvent, value: bytes | None, key: bytes | None, appended_a
     )
 
 
-def decode_event(
-    value: bytes | None, key: bytes | None, *, appended_at_ms: int | None = None
-) -> RequestEvent | Refusal:
+def decode_event(value: bytes | None, key: bytes | None, *, appended_at_ms: int) -> RequestEvent | Refusal:
     """Read one record of `stillwatch.requests`: the event, or why it is none. It never raises and never blocks.
 
     `key` is the record's key and must be the event's account, because every window is kept by partition.
-    `appended_at_ms` is when the broker appended the record; where it is given, an event more than `MAX_AHEAD_MS` later
-    is refused.
+    `appended_at_ms` is when the broker appended the record; an event more than `MAX_AHEAD_MS` later is refused.
     """
     if value is None:
         return Refusal(Reason.NO_VALUE, "The record has no value.", "ValueError")
@@ -114,7 +111,7 @@ def decode_event(
     if key != event.account_id.encode():
         sentence = "The record has no key." if key is None else "The record's key is not the event's `account_id`."
         return Refusal(Reason.KEY_MISMATCH, sentence, "ValueError")
-    if appended_at_ms is not None and event.occurred_at_ms > appended_at_ms + MAX_AHEAD_MS:
+    if event.occurred_at_ms > appended_at_ms + MAX_AHEAD_MS:
         hours = (event.occurred_at_ms - appended_at_ms) // 3_600_000
         sentence = f"`occurred_at_ms` is {hours} hours after the time at which the record was appended."
         return Refusal(Reason.IN_THE_FUTURE, sentence, "ValueError")

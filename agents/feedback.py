@@ -106,7 +106,7 @@ class FeedbackReader:
         self._places: dict[int, _Place] = {}
 
     async def run(self) -> None:
-        """Read until it is cancelled; where Kafka or the topic is away it says so once, and tries again."""
+        """Read until it is cancelled; where Kafka or the topic is away it says so once (at each try of the start)."""
         said = ""
         await self._patient_start()
         try:

@@ -6,9 +6,9 @@ the rows up to it, however the log was cut into batches. Rows stand in columns, 
 objects.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal
 
 import xxhash
 from msgspec import Meta, Struct
@@ -135,26 +135,6 @@ class Links(Struct, frozen=True, kw_only=True, dict=True):
     def use_columns(self) -> Ints:
         """(2, uses): event and link of each."""
         return columns_of(self.uses, 2)
-
-    def each_use(self) -> Iterator["Use"]:
-        """Each use, in order; for a person or a test to read."""
-        rows = self.event_columns.T.tolist()
-        for event, link in self.use_columns.T.tolist():
-            offset, minute, _, input_tokens, output_tokens, marks, _, account = rows[event]
-            who = None if account < 0 else self.accounts[account]
-            yield Use(self.links[link], who, offset, minute, input_tokens, output_tokens, marks)
-
-
-class Use(NamedTuple):
-    """One event's use of one link; `who` is left out where the link cannot tie."""
-
-    link: Link
-    who: Who | None
-    offset: int
-    minute: int
-    input_tokens: int
-    output_tokens: int
-    marks: int
 
 
 def link_hash(kind: LinkKind, value: str) -> int:

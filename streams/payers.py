@@ -63,7 +63,7 @@ class Payers(Struct, array_like=True):
         is_news[1:] = (said[:, 1:] != said[:, :-1]).any(axis=0)
         return sorted(sampled[is_news].tolist())
 
-    def _take(self, account: int, payment: int, day: int, counts: "Counter[int]") -> bool:
+    def _take(self, account: int, payment: int, day: int, counts: Counter[int]) -> bool:
         before = self.paid.get(account)
         if account >= self.ceiling or before == (payment, day) or (before is not None and before[1] > day):
             return False
@@ -76,7 +76,7 @@ class Payers(Struct, array_like=True):
             counts[self.paid.pop(self.ceiling)[0]] -= 1
         return True
 
-    def _common(self, counts: "Counter[int]") -> frozenset[int]:
+    def _common(self, counts: Counter[int]) -> frozenset[int]:
         fewest = max(FEWEST_ACCOUNTS, COMMONEST_SHARE * len(self.paid))
         return frozenset(payment for payment, count in counts.items() if count >= fewest and payment != NO_HASH)
 

@@ -71,7 +71,7 @@ def evaluate(
 
 
 def _bar(asked: tuple[str, ...]) -> Bar:
-    """The bars of mission.md, with those replaced that were asked for."""
+    """Our bars, with those replaced that were asked for."""
     values = dict(it.partition("=")[::2] for it in asked)
     try:
         return msgspec.convert(values, Bar, strict=False)

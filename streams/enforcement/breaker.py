@@ -62,7 +62,6 @@ class Breaker:
         self._fuses = {"account": _Fuse(accounts), "payment": _Fuse(accounts), "network": _Fuse(templates)}
         self._named: dict[str, dict[_Name, None]] = {}
         self._hour = 0
-        self.held_since_start = 0
 
     @property
     def held(self) -> Held:
@@ -95,8 +94,8 @@ class Breaker:
             fuse, is_limited = self._fuses[it.kind], self._is_limited(it, at_ms)
             if it in before and not is_limited:
                 fuse.held.pop(it.name, None)
-            elif is_limited and it not in before and not fuse.take(it.name, at_ms // HOUR_MS):
-                self.held_since_start += 1
+            elif is_limited and it not in before:
+                fuse.take(it.name, at_ms // HOUR_MS)
         return is_news
 
     def advance(self, at_ms: int) -> None:

@@ -1,4 +1,4 @@
-"""The bars of mission.md, and what falls short of them."""
+"""The bars an evaluation is held against, and what falls short of them."""
 
 from collections.abc import Iterator
 

@@ -3,6 +3,10 @@
 A scenario is a function from a `Stage` to its records in order of time, each with the truth about its account. Its
 name is its function's name, its description the first sentence of its docstring. To add one, write its file and name
 it in `CAMPAIGNS` or `LOOK_ALIKES`.
+
+"The brief" is what this project was asked for: what AI providers and agencies disclosed in February and September 2026
+of campaigns against them, the innocents that look like one and must stay unharmed, and the targets. Each docstring says
+which of its figures are a disclosure's and which our own.
 """
 
 import re

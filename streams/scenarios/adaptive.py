@@ -47,7 +47,7 @@ BLUNT = Tactics()
 def adaptive(stage: Stage, tactics: Tactics = BLUNT) -> Script:
     """Three hundred accounts of an attacker who changes templates, timing, proxies and payment after losses.
 
-    After mission.md's relay and the agencies' indicators; no disclosure describes such an attacker, so every figure is
+    After the brief's relay and the agencies' indicators; no disclosure describes such an attacker, so every figure is
     our own. Once an hour it looks how many of its accounts were limited since; if more than one in twenty, it takes its
     next step: stronger rewording, people's hours instead of a steady rate, fresh residential proxies and clients for
     every account, a payment for every account, half the volume; then from the start, as long as there is something left

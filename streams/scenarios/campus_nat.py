@@ -17,7 +17,7 @@ CONVERSATIONS_A_DAY = 5.0
 def campus_nat(stage: Stage) -> Script:
     """Three hundred students behind one /24 of their campus ask about whatever they like.
 
-    After "one university behind one address" in mission.md; the size of the campus and its five conversations a day
+    After "one university behind one address" in the brief; the size of the campus and its five conversations a day
     are our own. Nothing but the network is shared. At larger scales there are more campuses.
     """
     random = stage.random("play")

@@ -22,7 +22,7 @@ NEW_FOR_THE_COURSE = 0.5
 def classroom(stage: Stage) -> Script:
     """A class of 40 students behind one university address pastes the same exercise within two hours.
 
-    After "a class doing the same exercise" and "one university behind one address" in mission.md. Our own figures: the
+    After "a class doing the same exercise" and "one university behind one address" in the brief. Our own figures: the
     size of the class, three conversations each, and half of the accounts opened for the course within the last days.
     At larger scales there are more classes, each with its own exercise, address and hour.
     """

@@ -23,7 +23,7 @@ RUN_MS = 4 * MINUTE_MS
 def continuous_integration(stage: Stage) -> Script:
     """Twenty teams run thirty prompts as tests on each commit, with one key each, from a cloud's ever new addresses.
 
-    After "CI keys" in mission.md; the twenty teams, 18 commits a day by the team's working hours, thirty prompts within
+    After "CI keys" in the brief; the twenty teams, 18 commits a day by the team's working hours, thirty prompts within
     four minutes and the cloud's eight /24s are our own. The prompts are the same on every commit, word for word.
     """
     random = stage.random("play")

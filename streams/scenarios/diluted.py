@@ -23,7 +23,7 @@ CAPABILITIES: tuple[Capability, ...] = ("reasoning", "coding", "rubric_grading",
 def diluted_5(stage: Stage) -> Script:
     """One busy account hides extraction in ordinary use: one request in twenty.
 
-    After the third target of mission.md: 5 % extraction in a window of 1,500 requests. Our own figures: an account on a
+    After the third target of the brief: 5 % extraction in a window of 1,500 requests. Our own figures: an account on a
     max plan, months old, of somebody who sends 1,500 requests a day by the hours of their day, in conversations; the
     extraction is one template, reworded word by word. Each account is a campaign of its own; a larger scale brings more
     of them.

@@ -60,7 +60,7 @@ COMMANDS = (
 def editor_commands(stage: Stage) -> Script:
     """Eight hundred unrelated users of an assistant in an editor send its thirty-six commands around what they select.
 
-    Not in mission.md: ours, because it is what a detector of reworded instructions gets wrong first. Behind the
+    Not in the brief: ours, because it is what a detector of reworded instructions gets wrong first. Behind the
     preamble that they share the commands are wordings of one another, all about code, single turns, and everybody uses
     several of them: some commands more than others, and everybody has those that he likes. Half of the accounts are
     younger than 60 days. Volumes, hours, payments and addresses are those of ordinary people.

@@ -24,7 +24,7 @@ HOLIDAY_SHAPE: Shape = (
 def holiday(stage: Stage) -> Script:
     """Six hundred people of two countries on holiday use the model on the way: hotels, phones, late at night.
 
-    After "a holiday" in mission.md; the two countries, the six hundred travellers, their five stations (a hotel or a
+    After "a holiday" in the brief; the two countries, the six hundred travellers, their five stations (a hotel or a
     phone network each, most of them abroad), their five conversations a day and their hours are our own. An account has
     many addresses and two devices, and its hours are not those of the weeks before.
     """

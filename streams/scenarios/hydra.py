@@ -27,7 +27,7 @@ def hydra(stage: Stage) -> Script:
 
     After the disclosures of February 2026 (one proxy reseller with more than 20,000 accounts at once, mixed with
     unrelated customers' requests, variants of one template over hundreds of accounts, a banned account replaced by a
-    new one) and the schedulers in mission.md: priority, then least recently used, a session sticks for about an hour, a
+    new one) and the schedulers in the brief: priority, then least recently used, a session sticks for about an hour, a
     static residential proxy an account. Our own figures: 100 requests an account a day, half of them unrelated, eight
     accounts on a payment instrument, opened over the last 40 days, twelve kinds of client, two priorities, two sessions
     an account at a time, templates reworded word by word, replacements after two to six hours.

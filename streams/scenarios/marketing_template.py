@@ -20,7 +20,7 @@ OFFICE_HOURS = (9 * HOUR_MS, 15 * HOUR_MS)
 def marketing_template(stage: Stage) -> Script:
     """One marketing team of four on a pro plan runs one template over a spreadsheet of 800 rows in an afternoon.
 
-    After "a marketing team running one template over a spreadsheet" in mission.md; the team of four, its 800 rows and
+    After "a marketing team running one template over a spreadsheet" in the brief; the team of four, its 800 rows and
     its six hours are our own. The team shares its office's address and one payment instrument. At larger scales there
     are more teams, each with its own template.
     """

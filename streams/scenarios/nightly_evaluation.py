@@ -21,7 +21,7 @@ NIGHT = (2 * HOUR_MS, 4 * HOUR_MS)
 def nightly_evaluation(stage: Stage) -> Script:
     """One enterprise account grades four thousand answers with one rubric between two and four at night.
 
-    After "nightly evaluation runs" and "CI keys" in mission.md; the hours and the four thousand are our own. It has the
+    After "nightly evaluation runs" and "CI keys" in the brief; the hours and the four thousand are our own. It has the
     plan for it, pays for it, and comes from one hosting network, as a job in the cloud does.
     """
     random = stage.random("play")

@@ -21,7 +21,7 @@ FIRST_RETRY_MS, LONGEST_RETRY_MS = 2_000, 2 * MINUTE_MS
 def outage_retries(stage: Stage) -> Script:
     """Programs of eight hundred customers repeat their requests, with longer and longer pauses, through an outage.
 
-    After "an outage followed by retries" in mission.md; the eight hundred customers with programs, the 35 minutes on
+    After "an outage followed by retries" in the brief; the eight hundred customers with programs, the 35 minutes on
     the afternoon of the first day, and pauses that double from two seconds to two minutes are our own. A request that
     failed is sent again as it was, so that many accounts are busy at once with repeats, and all recover together.
     """

@@ -1,6 +1,6 @@
 """The accounts that a campaign sends through: who carries the next request, and who takes the place of the limited.
 
-After the open-source schedulers of relays (mission.md): requests of one worker stick to an account for about an hour;
+After the open-source schedulers of relays (the brief): requests of one worker stick to an account for about an hour;
 an account is chosen by priority, then the least recently used one; limited accounts are dropped and replaced.
 """
 

@@ -44,7 +44,7 @@ WEIGHTS = (35, 20, 15, 20, 10)
 def prompt_plugin(stage: Stage) -> Script:
     """Eight hundred unrelated users of one plug-in send its five prompts around what they select, and little else.
 
-    Not in mission.md: ours, because it is what a detector of shared templates gets wrong first. The prompts are long,
+    Not in the brief: ours, because it is what a detector of shared templates gets wrong first. The prompts are long,
     the same for unrelated accounts, single turns, most of them about code, and six in ten users have the version with
     other words in it. Half of the accounts are younger than 60 days, because the plug-in asks for a key of one's own.
     Volumes, hours, payments and addresses are those of ordinary people.

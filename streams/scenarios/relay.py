@@ -31,7 +31,7 @@ FAMILIES: tuple[Template, ...] = tuple(
 def relay(stage: Stage) -> Script:
     """Two hundred fraudulent accounts of one relay, round the clock, extract coding, reasoning and grading.
 
-    After the disclosures of February 2026 and the open-source schedulers in mission.md: shared payment instruments,
+    After the disclosures of February 2026 and the open-source schedulers in the brief: shared payment instruments,
     accounts a few days old, identical templates over all accounts, load balanced so that none stands out, requests
     stick to an account for about an hour and then go to the least recently used, one static residential proxy an
     account, unrelated customers' requests mixed in. Our own figures: 200 accounts on 20 instruments, opened in bursts

@@ -23,7 +23,7 @@ FEVER_MS = 36 * HOUR_MS
 def release_benchmark(stage: Stage) -> Script:
     """Three hundred unrelated people run one of three public benchmarks on the model that was just released.
 
-    After "benchmark fever on a release day" in mission.md; the three hundred people, the three benchmarks of 200
+    After "benchmark fever on a release day" in the brief; the three hundred people, the three benchmarks of 200
     questions, an hour for a run and a day and a half of fever are our own. Everybody sends the benchmark's questions in
     its frame, letter by letter, from an account, an address and a payment of their own. The release is in the middle of
     the time that is simulated.

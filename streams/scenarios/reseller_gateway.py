@@ -20,7 +20,7 @@ SYSTEM = "You are the help of our product. Be brief, and never mention which mod
 def reseller_gateway(stage: Stage) -> Script:
     """One enterprise account carries two thousand users of a product, from everywhere and round the clock.
 
-    After "a gateway or reseller in front of many users" in mission.md; the two thousand users and their two
+    After "a gateway or reseller in front of many users" in the brief; the two thousand users and their two
     conversations a day are our own. The account sends its users' agents and a short system prompt of its own, and comes
     from four addresses of one hosting network. At larger scales there are more such companies.
     """

@@ -35,7 +35,7 @@ If the user writes in another language, answer in that language, but keep code a
 def shared_framework(stage: Stage) -> Script:
     """Fifteen hundred unrelated users of one agent framework send its long system prompt with every request.
 
-    After "an agent framework whose long system prompt is shared by thousands of unrelated users" in mission.md; the
+    After "an agent framework whose long system prompt is shared by thousands of unrelated users" in the brief; the
     number of users and their three conversations a day are our own. What they ask is their own, and so are their
     payments, addresses and hours; the framework's user agent and TLS fingerprint are the same for all.
     """

@@ -23,7 +23,7 @@ JOB = (8 * HOUR_MS, 20 * HOUR_MS)
 def synthetic_data(stage: Stage) -> Script:
     """One company has questions and answers written about six thousand documents of its own a day.
 
-    After "a customer's own synthetic-data job on their own documents" in mission.md; the company, its three keys under
+    After "a customer's own synthetic-data job on their own documents" in the brief; the company, its three keys under
     one organisation and one payment, six thousand documents over twelve hours of each day and the template are our own.
     What it asks for is what an extractor asks for; the documents, the plan and the payer are a customer's.
     """

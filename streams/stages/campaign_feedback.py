@@ -147,7 +147,7 @@ def spare(finding: Finding, states: States) -> tuple[Finding, frozenset[str]]:
 
 def says_nothing(finding: Finding, states: States) -> bool:
     """Whether nobody is left of a finding whose link no campaign has."""
-    return not finding.members and states.read(link_key(finding), Pointer).campaign_id is None
+    return not finding.members and states.read(link_key(link_name(finding)), Pointer).campaign_id is None
 
 
 def apart(ids: list[str], finding: Finding, campaigns: Mapping[str, Campaign], siblings: Collection[str]) -> list[str]:

@@ -14,7 +14,7 @@ from streams.findings import Users
 from streams.sketches import Sketches
 from streams.stages.campaign_feedback import EXEMPT, Exempt, forget_erased
 from streams.stages.campaign_saying import Cause, let_go
-from streams.stages.campaign_states import SKETCHES, campaign_key, final, home_of, member_key, short_key
+from streams.stages.campaign_states import SKETCHES, campaign_key, final, home_of, link_key, member_key, short_key
 from streams.stages.campaign_templates import let_go_of_crowds
 from streams.states import States
 from streams.windows import DAY_MS
@@ -23,7 +23,7 @@ from streams.windows import DAY_MS
 def needed_by(users: Users) -> set[str]:
     """The keys of where the template belongs, and of where those belong who use it."""
     name = _name(users)
-    return {short_key(name), f"link:{name}", *map(member_key, users.accounts)}
+    return {short_key(name), link_key(name), *map(member_key, users.accounts)}
 
 
 def take_users(users: Users, cause: Cause, states: States) -> Campaign | None:
@@ -33,7 +33,7 @@ def take_users(users: Users, cause: Cause, states: States) -> Campaign | None:
     """
     name, at_ms, erased = _name(users), users.as_of_ms, states.read(EXEMPT, Exempt).erased
     accounts = {account for account in users.accounts if account not in erased}
-    tied = final(states.read(f"link:{name}", Pointer).campaign_id, states)
+    tied = final(states.read(link_key(name), Pointer).campaign_id, states)
     if tied is not None and name in tied.links:
         _note_strangers(tied, users, accounts, cause, states)
         return None

@@ -16,7 +16,7 @@ def is_known(finding: Finding, states: States) -> bool:
     Networks say again what they said before when their states were lost or rolled back, perhaps in other words:
     records cannot be told apart by where they came from, so findings are told apart by what they say.
     """
-    campaign = final(states.read(link_key(finding), Pointer).campaign_id, states)
+    campaign = final(states.read(link_key(link_name(finding)), Pointer).campaign_id, states)
     return campaign is not None and campaign.knows(finding)
 
 
@@ -26,8 +26,8 @@ def home_campaigns(
     """Where the members belong now, and the campaigns of these, of the link and of its siblings."""
     homes: dict[str, str] = {}
     campaigns: dict[str, Campaign] = {}
-    for key in (link_key(finding), *(f"link:{name}" for name in sorted(siblings))):
-        campaign = final(states.read(key, Pointer).campaign_id, states)
+    for name in (link_name(finding), *sorted(siblings)):
+        campaign = final(states.read(link_key(name), Pointer).campaign_id, states)
         if campaign is not None:
             campaigns[campaign.campaign_id] = campaign
     for name in (tied.account_id for tied in finding.members):
@@ -89,6 +89,6 @@ def member_key(account_id: str) -> str:
     return f"member:{account_id}"
 
 
-def link_key(finding: Finding) -> str:
-    """The key of where the link of a finding belongs."""
-    return f"link:{link_name(finding)}"
+def link_key(name: str) -> str:
+    """The key of where a link, by its name, belongs."""
+    return f"link:{name}"

@@ -117,10 +117,9 @@ class CampaignsStage:
         sketches = states.read(SKETCHES, Sketches)
         for item in items:
             for finding in item.findings.findings:
-                keys.add(link_key(finding))
+                name = link_name(finding)
+                keys |= {link_key(name), short_key(name), *map(link_key, sketches.like(finding))}
                 keys.update(member_key(tied.account_id) for tied in finding.members)
-                keys.update(f"link:{name}" for name in sketches.like(finding))
-                keys.add(short_key(link_name(finding)))
             for users in item.findings.users:
                 keys |= needed_by(users)
         for key in list(keys):
@@ -190,7 +189,7 @@ class CampaignsStage:
 
         `stood` gets what was in force against those that it takes in.
         """
-        sketches = states.read(SKETCHES, Sketches)
+        sketches, name = states.read(SKETCHES, Sketches), link_name(finding)
         siblings = sketches.like(finding)
         homes, campaigns = home_campaigns(finding, siblings, states)
         forget_erased(campaigns, states)
@@ -199,7 +198,7 @@ class CampaignsStage:
         key = campaign_key(campaign.campaign_id)
         states.held[key] = campaign
         states.changed.add(key)
-        states.change(link_key(finding), Pointer).campaign_id = campaign.campaign_id
+        states.change(link_key(name), Pointer).campaign_id = campaign.campaign_id
         for other in ids[1:]:
             younger = states.change(campaign_key(other), Campaign)
             at_ms = max(campaign.newest_ms, younger.newest_ms, finding.as_of_ms)
@@ -209,10 +208,10 @@ class CampaignsStage:
             release(younger, at_ms, cause)
         remember_members(campaign, finding, states)
         others = siblings & campaign.links.keys()
-        for name in add_finding(campaign, finding, homes, spared):
-            states.change(member_key(name), Pointer).campaign_id = campaign.campaign_id
-        tie_after_all(link_name(finding), campaign, cause, states)
-        campaign.note_siblings(link_name(finding), others)
+        for newcomer in add_finding(campaign, finding, homes, spared):
+            states.change(member_key(newcomer), Pointer).campaign_id = campaign.campaign_id
+        tie_after_all(name, campaign, cause, states)
+        campaign.note_siblings(name, others)
         if sketches.note(finding):
             states.changed.add(SKETCHES)
         return campaign.campaign_id

@@ -33,14 +33,18 @@ def bytes_of(**changed: object) -> bytes:
     return json.dumps({**FIELDS, **changed}).encode()
 
 
-def refusal(value: bytes | None, key: bytes | None = b"a1", appended_at_ms: int | None = None) -> Refusal:
-    answer = decode_event(value, key, appended_at_ms=appended_at_ms)
+def read(value: bytes | None, key: bytes | None = b"a1", appended_at_ms: int = AT_MS) -> RequestEvent | Refusal:
+    return decode_event(value, key, appended_at_ms=appended_at_ms)
+
+
+def refusal(value: bytes | None, key: bytes | None = b"a1", appended_at_ms: int = AT_MS) -> Refusal:
+    answer = read(value, key, appended_at_ms)
     assert isinstance(answer, Refusal)
     return answer
 
 
 def test_a_good_event_is_read_and_unknown_fields_are_ignored() -> None:
-    assert decode_event(bytes_of(colour="red"), b"a1") == RequestEvent(
+    assert read(bytes_of(colour="red"), b"a1") == RequestEvent(
         event_id="e1", occurred_at_ms=AT_MS, account_id="a1", operation="chat", request_model="m1"
     )
 
@@ -140,7 +144,7 @@ def test_a_bad_record_gets_its_reason_and_one_sentence(value: bytes | None, reas
 
 def test_an_event_of_exactly_64_kib_is_read() -> None:
     value = bytes_of()
-    assert isinstance(decode_event(value + b" " * (MAX_EVENT_BYTES - len(value)), b"a1"), RequestEvent)
+    assert isinstance(read(value + b" " * (MAX_EVENT_BYTES - len(value)), b"a1"), RequestEvent)
 
 
 @pytest.mark.parametrize(
@@ -158,14 +162,12 @@ def test_a_key_that_is_not_the_account_is_refused(key: bytes | None, sentence: s
 
 
 def test_a_key_beyond_ascii_is_compared_in_utf8() -> None:
-    assert isinstance(
-        decode_event(bytes_of(account_id="a\u0301\U0001f600"), "a\u0301\U0001f600".encode()), RequestEvent
-    )
+    assert isinstance(read(bytes_of(account_id="a\u0301\U0001f600"), "a\u0301\U0001f600".encode()), RequestEvent)
 
 
 def test_an_event_a_day_ahead_of_its_append_is_read_and_one_further_is_refused() -> None:
     at_the_bound = bytes_of(occurred_at_ms=AT_MS + MAX_AHEAD_MS)
-    assert isinstance(decode_event(at_the_bound, b"a1", appended_at_ms=AT_MS), RequestEvent)
+    assert isinstance(read(at_the_bound, b"a1", appended_at_ms=AT_MS), RequestEvent)
     answer = refusal(bytes_of(occurred_at_ms=AT_MS + MAX_AHEAD_MS + 1), appended_at_ms=AT_MS)
     assert answer.reason is Reason.IN_THE_FUTURE
     assert answer.sentence == "`occurred_at_ms` is 24 hours after the time at which the record was appended."
@@ -204,7 +206,7 @@ def test_a_place_deep_in_a_record_is_named() -> None:
 
 @given(st.binary(max_size=200), st.none() | st.binary(max_size=20))
 def test_any_bytes_at_all_are_answered_without_an_error(value: bytes, key: bytes | None) -> None:
-    assert isinstance(decode_event(value, key), RequestEvent | Refusal)
+    assert isinstance(read(value, key), RequestEvent | Refusal)
 
 
 JSON_VALUES = st.recursive(
@@ -216,7 +218,7 @@ JSON_VALUES = st.recursive(
 
 @given(st.dictionaries(st.sampled_from([*RequestEvent.__struct_fields__, "colour"]), JSON_VALUES, max_size=4))
 def test_any_values_in_known_fields_are_answered_without_an_error(changed: dict[str, object]) -> None:
-    assert isinstance(decode_event(bytes_of(**changed), b"a1"), RequestEvent | Refusal)
+    assert isinstance(read(bytes_of(**changed), b"a1"), RequestEvent | Refusal)
 
 
 def letter(value: bytes | None, headers: tuple[tuple[str, bytes | None], ...] = ()) -> DeadLetter:

@@ -199,7 +199,7 @@ def test_the_schemas_inside_asyncapi_follow_the_older_json_schema_that_it_uses()
 
 
 def test_the_headers_of_a_dead_letter_are_those_published() -> None:
-    refusal = decode_event(b"{", None)
+    refusal = decode_event(b"{", None, appended_at_ms=0)
     assert isinstance(refusal, Refusal)
     letter = dead_letter(refusal, stage="observe", source=("stillwatch.requests", 3, 17), key=None, value=b"{")
     headers = {name: (value or b"").decode() for name, value in letter.headers}

@@ -2,8 +2,8 @@
 
     python -m tests.evaluation.diluted [--seed 7064] [--accounts 100] [--innocents 400] [--prompts grammar]
 
-The third target of the mission: of accounts with 5 % extraction in 1,500 requests 90 % at no more than 3 in 1,000
-innocents; and of those with 10 % in 100 requests half. An account is found when `unfollowed_rewordings` fires at the
+Our third target: of accounts with 5 % extraction in 1,500 requests 90 % at no more than 3 in 1,000 innocents; and of
+those with 10 % in 100 requests half. An account is found when `unfollowed_rewordings` fires at the
 shipped threshold after so many requests, and limited when `unfollowed_extraction` does too: together they throttle.
 Innocents are the same busy people without extraction, and every look-alike, judged after as many requests or all that
 they have. Nobody reacts, and nobody's window is picked in hindsight.

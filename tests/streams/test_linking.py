@@ -30,7 +30,6 @@ from streams.links import (
     Link,
     Links,
     Source,
-    Use,
     Who,
     link_hash,
     link_partition,
@@ -38,6 +37,7 @@ from streams.links import (
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.streams.account_bench import NOON_MS, event
 from tests.streams.interpreted import interpreted
+from tests.streams.link_uses import Use, each_use
 from tests.streams.reference_links import links_of
 
 PARTITIONS = 3
@@ -81,7 +81,7 @@ def records_of(
 
 
 def uses_of(records: dict[int, Links]) -> list[Use]:
-    return [use for record in records.values() for use in record.each_use()]
+    return [use for record in records.values() for use in each_use(record)]
 
 
 def expected_uses(events: Sequence[RequestEvent], exempt: Sequence[bool], owner: int) -> list[Use]:
@@ -154,7 +154,7 @@ def test_every_link_of_every_event_leaves_once_to_its_owner_in_the_order_of_the_
         expected = expected_uses(events, exempt, owner)
         assert (owner in records) is (len(expected) > 0)
         if owner in records:
-            assert list(records[owner].each_use()) == expected
+            assert list(each_use(records[owner])) == expected
 
 
 @given(batches())
@@ -165,8 +165,8 @@ def test_a_payment_that_is_none_is_as_if_the_event_did_not_name_it(
     unpaid = [one.payment_hash == "1" for one in events]
     blank = [replace(one, payment_hash=None) if none else one for one, none in zip(events, unpaid, strict=True)]
     with_it, without = records_of(events, exempt, unpaid), records_of(blank, exempt)
-    assert {owner: list(it.each_use()) for owner, it in with_it.items()} == {
-        owner: list(it.each_use()) for owner, it in without.items()
+    assert {owner: list(each_use(it)) for owner, it in with_it.items()} == {
+        owner: list(each_use(it)) for owner, it in without.items()
     }
 
 
@@ -203,7 +203,7 @@ def test_the_uses_are_the_same_however_the_log_is_cut(batch: tuple[list[RequestE
     second = records_of(events[cut:], exempt[cut:], first_offset=cut)
     for owner, record in whole.items():
         parts = [part[owner] for part in (first, second) if owner in part]
-        assert list(record.each_use()) == [use for part in parts for use in part.each_use()]
+        assert list(each_use(record)) == [use for part in parts for use in each_use(part)]
 
 
 def test_a_record_says_where_it_comes_from_and_how_old_its_newest_event_is() -> None:

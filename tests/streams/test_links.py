@@ -21,12 +21,12 @@ from streams.links import (
     LinkKind,
     Links,
     Source,
-    Use,
     Who,
     link_hash,
     link_partition,
 )
 from tests.streams.link_bench import links, numbers
+from tests.streams.link_uses import Use, each_use
 
 
 @given(st.sampled_from(LINK_KINDS), st.text(), st.integers(1, 64))
@@ -95,7 +95,7 @@ def test_links_come_back_from_the_bus_as_they_went() -> None:
 
 
 def test_the_uses_of_a_record_can_be_read_one_by_one() -> None:
-    assert list(LINKS.each_use()) == [
+    assert list(each_use(LINKS)) == [
         Use(Link("template", "t"), BOB, 39, 29_853_360, 3, 5, MARK_ERROR | MARK_REFUSAL),
         Use(Link("payment", "p"), BOB, 39, 29_853_360, 3, 5, MARK_ERROR | MARK_REFUSAL),
         Use(Link("template", "t"), ALICE, 41, 29_853_361, 4, 6, 7 << CAPABILITY_BIT),
@@ -138,4 +138,4 @@ def test_a_record_with_a_broken_block_is_found_out(changed: dict[str, bytes]) ->
 def test_a_record_of_nothing_can_be_made() -> None:
     nothing = links([])
     nothing.check()
-    assert list(nothing.each_use()) == []
+    assert list(each_use(nothing)) == []

@@ -27,7 +27,6 @@ class Reference:
         self.held: dict[str, list[str]] = {"accounts": [], "payments": [], "templates": []}
         self.named: dict[tuple[str, str], list[str]] = {}
         self.hour = 0
-        self.ever_held = 0
 
     def limited(self, at_ms: int) -> set[tuple[str, str]]:
         limited = {("accounts", it) for it in ACCOUNTS if self.in_force.over_account(it, at_ms)}
@@ -74,7 +73,6 @@ class Reference:
                     held[:] = [it for it in held if it != name]
                 else:
                     held += [name] * (name not in held)
-                    self.ever_held += 1
 
 
 @st.composite
@@ -123,7 +121,6 @@ def agree(breaker: Breaker, reference: Reference) -> None:
     assert {it for it in NETWORKS if breaker.holds_network(it)} == set(reference.held["templates"])
     assert {it for it in PAYMENTS if breaker.holds_payment(it)} == set(reference.held["payments"])
     assert breaker.held == Held(*(len(reference.held[kind]) for kind in ("accounts", "payments", "templates")))
-    assert breaker.held_since_start == reference.ever_held
 
 
 @given(told=decided(), every_ms=st.sampled_from([HOUR_MS // 7, HOUR_MS, 2 * HOUR_MS]))
@@ -154,7 +151,6 @@ def test_what_is_above_waits_for_the_next_hour_in_its_order() -> None:
     assert breaker.holds_account("g")
     breaker.advance(4 * HOUR_MS)
     assert breaker.held == Held(0, 0, 0)
-    assert breaker.held_since_start == 5
 
 
 def test_who_is_limited_already_does_not_count_again() -> None:

@@ -1,4 +1,4 @@
-"""Every look-alike shares with a campaign what mission.md says it shares, and differs in the rest."""
+"""Every look-alike shares with a campaign what the brief says it shares, and differs in the rest."""
 
 from collections import Counter, defaultdict
 

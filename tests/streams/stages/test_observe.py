@@ -16,13 +16,14 @@ from streams.anomaly import EPOCH
 from streams.batch import EventBatch, Incoming, account_key
 from streams.decisions import Decision
 from streams.events import RequestEvent
-from streams.links import CAPABILITY_BIT, MARK_ERROR, MARK_REFUSAL, Links, Source, Use, Who, link_partition
+from streams.links import CAPABILITY_BIT, MARK_ERROR, MARK_REFUSAL, Links, Source, Who, link_partition
 from streams.policy import DEFAULT_POLICY, Allowlist, BlastRadius, Evaluation, Policy
 from streams.stages import ObserveStage, Outgoing, Output
 from streams.stages.observe import FEATURES, cohort_of, features_of
 from streams.stages.observe_shard import ObserveShard
 from streams.states import States
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.streams.link_uses import Use, each_use
 
 NOON_MS = 1_791_201_600_000
 LINK_PARTITIONS = 4
@@ -68,7 +69,7 @@ class Bench(NamedTuple):
         return [(record.partition, record.value) for record in self.left if isinstance(record.value, Links)]
 
     def uses(self) -> list[Use]:
-        return [use for _, links in self.links() for use in links.each_use()]
+        return [use for _, links in self.links() for use in each_use(links)]
 
 
 def bench(policy: Policy = STRICT, partitions: int = 1) -> Bench:
