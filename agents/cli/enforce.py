@@ -1,23 +1,19 @@
 """`stillwatch enforce`: answer gateways by the decisions that are in force."""
 
 import asyncio
-import logging
 import os
-from functools import partial
 from pathlib import Path
 
 import click
 from prometheus_client import CollectorRegistry
 
-from agents import kafka_access
-from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
+from agents.cli.following import announced_policy, decisions_log
 from agents.cli.listening import address
-from agents.cli.logs import log_to_stderr
 from agents.cli.options import POLICY
 from agents.enforcement.limiting import LimitCounters, LocalLimiter, RedisLimiter, Timing
 from agents.enforcement.mirror import Mirror
-from agents.enforcement.service import Enforcer, Log, envoy_server
+from agents.enforcement.service import Enforcer, envoy_server
 from agents.environment import path as named_path
 from agents.environment import words
 from agents.settings import (
@@ -25,11 +21,9 @@ from agents.settings import (
     REDIS_VARIABLE,
     VERIFY_VARIABLE,
     SettingsError,
-    bootstrap_servers,
 )
 from agents.settings import prefix as named_prefix
 from agents.store import StoreError
-from agents.topics import TopicNames, log_of_decisions
 from streams.policy import Policy
 
 
@@ -46,10 +40,7 @@ def enforce(http: str, grpc: str | None, policy_path: Path | None, appeal_url: s
     with STILLWATCH_VERIFY_KEYS. What it does while it cannot know says [enforcement] in the policy.
     """
     host, port = address(http, "127.0.0.1:9470")
-    source, policy = read_policy(policy_path)
-    log_to_stderr(logging.INFO)
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
-    logging.getLogger("stillwatch").info("policy: %s, version %s", source, policy.version)
+    policy = announced_policy(policy_path)
     try:
         asyncio.run(_serve(policy, host, port, grpc, appeal_url))
     except (SettingsError, StoreError) as error:
@@ -66,9 +57,7 @@ async def _serve(policy: Policy, host: str, port: int, grpc: str | None, appeal_
     redis_url = words(os.environ, REDIS_VARIABLE)
     log = None
     if words(os.environ, KAFKA_VARIABLE) is not None:
-        servers = bootstrap_servers()
-        connect = {"bootstrap_servers": servers, **kafka_access.client_arguments()}
-        log = Log(partial(log_of_decisions, servers, TopicNames.under(prefix)), connect)
+        log = decisions_log()
     elif redis_url is None:
         raise SettingsError(f"Neither {KAFKA_VARIABLE} nor {REDIS_VARIABLE} is set: there are no decisions to follow.")
     local = LocalLimiter(counters=counters)

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import os
 import sys
-from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Literal, get_args
 
@@ -13,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from agents.cli.failing import UnusableError
+from agents.cli.following import decisions_log
 from agents.cli.logs import log_to_stderr
 from agents.cli.moments import milliseconds
 from agents.cli.placing import STDOUT, placed
@@ -31,12 +31,11 @@ from agents.exporting.intake import WHY, Intake
 from agents.exporting.lines import Wanted, added_to, lines_of
 from agents.exporting.sharing import SHARING_VARIABLE, SharingKey, read_sharing_key
 from agents.exporting.stix import Tlp
-from agents.kafka_access import client_arguments
 from agents.records import UnreadableError
 from agents.settings import REDIS_VARIABLE, VERIFY_VARIABLE, bootstrap_servers, prefix
 from agents.signing import Verifier
 from agents.store import StoreError
-from agents.topics import TopicError, TopicNames, log_of_decisions
+from agents.topics import TopicError, TopicNames
 from streams.decisions import Decision
 
 logger = logging.getLogger(__name__)
@@ -168,12 +167,10 @@ async def _follow(asked: Asked) -> None:
     """All that was decided so far, and what is decided until SIGTERM or SIGINT."""
     log_to_stderr(logging.WARNING)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    servers = bootstrap_servers()
-    verifier = Verifier(named_path(os.environ, VERIFY_VARIABLE))
-    describe = partial(log_of_decisions, servers, _names())
-    describe()  # a mistake is told now; later it waits
+    log, verifier = decisions_log(), Verifier(named_path(os.environ, VERIFY_VARIABLE))
+    log.describe()  # a mistake is told now; later it waits
     intake = Intake(verifier, now_ms)
-    follower = Follower(describe, {"bootstrap_servers": servers, **client_arguments()}, intake)
+    follower = Follower(log, intake)
     stop = told_to_stop()
     file, written = _opened(asked.out)
     cases, told = Cases(), set[Taken]()

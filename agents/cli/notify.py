@@ -1,30 +1,24 @@
 """`stillwatch notify`: tell Alertmanager of the campaigns that are limited."""
 
 import asyncio
-import logging
 import os
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import click
 from prometheus_client import CollectorRegistry
 
-from agents import kafka_access
 from agents.addresses import split
-from agents.cli.config import read_policy
 from agents.cli.failing import UnusableError
+from agents.cli.following import announced_policy, decisions_log
 from agents.cli.listening import address
-from agents.cli.logs import log_to_stderr
 from agents.cli.options import POLICY
-from agents.enforcement.service import Log
 from agents.environment import path as named_path
 from agents.notifying.alertmanager import Alertmanager
 from agents.notifying.rendering import DASHBOARDS, RUNBOOKS, Places
 from agents.notifying.service import Notifier
-from agents.settings import VERIFY_VARIABLE, SettingsError, bootstrap_servers, prefix
+from agents.settings import VERIFY_VARIABLE, SettingsError
 from agents.signing import Verifier
-from agents.topics import TopicNames, log_of_decisions
 from streams.notifying import CampaignBook
 
 
@@ -66,19 +60,11 @@ def notify(urls: tuple[str, ...], runbooks: str, dashboards: str, http: str, pol
     _CAFILE, _CERTFILE and _KEYFILE.
     """
     host, port = address(http, "127.0.0.1:9472")
-    source, policy = read_policy(policy_path)
-    log_to_stderr(logging.INFO)
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)
-    logging.getLogger("stillwatch").info("policy: %s, version %s", source, policy.version)
+    policy = announced_policy(policy_path)
     try:
-        servers = bootstrap_servers()
-        names = TopicNames.under(prefix())
         notifier = Notifier(
             CampaignBook(policy.campaign.alert_accounts),
-            Log(
-                partial(log_of_decisions, servers, names),
-                {"bootstrap_servers": servers, **kafka_access.client_arguments()},
-            ),
+            decisions_log(),
             Verifier(named_path(os.environ, VERIFY_VARIABLE)),
             _each_once(urls),
             Places(runbooks, dashboards),

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
+from msgspec import Struct
 
 from agents.store import StoreError
 from agents.topics import LARGEST_BATCH_BYTES, LogOfDecisions, TopicError
@@ -26,21 +27,25 @@ LOOK_S: Final = 10.0
 """How often it looks whether the topic has more partitions, or is another."""
 
 
+class Log(Struct, frozen=True):
+    """Where the log of decisions is.
+
+    `describe` asks Kafka what it is, blocking; it raises TopicError where it cannot be asked. `connect` is what a
+    client is made with.
+    """
+
+    describe: Callable[[], LogOfDecisions]
+    connect: Mapping[str, Any]
+
+
 class LogReader:
     """Reads every partition of the log of decisions in no group, anew whenever it is another log or has more of them.
 
-    `describe` asks Kafka what the log is, blocking; it raises TopicError where it cannot be asked. `connect` is what a
-    client is made with. `heard` is called whenever Kafka has said something.
+    `heard` is called whenever Kafka has said something.
     """
 
-    def __init__(
-        self,
-        describe: Callable[[], LogOfDecisions],
-        connect: Mapping[str, Any],
-        heard: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._describe = describe
-        self._connect = connect
+    def __init__(self, log: Log, heard: Callable[[], None] = lambda: None) -> None:
+        self._log = log
         self._heard = heard
 
     async def read(
@@ -54,9 +59,9 @@ class LogReader:
         `start` says from which offset on each partition is read (what it leaves out: from the beginning).
         Raises TopicError, KafkaError, and what these three raise.
         """
-        log = await beside(self._describe)
+        log = await beside(self._log.describe)
         consumer = AIOKafkaConsumer(
-            **self._connect,
+            **self._log.connect,
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -80,7 +85,7 @@ class LogReader:
                 if await turn(all(positions)):
                     return
                 if look is None and time.monotonic() - looked > LOOK_S:
-                    look = asyncio.ensure_future(beside(self._describe))
+                    look = asyncio.ensure_future(beside(self._log.describe))
                 if look is not None and look.done():
                     looked, looking, look = time.monotonic(), look, None
                     with suppress(TopicError):  # who cannot be asked may still be read

@@ -4,12 +4,11 @@ import asyncio
 import importlib
 import logging
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from msgspec import Struct
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from agents.ending import cancelled, must_not_end, told_to_stop
@@ -19,10 +18,9 @@ from agents.enforcement.http import CheckServer
 from agents.enforcement.limiter import Limiter
 from agents.enforcement.metrics import EnforcementMetrics
 from agents.enforcement.mirror import Mirror
-from agents.enforcement.reading import LogReader
+from agents.enforcement.reading import Log, LogReader
 from agents.settings import SettingsError
 from agents.signing import Verifier
-from agents.topics import LogOfDecisions
 from streams.policy import Policy
 
 logger = logging.getLogger(__name__)
@@ -30,13 +28,6 @@ logger = logging.getLogger(__name__)
 TICK_S: Final = 5.0
 PATIENCE_S: Final = 5.0
 """So long the log may take to say that all is known, before its mirror may."""
-
-
-class Log(Struct, frozen=True):
-    """How the log of decisions is asked for, blocking, and what a client of Kafka is made with."""
-
-    describe: Callable[[], LogOfDecisions]
-    connect: Mapping[str, Any]
 
 
 class Beside(Protocol):
@@ -99,14 +90,14 @@ class Enforcer:
         works: list[Coroutine[Any, Any, None]] = []
         followers: list[KafkaFollower | MirrorFollower] = []
         if self._log is not None:
-            reader = LogReader(self._log.describe, self._log.connect, partial(intake.heard, "log"))
+            reader = LogReader(self._log, partial(intake.heard, "log"))
             intake.heard("log")  # from now on: a log that is never heard is to be seen as well
             followers.append(KafkaFollower(reader, intake, self.gate))
         if self._mirror is not None:
             patience_s = 0.0 if self._log is None else PATIENCE_S
             followers.append(MirrorFollower(self._mirror, intake, self.gate, patience_s))
         if self._log is not None and self._mirror is not None:
-            reader = LogReader(self._log.describe, self._log.connect)
+            reader = LogReader(self._log)
             works.append(Mirrorer(reader, self._mirror, self._verifier).run())
         works += [follower.run() for follower in followers]
         for work in (*works, self._tick(envoy, followers)):

@@ -1,11 +1,11 @@
 """The log of decisions as it grows: all that was there first, in the order in which it was made, and then each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
 from agents.ending import cancelled
-from agents.enforcement.reading import Bookmark, LogReader, patiently
+from agents.enforcement.reading import Bookmark, Log, LogReader, patiently
 from agents.exporting.intake import Intake
 from agents.topics import LogOfDecisions
 from agents.transport import Record
@@ -20,8 +20,8 @@ TICK_S: Final = 1.0
 class Follower:
     """Follows the decisions about campaigns. Where Kafka is away it says so once in the log, and goes on later."""
 
-    def __init__(self, describe: Callable[[], LogOfDecisions], connect: Mapping[str, Any], intake: Intake) -> None:
-        self._reader = LogReader(describe, connect)
+    def __init__(self, log: Log, intake: Intake) -> None:
+        self._reader = LogReader(log)
         self._intake = intake
         self._bookmark = Bookmark()
         self._batch: list[Decision] = []

@@ -20,8 +20,7 @@ from agents.ending import cancelled, must_not_end, told_to_stop
 from agents.enforcement.admission import Admission
 from agents.enforcement.following import KafkaFollower
 from agents.enforcement.metrics import Source
-from agents.enforcement.reading import LogReader
-from agents.enforcement.service import Log
+from agents.enforcement.reading import Log, LogReader
 from agents.health import HealthServer
 from agents.notifying.alertmanager import Alertmanager
 from agents.notifying.metrics import NotifierMetrics
@@ -156,9 +155,7 @@ class Notifier:
             logger.info("Metrics and health on http://%s:%d", host, health.port)
             logger.info("%s", self._verifier.sentence)
             watchdog.start()
-            follower = KafkaFollower(
-                LogReader(self._log.describe, self._log.connect, self._known.heard), self._known, self._known
-            )
+            follower = KafkaFollower(LogReader(self._log, self._known.heard), self._known, self._known)
             works = [follower.run(), self._tick(follower), *(self._keep_told(it) for it in self._alertmanagers)]
             tasks = [asyncio.create_task(work) for work in works]
             for task in tasks:

@@ -24,7 +24,8 @@ from agents.enforcement.gate import Gate
 from agents.enforcement.limiting import LocalLimiter, RedisLimiter
 from agents.enforcement.metrics import EnforcementMetrics
 from agents.enforcement.mirror import Mirror
-from agents.enforcement.service import Enforcer, Log
+from agents.enforcement.reading import Log
+from agents.enforcement.service import Enforcer
 from agents.keys import make_pair
 from agents.signing import Signer
 from agents.topics import create_topics, log_of_decisions

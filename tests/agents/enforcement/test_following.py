@@ -5,7 +5,8 @@ import time
 from prometheus_client import CollectorRegistry
 
 from agents.enforcement.limiting import LocalLimiter
-from agents.enforcement.service import Enforcer, Log
+from agents.enforcement.reading import Log
+from agents.enforcement.service import Enforcer
 from agents.topics import LogOfDecisions, TopicError
 from streams.policy import DEFAULT_POLICY
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from agents.enforcement.service import Log
+from agents.enforcement.reading import Log
 from agents.notifying.rendering import Places
 from agents.notifying.service import FIRST_WAIT_S, RESEND_S, News, Notifier, active, wait_s
 from agents.signing import Verifier
