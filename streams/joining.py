@@ -16,8 +16,8 @@ from collections.abc import Collection, Iterable, Mapping
 
 from streams.campaigns import Campaign
 from streams.decide import is_limited
-from streams.evidence import FEWEST_REPEATING, RETURNING_SHARE, LinkEvidence, Seen, bit_of, surely
-from streams.findings import Finding, link_name
+from streams.evidence import FEWEST_REPEATING, MOST, RETURNING_SHARE, LinkEvidence, Seen, bit_of, surely
+from streams.findings import Finding, Tied, link_name
 from streams.members import RECENT_MS, REPEATS
 
 FEWEST_SHARED = 2
@@ -58,25 +58,31 @@ def _tied_by_more_than_words(own: list[str], campaigns: Mapping[str, Campaign], 
 
     One that is limited, or was, takes a crowd in only if accounts of it were seen there: else three accounts with two
     wordings, each between those of the campaign and those of the crowd, would have the crowd limited, or the campaign
-    let go. A link that is a crowd's stays there, and a new one that more of a crowd send is its next.
+    let go. A link that is a crowd's stays there, and a new one that mostly old accounts of a crowd send is its next.
     """
-    limited = [it for it in own if is_limited(campaigns[it].enforcement, finding.as_of_ms)]
-    found = limited or [it for it in own if campaigns[it].is_found]
+    found = [it for it in own if campaigns[it].is_found and not _is_over(campaigns[it], finding.as_of_ms)]
     others = [it for it in own if it not in found and _users(campaigns[it]) > FEWEST_REPEATING]
     crowds = [it for it in others if found and not any(_lends(campaigns[one], campaigns[it]) for one in found)]
-    link, names = link_name(finding), {tied.account_id for tied in finding.members}
-
-    def sending(them: Iterable[str]) -> int:
-        return max((len(names & campaigns[it].seen.keys()) for it in them), default=0)
-
-    owners = [it for it in own if link in campaigns[it].links]
-    is_crowds = not {*owners}.isdisjoint(crowds) if owners else sending(crowds) > sending(found)
+    owners = [it for it in own if link_name(finding) in campaigns[it].links]
+    old = {it.account_id for it in finding.members if not _is_recent(it, finding.as_of_ms)}
+    sent = max((len(old & campaigns[it].seen.keys()) for it in crowds), default=0)
+    is_crowds = not {*owners}.isdisjoint(crowds) if owners else sent > MOST * len(finding.members)
     return crowds if is_crowds else [it for it in own if it not in crowds]
 
 
+def _is_over(campaign: Campaign, at_ms: int) -> bool:
+    """Whether it is limited no more, and a crowd: most of those seen with it came upon it by chance."""
+    return not is_limited(campaign.enforcement, at_ms) and campaign.size < RETURNING_SHARE * len(campaign.seen)
+
+
+def _is_recent(tied: Tied, at_ms: int) -> bool:
+    return tied.created_at_ms is None or at_ms - tied.created_at_ms < RECENT_MS
+
+
 def _users(campaign: Campaign) -> int:
-    """How many use a link of the campaign at least, also of those that it has forgotten."""
-    return max(len(campaign.seen), max((len(it.strangers) for it in campaign.links.values()), default=0))
+    """How many use a link of the campaign, also of those that it has forgotten; who came back anew may count again."""
+    evidence = campaign.links.values()
+    return max(len(campaign.seen), max((max(it.members, len(it.strangers)) for it in evidence), default=0))
 
 
 def _lends(campaign: Campaign, other: Campaign) -> bool:

@@ -10,7 +10,7 @@ from agents.cli.failing import UnusableError
 from agents.cli.placing import placed
 from agents.cli.rows import reading, report_bad
 from agents.evaluation.recorded import judged_recording, read_decisions, read_truths
-from agents.evaluation.summary import comparison, summary
+from agents.evaluation.summary import comparison, is_unlabelled, summary
 from agents.records import UnreadableError, opened
 from agents.settings import SettingsError, replay_key
 from streams.evaluation import Evaluation
@@ -53,6 +53,8 @@ def evaluate(
     except (UnreadableError, SettingsError) as error:
         raise UnusableError(str(error)) from error
     found = judge.result()
+    if truth is not None and is_unlabelled(found):
+        raise UnusableError(f"{truth} names none of the accounts of {records}: it is the truth of another log.")
     click.echo(summary(found))
     for other in others:
         click.echo(f"\nAgainst {compare}:\n\n{summary(other.result())}\n")

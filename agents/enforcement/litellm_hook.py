@@ -37,16 +37,25 @@ NOBODY: Final = frozenset({None, "", "default_user_id", "litellm_proxy_admin"})
 """The users of a key that belongs to nobody."""
 
 
-def owner(key: Any, _data: Mapping[str, Any]) -> Ask | None:  # noqa: ANN401  LiteLLM's UserAPIKeyAuth
-    """The user of the key, else the key by its hash, and how it pays, as the normaliser of LiteLLM's logs has them.
+def owner(key: Any, _data: Mapping[str, Any]) -> str | None:  # noqa: ANN401  LiteLLM's UserAPIKeyAuth
+    """The user of the key, else the key by its hash, as the normaliser of LiteLLM's logs has it.
 
-    Never what the client itself says who it is: it would be somebody else at each request. Payment and age stand in the
-    metadata that an administrator gave the key, `payment_hash` and `account_created_at_ms`.
+    Never what the client itself says who it is: it would be somebody else at each request.
     """
     account: str | None = key.api_key if key.user_id in NOBODY else key.user_id
-    if not account:
+    return account or None
+
+
+def payer(key: Any, data: Mapping[str, Any]) -> Ask | None:  # noqa: ANN401
+    """The `owner`, and what the metadata of the key and its team say of payment and age, as in LiteLLM's logs.
+
+    For a LiteLLM in which no customer makes keys or changes them: whoever does says what he likes there, and may pay as
+    somebody whom the policy spares.
+    """
+    account = owner(key, data)
+    if account is None:
         return None
-    known: Mapping[str, object] = key.metadata or {}
+    known: Mapping[str, object] = {**(key.metadata or {}), **(key.team_metadata or {})}
     payment, created = known.get("payment_hash"), known.get("account_created_at_ms")
     return Ask(account, payment_hash=text(payment), account_created_at_ms=moment(created))
 

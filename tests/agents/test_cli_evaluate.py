@@ -114,6 +114,11 @@ def test_a_report_about_nobody_has_no_curves(files: dict[str, Path], tmp_path: P
     assert "per million" not in page
 
 
+def test_the_truth_of_another_log_is_refused(files: dict[str, Path]) -> None:
+    files["truth"].write_text(files["truth"].read_text().replace('"account_id":"', '"account_id":"another '))
+    assert "names none of the accounts of" in mistake(run(files))
+
+
 def test_without_a_truth_it_says_who_was_limited(files: dict[str, Path]) -> None:
     result = run(files, truth=False)
     assert result.exit_code == 0

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -32,9 +32,12 @@ from litellm.proxy._types import UserAPIKeyAuth
 
 async def user(request, api_key):
     known = {"payment_hash": "5a8f", "account_created_at_ms": "2026-10-05T00:00:00Z"} if api_key == "sk-olga" else {}
-    return UserAPIKeyAuth(api_key=api_key, user_id=api_key.removeprefix("sk-"), metadata=known)
+    team = {"payment_hash": "of the team"} if api_key == "sk-tom" else None
+    return UserAPIKeyAuth(
+        api_key=api_key, user_id=api_key.removeprefix("sk-"), metadata=known, team_metadata=team
+    )
 """
-"""Every key is that of the user whose name it has. Of one it is known how she pays, and since when she is there."""
+"""Every key is that of the user whose name it has. Of one it is known how she pays, of another how his team does."""
 
 HERE = """\
   use_chat_completions_url_for_anthropic_messages: true
@@ -126,6 +129,7 @@ def running(folder: Path, neighbours: str) -> Iterator[str]:
         "STILLWATCH_CHECK_DEADLINE_MS": "10000",
         "STILLWATCH_FINGERPRINT_KEY": FINGERPRINT_KEY,
         "STILLWATCH_APPEAL_URL": APPEAL_URL,
+        "STILLWATCH_KEY_METADATA": "trusted",
     }
     command = [str(program), "--config", str(configuration), "--host", LOOPBACK, "--port", str(port)]
     log = folder / "litellm.log"
@@ -144,6 +148,13 @@ def running(folder: Path, neighbours: str) -> Iterator[str]:
                 process.wait(STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def run(program: str, environment: Mapping[str, str]) -> str:
+    """What a program says in LiteLLM's environment. Raises NotInstalledError, and CalledProcessError."""
+    python = python_of("litellm", CACHE, REQUIREMENTS)
+    variables = {"PYTHONPATH": str(REPOSITORY), "LITELLM_LOCAL_MODEL_COST_MAP": "True", **environment}
+    return subprocess.run([python, "-c", program], env=variables, check=True, capture_output=True, text=True).stdout  # noqa: S603  words of a test
 
 
 def _is_alive(url: str) -> bool:

@@ -9,7 +9,7 @@ from streams.events import Message
 from streams.fingerprint import Fingerprinter
 from tests.agents.enforcement.answering import Answering
 from tests.benchmarks.plain.environments import NotInstalledError
-from tests.integration.litellm_proxy import APPEAL_URL, FINGERPRINT_KEY, Neighbours, running
+from tests.integration.litellm_proxy import APPEAL_URL, FINGERPRINT_KEY, Neighbours, run, running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_500)]
 
@@ -62,10 +62,23 @@ def test_an_innocent_request_passes_and_is_asked_about_by_who_and_what(
     assert (ask.payment_hash, ask.account_created_at_ms) == ("5a8f", 1_791_158_400_000)
 
 
-def test_of_a_key_without_metadata_only_the_account_is_known(client: httpx.Client, neighbours: Neighbours) -> None:
-    client.post(CHAT, json=said(CHAT), headers={"Authorization": "Bearer sk-ivan"})
+@pytest.mark.parametrize(("user", "payment"), [("ivan", None), ("tom", "of the team")])
+def test_how_a_key_without_metadata_pays_its_team_may_say(
+    client: httpx.Client, neighbours: Neighbours, user: str, payment: str | None
+) -> None:
+    client.post(CHAT, json=said(CHAT), headers={"Authorization": f"Bearer sk-{user}"})
     [ask] = neighbours.checker.asked
-    assert (ask.account_id, ask.payment_hash, ask.account_created_at_ms) == ("ivan", None, None)
+    assert (ask.account_id, ask.payment_hash, ask.account_created_at_ms) == (user, payment, None)
+
+
+@pytest.mark.parametrize(("trust", "reads"), [({}, "owner"), ({"STILLWATCH_KEY_METADATA": "trusted"}, "payer")])
+def test_the_metadata_of_keys_is_read_only_where_it_is_trusted(trust: dict[str, str], reads: str) -> None:
+    program = "from agents.enforcement.litellm_callback import stillwatch; print(stillwatch._account_of.__name__)"
+    try:
+        said = run(program, {"STILLWATCH_CHECK_URL": "http://127.0.0.1:9/v1/check", **trust})
+    except NotInstalledError as error:
+        pytest.skip(f"LiteLLM is not there: {error}")
+    assert said.split() == [reads]
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from streams.decisions import Reason
-from streams.enforcement import InForce
+from streams.enforcement import Ask, InForce
 from streams.findings import Finding, Tied
 from streams.policy_signals import SIGNALS
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
@@ -196,15 +196,48 @@ def test_a_pool_that_pays_with_a_campaigns_card_is_joined_to_it_however_many_the
     assert [len(it.members) for it in campaigns.campaigns().values()] == [60 + pool]
 
 
-def test_a_few_who_come_back_again_and_again_are_no_crowd() -> None:
-    campaigns = taken()
-    for days in range(0, 90, 18):
-        campaigns.take(said(902, ["x", "y", "z"], minutes=days * A_DAY, sketch=BETWEEN))
-        campaigns.take(said(902, ["u"], minutes=(days + 9) * A_DAY, sketch=BETWEEN))
-    for found in relay(60, opened_ms=NOON_MS + 80 * DAY_MS):
-        campaigns.take(replace(found, as_of_ms=found.as_of_ms + 100 * DAY_MS))
-    campaigns.take(said(901, ["q", "r", "s"], minutes=100 * A_DAY + 30, sketch=NEAR_THE_ATTACK))
-    assert len(campaigns.campaigns()) == 1
+def test_a_new_pool_is_not_lost_to_a_crowd_of_decoys_by_one_of_them() -> None:
+    like_a_tool = SKETCHER.sketch([*PLUGIN, "version 0"])
+    decoys = said(500, [f"d{number}" for number in range(9)], sketch=like_a_tool, capability="other")
+    attack = [replace(it, as_of_ms=it.as_of_ms + 10 * MINUTE_MS) for it in relay(60)]
+    campaigns = taken(decoys, *attack)
+    for number, sketch in ((900, NEAR_THE_ATTACK), (901, BETWEEN)):
+        campaigns.take(said(number, LENT[:3], minutes=number - 840, sketch=sketch, opened_ms=YOUNG_MS))
+    pool = [f"p{number}" for number in range(300)]
+    again = SKETCHER.sketch([*PLUGIN[:9], *ATTACK[:7], "extra0"])
+    first = said(1000, ["d0", *pool[:7]], minutes=120, sketch=again, opened_ms=NOON_MS + HOUR_MS)
+    campaigns.take(first)
+    campaigns.take(said(1000, pool[7:], minutes=150, sketch=again, opened_ms=NOON_MS + HOUR_MS))
+    assert stopped(campaigns, pool, 155) == {*pool}
+
+
+def test_a_second_pool_days_later_is_joined_to_the_first_whose_limit_is_over() -> None:
+    campaigns = taken(*relay(60), said(900, LENT[:30], minutes=15, sketch=NEAR_THE_ATTACK, opened_ms=YOUNG_MS))
+    pool = [f"g{number}" for number in range(60)]
+    later, opened_ms = 2 * A_DAY, NOON_MS + DAY_MS
+    for found in _versions(PLUGIN, pool, "cards", opened_ms, minutes=later):
+        campaigns.take(found)
+    assert len(campaigns.campaigns()) == 2
+    campaigns.take(said(901, pool[:30], minutes=later + 60, sketch=BETWEEN, opened_ms=opened_ms))
+    assert [len(it.members) for it in campaigns.campaigns().values()] == [120]
+
+
+def test_a_crowd_stays_one_though_all_but_one_of_it_are_at_home_elsewhere_and_forgotten() -> None:
+    users = [f"user {number}" for number in range(40)]
+    plugin = SKETCHER.sketch([*PLUGIN, "version 0"])
+    campaigns = taken(
+        said(400, users, uses=4, sketch=LASAGNE, capability="other"),
+        said(500, users, uses=4, minutes=5, sketch=plugin, capability="other"),
+        said(500, ["another"], minutes=8 * A_DAY, sketch=plugin, capability="other"),
+    )
+    for found in relay(60, opened_ms=NOON_MS + 7 * DAY_MS):
+        campaigns.take(replace(found, as_of_ms=found.as_of_ms + 8 * DAY_MS + 10 * MINUTE_MS))
+    for number, sketch in ((900, NEAR_THE_ATTACK), (901, BETWEEN)):
+        campaigns.take(said(number, ["x", "y", "z"], minutes=8 * A_DAY + number - 840, sketch=sketch))
+    for found in relay(60, opened_ms=NOON_MS + 7 * DAY_MS):
+        campaigns.take(replace(found, as_of_ms=found.as_of_ms + 8 * DAY_MS + 120 * MINUTE_MS))
+    asked = Ask("a customer never seen", "t500", plugin)
+    assert gateway_of(campaigns).over_request(asked, NOON_MS + (8 * A_DAY + 140) * MINUTE_MS) is None
 
 
 def _versions(
