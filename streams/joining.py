@@ -113,7 +113,9 @@ def _joined(finding: Finding, homes: Mapping[str, str], own: list[Campaign], oth
 
 
 def _is_named(seen: Seen, finding: Finding) -> bool:
-    return finding.kind != "payment" or seen.payment_hash == finding.value
+    """Whether an account of an own campaign may use the link, as far as is known of it."""
+    pays_so = seen.payment_hash == finding.value or (seen.payment_hash is None and seen.paid)
+    return finding.kind != "payment" or pays_so
 
 
 def _common(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> int:
