@@ -65,7 +65,7 @@ INTRODUCTION = """# Evaluation
     make evaluate SCALE=medium     # a hundred thousand ordinary accounts, in half an hour
     make evaluate SCALE=full       # a million for half a day, campaigns of the size of their disclosures, in two hours
     make evaluate SCALE=hydra      # the hydra, twenty thousand accounts at once for a day, among a hundred thousand
-    make evaluate SCALE=weeks      # each campaign alone for a week or longer, in two hours: weeks.md
+    make evaluate SCALE=weeks      # each campaign alone for a week or longer, in an hour: weeks.md
     make evaluate SCALE=robustness # what is harder than that, in an hour: robustness.md
 
 Everything here is **simulated** (`stillwatch simulate --list` describes each scenario, its file which figures are a

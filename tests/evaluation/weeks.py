@@ -25,11 +25,11 @@ LASTING: Mapping[str, Lasting] = {
     **{name: Lasting(size) for name, size in SMALL.campaigns.items()},
     "access_paths": Lasting(0.1),
     "release_pivot": Lasting(0.03),
-    "thin": Lasting(1.0, days=28),
+    "thin": Lasting(0.3, days=28),
     "four_requests": Lasting(0.3, days=27),
-    "quiet_relay": Lasting(1.0),
+    "quiet_relay": Lasting(0.5),
 }
-"""As in the small world; some nearer the size of their source, or of its size and as long as it was."""
+"""As in the small world; some nearer the size of their source, or as long as it was."""
 
 
 def lasted(pool: Executor, seed: int) -> Mapping[str, Evaluation]:
@@ -63,8 +63,8 @@ INTRODUCTION = """# Weeks
     make evaluate SCALE=weeks
 
 **Simulated** campaigns, each alone with a few hundred innocents, which react to who is limited, as on the page of the
-[evaluation](evaluation.md); sizes are against those of the disclosures. `thin` lasts
-until it has sent what its own says, `four_requests` as long as its own. A campaign lasts for weeks and is found once:
+[evaluation](evaluation.md); sizes are against those of the disclosures. `thin` lasts as long as it would take at its
+size to send what its disclosure says, `four_requests` as long as its own. A campaign lasts for weeks and is found once:
 what leaks before weighs less the longer it goes on, and what leaks later is what its new accounts send until they are
 known. Leaked is as on that page: of all that the campaign sent or meant to send, what came before its account, its
 template or how it pays was limited. The first day counts from the campaign's first exchange, "later" is what leaked
