@@ -217,7 +217,7 @@ CLIENTS = {
     "AIOKafkaAdminClient",
     "from_url",
 }
-MADE_BEFORE = {"access", "arguments", "self._arguments", "self._connect"}
+MADE_BEFORE = {"access", "arguments", "self._arguments", "self._log.connect"}
 """What the arguments are called where they are made a line before, or once for several clients."""
 
 
