@@ -63,9 +63,11 @@ def _tied_by_more_than_words(own: list[str], campaigns: Mapping[str, Campaign], 
     found = [it for it in own if campaigns[it].is_found and not _is_over(campaigns[it], finding.as_of_ms)]
     others = [it for it in own if it not in found and _users(campaigns[it]) > FEWEST_REPEATING]
     crowds = [it for it in others if found and not any(_lends(campaigns[one], campaigns[it]) for one in found)]
+    if not crowds:
+        return own
     owners = [it for it in own if link_name(finding) in campaigns[it].links]
     old = {it.account_id for it in finding.members if not _is_recent(it, finding.as_of_ms)}
-    sent = max((len(old & campaigns[it].seen.keys()) for it in crowds), default=0)
+    sent = max(len(old & campaigns[it].seen.keys()) for it in crowds)
     is_crowds = not {*owners}.isdisjoint(crowds) if owners else sent > MOST * len(finding.members)
     return crowds if is_crowds else [it for it in own if it not in crowds]
 
@@ -101,9 +103,7 @@ def _joined(finding: Finding, homes: Mapping[str, str], own: list[Campaign], oth
     """
     if not others:
         return []
-    named = {tied.account_id for tied in finding.members}
-    for campaign in own:
-        named.update(it for it, seen in campaign.seen.items() if _is_named(seen, finding))
+    named = {tied.account_id for tied in finding.members}.union(*(_named_before(campaign, finding) for campaign in own))
     if finding.kind == "template" and not any(campaign.ties for campaign in own):
         return [it.campaign_id for it in others if it.is_found and _holds(it, named, homes)]
     shares = _pays_for if finding.kind == "payment" else _shares
@@ -112,10 +112,15 @@ def _joined(finding: Finding, homes: Mapping[str, str], own: list[Campaign], oth
     return tying or [campaign.campaign_id for campaign in sharing[: 0 if own else 1]]
 
 
-def _is_named(seen: Seen, finding: Finding) -> bool:
-    """Whether an account of an own campaign may use the link, as far as is known of it."""
-    pays_so = seen.payment_hash == finding.value or (seen.payment_hash is None and seen.paid)
-    return finding.kind != "payment" or pays_so
+def _named_before(campaign: Campaign, finding: Finding) -> Iterable[str]:
+    """Who was seen with an own campaign; of a payment, who may pay so as far as is known."""
+    if finding.kind != "payment":
+        return campaign.seen
+    return {
+        name
+        for name, it in campaign.seen.items()
+        if it.payment_hash == finding.value or (it.payment_hash is None and it.paid)
+    }
 
 
 def _common(campaign: Campaign, named: set[str], homes: Mapping[str, str]) -> int:

@@ -37,15 +37,11 @@ def is_unlabelled(found: Evaluation) -> bool:
 
 
 def _limited(everybody: ClassResult) -> str:
-    counts = ", ".join(
-        f"{it.count:,} {word}"
-        for it, word in (
-            (everybody.throttled, "throttled"),
-            (everybody.challenged, "challenged"),
-            (everybody.suspended, "suspended"),
-        )
+    return (
+        f"Limited, by the hardest action: {everybody.limited.count:,} of {everybody.accounts:,} accounts "
+        f"({everybody.throttled.count:,} throttled, {everybody.challenged.count:,} challenged, "
+        f"{everybody.suspended.count:,} suspended)."
     )
-    return f"Limited, by the hardest action: {everybody.limited.count:,} of {everybody.accounts:,} accounts ({counts})."
 
 
 def campaign_table(campaigns: Sequence[CampaignResult]) -> Iterator[str]:
