@@ -31,8 +31,8 @@ ALONE: Mapping[str, float] = {
 """The size of each campaign when it is alone with the innocents: its own, where that is not too much for minutes."""
 
 ABLATED = "hydra"
-FAMILIES: tuple[Family, ...] = ("content", "identity", "lifecycle", "capability", "rhythm")
-"""Those of signals that campaigns are judged by, but `anomaly`; those for accounts alone take no part in finding it."""
+FAMILIES: tuple[Family, ...] = ("content", "identity", "lifecycle", "capability", "rhythm", "anomaly")
+"""All of those of signals that campaigns are judged by; `volume` is for accounts alone, and takes no part in it."""
 
 FEW = World(days=2, ordinary=0.1, look_alikes=0.1, campaigns={})
 """Innocents for the rest: every kind, and so few that a world is over in a minute or two."""

@@ -58,9 +58,8 @@ ALONE = """The campaigns of one world help to find one another, because their te
 what is learnt of one holds for the next. Here each is alone with the innocents, the thin ones at the size of their
 disclosure. Two days are short: most of what leaks of a thin campaign leaks before it is found."""
 
-ABLATED = """The hydra alone, with five of the six families of signals that campaigns are judged by switched off one by
-one and two by two: 10 of 15 pairs; `anomaly` stays on. What ties accounts is a signal too: without content no template
-ties, without identity no payment."""
+ABLATED = """The hydra alone, with the six families of signals that campaigns are judged by switched off one by one and
+two by two. What ties accounts is a signal too: without content no template ties, without identity no payment."""
 
 ATTACKS = f"""The scenario `adaptive` with other choices than its own, each alone with the innocents of a small world.
 Exchanges are per account that the attacker holds at a time, and per day of the {ACTIVE_DAYS} that it lasts: what it

@@ -121,8 +121,8 @@ def test_what_nobody_saw_is_left_out_and_the_rest_is_as_it_was() -> None:
 
 
 def test_no_family_each_and_each_two_are_switched_off() -> None:
-    assert len(list(switched_off())) == 1 + 5 + 10
-    assert len(set(switched_off())) == 16
+    assert len(list(switched_off())) == 1 + 6 + 15
+    assert len(set(switched_off())) == 22
 
 
 def test_harm_is_told_with_its_exact_interval_and_who_it_befell() -> None:
