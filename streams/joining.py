@@ -60,25 +60,27 @@ def _tied_by_more_than_words(own: list[str], campaigns: Mapping[str, Campaign], 
     wordings, each between those of the campaign and those of the crowd, would have the crowd limited, or the campaign
     let go. A link that is a crowd's stays there, and a new one that mostly old accounts of a crowd send is its next.
     """
-    found = [it for it in own if campaigns[it].is_found and not _is_over(campaigns[it], finding.as_of_ms)]
+    found = [it for it in own if _counts_as_found(campaigns[it], finding.as_of_ms)]
     others = [it for it in own if it not in found and _users(campaigns[it]) > FEWEST_REPEATING]
     crowds = [it for it in others if found and not any(_lends(campaigns[one], campaigns[it]) for one in found)]
     if not crowds:
         return own
     owners = [it for it in own if link_name(finding) in campaigns[it].links]
     old = {it.account_id for it in finding.members if not _is_recent(it, finding.as_of_ms)}
+    old = old.difference(*(campaigns[it].members for it in found))
     sent = max(len(old & campaigns[it].seen.keys()) for it in crowds)
     is_crowds = not {*owners}.isdisjoint(crowds) if owners else sent > MOST * len(finding.members)
     return crowds if is_crowds else [it for it in own if it not in crowds]
 
 
-def _is_over(campaign: Campaign, at_ms: int) -> bool:
-    """Whether it is limited no more, and a crowd: most of those seen with it came upon it by chance."""
-    return not is_limited(campaign.enforcement, at_ms) and campaign.size < RETURNING_SHARE * len(campaign.seen)
+def _counts_as_found(campaign: Campaign, at_ms: int) -> bool:
+    """Whether it is limited; or was, and is no crowd, most of whom came upon it by chance."""
+    is_crowd = campaign.size < RETURNING_SHARE * _users(campaign)
+    return is_limited(campaign.enforcement, at_ms) or (campaign.is_found and not is_crowd)
 
 
 def _is_recent(tied: Tied, at_ms: int) -> bool:
-    return tied.created_at_ms is None or at_ms - tied.created_at_ms < RECENT_MS
+    return tied.created_at_ms is not None and at_ms - tied.created_at_ms < RECENT_MS
 
 
 def _users(campaign: Campaign) -> int:
@@ -93,13 +95,13 @@ def _lends(campaign: Campaign, other: Campaign) -> bool:
     With fewer most of those seen with both would have come by chance, and nothing would follow for anybody.
     """
     common = len(campaign.members.keys() & other.seen.keys())
-    return common >= max(FEWEST_SHARED, RETURNING_SHARE * len(other.seen))
+    return common >= max(FEWEST_SHARED, RETURNING_SHARE * _users(other))
 
 
 def _joined(finding: Finding, homes: Mapping[str, str], own: list[Campaign], others: list[Campaign]) -> list[str]:
     """Those of `others` that share enough accounts with the link of the finding and its `own` campaigns.
 
-    A payment that belongs nowhere else belongs to the campaign of its accounts, whatever that is.
+    A payment that belongs nowhere else belongs to the campaign of most of its accounts, whatever that is.
     """
     if not others:
         return []
@@ -109,7 +111,9 @@ def _joined(finding: Finding, homes: Mapping[str, str], own: list[Campaign], oth
     shares = _pays_for if finding.kind == "payment" else _shares
     sharing = [campaign for campaign in others if shares(campaign, named, homes)]
     tying = [campaign.campaign_id for campaign in sharing if campaign.ties]
-    return tying or [campaign.campaign_id for campaign in sharing[: 0 if own else 1]]
+    if tying or own or not sharing:
+        return tying
+    return [min(sharing, key=lambda it: (-_common(it, named, homes), it.campaign_id)).campaign_id]
 
 
 def _named_before(campaign: Campaign, finding: Finding) -> Iterable[str]:

@@ -67,11 +67,14 @@ def home_of(account_id: str, states: States) -> Campaign | None:
 
 
 def final(campaign_id: str | None, states: States) -> Campaign | None:
-    """The campaign that `campaign_id` is part of today."""
-    if campaign_id is None:
-        return None
-    campaign = states.read(campaign_key(campaign_id), Campaign)
-    return campaign if campaign.merged_into is None else final(campaign.merged_into, states)
+    """The campaign that `campaign_id` is part of today: those on the way are told, or the way would grow for ever."""
+    way: list[Campaign] = []
+    while campaign_id is not None:
+        way.append(states.read(campaign_key(campaign_id), Campaign))
+        campaign_id = way[-1].merged_into
+    for taken_in in way[:-2]:
+        states.change(campaign_key(taken_in.campaign_id), Campaign).merged_into = way[-1].campaign_id
+    return way[-1] if way else None
 
 
 def short_key(name: str) -> str:

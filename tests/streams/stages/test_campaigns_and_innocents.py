@@ -155,10 +155,12 @@ def test_a_campaign_that_lends_accounts_to_a_crowd_of_others_stays_limited(lent:
     assert templates(campaigns) & {"template:t900", "template:t901"}
 
 
-def test_the_next_version_of_a_plug_in_is_its_own_whatever_else_resembles_it() -> None:
+@pytest.mark.parametrize("opened_ms", [OLD_MS, None])
+def test_the_next_version_of_a_plug_in_is_its_own_whatever_else_resembles_it(opened_ms: int | None) -> None:
     users = [f"user {number}" for number in range(40)]
+    sketches = [SKETCHER.sketch([*PLUGIN, f"version {it}"]) for it in range(4)]
     versions = [
-        replace(said(500 + it, users, sketch=SKETCHER.sketch([*PLUGIN, f"version {it}"])), as_of_ms=NOON_MS + at_ms)
+        replace(said(500 + it, users, sketch=sketches[it], opened_ms=opened_ms), as_of_ms=NOON_MS + at_ms)
         for it, at_ms in enumerate((0, 0, 5 * HOUR_MS, 6 * HOUR_MS))
     ]
     attack = [replace(it, as_of_ms=it.as_of_ms + 10 * MINUTE_MS) for it in relay(400)]
@@ -169,6 +171,65 @@ def test_the_next_version_of_a_plug_in_is_its_own_whatever_else_resembles_it() -
         campaigns.take(version)
     assert not stopped(campaigns, users, 6 * 60 + 1)
     assert not templates(campaigns) & {f"template:t{500 + it}" for it in range(4)}
+
+
+def test_a_campaign_too_small_to_name_anybody_is_not_let_go_by_words_between_it_and_a_crowd() -> None:
+    attack = [said(it, [f"n{it}-{at}" for at in range(5)], minutes=10 + it, opened_ms=YOUNG_MS) for it in range(10)]
+    users = [f"user {number}" for number in range(300)]
+    campaigns = taken(said(500, users, sketch=SKETCHER.sketch(PLUGIN), capability="other"), *attack)
+    assert templates(campaigns)
+    assert not limited(campaigns)
+    for number, sketch in ((900, NEAR_THE_ATTACK), (901, BETWEEN)):
+        campaigns.take(said(number, ["x", "y", "z"], minutes=number - 840, sketch=sketch))
+    for hours in range(2, 26, 2):
+        for found in attack:
+            campaigns.take(replace(found, as_of_ms=found.as_of_ms + hours * HOUR_MS))
+    asked = Ask("someone new", "t3")
+    assert gateway_of(campaigns).over_request(asked, NOON_MS + DAY_MS + 25 * MINUTE_MS) is not None
+
+
+@pytest.mark.parametrize("lent", [0, 9])
+def test_what_members_send_that_were_lent_to_a_crowd_is_the_campaigns(lent: int) -> None:
+    names = [*[f"user {number}" for number in range(300)], *LENT[:lent]]
+    crowd = said(500, names, sketch=SKETCHER.sketch(PLUGIN), capability="other")
+    attack = [_on_cards(replace(it, as_of_ms=it.as_of_ms + 10 * MINUTE_MS)) for it in relay(60, opened_ms=OLD_MS)]
+    campaigns = taken(crowd, *attack, said(900, LENT[20:24], minutes=60, sketch=NEAR_THE_ATTACK))
+    campaigns.take(said(901, LENT[:9], minutes=70, sketch=BETWEEN))
+    pool = [f"p{number}" for number in range(300)]
+    opened_ms = NOON_MS + HOUR_MS
+    campaigns.take(said(901, pool, minutes=150, sketch=BETWEEN, opened_ms=opened_ms, payment="another card"))
+    assert stopped(campaigns, pool, 155) == {*pool}
+
+
+@pytest.mark.parametrize("days", [0, 8])
+def test_a_crowd_is_no_smaller_for_being_forgotten(days: int) -> None:
+    wait, tool = days * A_DAY, SKETCHER.sketch(PLUGIN)
+    attack = [
+        _on_cards(replace(it, as_of_ms=it.as_of_ms + (10 + wait) * MINUTE_MS)) for it in relay(60, opened_ms=OLD_MS)
+    ]
+    campaigns = taken(said(500, [f"user {it}" for it in range(300)], sketch=tool, capability="other"), *attack)
+    campaigns.take(said(500, ["another", *LENT[:2]], minutes=30 + wait, sketch=tool, capability="other"))
+    for number, sketch in ((900, NEAR_THE_ATTACK), (901, BETWEEN)):
+        campaigns.take(said(number, ["x", "y", "z"], minutes=number - 840 + wait, sketch=sketch))
+    later = [f"next user {number}" for number in range(300)]
+    campaigns.take(said(500, later, minutes=80 + wait, sketch=tool, capability="other"))
+    for hours in range(2, 26, 2):
+        for found in attack:
+            campaigns.take(replace(found, as_of_ms=found.as_of_ms + hours * HOUR_MS))
+    assert stopped(campaigns, LENT, A_DAY + wait) == {*LENT}
+
+
+@pytest.mark.parametrize("is_turned", [False, True])
+def test_a_payment_belongs_to_the_campaign_of_most_who_pay_so_in_whatever_order_they_are_told(is_turned: bool) -> None:
+    cooks, writers = [f"a{number}" for number in range(8)], [f"b{number}" for number in range(8)]
+    campaigns = taken(
+        said(400, cooks, uses=4, sketch=LASAGNE, capability="other"),
+        said(401, writers, uses=4, sketch=LETTER, capability="other"),
+    )
+    payers = [*cooks[:2], *writers[:6]]
+    campaigns.take(paid(payers[::-1] if is_turned else payers, 10))
+    links = {frozenset(it.links) for it in campaigns.campaigns().values()}
+    assert links == {frozenset({"template:t400"}), frozenset({"template:t401", "payment:a reseller"})}
 
 
 def test_who_is_not_limited_any_more_is_not_limited_anew_with_a_campaign_of_like_words() -> None:
