@@ -1,6 +1,6 @@
 """Findings: what `networks` tells `campaigns` about a link that ties accounts together."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -12,7 +12,7 @@ from streams.links import LinkKind
 
 NonNegative = Annotated[int, Meta(ge=0)]
 
-ACCOUNTS_A_RECORD = 16_384
+ACCOUNTS_A_RECORD = 4_096
 
 LEADS: dict[LinkKind, str] = {"payment": "accounts_per_payment", "template": "accounts_per_template"}
 """The signal that must fire for a link of this kind to tie its ripe members to one campaign."""
@@ -48,12 +48,16 @@ class Finding(Struct, frozen=True):
 
 
 class Users(Struct, frozen=True):
-    """Who uses a template that is too short to tie anybody, as of one closed minute: all that are listed."""
+    """Who uses a template that is too short to tie anybody, as of one closed minute: all that are listed.
+
+    `payments` are the hashes of how they pay, by account, as far as they are known.
+    """
 
     value: str
     as_of_ms: TimeMs
     accounts: tuple[str, ...]
     sketch: str | None = None
+    payments: Mapping[str, str] = {}
 
 
 class Crowd(Struct, frozen=True):

@@ -2,9 +2,8 @@
 
 A link is shared from its second account on (`streams.holders`), and its windows begin there. Every shared link has
 windows and sketches, as numbers that `streams.kernel` folds uses into. Links that can tie accounts into a campaign also
-list their members: an account is a member from its first request over the link, and *ripe* once the link says something
-about the account: of a payment once it was used in another hour too, of a template at once, because whether one request
-counts is for `streams.campaigns` to say, which sees all templates of an account.
+list their members: an account is a member from its first request over the link, and *ripe* once that says something:
+of a payment once it was used in another hour too, of a template at once: `streams.campaigns` says if one use counts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +17,7 @@ from streams.capabilities import CapabilityDays
 from streams.compiled import Ints
 from streams.distinct import Distinct
 from streams.events import CAPABILITIES, SKETCH_HASH_CHARACTERS, Capability
-from streams.findings import Tied
+from streams.findings import Tied, Users
 from streams.links import LinkKind, Who
 from streams.members import REPEATS, RIPE_HOURS, Member, round_the_clock_synchrony
 from streams.room import buckets_of, days_of, sketch_of
@@ -214,10 +213,11 @@ def is_to_be_told(state: NetworkState) -> bool:
     return (is_old or has_grown) and len(state.members) < MEMBERS
 
 
-def report_users(state: NetworkState) -> tuple[str, ...]:
+def report_users(value: str, as_of_ms: int, state: NetworkState) -> Users:
     """All members listed, in the order they came."""
     state.told, state.told_hour = len(state.members), state.hour
-    return tuple(state.members)
+    pays = {name: it.payment_hash for name, it in state.members.items() if it.payment_hash is not None}
+    return Users(value, as_of_ms, tuple(state.members), state.sketch, pays)
 
 
 def is_crowd_to_be_told(state: NetworkState, accounts: int) -> bool:

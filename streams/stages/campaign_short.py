@@ -46,7 +46,7 @@ def take_users(users: Users, cause: Cause, states: States) -> Campaign | None:
 
     def seen_by(campaign: Campaign, enforcement: Enforcement) -> ShortTemplate:
         has_sibling = not siblings.isdisjoint(campaign.links)
-        strangers = len(_strangers(campaign, accounts, states))
+        strangers = len(_strangers(campaign, accounts, users, states))
         return ShortTemplate(at_ms, len(accounts), strangers, has_sibling, enforcement)
 
     enforcement = Enforcement() if before is None else before.enforcement
@@ -96,13 +96,17 @@ def _note_strangers(campaign: Campaign, users: Users, accounts: set[str], cause:
     forget_erased({campaign.campaign_id: campaign}, states)
     states.changed.add(campaign_key(campaign.campaign_id))
     campaign.newest_ms = max(campaign.newest_ms, users.as_of_ms)
-    evidence.strangers |= _strangers(campaign, accounts, states)
+    evidence.strangers |= _strangers(campaign, accounts, users, states)
     let_go_of_crowds(campaign, cause)
 
 
-def _strangers(campaign: Campaign, accounts: set[str], states: States) -> set[str]:
-    """Those of the accounts that are no members of the campaign; whom it had to forget is one, at home there."""
-    others = accounts - campaign.members.keys()
+def _strangers(campaign: Campaign, accounts: set[str], users: Users, states: States) -> set[str]:
+    """Those of the accounts that are no members of the campaign, and do not pay as its members do.
+
+    Whom it had to forget is a member, at home there. Who pays so may have been refused for that before it did anything
+    that makes a member.
+    """
+    others = {it for it in accounts - campaign.members.keys() if users.payments.get(it) not in campaign.payments}
     return {it for it in others if home_of(it, states) is not campaign}
 
 

@@ -225,7 +225,7 @@ class NetworksStage:
         if is_stale(state):
             state.found_hour = state.hour  # it no longer ties: look again in an hour
         if self._policy.signals[LEADS["template"]].enabled and is_short(view) and is_to_be_told(state):
-            step.users.append(Users(value, as_of_ms, report_users(state), state.sketch))
+            step.users.append(report_users(value, as_of_ms, state))
 
     def _anomaly(self, view: NetworkView, state: NetworkState, step: "_Step") -> float | None:
         """The p-value of the link's window, and the window's lesson if the gate lets it teach."""

@@ -45,11 +45,12 @@ class Act(NamedTuple):
     error: bool = False
     refusal: bool = False
     words: int = 12
+    payment: str | None = None
 
     @property
     def who(self) -> Who:
         """The account as the event names it."""
-        return Who(self.account, self.org, self.created_ms, self.exempt)
+        return Who(self.account, self.org, self.created_ms, self.exempt, self.payment)
 
     @property
     def is_young(self) -> bool:

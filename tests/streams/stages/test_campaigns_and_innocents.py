@@ -130,7 +130,7 @@ def test_two_wordings_between_a_campaign_and_a_plug_in_do_not_have_its_users_lim
 def test_two_wordings_between_a_campaign_and_a_crowd_do_not_let_it_go(is_older: bool) -> None:
     passers_by = said(500, [f"user {number}" for number in range(300)], sketch=SKETCHER.sketch(PLUGIN))
     passers_by = passers_by if is_older else replace(passers_by, as_of_ms=NOON_MS + 30 * MINUTE_MS)
-    attack = [_on_cards(replace(it, as_of_ms=it.as_of_ms + 10 * MINUTE_MS)) for it in relay(60, opened_ms=OLD_MS)]
+    attack = [on_cards(replace(it, as_of_ms=it.as_of_ms + 10 * MINUTE_MS)) for it in relay(60, opened_ms=OLD_MS)]
     campaigns = taken(passers_by, *attack) if is_older else taken(*attack, passers_by)
     assert stopped(campaigns, LENT, 55) == {*LENT}
     for number, sketch in ((900, NEAR_THE_ATTACK), (901, BETWEEN)):
@@ -142,7 +142,7 @@ def test_two_wordings_between_a_campaign_and_a_crowd_do_not_let_it_go(is_older: 
 def test_a_campaign_that_lends_accounts_to_a_crowd_of_others_stays_limited(lent: int) -> None:
     users = [f"user {number}" for number in range(300)]
     crowd = said(500, [*users, *LENT[:lent]], sketch=SKETCHER.sketch(PLUGIN))
-    attack = [_on_cards(replace(it, as_of_ms=it.as_of_ms + 10 * MINUTE_MS)) for it in relay(60, opened_ms=OLD_MS)]
+    attack = [on_cards(replace(it, as_of_ms=it.as_of_ms + 10 * MINUTE_MS)) for it in relay(60, opened_ms=OLD_MS)]
     campaigns = taken(crowd, *attack)
     for number, sketch in ((900, NEAR_THE_ATTACK), (901, BETWEEN)):
         campaigns.take(said(number, ["x", "y", "z"], minutes=number - 840, sketch=sketch))
@@ -192,7 +192,7 @@ def test_a_campaign_too_small_to_name_anybody_is_not_let_go_by_words_between_it_
 def test_what_members_send_that_were_lent_to_a_crowd_is_the_campaigns(lent: int) -> None:
     names = [*[f"user {number}" for number in range(300)], *LENT[:lent]]
     crowd = said(500, names, sketch=SKETCHER.sketch(PLUGIN), capability="other")
-    attack = [_on_cards(replace(it, as_of_ms=it.as_of_ms + 10 * MINUTE_MS)) for it in relay(60, opened_ms=OLD_MS)]
+    attack = [on_cards(replace(it, as_of_ms=it.as_of_ms + 10 * MINUTE_MS)) for it in relay(60, opened_ms=OLD_MS)]
     campaigns = taken(crowd, *attack, said(900, LENT[20:24], minutes=60, sketch=NEAR_THE_ATTACK))
     campaigns.take(said(901, LENT[:9], minutes=70, sketch=BETWEEN))
     pool = [f"p{number}" for number in range(300)]
@@ -205,7 +205,7 @@ def test_what_members_send_that_were_lent_to_a_crowd_is_the_campaigns(lent: int)
 def test_a_crowd_is_no_smaller_for_being_forgotten(days: int) -> None:
     wait, tool = days * A_DAY, SKETCHER.sketch(PLUGIN)
     attack = [
-        _on_cards(replace(it, as_of_ms=it.as_of_ms + (10 + wait) * MINUTE_MS)) for it in relay(60, opened_ms=OLD_MS)
+        on_cards(replace(it, as_of_ms=it.as_of_ms + (10 + wait) * MINUTE_MS)) for it in relay(60, opened_ms=OLD_MS)
     ]
     campaigns = taken(said(500, [f"user {it}" for it in range(300)], sketch=tool, capability="other"), *attack)
     campaigns.take(said(500, ["another", *LENT[:2]], minutes=30 + wait, sketch=tool, capability="other"))
@@ -241,7 +241,7 @@ def test_who_is_not_limited_any_more_is_not_limited_anew_with_a_campaign_of_like
     campaigns.take(said(501, ["another"], minutes=790, sketch=SKETCHER.sketch([*PLUGIN, "version 1"])))
     assert not stopped(campaigns, team, 800)
     for found in relay(60, opened_ms=OLD_MS):
-        campaigns.take(_on_cards(replace(found, as_of_ms=found.as_of_ms + 900 * MINUTE_MS)))
+        campaigns.take(on_cards(replace(found, as_of_ms=found.as_of_ms + 900 * MINUTE_MS)))
     for number, sketch in ((900, NEAR_THE_ATTACK), (901, BETWEEN)):
         campaigns.take(said(number, ["x", "y", "z"], minutes=number + 30, sketch=sketch))
     assert stopped(campaigns, [*LENT, *team], 935) == {*LENT}
@@ -346,7 +346,7 @@ def test_a_template_that_is_a_crowds_stays_there_whatever_it_resembles() -> None
     assert not stopped(campaigns, users, 65)
 
 
-def _on_cards(found: Finding) -> Finding:
+def on_cards(found: Finding) -> Finding:
     """Eight accounts of the campaign pay with one instrument."""
     paid = tuple(replace(it, payment_hash=f"card {int(it.account_id[1:]) // 8}") for it in found.members)
     return replace(found, members=paid)

@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 
 import pytest
+from msgspec.structs import replace
 
 from streams.decisions import Action, Decision
 from streams.findings import Finding, Users
 from streams.windows import DAY_MS, MINUTE_MS
+from tests.streams.stages.test_campaigns_and_innocents import on_cards
 from tests.streams.stages.test_campaigns_by_template import OLD_MS, SKETCHER, WORDS, limited, of, relay, said, taken
 from tests.streams.stages.test_campaigns_feedback import about, hear, verdict
 from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench
@@ -74,6 +76,18 @@ def test_it_is_the_campaigns_if_nearly_all_who_use_it_are_or_of_its_own_words_mo
     campaigns = found()
     campaigns.take(users=[used([*MEMBERS[:members], *CROWD[:others]], sketch=sketch)])
     assert (len(about_it(campaigns)) == 1) is is_limited
+
+
+@pytest.mark.parametrize(("paid_with", "is_limited"), [("card 0", True), ("a card of their own", False)])
+def test_who_pays_as_the_members_do_is_no_stranger_to_it_though_it_never_became_a_member(
+    paid_with: str, *, is_limited: bool
+) -> None:
+    campaigns = taken(*(on_cards(one) for one in relay(30)))
+    refused = [f"refused {number}" for number in range(6)]
+    told = used([*MEMBERS, *refused])
+    campaigns.take(users=[replace(told, payments=dict.fromkeys(refused, paid_with))])
+    assert (len(about_it(campaigns)) == 1) is is_limited
+    assert limited(campaigns) == {*MEMBERS}
 
 
 def test_what_is_told_together_with_the_finding_that_has_a_campaign_limited_counts() -> None:
