@@ -3,45 +3,78 @@
 Half-space trees (Tan, Ting and Liu, "Fast Anomaly Detection for Streaming Data", IJCAI 2011) score a vector;
 split-conformal calibration (Laxhammar and Falkman, "Conformal prediction for distribution-independent anomaly
 detection in streaming vessel data", 2010) turns the score into a p-value: the share of ordinary windows of the
-same cohort that look at least as strange. The guards, and what each is against:
+same cohort that look at least as strange. With n of them none is below 1/(n + 1): a cohort with too few for the
+signal's threshold is judged with the wider one around it, and at last with everybody.
+
+The guards, and what each is against:
 
 - the trees that score are frozen for an epoch: anomalies that cluster in time cannot teach them to look away;
 - a subject teaches at most once in `TEACH_EVERY_HOURS`, never while it is limited, never when it scores as
-  strange: one account, or one campaign, cannot move the reference far;
+  strange: one account cannot move the reference far;
+- of accounts that share a payment instrument, or the template of the request at which they are judged, come at most
+  `MOST_ALIKE` lessons of an epoch: a campaign that has one in common cannot move it far either;
 - features are a fixed list, finite and in 0..1, so schema drift cannot blind or poison the trees;
 - while far more windows than 5 % score below p = .05 the world has changed, not the accounts: the model
   abstains and learns, until the next epoch is frozen;
 - the stored state is the vectors it learnt from, one byte a feature, and the trees are grown again from them:
   nothing to unpickle, nothing that depends on river's insides.
+
+Not prevented: a campaign whose accounts are not limited themselves, with payments of their own and ever new wordings,
+or with several of each, teaches as so many ordinary accounts would, as long as no window is strange; and so does one
+of a tenth of all accounts with one payment, which counts as a placeholder (`streams.payers`). Nothing is asked of links
+but that none of their members was reported: each of a campaign's teaches for itself until then.
 """
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from msgspec import Struct, field
 from river.anomaly import HalfSpaceTrees
 
 MODEL_VERSION = "hst-conformal-1"
-EPOCH = 512
-"""Vectors in an epoch: every other one grows the trees, the rest calibrate them."""
+EPOCH = 1024
+"""Vectors in an epoch: every fourth grows the trees (256, about the window of Tan, Ting and Liu), the rest calibrate.
+
+Twice as many would let a cohort of a ninth of the traffic be judged by itself, not of a quarter, and warm up half as
+fast: 5,000 accounts on 8 partitions take three days for an epoch as it is.
+"""
+
+CALIBRATION = EPOCH - EPOCH // 4
+"""Vectors of an epoch that calibrate."""
 
 TEACH_EVERY_HOURS = 6
 MINIMUM_COHORT = 100
-"""Below this many calibration scores a cohort is judged against everybody's."""
+"""Below this many calibration scores no cohort is judged by itself, whatever the threshold."""
 
+MOST_ALIKE = EPOCH // 20
+"""Lessons of an epoch by subjects that share something."""
+
+_STUCK = 3 * EPOCH
+"""Lessons refused for what is shared, at which three of four subjects share it: that is no campaign, it is everybody.
+
+A product with one prompt has one template. Until the epoch is over it counts for nothing, or it would never be over.
+"""
+
+_EVERYBODY = ""
 _STRANGE = 0.01
 _DRIFT_P = 0.05
 _DRIFT_SHARE = 0.25
 _DRIFT_WEIGHT = 1 / 128
 
-Gate = Literal["learned", "gate_not_finite", "gate_taught_recently", "gate_limited", "gate_strange"]
+Gate = Literal["learned", "gate_not_finite", "gate_taught_recently", "gate_limited", "gate_strange", "gate_shared"]
 """What became of a window as a lesson: learnt, or why not. The names that folds tally."""
+
+CHANGING: frozenset[Gate] = frozenset({"learned", "gate_shared"})
+"""After which the state of the model is another."""
 
 
 class Lesson(Struct, frozen=True, array_like=True, gc=False):
-    """One window that teaches: the cohort it belongs to and its features, one byte each."""
+    """One window that teaches: the cohort it belongs to and its features, one byte each.
+
+    A cohort is named from the widest to the narrowest, with slashes between.
+    """
 
     cohort: str
     vector: bytes
@@ -63,26 +96,39 @@ class Drift(Struct, array_like=True):
 
 
 class ModelState(Struct, array_like=True):
-    """What is stored: the epoch that scores, the epoch being gathered, and as of when it learnt last (event time)."""
+    """What is stored: the epoch that scores, the epoch being gathered, and as of when it learnt last (event time).
+
+    Of the epoch being gathered `shared` has the lessons by what their subjects share (32 bits), `refused` how many
+    there would be more.
+    """
 
     version: str = MODEL_VERSION
     reference: list[Lesson] = field(default_factory=list)
     gathering: list[Lesson] = field(default_factory=list)
     learned_ms: int = 0
+    shared: dict[int, int] = field(default_factory=dict)
+    refused: int = 0
 
 
 class Model:
     """The trees grown from a `ModelState`, and the calibration scores of each cohort."""
 
-    def __init__(self, state: ModelState, features: Sequence[str]) -> None:
-        """Grow the trees for `state`. A state of another version or another feature list starts afresh."""
+    def __init__(self, state: ModelState, features: Sequence[str], threshold: float) -> None:
+        """Grow the trees for `state`. A state of another version or another feature list starts afresh.
+
+        `threshold` is what the policy holds 1/p against: who is judged by too few to reach it could never be strange.
+        An epoch of another length, as versions before had it, is the beginning of the next.
+        """
         self.features = tuple(features)
         lessons = (*state.reference, *state.gathering)
         if state.version != MODEL_VERSION or any(len(lesson.vector) != len(features) for lesson in lessons):
             state = ModelState()
+        if state.reference and len(state.reference) != EPOCH:
+            state.reference, state.gathering = [], [*lessons]
         self.state = state
+        self._fewest = max(MINIMUM_COHORT, math.ceil(threshold))  # one more than it takes, should 1 / p be rounded down
         # Where trees split follows from the seed alone: those of an epoch are those of the one before, taught anew.
-        self._trees = HalfSpaceTrees(n_trees=10, height=8, window_size=EPOCH // 2, seed=20261123)
+        self._trees = HalfSpaceTrees(n_trees=10, height=8, window_size=EPOCH - CALIBRATION, seed=20261123)
         self._grow()
 
     @property
@@ -100,9 +146,8 @@ class Model:
         """The share of ordinary windows at least as strange, in 1/(n + 1)..1; None while warming up."""
         if not self.warm:
             return None
-        scores = self._scores.get(cohort, [])
-        if len(scores) < MINIMUM_COHORT:
-            scores = self._everybody
+        measures = (self._scores.get(name, []) for name in _from_narrowest(cohort))
+        scores = next((scores for scores in measures if len(scores) >= self._fewest), self._scores[_EVERYBODY])
         at_least = len(scores) - bisect_left(scores, self._score(vector))
         return (1 + at_least) / (len(scores) + 1)
 
@@ -115,11 +160,13 @@ class Model:
         as_of_ms: int,
         taught_recently: bool,
         limited: bool,
+        shared: Sequence[int] = (),
     ) -> tuple[float | None, Gate]:
         """Judge a window and, if the gate lets it, learn from it.
 
         The p-value is None while warming up, while the world is changing, and for values that are no window; what is
-        new in a changed world can be learnt, because nothing is strange then.
+        new in a changed world can be learnt, because nothing is strange then. `shared` is what the subject may share
+        with others, 32 bits each.
         """
         vector = self.vector(values)
         if vector is None:
@@ -135,33 +182,54 @@ class Model:
             return p_value, "gate_limited"
         if p_value is not None and p_value < _STRANGE:
             return p_value, "gate_strange"
-        self._learn(Lesson(cohort, vector), drift)
+        if self._is_crowded(shared):
+            self.state.refused += 1
+            return p_value, "gate_shared"
+        self._learn(Lesson(cohort, vector), shared, drift)
         self.state.learned_ms = max(self.state.learned_ms, as_of_ms)
         return p_value, "learned"
 
-    def _learn(self, lesson: Lesson, drift: Drift) -> None:
+    def _is_crowded(self, shared: Sequence[int]) -> bool:
+        """Whether those who share one of `shared` have taught this epoch enough."""
+        if self.state.refused >= _STUCK:
+            return False
+        return any(self.state.shared.get(it, 0) >= MOST_ALIKE for it in shared)
+
+    def _learn(self, lesson: Lesson, shared: Sequence[int], drift: Drift) -> None:
         """Gather a lesson; at the end of an epoch grow and freeze new trees."""
-        self.state.gathering.append(lesson)
-        if len(self.state.gathering) >= EPOCH:
-            self.state.reference, self.state.gathering = self.state.gathering, []
+        state = self.state
+        state.gathering.append(lesson)
+        for it in shared:
+            state.shared[it] = state.shared.get(it, 0) + 1
+        if len(state.gathering) >= EPOCH:
+            state.reference, state.gathering, state.shared, state.refused = state.gathering, [], {}, 0
             drift.strange_share = _DRIFT_P
             self._grow()
 
     def _grow(self) -> None:
-        teach, calibrate = self.state.reference[::2], self.state.reference[1::2]
-        for lesson in teach:
+        for lesson in self.state.reference[::4]:
             self._trees.learn_one(self._named(lesson.vector))
         scores: dict[str, list[float]] = {}
-        for lesson in calibrate:
-            scores.setdefault(lesson.cohort, []).append(self._score(lesson.vector))
+        for number, lesson in enumerate(self.state.reference):
+            if number % 4:
+                score = self._score(lesson.vector)
+                for cohort in _from_narrowest(lesson.cohort):
+                    scores.setdefault(cohort, []).append(score)
         self._scores = {cohort: sorted(values) for cohort, values in scores.items()}
-        self._everybody = sorted(score for values in scores.values() for score in values)
 
     def _score(self, vector: bytes) -> float:
         return float(self._trees.score_one(self._named(vector)))
 
     def _named(self, vector: bytes) -> dict[str, float]:
         return {name: value / 255 for name, value in zip(self.features, vector, strict=True)}
+
+
+def _from_narrowest(cohort: str) -> Iterator[str]:
+    """The cohort, those around it, and everybody."""
+    while cohort:
+        yield cohort
+        cohort = cohort.rpartition("/")[0]
+    yield _EVERYBODY
 
 
 def log_scale(value: float, ceiling: float) -> float:

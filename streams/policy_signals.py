@@ -51,7 +51,7 @@ THRESHOLD_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "template_concentration": (0.01, 1),
         "capability_focus": (0.01, 1),
         "unfollowed_extraction": (0.01, 1),
-        "anomaly": (2, 257),
+        "anomaly": (2, 769),
         "accounts_per_payment": (2, 1_000_000),
         "accounts_per_template": (2, 1_000_000),
         "synchrony": (0.01, 1),
@@ -62,8 +62,8 @@ THRESHOLD_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
         "recent_accounts": (0.01, 1),
         "no_old_accounts": (0.01, 1),
         "extracted_capabilities": (0.01, 1),
-        "network_anomaly": (2, 257),
+        "network_anomaly": (2, 769),
     }
 )
 """Thresholds that can tell anything apart: below, everybody would be above it; above, nobody (shares end at 1, a day
-at 24 hours, strangeness at one in 257, the windows of half an epoch of `streams.anomaly` and one)."""
+at 24 hours, strangeness at one in 769, the windows that calibrate an epoch of `streams.anomaly` and one)."""

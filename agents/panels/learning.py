@@ -70,7 +70,7 @@ LEARNING: Final = Dashboard(
         ),
         Panel(
             title="Windows that the gate kept away",
-            says="Why windows may not teach: limited, strange, no number, or the subject taught just before.",
+            says="Why windows may not teach: limited, strange, no number, too many alike, or it taught just before.",
             queries=(
                 Query("sum by (reason) (rate(stillwatch_learning_refusals_total[$__rate_interval]))", "{{reason}}"),
             ),

@@ -106,7 +106,8 @@ class NetworksStage:
         Raises ValueError for a link that another version of Stillwatch stored.
         """
         if key == MODEL:
-            return Model(ModelState() if stored is None else self._decoders[MODEL].decode(stored), FEATURES)
+            known = ModelState() if stored is None else self._decoders[MODEL].decode(stored)
+            return Model(known, FEATURES, self._policy.signals["network_anomaly"].threshold)
         if key == HOLDERS:
             return Holders(stored or b"")
         if stored is None:

@@ -3,14 +3,16 @@
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from streams.accounts import AccountView, Enforcement, Head
-from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Model, ModelState, log_scale
-from streams.batch import EventBatch, hashes_of
+from streams.anomaly import CHANGING, MODEL_VERSION, TEACH_EVERY_HOURS, Model, ModelState, log_scale
+from streams.batch import NO_HASH, EventBatch, hashes_of
+from streams.compiled import Ints
 from streams.decide import Subject, decide, is_due, is_exempt, is_limited, is_only_shadow, verdict_of
 from streams.decisions import LIMITING, Action
 from streams.folding import DueView, FoldedAccounts, is_allowed
-from streams.kernel import AT
+from streams.kernel import AT, TEMPLATE
 from streams.linking import links_of_batch
 from streams.links import Source
 from streams.payers import Payers
@@ -25,6 +27,7 @@ from streams.windows import DAY_MS, HOUR_MS
 MODEL = "model"
 FEWEST_REQUESTS_TO_JUDGE = 30
 FEWEST_REQUESTS_TO_TEACH = 12
+EXTRACTION_SHARE = 0.5
 FEATURES = (
     "requests",
     "tokens",
@@ -75,7 +78,8 @@ class ObserveStage:
     def decode(self, key: str, stored: bytes | None) -> object:
         """An account as the bytes it is stored in, the model with its trees grown, a verdict's time, or the shard."""
         if key == MODEL:
-            return Model(ModelState() if stored is None else self._decoders[MODEL].decode(stored), FEATURES)
+            state = ModelState() if stored is None else self._decoders[MODEL].decode(stored)
+            return Model(state, FEATURES, self._policy.signals["anomaly"].threshold)
         if key == SHARD:
             return ObserveShard() if stored is None else self._decoders[SHARD].decode(stored)
         if key == PAYERS:
@@ -104,14 +108,14 @@ class ObserveStage:
         output.tally["late"] += folded.late
         if folded.founded:
             states.change(SHARD, ObserveShard).subjects += folded.founded
-        for view in folded.due():
-            self._evaluate(source, items, view, folded, states, output)
-        folded.write(states)
-        unpaid, sampled = states.read(PAYERS, Payers).note(
-            items.account_hashes, hashes_of(items.payment), items.columns[AT] // DAY_MS
-        )
+        payments = hashes_of(items.payment)
+        unpaid, sampled = states.read(PAYERS, Payers).note(items.account_hashes, payments, items.columns[AT] // DAY_MS)
         if sampled:
             states.changed.add(PAYERS)
+        shared = np.stack((np.where(unpaid, NO_HASH, payments), items.columns[TEMPLATE]))
+        for view in folded.due():
+            self._evaluate(source, items, view, folded, shared[:, view.event], states, output)
+        folded.write(states)
         exempt = folded.exempt(self._policy.allowlist)
         for owner, links in links_of_batch(items, exempt, unpaid, source, self._link_partitions):
             output.records.append(Outgoing("links", links, links.appended_at_ms, partition=owner))
@@ -123,13 +127,17 @@ class ObserveStage:
         batch: EventBatch,
         due: DueView,
         folded: FoldedAccounts,
+        shared: Ints,
         states: States,
         output: Output,
     ) -> None:
-        """Judge the account as of its newest event, decide if that is news, and let it teach the model."""
+        """Judge the account as of its newest event, decide if that is news, and let it teach the model.
+
+        `shared` are (2,) the payment instrument and the template of that event, `NO_HASH` for none.
+        """
         head, view, account_id = folded.head(due.account), due.view, batch.accounts[due.account]
         ladder = self._policy.account
-        head.p_value = self._anomaly(view, head, states, output)
+        head.p_value = self._anomaly(view, head, shared, states, output)
         view = view._replace(p_value=head.p_value)
         verdict = verdict_of(reasons_of(view, ACCOUNT_SIGNALS, self._policy.signals), ladder)
         if verdict.action is None or is_allowed(account_id, due.profile, self._policy.allowlist):
@@ -167,7 +175,7 @@ class ObserveStage:
         budget.used += 1
         return action
 
-    def _anomaly(self, view: AccountView, head: Head, states: States, output: Output) -> float | None:
+    def _anomaly(self, view: AccountView, head: Head, shared: Ints, states: States, output: Output) -> float | None:
         """The p-value of the account's window, and the window's lesson if the gate lets it teach."""
         if view.requests < FEWEST_REQUESTS_TO_TEACH:
             return None
@@ -182,18 +190,26 @@ class ObserveStage:
             as_of_ms=view.as_of_ms,
             taught_recently=not teaches,
             limited=is_limited(head.enforcement, view.as_of_ms),
+            shared=shared[shared != NO_HASH].tolist(),
         )
         output.tally[gate] += 1
-        if gate == "learned":
+        if gate in CHANGING:
             states.changed.add(MODEL)
+        if gate == "learned":
             head.taught_hour = hour
         return p_value
 
 
 def cohort_of(view: AccountView) -> str:
-    """Accounts of one plan, the new apart from the old, are each other's measure."""
+    """Accounts of one plan, the new apart from the old, who extract apart from others, are each other's measure.
+
+    Who asks for one thing that campaigns extract half of the time is a specialist. Which one is not told apart: each
+    would be a few in a hundred, too few for a measure of their own. Where these are too few, all of the plan and age
+    are the measure, then the plan, then everybody (`streams.anomaly`).
+    """
     new = view.age_ms is not None and view.age_ms < 7 * 24 * HOUR_MS
-    return f"{view.plan or 'none'}/{'new' if new else 'old'}"
+    extracts = view.capability_share >= EXTRACTION_SHARE
+    return f"{view.plan or 'none'}/{'new' if new else 'old'}/{'extraction' if extracts else 'other'}"
 
 
 def features_of(view: AccountView) -> tuple[float, ...]:

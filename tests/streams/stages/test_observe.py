@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import NamedTuple
 
 import msgspec
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from streams.accounts import TYPICAL, AccountState, account_of
-from streams.anomaly import EPOCH
+from streams.anomaly import EPOCH, MOST_ALIKE, Model
 from streams.batch import EventBatch, Incoming, account_key
 from streams.decisions import Decision
 from streams.events import RequestEvent
@@ -268,10 +268,11 @@ def test_events_that_share_nothing_send_no_links_and_no_events_send_nothing() ->
     assert observe.left == []
 
 
-def busy(account: str, hours: int, *, start_ms: int = NOON_MS) -> list[RequestEvent]:
+def busy(account: str, hours: int, *, start_ms: int = NOON_MS, **fields: object) -> list[RequestEvent]:
     """Twenty requests an hour, so that the account is judged many times."""
+    said = {"plan": "pro", **fields}
     return [
-        event(start_ms + hour * HOUR_MS + number * 3 * MINUTE_MS, account, plan="pro", conversation_id=str(number))
+        event(start_ms + hour * HOUR_MS + number * 3 * MINUTE_MS, account, conversation_id=str(number), **said)
         for hour in range(hours)
         for number in range(20)
     ]
@@ -321,10 +322,44 @@ def test_features_are_finite_and_named_even_for_an_account_that_did_nothing() ->
         assert all(0 <= value <= 1.5 for value in features_of(view))
 
 
-def test_accounts_of_one_plan_the_new_apart_from_the_old_are_a_cohort() -> None:
-    assert cohort_of(TYPICAL) == "pro/old"
-    assert cohort_of(TYPICAL._replace(age_ms=DAY_MS)) == "pro/new"
-    assert cohort_of(TYPICAL._replace(plan=None, age_ms=None)) == "none/old"
+def test_a_cohort_is_a_plan_an_age_and_whether_one_thing_that_campaigns_extract_is_half_of_all() -> None:
+    assert cohort_of(TYPICAL) == "pro/old/other"
+    assert cohort_of(TYPICAL._replace(age_ms=DAY_MS)) == "pro/new/other"
+    assert cohort_of(TYPICAL._replace(plan=None, age_ms=None)) == "none/old/other"
+    assert cohort_of(TYPICAL._replace(capability_share=0.5)) == "pro/old/extraction"
+
+
+@pytest.mark.parametrize(
+    ("common", "one_in"),
+    [({"payment_hash": "one card"}, 16), ({"template_hash": "one template"}, 3)],
+    ids=["payment", "template"],
+)
+def test_a_campaign_with_one_thing_in_common_teaches_a_twentieth_of_an_epoch(
+    common: dict[str, str], one_in: int
+) -> None:
+    """It goes on as long as the epoch does, and none of it is limited yet."""
+    observe, came = bench(DEFAULT_POLICY), 0
+    for number in count():
+        is_campaign = number % one_in == 0
+        own = {"payment_hash": f"card {number}", "template_hash": f"template {number}"}
+        name = f"{'campaign' if is_campaign else 'customer'}-{number}"
+        said = {**own, **common} if is_campaign else own
+        observe.take(busy(name, 1, start_ms=NOON_MS + number * MINUTE_MS, **said))
+        came += is_campaign
+        if observe.states.read("model", Model).warm:
+            break
+    campaign = [key for key in observe.states.held if key.startswith("account:campaign")]
+    taught = [key for key in campaign if account_of(observe.states.read(key, bytes)).head.taught_hour]
+    assert observe.tally["learned"] == EPOCH
+    assert len(taught) == MOST_ALIKE
+    assert observe.tally["gate_shared"] == came - MOST_ALIKE > 10
+
+
+def test_a_placeholder_for_a_payment_is_nothing_that_is_shared() -> None:
+    observe = bench(DEFAULT_POLICY)
+    for number in range(2 * MOST_ALIKE):
+        observe.take(busy(f"a-{number}", 1, start_ms=NOON_MS + number * MINUTE_MS, payment_hash="unknown"))
+    assert (observe.tally["learned"], observe.tally["gate_shared"]) == (2 * MOST_ALIKE, 0)
 
 
 def test_accounts_are_counted_once_each() -> None:
