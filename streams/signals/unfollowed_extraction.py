@@ -1,7 +1,10 @@
 """{observed:.0%} of what it asks with that instruction is what campaigns extract (suspicious from {baseline:.0%}).
 
-That instruction: the one that it rewords and does not follow up (`unfollowed_rewordings`). Known evasions: questions
-that do not say what they want. Innocent: whoever has a habit of asking for code or for reasoning, so it weighs little.
+That instruction: the one that it rewords and does not follow up (`unfollowed_rewordings`). What it asks for is another
+fact than that nobody reads the answers, but it is looked at only there: this never speaks without the other. So it is a
+family of its own by what it measures, not an independent one; its weight is what it adds to the other, and the shipped
+weights of both do not come to a throttle. Known evasions: questions that do not say what they want. Innocent: whoever
+has a habit of asking for code or for reasoning, so it weighs little.
 """
 
 from streams.accounts import TYPICAL, AccountView

@@ -2,10 +2,11 @@
 
 The account follows up what it opens conversations with, but for one instruction, which it asks in ever new wordings
 made of few words (`streams.instructions`): by its own habit so many more would have been followed up. Templates with
-slots do not count, nor do accounts that never converse: other signals see those. Known evasions: one fixed wording;
-whole sentences exchanged or left out; following up a fifth of the answers; an account for extraction alone. Silent
-where the gateway knows no conversations. Innocent: a tool with two slots from short lists (tests in one of three
-languages for a class, a function or a module) in the account of somebody who also converses: alone it limits nobody.
+slots do not count, nor do accounts that never converse: other signals see those. `unfollowed_extraction` speaks only
+where this does. Known evasions: one fixed wording; whole sentences exchanged or left out; following up a fifth of the
+answers; an account for extraction alone. Silent where the gateway knows no conversations. Innocent: a tool with two
+slots from short lists (tests in one of three languages for a class, a function or a module) in the account of somebody
+who also converses: alone it limits nobody.
 """
 
 from streams.accounts import TYPICAL, AccountView
