@@ -135,6 +135,8 @@ _PROFILE_SIZE = struct.Struct("<H")
 _decode_profile = msgspec.msgpack.Decoder(Profile).decode
 _encode_profile = msgspec.msgpack.Encoder().encode
 NOBODY = Profile()
+NEW_MS = 3 * DAY_MS
+"""So long `new_account_at_maximum` speaks of what an account uses of its plan, and then `volume_against_plan`."""
 
 
 def head_of(stored: bytes) -> Head:

@@ -1,7 +1,8 @@
 """Signals: one file each. A signal's docstring is the sentence on-call reads; `value` is what it measures.
 
 A signal module has
-- a docstring whose first paragraph is the sentence, with `{observed}` and `{baseline}` for the two figures,
+- a docstring whose first paragraph is the sentence, with `{observed}` and `{baseline}` for the two figures, and which
+  says after "Known evasions:" how to get by it,
 - `FAMILY`, the kind of evidence it is (evidence of one family is not independent),
 - `value(view)`, the figure that is held against the policy's threshold, or None where the signal has nothing to say,
 - `FIRES` and `QUIET`, samples of both: they are its tests.

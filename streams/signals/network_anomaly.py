@@ -1,7 +1,8 @@
 """This link is stranger than all but one in {observed:.0f} of its kind (suspicious from one in {baseline:.0f}).
 
-The online anomaly score of river's half-space trees over links, calibrated (see `streams.anomaly`). Strange is not
-guilty: it weighs little and never ties an account to a campaign.
+The online anomaly score of river's half-space trees over links, calibrated (see `streams.anomaly`). Known evasions:
+look average in every feature; many small links in place of a large one; teach it by other links, before any member of
+theirs is named. Strange is not guilty: it weighs little and never ties an account to a campaign.
 """
 
 from streams.decisions import Family

@@ -1,14 +1,14 @@
 """A new account that already used {observed:.0%} of its plan's daily tokens (suspicious from {baseline:.0%}).
 
-New is younger than three days. Known evasions: age accounts before use; ramp up slowly.
+New is younger than three days; from then on `volume_against_plan` speaks of the same figure, and never both. Known
+evasions: age accounts before use; ramp up slowly.
 """
 
-from streams.accounts import TYPICAL, AccountView
+from streams.accounts import NEW_MS, TYPICAL, AccountView
 from streams.decisions import Family
 from streams.windows import DAY_MS
 
 FAMILY: Family = "lifecycle"
-NEW_MS = 3 * DAY_MS
 
 
 def value(view: AccountView) -> float | None:

@@ -44,10 +44,11 @@ WATCHFUL = Policy(
     evaluation=Evaluation(first_at=2, every=4),
     signals={
         **SIGNALS,
+        "volume_against_plan": replace(SIGNALS["volume_against_plan"], weight=2.6),
         "accounts_per_payment": replace(SIGNALS["accounts_per_payment"], threshold=2),
         "accounts_per_template": replace(SIGNALS["accounts_per_template"], threshold=2),
     },
-    account=replace(DEFAULT_POLICY.account, prior=-2),
+    account=replace(DEFAULT_POLICY.account, prior=-2, throttle=replace(DEFAULT_POLICY.account.throttle, families=1)),
     campaign=replace(DEFAULT_POLICY.campaign, minimum_accounts=2),
 )
 """A policy under which a few hundred events of a few accounts already lead to decisions of every kind."""
@@ -81,7 +82,7 @@ def traffic(seed: int, count: int, *, accounts: int = 6, late: bool = True) -> l
             operation="chat",
             request_model="model",
             org_id=random.choice((None, None, "organisation")),
-            account_created_at_ms=NOON_MS - DAY_MS,
+            account_created_at_ms=NOON_MS - (1, 30)[account % 2] * DAY_MS,
             plan="pro",
             plan_daily_tokens=2_000,
             payment_hash=f"payment-{account % 2}",
@@ -262,7 +263,10 @@ def test_nothing_in_is_nothing_out() -> None:
 
 
 def twelve_accounts_on_one_payment(hours: int = 8) -> list[RequestEvent]:
-    """Events without any chance in them: two requests an hour of each account, for some hours, then nothing more."""
+    """Events without any chance in them: two requests an hour of each account, for some hours, then nothing more.
+
+    A third of the accounts are older than three days.
+    """
     return [
         RequestEvent(
             event_id=f"{minute}-{account}",
@@ -270,7 +274,7 @@ def twelve_accounts_on_one_payment(hours: int = 8) -> list[RequestEvent]:
             account_id=f"account-{account:02}",
             operation="chat",
             request_model="model",
-            account_created_at_ms=NOON_MS - 2 * DAY_MS,
+            account_created_at_ms=NOON_MS - (2, 2, 5)[account % 3] * DAY_MS,
             plan="pro",
             plan_daily_tokens=5_000,
             payment_hash="payment",

@@ -26,6 +26,13 @@ ACCOUNTS = [f"acct-{number}" for number in range(8)]
 """Of every partition at least one."""
 
 
+POLICY = """
+[account]
+prior = -1.0
+throttle = { score = 0.6, families = 1, expires_hours = 6, requests = 30, tokens = 60000, window_minutes = 60 }
+"""
+
+
 @pytest.fixture
 def deployment(kafka_bootstrap: str, redis_url: str, topic_prefix: str) -> Deployment:
     return deployed(kafka_bootstrap, redis_url, topic_prefix, PARTITIONS)
@@ -33,9 +40,9 @@ def deployment(kafka_bootstrap: str, redis_url: str, topic_prefix: str) -> Deplo
 
 @pytest.fixture
 def strict(tmp_path: Path) -> tuple[str, str]:
-    """A policy under which two reasons are enough to throttle."""
+    """A policy under which one reason is enough to throttle."""
     path = tmp_path / "policy.toml"
-    path.write_text("[account]\nprior = -2.0\n")
+    path.write_text(POLICY)
     return "--policy", str(path)
 
 

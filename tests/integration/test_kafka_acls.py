@@ -70,6 +70,14 @@ def acting() -> As:
     return acting
 
 
+POLICY = """
+[account]
+prior = -1.0
+throttle = { score = 0.6, families = 1, expires_hours = 6, requests = 30, tokens = 60000, window_minutes = 60 }
+"""
+"""One reason is enough to throttle."""
+
+
 def event(account: str, number: int) -> RequestEvent:
     """One of many requests of a new account that uses several times what its plan allows."""
     return RequestEvent(
@@ -296,7 +304,7 @@ def test_a_whole_deployment_works_with_each_part_as_its_own_user(
 def deployed_as_users(secured: SecuredKafka, states: SecuredRedis, acting: As, tmp_path: Path) -> None:
     deployment = Deployment(secured.inside, states.admin_url, TOPICS, PREFIX, partitions=2)
     name = make_pair(tmp_path / "decider.key")
-    (tmp_path / "policy.toml").write_text("[account]\nprior = -2.0\n")
+    (tmp_path / "policy.toml").write_text(POLICY)
     of_worker = secured.user("worker") | states.user("worker", tmp_path)
     of_worker["STILLWATCH_SIGNING_KEY"] = str(tmp_path / "decider.key")
     with worker(deployment, tmp_path, "--policy", f"{tmp_path}/policy.toml", environment=of_worker) as running:

@@ -34,7 +34,7 @@ POLICY = """
 version = "watched"
 [account]
 prior = -2.0
-throttle = { score = 0.60, families = 2, expires_hours = 6, requests = 4, tokens = 60000, window_minutes = 60 }
+throttle = { score = 0.60, families = 1, expires_hours = 6, requests = 4, tokens = 60000, window_minutes = 60 }
 [campaign]
 prior = -2.0
 throttle = { score = 0.60, families = 2, expires_hours = 6, requests = 4, tokens = 60000, window_minutes = 60 }
@@ -42,6 +42,8 @@ challenge = { score = 0.98, families = 7, expires_hours = 12 } # however much is
 suspend = { score = 0.99, families = 7, expires_hours = 72 }
 minimum_accounts = 3
 alert_accounts = 3
+[signals.new_account_at_maximum]
+weight = 3.2
 [signals.accounts_per_payment]
 threshold = 3
 """

@@ -1,6 +1,7 @@
 """One contract that every signal keeps."""
 
 import re
+from importlib import import_module
 from string import Formatter
 from types import MappingProxyType
 from typing import get_args
@@ -13,6 +14,7 @@ from streams.decisions import Family
 from streams.policy import DEFAULT_POLICY
 from streams.policy_signals import SIGNALS
 from streams.signals import ACCOUNT_SIGNALS, CAMPAIGN_SIGNALS, NETWORK_SIGNALS, Signal, reasons_of
+from streams.windows import DAY_MS
 
 EVERY = [*ACCOUNT_SIGNALS, *NETWORK_SIGNALS, *CAMPAIGN_SIGNALS]
 every_signal = pytest.mark.parametrize("signal", EVERY, ids=[signal.name for signal in EVERY])
@@ -93,20 +95,29 @@ def test_it_fires_from_the_threshold_on_and_not_below(signal: Signal) -> None:
     assert signal.reason(view, replace(policy, threshold=observed * 1.001)) is None
 
 
-def test_reasons_come_in_the_order_of_the_signals() -> None:
+@every_signal
+def test_it_says_how_it_is_evaded(signal: Signal) -> None:
+    docstring = " ".join((import_module(f"streams.signals.{signal.name}").__doc__ or "").split())
+    assert re.search(r"Known evasions: \S.*?\.", docstring)
+
+
+@pytest.mark.parametrize(
+    ("age_ms", "of_the_plan"), [(1, "new_account_at_maximum"), (30 * DAY_MS, "volume_against_plan")]
+)
+def test_reasons_come_in_the_order_of_the_signals_and_one_figure_gives_one(age_ms: int, of_the_plan: str) -> None:
+    """What an account uses of its plan is one fact, whether it is new or not."""
     guilty = accounts.TYPICAL._replace(
         requests=400,
         tokens=10_000_000,
         plan_daily_tokens=100_000,
-        age_ms=1,
+        age_ms=age_ms,
         active_hours=24,
         top_template_share=1.0,
         capability_share=1.0,
     )
     reasons = reasons_of(guilty, ACCOUNT_SIGNALS, DEFAULT_POLICY.signals)
     assert [reason.signal for reason in reasons] == [
-        "volume_against_plan",
-        "new_account_at_maximum",
+        of_the_plan,
         "round_the_clock",
         "template_concentration",
         "capability_focus",

@@ -27,8 +27,9 @@ from tests.streams.link_uses import Use, each_use
 
 NOON_MS = 1_791_201_600_000
 LINK_PARTITIONS = 4
-STRICT = replace(DEFAULT_POLICY, account=replace(DEFAULT_POLICY.account, prior=-2.0))
-"""Two reasons are enough to throttle: the shipped policy is tuned, what the stage does with it is not."""
+LADDER = DEFAULT_POLICY.account
+STRICT = replace(DEFAULT_POLICY, account=replace(LADDER, prior=-1.0, throttle=replace(LADDER.throttle, families=1)))
+"""One reason is enough to throttle: the shipped policy is tuned, what the stage does with it is not."""
 
 
 class Bench(NamedTuple):
@@ -82,7 +83,7 @@ def event(at_ms: int = NOON_MS, account: str = "a", **fields: object) -> Request
 
 
 def greedy(count: int, account: str = "a", **fields: object) -> list[RequestEvent]:
-    """A new account that uses several times what its plan allows: two families of signals fire."""
+    """A new account that uses several times what its plan allows: one signal fires."""
     said = {"account_created_at_ms": NOON_MS - DAY_MS, "plan_daily_tokens": 1_000, "input_tokens": 1_000, **fields}
     return [event(NOON_MS + number * MINUTE_MS, account, **said) for number in range(count)]
 
@@ -121,7 +122,7 @@ def test_a_greedy_new_account_is_throttled_with_reasons_and_a_place() -> None:
     observe.take(greedy(10))
     decision = observe.decisions()[0]
     assert (decision.subject_kind, decision.subject_id, decision.action) == ("account", "a", "throttle")
-    assert {reason.family for reason in decision.reasons} == {"volume", "lifecycle"}
+    assert {reason.family for reason in decision.reasons} == {"lifecycle"}
     assert decision.decided_at_ms == NOON_MS + 3 * MINUTE_MS
     assert (decision.campaign_id, decision.members) == (None, ())
     assert len(observe.decisions()) == 1
