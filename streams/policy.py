@@ -105,7 +105,7 @@ class BlastRadius(Struct, frozen=True):
 class Evaluation(Struct, frozen=True):
     """When an account is looked at again: at `first_at` events, at each doubling, from `every` on every `every`."""
 
-    first_at: Positive = 4
+    first_at: Positive = 6
     every: Positive = 64
 
 
@@ -158,7 +158,7 @@ CAMPAIGN_LADDER = Ladder(
 class Policy(Struct, frozen=True):
     """The whole policy; `signals` has every known name. With `shadow` decisions are marked and nobody enforces them."""
 
-    version: Id64 = "2026-11-29.2"
+    version: Id64 = "2026-11-30.1"
     shadow: bool = False
     allowlist: Allowlist = Allowlist()
     blast_radius: BlastRadius = BlastRadius()

@@ -3,21 +3,22 @@
     python -m tests.evaluation.diluted [--seed 7064] [--accounts 100] [--innocents 400] [--prompts grammar]
 
 Our third target: of accounts with 5 % extraction in 1,500 requests 90 % at no more than 3 in 1,000 innocents; and of
-those with 10 % in 100 requests half. An account is found when `unfollowed_rewordings` fires at the
-shipped threshold after so many requests, and limited when `unfollowed_extraction` does too: together they throttle.
-Innocents are the same busy people without extraction, and every look-alike, judged after as many requests or all that
-they have. Nobody reacts, and nobody's window is picked in hindsight.
+those with 10 % in 100 requests half. An account is found when `unfollowed_rewordings` fires at the shipped threshold
+any time that `observe` looks at it within so many requests, and limited when all signals of one account together come
+to a throttle or more then. Innocents are the same busy people without extraction, and every look-alike, looked at as
+often. Nobody reacts, and nobody's window is picked in hindsight.
 """
 
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from msgspec import Struct
 
-from streams.accounts import AccountView, current_view
+from streams.decide import verdict_of
+from streams.decisions import LIMITING
 from streams.evaluation.intervals import interval
 from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
@@ -26,13 +27,13 @@ from streams.scenarios import LOOK_ALIKES, MONDAY_MS, Stage, diluted, play
 from streams.scenarios.stage import Script, Sources
 from streams.signals import ACCOUNT_SIGNALS, reasons_of
 from tests.evaluation.corpora import sources
-from tests.streams.account_bench import Accounts
+from tests.streams.account_bench import Accounts, Seen
 
 KEY = b"evaluation, no secret: all is simulated"
 WINDOWS = ((0.05, 1_500), (0.10, 100))
 DAYS = 2
 AT_ONCE = 2_000
-SIGNALS = [signal for signal in ACCOUNT_SIGNALS if signal.name.startswith("unfollowed")]
+NOTICES = "unfollowed_rewordings"
 
 
 class Found(Struct):
@@ -77,14 +78,14 @@ def main() -> None:
 
 def judged(script: Script, windows: list[int]) -> list[Found]:
     """What is said of the accounts of a script after so many requests each."""
-    benches, taken = [Accounts() for _ in windows], [Counter[str]() for _ in windows]
-    events = _events(script)
+    benches = [Accounts(rule=DEFAULT_POLICY.evaluation) for _ in windows]
+    taken, events = [Counter[str]() for _ in windows], _events(script)
     while batch := list(islice(events, AT_ONCE)):
         for window, bench, count in zip(windows, benches, taken, strict=True):
             within = [event for event in batch if _is_within(event, count, window)]
             if within:
                 bench.take(within)
-    return [_found([current_view(stored) for stored in bench.stored().values()]) for bench in benches]
+    return [_found(len(bench.stored()), bench.views()) for bench in benches]
 
 
 def _events(script: Script) -> Iterator[RequestEvent]:
@@ -97,9 +98,15 @@ def _is_within(event: RequestEvent, count: Counter[str], window: int) -> bool:
     return count[event.account_id] <= window
 
 
-def _found(views: list[AccountView]) -> Found:
-    reasons = [len(reasons_of(view, SIGNALS, DEFAULT_POLICY.signals)) for view in views]
-    return Found(len(reasons), sum(each > 0 for each in reasons), sum(each == len(SIGNALS) for each in reasons))
+def _found(accounts: int, views: Iterable[Seen]) -> Found:
+    found, limited = set[str](), set[str]()
+    for seen in views:
+        reasons = reasons_of(seen.view, ACCOUNT_SIGNALS, DEFAULT_POLICY.signals)
+        if any(reason.signal == NOTICES for reason in reasons):
+            found.add(seen.account)
+        if verdict_of(reasons, DEFAULT_POLICY.account).action in LIMITING:
+            limited.add(seen.account)
+    return Found(accounts, len(found), len(limited))
 
 
 if __name__ == "__main__":

@@ -28,7 +28,11 @@ from tests.streams.link_uses import Use, each_use
 NOON_MS = 1_791_201_600_000
 LINK_PARTITIONS = 4
 LADDER = DEFAULT_POLICY.account
-STRICT = replace(DEFAULT_POLICY, account=replace(LADDER, prior=-1.0, throttle=replace(LADDER.throttle, families=1)))
+STRICT = replace(
+    DEFAULT_POLICY,
+    account=replace(LADDER, prior=-1.0, throttle=replace(LADDER.throttle, families=1)),
+    evaluation=Evaluation(first_at=4, every=64),
+)
 """One reason is enough to throttle: the shipped policy is tuned, what the stage does with it is not."""
 
 
@@ -306,7 +310,7 @@ def test_a_small_window_neither_teaches_nor_is_judged_strange() -> None:
 
 
 def test_once_an_epoch_was_learnt_an_account_has_a_p_value() -> None:
-    observe = bench(DEFAULT_POLICY)
+    observe = bench(STRICT)
     for number in range(EPOCH):
         observe.take(busy(f"account-{number}", 1, start_ms=NOON_MS + number * MINUTE_MS))
     assert observe.tally["learned"] == EPOCH
