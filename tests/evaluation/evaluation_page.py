@@ -81,7 +81,8 @@ the campaign sent or meant to send; "of extraction" is the same of what the camp
 customers' requests that go through its accounts, and not of what hides the others. Gateways know how an account pays
 and when it was opened. Passed is what a gateway lets through, also within a throttle's limits and after a limit ran
 out. Times count from the campaign's 50th exchange. Found: limited by name, or for how they pay. Tied back: accounts
-that came after the first limit and were named as members of a campaign found before, or stopped for paying as these do.
+that came after the first limit and were named as members of a campaign found before, or stopped for paying as these do;
+and how long after their first exchange.
 Shares are means over the worlds, with the lowest and the highest; times are medians."""
 
 CALIBRATION = """Of the accounts that any decision is about, observations included, by the highest score of a decision
@@ -127,7 +128,8 @@ def _campaigns(worlds: Sequence[Evaluation]) -> Iterator[str]:
         if not found:
             continue
         replaced = sum(it.replacements for it in found)
-        tied = f"{sum(it.relinked for it in found) / replaced:.0%} of {replaced:,}" if replaced else ""
+        after = middle([it.minutes_to_relink for it in found if it.replacements])
+        tied = f"{sum(it.relinked for it in found) / replaced:.0%} of {replaced:,}, {after}" if replaced else ""
         yield (
             f"| {name} | {sum(it.accounts for it in found):,} | {sum(it.exchanges for it in found):,} "
             f"| {spread([it.leakage for it in found])} | {spread([it.extraction_leakage for it in found])} "
