@@ -6,8 +6,8 @@ WindowStage = Literal["observe", "networks"]
 """The stages that hold windows: of accounts, and of networks and other shared things."""
 
 GateReason = Literal["limited", "not_finite", "shared", "strange", "taught_recently"]
-"""Why a window may not teach: its subject is limited, a feature is no number, others that share its payment instrument
-or template have taught enough, it is too strange, or it just did."""
+"""Why a window may not teach: its subject is limited, a feature is no number, others with its payment instrument
+have taught enough, it is too strange, or it just did."""
 
 LessonOutcome = Literal["right", "wrong", "warming"]
 

@@ -11,18 +11,19 @@ The guards, and what each is against:
 - the trees that score are frozen for an epoch: anomalies that cluster in time cannot teach them to look away;
 - a subject teaches at most once in `TEACH_EVERY_HOURS`, never while it is limited, never when it scores as
   strange: one account cannot move the reference far;
-- of accounts that share a payment instrument, or the template of the request at which they are judged, come at most
-  `MOST_ALIKE` lessons of an epoch: a campaign that has one in common cannot move it far either;
+- of accounts that share a payment instrument come at most `MOST_ALIKE` lessons of an epoch: a campaign that pays with
+  one cannot move it far either;
 - features are a fixed list, finite and in 0..1, so schema drift cannot blind or poison the trees;
 - while far more windows than 5 % score below p = .05 the world has changed, not the accounts: the model
   abstains and learns, until the next epoch is frozen;
 - the stored state is the vectors it learnt from, one byte a feature, and the trees are grown again from them:
   nothing to unpickle, nothing that depends on river's insides.
 
-Not prevented: a campaign whose accounts are not limited themselves, with payments of their own and ever new wordings,
-or with several of each, teaches as so many ordinary accounts would, as long as no window is strange; and so does one
-of a tenth of all accounts with one payment, which counts as a placeholder (`streams.payers`). Nothing is asked of links
-but that none of their members was reported: each of a campaign's teaches for itself until then.
+Not prevented: a campaign whose accounts are not limited themselves, with payments of their own or several, teaches as
+so many ordinary accounts would, as long as no window is strange; and so does one of a tenth of all accounts with one
+payment, which counts as a placeholder (`streams.payers`). A template is no bound: to leave out those who send what many
+do would make these look strange. Nothing is asked of links but that none of their members was reported: each of a
+campaign's teaches for itself until then.
 """
 
 import math
@@ -49,13 +50,7 @@ MINIMUM_COHORT = 100
 """Below this many calibration scores no cohort is judged by itself, whatever the threshold."""
 
 MOST_ALIKE = EPOCH // 20
-"""Lessons of an epoch by subjects that share something."""
-
-_STUCK = 3 * EPOCH
-"""Lessons refused for what is shared, at which three of four subjects share it: that is no campaign, it is everybody.
-
-A product with one prompt has one template. Until the epoch is over it counts for nothing, or it would never be over.
-"""
+"""Lessons of an epoch by accounts with one payment instrument."""
 
 _EVERYBODY = ""
 _STRANGE = 0.01
@@ -65,9 +60,6 @@ _DRIFT_WEIGHT = 1 / 128
 
 Gate = Literal["learned", "gate_not_finite", "gate_taught_recently", "gate_limited", "gate_strange", "gate_shared"]
 """What became of a window as a lesson: learnt, or why not. The names that folds tally."""
-
-CHANGING: frozenset[Gate] = frozenset({"learned", "gate_shared"})
-"""After which the state of the model is another."""
 
 
 class Lesson(Struct, frozen=True, array_like=True, gc=False):
@@ -98,16 +90,14 @@ class Drift(Struct, array_like=True):
 class ModelState(Struct, array_like=True):
     """What is stored: the epoch that scores, the epoch being gathered, and as of when it learnt last (event time).
 
-    Of the epoch being gathered `shared` has the lessons by what their subjects share (32 bits), `refused` how many
-    there would be more.
+    `paid` are the lessons of the epoch being gathered by payment instrument (32 bits).
     """
 
     version: str = MODEL_VERSION
     reference: list[Lesson] = field(default_factory=list)
     gathering: list[Lesson] = field(default_factory=list)
     learned_ms: int = 0
-    shared: dict[int, int] = field(default_factory=dict)
-    refused: int = 0
+    paid: dict[int, int] = field(default_factory=dict)
 
 
 class Model:
@@ -160,13 +150,13 @@ class Model:
         as_of_ms: int,
         taught_recently: bool,
         limited: bool,
-        shared: Sequence[int] = (),
+        payment: int | None = None,
     ) -> tuple[float | None, Gate]:
         """Judge a window and, if the gate lets it, learn from it.
 
         The p-value is None while warming up, while the world is changing, and for values that are no window; what is
-        new in a changed world can be learnt, because nothing is strange then. `shared` is what the subject may share
-        with others, 32 bits each.
+        new in a changed world can be learnt, because nothing is strange then. `payment` are 32 bits of the subject's
+        payment instrument, which others may have too.
         """
         vector = self.vector(values)
         if vector is None:
@@ -182,27 +172,20 @@ class Model:
             return p_value, "gate_limited"
         if p_value is not None and p_value < _STRANGE:
             return p_value, "gate_strange"
-        if self._is_crowded(shared):
-            self.state.refused += 1
+        if payment is not None and self.state.paid.get(payment, 0) >= MOST_ALIKE:
             return p_value, "gate_shared"
-        self._learn(Lesson(cohort, vector), shared, drift)
+        self._learn(Lesson(cohort, vector), payment, drift)
         self.state.learned_ms = max(self.state.learned_ms, as_of_ms)
         return p_value, "learned"
 
-    def _is_crowded(self, shared: Sequence[int]) -> bool:
-        """Whether those who share one of `shared` have taught this epoch enough."""
-        if self.state.refused >= _STUCK:
-            return False
-        return any(self.state.shared.get(it, 0) >= MOST_ALIKE for it in shared)
-
-    def _learn(self, lesson: Lesson, shared: Sequence[int], drift: Drift) -> None:
+    def _learn(self, lesson: Lesson, payment: int | None, drift: Drift) -> None:
         """Gather a lesson; at the end of an epoch grow and freeze new trees."""
         state = self.state
         state.gathering.append(lesson)
-        for it in shared:
-            state.shared[it] = state.shared.get(it, 0) + 1
+        if payment is not None:
+            state.paid[payment] = state.paid.get(payment, 0) + 1
         if len(state.gathering) >= EPOCH:
-            state.reference, state.gathering, state.shared, state.refused = state.gathering, [], {}, 0
+            state.reference, state.gathering, state.paid = state.gathering, [], {}
             drift.strange_share = _DRIFT_P
             self._grow()
 

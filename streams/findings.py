@@ -1,6 +1,6 @@
 """Findings: what `networks` tells `campaigns` about a link that ties accounts together."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -50,14 +50,14 @@ class Finding(Struct, frozen=True):
 class Users(Struct, frozen=True):
     """Who uses a template that is too short to tie anybody, as of one closed minute: all that are listed.
 
-    `payments` are the hashes of how they pay, by account, as far as they are known.
+    `payments` are the hashes of how they pay, one for each account, None where it is not known.
     """
 
     value: str
     as_of_ms: TimeMs
     accounts: tuple[str, ...]
     sketch: str | None = None
-    payments: Mapping[str, str] = {}
+    payments: tuple[str | None, ...] = ()
 
 
 class Crowd(Struct, frozen=True):

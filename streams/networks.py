@@ -216,8 +216,8 @@ def is_to_be_told(state: NetworkState) -> bool:
 def report_users(value: str, as_of_ms: int, state: NetworkState) -> Users:
     """All members listed, in the order they came."""
     state.told, state.told_hour = len(state.members), state.hour
-    pays = {name: it.payment_hash for name, it in state.members.items() if it.payment_hash is not None}
-    return Users(value, as_of_ms, tuple(state.members), state.sketch, pays)
+    payments = tuple(member.payment_hash for member in state.members.values())
+    return Users(value, as_of_ms, tuple(state.members), state.sketch, payments)
 
 
 def is_crowd_to_be_told(state: NetworkState, accounts: int) -> bool:

@@ -6,6 +6,7 @@ sketches", PODC 2007). An instrument that a tenth of them have, and not only a f
 """
 
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 from msgspec import Struct, field
@@ -35,7 +36,18 @@ class Payers(Struct, array_like=True):
 
         Of each event whether its instrument is none, by what was known then; and whether the sample changed.
         """
-        changed = len(day) > 0 and self._sweep(int(day.max()))
+        reached = np.maximum.accumulate(day)
+        ends = [*np.flatnonzero(reached[1:] > reached[:-1]) + 1, len(day)]
+        is_none, changed = np.zeros(len(day), np.bool_), False
+        for start, end in pairwise([0, *ends]):
+            if start < end:
+                swept = self._sweep(int(reached[start]))
+                is_none[start:end], noted = self._note(account[start:end], payment[start:end], day[start:end])
+                changed = changed or swept or noted
+        return is_none, changed
+
+    def _note(self, account: Ints, payment: Ints, day: Ints) -> tuple[Bools, bool]:
+        changed = False
         counts = Counter(paid for paid, _ in self.paid.values())
         common = self._common(counts)
         known = [(0, common)]

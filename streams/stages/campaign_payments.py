@@ -6,6 +6,7 @@ of theirs but a placeholder or a reseller's: it is not named, and taken back whe
 """
 
 from collections import Counter, deque
+from collections.abc import Set as AbstractSet
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -93,12 +94,7 @@ def tell(
 def take_back(campaign: Campaign, verdict: Verdict, cause: Cause, states: States) -> None:
     """Name those again, for no account whenever opened, that turned out to be a crowd's; what stands stays as it is."""
     current, at_ms = campaign.enforcement, campaign.newest_ms
-    crowded = states.read(CROWDED, Crowded)
-    many = {it for it in campaign.told if crowded.accounts(it) >= TAKEN_BACK}
-    if not many or not is_limited(current, at_ms):
-        return
-    paying = _paying(campaign)
-    back = tuple(sorted(it for it in many if paying[it] < MOST * crowded.accounts(it))[:AT_ONCE])
+    back = tuple(sorted(_of_crowds(campaign, states))[:AT_ONCE]) if is_limited(current, at_ms) else ()
     if not back:
         return
     campaign.told.difference_update(back)
@@ -113,6 +109,18 @@ def take_back(campaign: Campaign, verdict: Verdict, cause: Cause, states: States
         payments=back,
         opened_from_ms=LATEST_MS,
     )
+
+
+def told_of_its_own(campaign: Campaign, states: States) -> AbstractSet[str]:
+    """The payments that its decisions told, but for those that turned out to be a crowd's."""
+    return campaign.told - _of_crowds(campaign, states)
+
+
+def _of_crowds(campaign: Campaign, states: States) -> set[str]:
+    crowded = states.read(CROWDED, Crowded)
+    many = {it for it in campaign.told if crowded.accounts(it) >= TAKEN_BACK}
+    paying = _paying(campaign) if many else Counter[str]()
+    return {it for it in many if paying[it] < MOST * crowded.accounts(it)}
 
 
 def payments_to_name(campaign: Campaign, crowded: Crowded) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from streams.evidence import ShortTemplate
 from streams.findings import Users
 from streams.sketches import Sketches
 from streams.stages.campaign_feedback import EXEMPT, Exempt, forget_erased
+from streams.stages.campaign_payments import told_of_its_own
 from streams.stages.campaign_saying import Cause, let_go
 from streams.stages.campaign_states import SKETCHES, campaign_key, final, home_of, link_key, member_key, short_key
 from streams.stages.campaign_templates import let_go_of_crowds
@@ -101,12 +102,14 @@ def _note_strangers(campaign: Campaign, users: Users, accounts: set[str], cause:
 
 
 def _strangers(campaign: Campaign, accounts: set[str], users: Users, states: States) -> set[str]:
-    """Those of the accounts that are no members of the campaign, and do not pay as its members do.
+    """Those of the accounts that are no members of the campaign, and pay with nothing of its own that it told.
 
-    Whom it had to forget is a member, at home there. Who pays so may have been refused for that before it did anything
-    that makes a member.
+    Whom it had to forget is a member, at home there. Who pays with what was told is refused for that, if it was opened
+    since, and may never do what makes a member.
     """
-    others = {it for it in accounts - campaign.members.keys() if users.payments.get(it) not in campaign.payments}
+    told = told_of_its_own(campaign, states)
+    refused = {it for it, payment in zip(users.accounts, users.payments, strict=False) if payment in told}
+    others = accounts - campaign.members.keys() - refused
     return {it for it in others if home_of(it, states) is not campaign}
 
 

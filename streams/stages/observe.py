@@ -6,13 +6,12 @@ import msgspec
 import numpy as np
 
 from streams.accounts import AccountView, Enforcement, Head
-from streams.anomaly import CHANGING, MODEL_VERSION, TEACH_EVERY_HOURS, Model, ModelState, log_scale
+from streams.anomaly import MODEL_VERSION, TEACH_EVERY_HOURS, Model, ModelState, log_scale
 from streams.batch import NO_HASH, EventBatch, hashes_of
-from streams.compiled import Ints
 from streams.decide import Subject, decide, is_due, is_exempt, is_limited, is_only_shadow, verdict_of
 from streams.decisions import LIMITING, Action
 from streams.folding import DueView, FoldedAccounts, is_allowed
-from streams.kernel import AT, TEMPLATE
+from streams.kernel import AT
 from streams.linking import links_of_batch
 from streams.links import Source
 from streams.payers import Payers
@@ -112,9 +111,9 @@ class ObserveStage:
         unpaid, sampled = states.read(PAYERS, Payers).note(items.account_hashes, payments, items.columns[AT] // DAY_MS)
         if sampled:
             states.changed.add(PAYERS)
-        shared = np.stack((np.where(unpaid, NO_HASH, payments), items.columns[TEMPLATE]))
+        paid = np.where(unpaid, NO_HASH, payments)
         for view in folded.due():
-            self._evaluate(source, items, view, folded, shared[:, view.event], states, output)
+            self._evaluate(source, items, view, folded, int(paid[view.event]), states, output)
         folded.write(states)
         exempt = folded.exempt(self._policy.allowlist)
         for owner, links in links_of_batch(items, exempt, unpaid, source, self._link_partitions):
@@ -127,17 +126,17 @@ class ObserveStage:
         batch: EventBatch,
         due: DueView,
         folded: FoldedAccounts,
-        shared: Ints,
+        payment: int,
         states: States,
         output: Output,
     ) -> None:
         """Judge the account as of its newest event, decide if that is news, and let it teach the model.
 
-        `shared` are (2,) the payment instrument and the template of that event, `NO_HASH` for none.
+        `payment` are 32 bits of the instrument that paid for that event, `NO_HASH` for none.
         """
         head, view, account_id = folded.head(due.account), due.view, batch.accounts[due.account]
         ladder = self._policy.account
-        head.p_value = self._anomaly(view, head, shared, states, output)
+        head.p_value = self._anomaly(view, head, payment, states, output)
         view = view._replace(p_value=head.p_value)
         verdict = verdict_of(reasons_of(view, ACCOUNT_SIGNALS, self._policy.signals), ladder)
         if verdict.action is None or is_allowed(account_id, due.profile, self._policy.allowlist):
@@ -175,7 +174,7 @@ class ObserveStage:
         budget.used += 1
         return action
 
-    def _anomaly(self, view: AccountView, head: Head, shared: Ints, states: States, output: Output) -> float | None:
+    def _anomaly(self, view: AccountView, head: Head, payment: int, states: States, output: Output) -> float | None:
         """The p-value of the account's window, and the window's lesson if the gate lets it teach."""
         if view.requests < FEWEST_REQUESTS_TO_TEACH:
             return None
@@ -190,12 +189,11 @@ class ObserveStage:
             as_of_ms=view.as_of_ms,
             taught_recently=not teaches,
             limited=is_limited(head.enforcement, view.as_of_ms),
-            shared=shared[shared != NO_HASH].tolist(),
+            payment=None if payment == NO_HASH else payment,
         )
         output.tally[gate] += 1
-        if gate in CHANGING:
-            states.changed.add(MODEL)
         if gate == "learned":
+            states.changed.add(MODEL)
             head.taught_hour = hour
         return p_value
 

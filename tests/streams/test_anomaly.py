@@ -198,7 +198,7 @@ def test_a_policy_may_ask_for_as_much_as_everybody_can_tell() -> None:
     assert THRESHOLD_RANGES["anomaly"] == THRESHOLD_RANGES["network_anomaly"] == (2, CALIBRATION + 1)
 
 
-def test_those_who_share_something_are_a_twentieth_of_an_epoch_together() -> None:
+def test_those_who_pay_with_one_instrument_are_a_twentieth_of_an_epoch_together() -> None:
     """However many they are; when the next epoch begins they may teach as much again."""
     random = Random(13)
     model, drift = fresh(), Drift()
@@ -206,25 +206,12 @@ def test_those_who_share_something_are_a_twentieth_of_an_epoch_together() -> Non
         taught_by: Counter[bool] = Counter()
         while taught_by.total() < EPOCH:
             is_campaign = random.random() < 0.4
-            shared = (random.getrandbits(32), 7) if is_campaign else (random.getrandbits(32),)
+            payment = 7 if is_campaign else random.getrandbits(32)
             _, gate = model.look(
-                "pro", ordinary(random), drift, as_of_ms=AS_OF_MS, taught_recently=False, limited=False, shared=shared
+                "pro", ordinary(random), drift, as_of_ms=AS_OF_MS, taught_recently=False, limited=False, payment=payment
             )
             taught_by[is_campaign] += gate == "learned"
         assert taught_by[True] == MOST_ALIKE <= EPOCH / 20
-
-
-def test_what_everybody_shares_keeps_an_epoch_from_nothing_but_haste() -> None:
-    """A product with one prompt: after three epochs that are refused it counts for nothing until the next begins."""
-    random = Random(14)
-    model, said = fresh(), Counter[Gate]()
-    while not model.warm:
-        _, gate = model.look(
-            "pro", ordinary(random), Drift(), as_of_ms=AS_OF_MS, taught_recently=False, limited=False, shared=(7,)
-        )
-        said[gate] += 1
-    assert said == {"learned": EPOCH, "gate_shared": 3 * EPOCH}
-    assert (model.state.shared, model.state.refused) == ({}, 0)
 
 
 @pytest.mark.parametrize(("reference", "gathering"), [(512, 0), (512, 511), (0, 300)])

@@ -82,14 +82,29 @@ def test_of_a_hundred_thousand_accounts_the_sample_is_the_smallest_hashes_and_te
     assert noted(payers, [(2**32 - 1, PLACEHOLDER, 1)]) == [share >= 0.2]
 
 
-@given(st.lists(st.tuples(st.integers(0, 90), st.integers(0, 2), st.just(1)), max_size=400), st.integers(1, 400))
+@given(
+    st.lists(st.tuples(st.integers(0, 90), st.integers(0, 2), st.sampled_from((1, 1, 1, 7, 8, 9))), max_size=400),
+    st.integers(1, 400),
+)
 def test_it_does_not_matter_how_the_log_is_cut(events: list[Event], cut: int) -> None:
     whole, cut_up = Payers(), Payers()
     marks = noted(whole, events)
     assert noted(cut_up, events[:cut]) + noted(cut_up, events[cut:]) == marks
     assert whole == cut_up
+
+
+@given(st.lists(st.tuples(st.integers(0, 90), st.integers(0, 2), st.just(1)), max_size=400))
+def test_kept_is_what_each_paid_with_last(events: list[Event]) -> None:
+    payers = Payers()
+    noted(payers, events)
     last = {account: payment for account, payment, _ in events}
-    assert Counter(paid for paid, _ in whole.paid.values()) == Counter(last.values())
+    assert Counter(paid for paid, _ in payers.paid.values()) == Counter(last.values())
+
+
+def test_a_week_that_is_over_within_a_batch_is_over_from_there_on_alone() -> None:
+    payers = Payers()
+    noted(payers, [(account, PLACEHOLDER, 1) for account in range(60)])
+    assert noted(payers, [(0, PLACEHOLDER, 7), (1, PLACEHOLDER, 8), (2, PLACEHOLDER, 7)]) == [True, False, False]
 
 
 def test_a_sample_that_shrank_takes_more_accounts_in_again() -> None:

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from streams.decisions import Action, Decision
-from streams.findings import Finding, Users
+from streams.findings import Crowd, Finding, Users
 from streams.windows import DAY_MS, MINUTE_MS
 from tests.streams.stages.test_campaigns_and_innocents import on_cards
 from tests.streams.stages.test_campaigns_by_template import OLD_MS, SKETCHER, WORDS, limited, of, relay, said, taken
@@ -78,16 +78,36 @@ def test_it_is_the_campaigns_if_nearly_all_who_use_it_are_or_of_its_own_words_mo
     assert (len(about_it(campaigns)) == 1) is is_limited
 
 
-@pytest.mark.parametrize(("paid_with", "is_limited"), [("card 0", True), ("a card of their own", False)])
-def test_who_pays_as_the_members_do_is_no_stranger_to_it_though_it_never_became_a_member(
-    paid_with: str, *, is_limited: bool
+def paying(names: Iterable[str], payment: str) -> Users:
+    """These use it and pay so, after all members, of whom that is not told."""
+    told = used([*MEMBERS, *names])
+    return replace(told, payments=tuple(None if it in MEMBERS else payment for it in told.accounts))
+
+
+@pytest.mark.parametrize(("payment", "is_limited"), [("card 0", True), ("a card of their own", False)])
+def test_who_is_refused_for_how_it_pays_is_no_stranger_to_it_though_it_never_became_a_member(
+    payment: str, *, is_limited: bool
 ) -> None:
     campaigns = taken(*(on_cards(one) for one in relay(30)))
-    refused = [f"refused {number}" for number in range(6)]
-    told = used([*MEMBERS, *refused])
-    campaigns.take(users=[replace(told, payments=dict.fromkeys(refused, paid_with))])
+    campaigns.take(users=[paying([f"refused {number}" for number in range(6)], payment)])
     assert (len(about_it(campaigns)) == 1) is is_limited
     assert limited(campaigns) == {*MEMBERS}
+
+
+@pytest.mark.parametrize("org_id", [None, "an organisation"])
+def test_who_pays_with_what_some_of_a_crowd_or_an_organisation_pay_with_is_a_stranger_to_it(org_id: str | None) -> None:
+    def with_card(one: Finding) -> Finding:
+        theirs = {"m0", "m1"}
+        paid = (
+            replace(it, payment_hash="a card", org_id=org_id) if it.account_id in theirs else it for it in one.members
+        )
+        return replace(one, members=tuple(paid))
+
+    campaigns = taken(*map(with_card, relay(30)))
+    if org_id is None:
+        campaigns.take(crowds=[Crowd("a card", NOON_MS + 20 * MINUTE_MS, 62)])
+    campaigns.take(users=[paying([f"customer {number}" for number in range(60)], "a card")])
+    assert about_it(campaigns) == []
 
 
 def test_what_is_told_together_with_the_finding_that_has_a_campaign_limited_counts() -> None:

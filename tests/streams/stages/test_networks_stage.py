@@ -190,7 +190,7 @@ def test_it_is_told_how_they_pay_as_far_as_that_is_known() -> None:
     networks.take(brief([act._replace(payment="a card" if act.account == "a" else None) for act in acts]))
     networks.take()
     (told,) = (it for record in networks.left if isinstance(record.value, Findings) for it in record.value.users)
-    assert (told.accounts, told.payments) == (("a", "b", "c"), {"a": "a card"})
+    assert (told.accounts, told.payments) == (("a", "b", "c"), ("a card", None, None))
 
 
 def test_who_uses_it_is_told_again_after_six_hours_if_it_goes_on() -> None:
