@@ -15,7 +15,15 @@ from streams.decisions import Decision
 from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.scenarios import simulate
-from tests.integration.worker_harness import Deployment, WorkerProcess, deployed, ingest, of_kind, worker
+from tests.integration.worker_harness import (
+    ONE_REASON_THROTTLES,
+    Deployment,
+    WorkerProcess,
+    deployed,
+    ingest,
+    of_kind,
+    worker,
+)
 
 pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(500)]
 
@@ -24,13 +32,6 @@ NOON_MS = 1_791_201_600_000
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 ACCOUNTS = [f"acct-{number}" for number in range(8)]
 """Of every partition at least one."""
-
-
-POLICY = """
-[account]
-prior = -1.0
-throttle = { score = 0.6, families = 1, expires_hours = 6, requests = 30, tokens = 60000, window_minutes = 60 }
-"""
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def deployment(kafka_bootstrap: str, redis_url: str, topic_prefix: str) -> Deplo
 def strict(tmp_path: Path) -> tuple[str, str]:
     """A policy under which one reason is enough to throttle."""
     path = tmp_path / "policy.toml"
-    path.write_text(POLICY)
+    path.write_text(ONE_REASON_THROTTLES)
     return "--policy", str(path)
 
 

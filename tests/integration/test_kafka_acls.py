@@ -34,7 +34,7 @@ from tests.certificates import Authority
 from tests.integration.enforcers import enforcer
 from tests.integration.secured_kafka import MECHANISMS, SecuredKafka, principals, secured_kafka, table
 from tests.integration.secured_redis import PREFIX, SecuredRedis, secured_redis
-from tests.integration.worker_harness import Deployment, worker
+from tests.integration.worker_harness import ONE_REASON_THROTTLES, Deployment, worker
 
 pytestmark = pytest.mark.kafka
 BEGAN_MS = time.time_ns() // 1_000_000 - 20 * MINUTE_MS
@@ -68,14 +68,6 @@ def acting() -> As:
             yield
 
     return acting
-
-
-POLICY = """
-[account]
-prior = -1.0
-throttle = { score = 0.6, families = 1, expires_hours = 6, requests = 30, tokens = 60000, window_minutes = 60 }
-"""
-"""One reason is enough to throttle."""
 
 
 def event(account: str, number: int) -> RequestEvent:
@@ -304,7 +296,7 @@ def test_a_whole_deployment_works_with_each_part_as_its_own_user(
 def deployed_as_users(secured: SecuredKafka, states: SecuredRedis, acting: As, tmp_path: Path) -> None:
     deployment = Deployment(secured.inside, states.admin_url, TOPICS, PREFIX, partitions=2)
     name = make_pair(tmp_path / "decider.key")
-    (tmp_path / "policy.toml").write_text(POLICY)
+    (tmp_path / "policy.toml").write_text(ONE_REASON_THROTTLES)
     of_worker = secured.user("worker") | states.user("worker", tmp_path)
     of_worker["STILLWATCH_SIGNING_KEY"] = str(tmp_path / "decider.key")
     with worker(deployment, tmp_path, "--policy", f"{tmp_path}/policy.toml", environment=of_worker) as running:

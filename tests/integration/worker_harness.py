@@ -36,6 +36,13 @@ READY_SECONDS = 150.0  # a start, and a minute after an answer of Redis that was
 SETTLED_SECONDS = 100.0
 DRAIN_SECONDS = 15.0
 
+ONE_REASON_THROTTLES = """
+[account]
+prior = -1.0
+throttle = { score = 0.6, families = 1, expires_hours = 6, requests = 30, tokens = 60000, window_minutes = 60 }
+"""
+"""A policy under which one reason is enough to throttle an account."""
+
 
 class Deployment(Struct, frozen=True):
     """Topics under a prefix of their own, and states under the same prefix."""
