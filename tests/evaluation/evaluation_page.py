@@ -6,7 +6,7 @@ from statistics import fmean
 from msgspec import Struct
 
 from agents.evaluation.summary import class_name
-from streams.evaluation import Evaluation
+from streams.evaluation import CampaignResult, Evaluation
 from streams.evaluation.bars import MILLION, Bar
 from streams.evaluation.calibration import pooled
 from streams.evaluation.intervals import interval
@@ -127,18 +127,25 @@ def _campaigns(worlds: Sequence[Evaluation]) -> Iterator[str]:
         found = of_scenario(worlds, name)
         if not found:
             continue
-        replaced = sum(it.replacements for it in found)
-        after = middle([it.minutes_to_relink for it in found if it.replacements])
-        tied = f"{sum(it.relinked for it in found) / replaced:.0%} of {replaced:,}, {after}" if replaced else ""
         yield (
             f"| {name} | {sum(it.accounts for it in found):,} | {sum(it.exchanges for it in found):,} "
             f"| {spread([it.leakage for it in found])} | {spread([it.extraction_leakage for it in found])} "
             f"| {spread([it.passed_share for it in found])} "
             f"| {spread([it.recall for it in found])} | {middle([it.minutes_from_evidence for it in found])} "
-            f"| {middle([it.minutes_to_alert for it in found])} | {tied} |"
+            f"| {middle([it.minutes_to_alert for it in found])} | {_tied(found)} |"
         )
     yield ""
     yield from (f"- **{name}**: {describe(name)}" for name in CAMPAIGNS if of_scenario(worlds, name))
+
+
+def _tied(found: Sequence[CampaignResult]) -> str:
+    """How many of those that came later were tied back, and how soon; nothing where nobody was replaced."""
+    replacing = [it for it in found if it.replacements]
+    if not replacing:
+        return ""
+    replaced = sum(it.replacements for it in replacing)
+    share = sum(it.relinked for it in replacing) / replaced
+    return f"{share:.0%} of {replaced:,}, {middle([it.minutes_to_relink for it in replacing])}"
 
 
 def _innocents(worlds: Sequence[Evaluation]) -> Iterator[str]:
