@@ -16,7 +16,7 @@ from streams.compiled import Bools, Ints
 
 SAMPLE = 512
 COMMONEST_SHARE = 0.1
-FEWEST_ACCOUNTS = 50
+FEWEST_ACCOUNTS = 24
 KEPT_DAYS = 7
 _FULL = 1 << 32
 
