@@ -524,10 +524,10 @@ BUSY: dict[str, Any] = {
     "account_created_at_ms": AT - HOUR,
 }
 MINDS_THAT = """
-[signals.volume_against_plan]
-weight = 4.0
+[account]
+throttle = { score = 0.60, families = 1, expires_hours = 6, requests = 30, tokens = 60000, window_minutes = 60 }
 [signals.new_account_at_maximum]
-weight = 4.0
+weight = 8.0
 """
 
 
