@@ -42,7 +42,8 @@ Twice as many would let a cohort of a ninth of the traffic be judged by itself, 
 fast: 5,000 accounts on 8 partitions take three days for an epoch as it is.
 """
 
-CALIBRATION = EPOCH - EPOCH // 4
+_GROWS_EVERY = 4
+CALIBRATION = EPOCH - EPOCH // _GROWS_EVERY
 """Vectors of an epoch that calibrate."""
 
 TEACH_EVERY_HOURS = 6
@@ -190,11 +191,11 @@ class Model:
             self._grow()
 
     def _grow(self) -> None:
-        for lesson in self.state.reference[::4]:
+        for lesson in self.state.reference[::_GROWS_EVERY]:
             self._trees.learn_one(self._named(lesson.vector))
         scores: dict[str, list[float]] = {}
         for number, lesson in enumerate(self.state.reference):
-            if number % 4:
+            if number % _GROWS_EVERY:
                 score = self._score(lesson.vector)
                 for cohort in _from_narrowest(lesson.cohort):
                     scores.setdefault(cohort, []).append(score)

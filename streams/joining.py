@@ -75,8 +75,9 @@ def _tied_by_more_than_words(own: list[str], campaigns: Mapping[str, Campaign], 
 
 def _counts_as_found(campaign: Campaign, at_ms: int) -> bool:
     """Whether it is limited; or was, and is no crowd, most of whom came upon it by chance."""
-    is_crowd = campaign.size < RETURNING_SHARE * _users(campaign)
-    return is_limited(campaign.enforcement, at_ms) or (campaign.is_found and not is_crowd)
+    if is_limited(campaign.enforcement, at_ms):
+        return True
+    return campaign.is_found and campaign.size >= RETURNING_SHARE * _users(campaign)
 
 
 def _is_recent(tied: Tied, at_ms: int) -> bool:
