@@ -41,9 +41,9 @@ class LinkEvidence(Struct, array_like=True):
 
     `members` counts those that it named, `repeating` and `recent` those of them that used it at least `REPEATS` times,
     and whose account was younger than 60 days, `strangers` are those that were no members when the link was looked at
-    last. `enforcement` is what was decided about the link itself, `is_worded` whether with it about other wordings too,
-    None if never. Wordings of one instruction have the same `instruction`, the name of one of them; `sketch` is a
-    template's.
+    last, nor refused for how they pay. `enforcement` is what was decided about the link itself, `is_worded` whether
+    with it about other wordings too, None if never. Wordings of one instruction have the same `instruction`, the name
+    of one of them; `sketch` is a template's.
     """
 
     as_of_ms: int
@@ -87,7 +87,8 @@ class LinkEvidence(Struct, array_like=True):
 class ShortTemplate(Struct, array_like=True):
     """A template too short to tie anybody, as of when its users were last told of, and what was decided about it.
 
-    `strangers` of its `users` were no members of the campaign then. `has_sibling`: the campaign has a wording of it.
+    `strangers` of its `users` were no members of the campaign then, nor refused for how they pay. `has_sibling`: the
+    campaign has a wording of it.
     """
 
     as_of_ms: int
@@ -99,7 +100,7 @@ class ShortTemplate(Struct, array_like=True):
 
     @property
     def is_theirs(self) -> bool:
-        """Whether surely nearly all who use it are the campaign's members; or most, if it is a wording of its own."""
+        """Whether surely nearly all who use it are no strangers; or most, if it is a wording of the campaign's own."""
         if self.has_sibling and self.users >= FEWEST_NAMED and self.strangers <= MOST * self.users:
             return True
         return surely(self.users - self.strangers, self.users) >= NEARLY_ALL

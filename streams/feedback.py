@@ -21,6 +21,7 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     `erased` is said of an account: what is known of it is dropped but for what is in force against it or for it; of an
     erasure that goes on to `campaigns`, `decided_at_ms` is the time of the account's newest event.
     `payment_hash` is how an account pays of which nothing else is known: it was refused for that at its first request.
+    What goes on to `campaigns` has that of an account that is known too.
     `reviewer` is an opaque name. `note` is for whoever reads the topic: it stays there. But a
     record that is refused is kept whole, with its note, among the dead letters.
     """

@@ -5,10 +5,11 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from streams.decisions import Reason
+from streams.decisions import OPENED_BEFORE_DAYS, Reason
 from streams.events import Capability, TimeMs
 from streams.feedback import Verdict
 from streams.links import LinkKind
+from streams.windows import DAY_MS
 
 NonNegative = Annotated[int, Meta(ge=0)]
 
@@ -31,6 +32,13 @@ class Tied(Struct, frozen=True, array_like=True, gc=False):
     created_at_ms: int | None = None
     since_ms: int = 0
 
+    @property
+    def is_fresh(self) -> bool:
+        """Whether it pays, for itself, and was opened at most a week before those uses."""
+        if self.created_at_ms is None or self.payment_hash is None or self.org_id is not None:
+            return False
+        return self.created_at_ms >= self.since_ms - OPENED_BEFORE_DAYS * DAY_MS
+
 
 class Finding(Struct, frozen=True):
     """One link, as of one closed minute, that ties accounts: why, and the members there is news about.
@@ -50,14 +58,14 @@ class Finding(Struct, frozen=True):
 class Users(Struct, frozen=True):
     """Who uses a template that is too short to tie anybody, as of one closed minute: all that are listed.
 
-    `payments` are the hashes of how they pay, one for each account, None where it is not known.
+    `fresh` are those of them, of no organisation, that paid and were opened at most a week before they used it first.
     """
 
     value: str
     as_of_ms: TimeMs
     accounts: tuple[str, ...]
     sketch: str | None = None
-    payments: tuple[str | None, ...] = ()
+    fresh: tuple[Tied, ...] = ()
 
 
 class Crowd(Struct, frozen=True):

@@ -197,10 +197,7 @@ def report_news(state: NetworkState) -> tuple[Tied, ...]:
     news = [(name, member) for name, member in state.members.items() if _is_news(state, member)]
     for _, member in news:
         member.reported = member.uses
-    return tuple(
-        Tied(name, it.uses, it.org_id, it.payment_hash, it.created_at_ms, it.since_minute * MINUTE_MS)
-        for name, it in news
-    )
+    return tuple(_tied(name, member) for name, member in news)
 
 
 def is_to_be_told(state: NetworkState) -> bool:
@@ -216,14 +213,19 @@ def is_to_be_told(state: NetworkState) -> bool:
 def report_users(value: str, as_of_ms: int, state: NetworkState) -> Users:
     """All members listed, in the order they came."""
     state.told, state.told_hour = len(state.members), state.hour
-    payments = tuple(member.payment_hash for member in state.members.values())
-    return Users(value, as_of_ms, tuple(state.members), state.sketch, payments)
+    tied = (_tied(name, member) for name, member in state.members.items())
+    return Users(value, as_of_ms, tuple(state.members), state.sketch, tuple(it for it in tied if it.is_fresh))
 
 
 def is_crowd_to_be_told(state: NetworkState, accounts: int) -> bool:
     """True if so many `accounts` pay with it, and half as many again as were told of last, or that is a day ago."""
     is_old = (state.hour - state.told_hour) * HOUR_MS >= DAY_MS
     return accounts >= CROWD and (is_old or accounts >= GROWN * state.told)
+
+
+def _tied(name: str, member: Member) -> Tied:
+    since_ms = member.since_minute * MINUTE_MS
+    return Tied(name, member.uses, member.org_id, member.payment_hash, member.created_at_ms, since_ms)
 
 
 def _is_news(state: NetworkState, member: Member) -> bool:

@@ -1,8 +1,8 @@
 """Its window is stranger than all but one in {observed:.0f} of its cohort's (suspicious from one in {baseline:.0f}).
 
 The online anomaly score of river's half-space trees, calibrated (see `streams.anomaly`). Its cohort are accounts of its
-plan, age and kind of use, or of its plan, or all, whichever are enough to tell. Known evasions: look average in every
-feature. Strange is not guilty: it weighs little and limits nobody alone.
+plan, age and kind of use, or of plan and age, or plan, or all, whichever are enough to tell. Known evasions: look
+average in every feature. Strange is not guilty: it weighs little and limits nobody alone.
 """
 
 from streams.accounts import TYPICAL, AccountView

@@ -40,17 +40,22 @@ class Exempt(Struct, array_like=True):
 
     They are looked through once an hour of the verdicts' time, up to `swept_ms`, and not at each verdict. `erased` are
     those that nothing shall be known of for what they did until a time; a campaign forgets them when it is looked at
-    next, and one that is not looked at expires before they are dropped here.
+    next, and one that is not looked at expires before they are dropped here. `payments` are how the accounts pay.
     """
 
     rulings: dict[str, Ruling] = field(default_factory=dict)
     swept_ms: int = 0
     erased: dict[str, int] = field(default_factory=dict)
+    payments: dict[str, Ruling] = field(default_factory=dict)
 
     def among(self, names: Collection[str], at_ms: int) -> frozenset[str]:
         """Those of `names` that must not be members at `at_ms`."""
         fewer, more = (names, self.rulings) if len(names) < len(self.rulings) else (self.rulings, names)
         return frozenset(name for name in fewer if name in more and at_ms < self.rulings[name].until_ms)
+
+    def paying(self, payments: Collection[str], at_ms: int) -> frozenset[str]:
+        """Those of `payments` for which nobody must be limited at `at_ms`."""
+        return frozenset(it for it in payments if it in self.payments and at_ms < self.payments[it].until_ms)
 
     def erase(self, name: str, until_ms: int) -> None:
         """Forget what was said of an account, and that it shall be forgotten."""
@@ -63,10 +68,14 @@ class Exempt(Struct, array_like=True):
         before, at_ms = self.rulings.get(verdict.subject_id), verdict.decided_at_ms
         if before is not None and at_ms <= before.decided_at_ms:
             return False
-        self.rulings[verdict.subject_id] = Ruling(at_ms, exempt_until(verdict.verdict, at_ms, policy))
+        ruling = self.rulings[verdict.subject_id] = Ruling(at_ms, exempt_until(verdict.verdict, at_ms, policy))
+        payment = verdict.payment_hash
+        if payment is not None and (payment not in self.payments or at_ms > self.payments[payment].decided_at_ms):
+            self.payments[payment] = ruling
         if at_ms - self.swept_ms >= HOUR_MS:
             self.swept_ms, oldest = at_ms, at_ms - LONGEST_EXPIRY_HOURS * HOUR_MS
             self.rulings = {name: it for name, it in self.rulings.items() if it.decided_at_ms > oldest}
+            self.payments = {name: it for name, it in self.payments.items() if it.decided_at_ms > oldest}
         return True
 
 

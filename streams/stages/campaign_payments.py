@@ -94,7 +94,7 @@ def tell(
 def take_back(campaign: Campaign, verdict: Verdict, cause: Cause, states: States) -> None:
     """Name those again, for no account whenever opened, that turned out to be a crowd's; what stands stays as it is."""
     current, at_ms = campaign.enforcement, campaign.newest_ms
-    back = tuple(sorted(_of_crowds(campaign, states))[:AT_ONCE]) if is_limited(current, at_ms) else ()
+    back = tuple(sorted(_of_crowds(campaign, campaign.told, states))[:AT_ONCE]) if is_limited(current, at_ms) else ()
     if not back:
         return
     campaign.told.difference_update(back)
@@ -111,14 +111,15 @@ def take_back(campaign: Campaign, verdict: Verdict, cause: Cause, states: States
     )
 
 
-def told_of_its_own(campaign: Campaign, states: States) -> AbstractSet[str]:
-    """The payments that its decisions told, but for those that turned out to be a crowd's."""
-    return campaign.told - _of_crowds(campaign, states)
+def told_of_its_own(campaign: Campaign, payments: AbstractSet[str], states: States) -> AbstractSet[str]:
+    """Those of the `payments` that its decisions told, but for those that turned out to be a crowd's."""
+    told = campaign.told & payments
+    return told - _of_crowds(campaign, told, states)
 
 
-def _of_crowds(campaign: Campaign, states: States) -> set[str]:
+def _of_crowds(campaign: Campaign, payments: AbstractSet[str], states: States) -> set[str]:
     crowded = states.read(CROWDED, Crowded)
-    many = {it for it in campaign.told if crowded.accounts(it) >= TAKEN_BACK}
+    many = {it for it in payments if crowded.accounts(it) >= TAKEN_BACK}
     paying = _paying(campaign) if many else Counter[str]()
     return {it for it in many if paying[it] < MOST * crowded.accounts(it)}
 

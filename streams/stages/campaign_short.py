@@ -1,7 +1,8 @@
 """Templates too short to tie anybody: limited with the campaign whose members use them, and nobody is a member by it.
 
 Whose a template is, is asked anew each time that `networks` tells who uses it: that of a limited campaign if surely
-nearly all are its members, or most, of another wording of what it sends. As soon as they are not it is let go.
+nearly all are its members, or most, of another wording of what it sends. As soon as they are not it is let go. Who is
+refused for paying as its members do counts as one of them here.
 """
 
 from collections import Counter
@@ -90,7 +91,7 @@ def tie_after_all(name: str, campaign: Campaign, cause: Cause, states: States) -
 
 
 def _note_strangers(campaign: Campaign, users: Users, accounts: set[str], cause: Cause, states: States) -> None:
-    """The template has tied accounts, and is limited: who uses it now and is no member counts as a stranger to it."""
+    """The template has tied accounts, and is limited: who uses it now counts as a stranger to it or not."""
     evidence = campaign.links[_name(users)]
     if not is_limited(evidence.enforcement, users.as_of_ms):
         return
@@ -98,19 +99,32 @@ def _note_strangers(campaign: Campaign, users: Users, accounts: set[str], cause:
     states.changed.add(campaign_key(campaign.campaign_id))
     campaign.newest_ms = max(campaign.newest_ms, users.as_of_ms)
     evidence.strangers |= _strangers(campaign, accounts, users, states)
+    evidence.strangers -= _refused(campaign, users, states)
     let_go_of_crowds(campaign, cause)
 
 
 def _strangers(campaign: Campaign, accounts: set[str], users: Users, states: States) -> set[str]:
-    """Those of the accounts that are no members of the campaign, and pay with nothing of its own that it told.
+    """Those of the accounts that are no members of the campaign, nor refused for how they pay.
 
-    Whom it had to forget is a member, at home there. Who pays with what was told is refused for that, if it was opened
-    since, and may never do what makes a member.
+    Whom it had to forget is a member, at home there.
     """
-    told = told_of_its_own(campaign, states)
-    refused = {it for it, payment in zip(users.accounts, users.payments, strict=False) if payment in told}
-    others = accounts - campaign.members.keys() - refused
+    others = accounts - campaign.members.keys() - _refused(campaign, users, states)
     return {it for it in others if home_of(it, states) is not campaign}
+
+
+def _refused(campaign: Campaign, users: Users, states: States) -> set[str]:
+    """Who is refused for paying as the campaign does, while it is limited, and so may never do what makes a member.
+
+    That is whoever was opened since it was found, and no reviewer called innocent, or said so of the payment.
+    """
+    at_ms, exempt = users.as_of_ms, states.read(EXEMPT, Exempt)
+    if not is_limited(campaign.enforcement, at_ms):
+        return set()
+    told = told_of_its_own(campaign, {it.payment_hash for it in users.fresh if it.payment_hash is not None}, states)
+    told -= exempt.paying(told, at_ms)
+    paying = (it for it in users.fresh if it.payment_hash in told)
+    refused = {it.account_id for it in paying if it.created_at_ms is not None and it.created_at_ms >= campaign.found_ms}
+    return refused - exempt.among(refused, at_ms)
 
 
 def _homes(accounts: set[str], states: States) -> list[Campaign]:

@@ -48,14 +48,22 @@ def take_feedback(
     fresh = [placed for placed in feedback.verdicts if placed.offset > done]
     output.tally["duplicate"] += len(feedback.verdicts) - len(fresh)
     erased: dict[int, int] = {}
+    pays: dict[int, str | None] = {}
     for placed in fresh:
         if placed.verdict.verdict == "erased" and placed.verdict.subject_kind == "account":
             erased[placed.offset] = _erase(placed, states)
         elif placed.verdict.subject_kind == "account":
-            _take(source, placed, states, policy, output)
+            pays[placed.offset] = _take(source, placed, states, policy, output)
     shard.feedback = Reached(feedback.log, max(done, feedback.offset))
     if fresh:
-        verdicts = [replace(it.clamped, decided_at_ms=erased.get(it.offset, it.clamped.decided_at_ms)) for it in fresh]
+        verdicts = [
+            replace(
+                it.clamped,
+                decided_at_ms=erased.get(it.offset, it.clamped.decided_at_ms),
+                payment_hash=pays.get(it.offset, it.verdict.payment_hash),
+            )
+            for it in fresh
+        ]
         appended_at_ms = fresh[-1].appended_at_ms
         findings = Findings(source.partition, feedback.log, fresh[-1].offset, 0, appended_at_ms, [], verdicts)
         output.records.append(Outgoing("findings", findings, appended_at_ms, partition=0))
@@ -100,15 +108,16 @@ def _erase(placed: PlacedVerdict, states: States) -> int:
     return account_of(stored).last_ms or placed.clamped.decided_at_ms
 
 
-def _take(source: Source, placed: PlacedVerdict, states: States, policy: Policy, output: Output) -> None:
-    """Decide about the account as its reviewer says, unless a later verdict was taken before."""
+def _take(source: Source, placed: PlacedVerdict, states: States, policy: Policy, output: Output) -> str | None:
+    """Decide about the account as its reviewer says, unless a later verdict was taken before; how the account pays."""
     verdict = placed.clamped
-    reviewed = states.change(VERDICT + verdict.subject_id, Reviewed)
-    if verdict.decided_at_ms <= reviewed.decided_at_ms:
-        return
-    reviewed.decided_at_ms = verdict.decided_at_ms
     key = account_key(verdict.subject_id)
     stored = states.read(key, bytes)
+    payment = verdict.payment_hash or (account_of(stored).profile.payment_hash if stored else None)
+    reviewed = states.change(VERDICT + verdict.subject_id, Reviewed)
+    if verdict.decided_at_ms <= reviewed.decided_at_ms:
+        return payment
+    reviewed.decided_at_ms = verdict.decided_at_ms
     head = head_of(stored) if stored else Head()
     said = review(
         head.enforcement,
@@ -117,10 +126,10 @@ def _take(source: Source, placed: PlacedVerdict, states: States, policy: Policy,
         at_ms=verdict.decided_at_ms,
         source=f"feedback/{source.partition}/{placed.offset}",
         policy=policy,
-        payment=verdict.payment_hash or (account_of(stored).profile.payment_hash if stored else None),
+        payment=payment,
     )
     if said is None:
-        return
+        return payment
     head.enforcement, decision = said
     output.records.append(Outgoing("enforcement", decision, NO_REQUEST, key=decision.subject_id))
     if not stored:
@@ -128,3 +137,4 @@ def _take(source: Source, placed: PlacedVerdict, states: States, policy: Policy,
         states.change(SHARD, ObserveShard).subjects += 1
     states.held[key] = with_head(stored, head)
     states.changed.add(key)
+    return payment

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from streams.decisions import Action, Decision
-from streams.findings import Crowd, Finding, Users
+from streams.findings import Crowd, Finding, Tied, Users
 from streams.windows import DAY_MS, MINUTE_MS
 from tests.streams.stages.test_campaigns_and_innocents import on_cards
 from tests.streams.stages.test_campaigns_by_template import OLD_MS, SKETCHER, WORDS, limited, of, relay, said, taken
@@ -78,20 +78,67 @@ def test_it_is_the_campaigns_if_nearly_all_who_use_it_are_or_of_its_own_words_mo
     assert (len(about_it(campaigns)) == 1) is is_limited
 
 
-def paying(names: Iterable[str], payment: str) -> Users:
-    """These use it and pay so, after all members, of whom that is not told."""
-    told = used([*MEMBERS, *names])
-    return replace(told, payments=tuple(None if it in MEMBERS else payment for it in told.accounts))
+FOUND_MS = NOON_MS + 8 * MINUTE_MS
+"""About when the campaign of `relay` is found."""
+REFUSED = [f"refused {number}" for number in range(6)]
 
 
-@pytest.mark.parametrize(("payment", "is_limited"), [("card 0", True), ("a card of their own", False)])
-def test_who_is_refused_for_how_it_pays_is_no_stranger_to_it_though_it_never_became_a_member(
-    payment: str, *, is_limited: bool
-) -> None:
+def paying(names: Iterable[str], payment: str, *, minutes: int = 30, opened_ms: int = FOUND_MS + MINUTE_MS) -> Users:
+    """These, opened then, use it and pay so, beside all members, of whom that is not told."""
+    others = tuple(names)
+    fresh = (Tied(it, payment_hash=payment, created_at_ms=opened_ms, since_ms=opened_ms) for it in others)
+    return replace(used([*MEMBERS, *others], minutes=minutes), fresh=tuple(fresh))
+
+
+def on_eights() -> Bench:
+    """The campaign of thirty, eight of which pay with one instrument."""
     campaigns = taken(*(on_cards(one) for one in relay(30)))
-    campaigns.take(users=[paying([f"refused {number}" for number in range(6)], payment)])
+    (campaign,) = campaigns.campaigns().values()
+    assert NOON_MS < campaign.found_ms <= FOUND_MS
+    return campaigns
+
+
+@pytest.mark.parametrize(
+    ("payment", "opened_ms", "is_limited"),
+    [
+        ("card 0", FOUND_MS + MINUTE_MS, True),
+        ("card 0", NOON_MS - MINUTE_MS, False),  # opened before it was found: refused by nobody
+        ("a card of their own", FOUND_MS + MINUTE_MS, False),
+    ],
+)
+def test_who_is_refused_for_how_it_pays_is_no_stranger_to_it_though_it_never_became_a_member(
+    payment: str, opened_ms: int, *, is_limited: bool
+) -> None:
+    campaigns = on_eights()
+    campaigns.take(users=[paying(REFUSED, payment, opened_ms=opened_ms)])
     assert (len(about_it(campaigns)) == 1) is is_limited
     assert limited(campaigns) == {*MEMBERS}
+
+
+def test_who_is_refused_for_it_no_more_once_the_limit_is_over_is_a_stranger() -> None:
+    campaigns = on_eights()
+    (campaign,) = campaigns.campaigns().values()
+    over = (campaign.enforcement.expires_at_ms - NOON_MS) // MINUTE_MS + 1
+    campaigns.take(users=[paying(REFUSED, "card 0", minutes=over)])
+    assert about_it(campaigns) == []
+
+
+@pytest.mark.parametrize(("names", "payment"), [(REFUSED[:1], "card 0"), (REFUSED, None)])
+def test_whom_a_reviewer_called_innocent_is_a_stranger_to_it_and_who_pays_so_if_that_was_said(
+    names: list[str], payment: str | None
+) -> None:
+    campaigns = on_eights()
+    hear(campaigns, *(replace(verdict("innocent", name, 20), payment_hash=payment) for name in names))
+    campaigns.take(users=[paying(REFUSED, "card 0")])
+    assert about_it(campaigns) == []
+
+
+def test_a_later_word_about_an_account_that_pays_so_counts_for_the_payment() -> None:
+    campaigns = on_eights()
+    said_of_it = verdict("innocent", "x", 20), verdict("confirmed", "y", 21), verdict("innocent", "z", 19)
+    hear(campaigns, *(replace(it, payment_hash="card 0") for it in said_of_it))
+    campaigns.take(users=[paying(REFUSED, "card 0")])
+    assert actions(campaigns) == ["suspend"]
 
 
 @pytest.mark.parametrize("org_id", [None, "an organisation"])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from streams.anomaly import Model
-from streams.findings import Crowd, Finding, Findings
+from streams.findings import Crowd, Finding, Findings, Tied
 from streams.links import LINK_KINDS, LinkKind, Links
 from streams.networks import TYPICAL, NetworkState
 from streams.stages.networks import (
@@ -24,7 +24,7 @@ from streams.stages.networks import (
 )
 from streams.stages.networks_features import FEATURES, features_of
 from streams.stages.networks_shard import NetworksShard
-from streams.windows import MINUTE_MS
+from streams.windows import DAY_MS, MINUTE_MS
 from tests.streams.link_bench import HOUR, NOON, Act, links
 from tests.streams.networks_bench import WATCHFUL, NetworksBench, bench
 
@@ -184,13 +184,25 @@ def test_who_uses_a_template_too_short_to_tie_anybody_is_told_each_time_they_are
     assert networks.findings() == []
 
 
-def test_it_is_told_how_they_pay_as_far_as_that_is_known() -> None:
+def test_it_is_told_how_those_pay_for_themselves_who_were_opened_within_the_week_before() -> None:
     networks = bench()
-    acts = crowd("abc", [0], kind="template")
-    networks.take(brief([act._replace(payment="a card" if act.account == "a" else None) for act in acts]))
+    at_ms = NOON * MINUTE_MS
+    opened_ms = {"a": at_ms - 7 * DAY_MS, "b": at_ms - 7 * DAY_MS - 1, "d": at_ms, "e": at_ms, "f": at_ms}
+    orgs = {"e": "an organisation"}
+    acts = [
+        act._replace(
+            minute=min(act.minute, NOON),
+            created_ms=opened_ms.get(act.account),
+            org=orgs.get(act.account),
+            payment=None if act.account == "f" else "a card",
+        )
+        for act in crowd("abcdef", [0], kind="template")
+    ]
+    networks.take(brief([*acts, acts[1]._replace(minute=NOON + 20)]))
     networks.take()
-    (told,) = (it for record in networks.left if isinstance(record.value, Findings) for it in record.value.users)
-    assert (told.accounts, told.payments) == (("a", "b", "c"), ("a card", None, None))
+    told = [it for record in networks.left if isinstance(record.value, Findings) for it in record.value.users][-1]
+    assert told.accounts == tuple("abcdef")
+    assert told.fresh == tuple(Tied(it, 1, None, "a card", opened_ms[it], at_ms) for it in "ad")
 
 
 def test_who_uses_it_is_told_again_after_six_hours_if_it_goes_on() -> None:

@@ -273,6 +273,7 @@ def test_a_release_tells_how_the_account_pays_so_that_nobody_is_limited_for_payi
     observe.take([replace(it, payment_hash="card") for it in greedy(10)])
     hear(observe, verdict("innocent"))
     assert [(it.action, it.payments) for it in observe.decisions()] == [("throttle", ()), ("release", ("card",))]
+    assert [it.payment_hash for record in passed_on(observe) for it in record.verdicts] == ["card"]
 
 
 def test_of_an_account_that_nothing_is_known_of_a_release_tells_the_payment_that_the_reviewer_names() -> None:
