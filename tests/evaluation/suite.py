@@ -1,12 +1,13 @@
 """`make evaluate`: the detector in worlds whose seeds no tuning has seen, beside what others would do.
 
-    python -m tests.evaluation.suite [--scale small|medium|full|hydra|weeks|robustness] [--out FILE]
-                                     [--processes 2] [--seeds FILE]
+    python -m tests.evaluation.suite [--scale small|medium|full|hydra|weeks|robustness|ablation]
+                                     [--out FILE] [--processes 2] [--seeds FILE]
 
 Each world holds ordinary customers, every look-alike and every campaign. In the first table campaigns see who is
 limited and react; in the comparison with baselines nobody reacts, so that all detectors are given the same events.
 `hydra` is one world of that campaign at the size of its disclosure. `weeks` plays each campaign alone for a week
-or longer; `robustness` other worlds, of one campaign or of none, each of which lacks something or has too much of it.
+or longer; `robustness` other worlds, of one campaign or of none, each of which lacks something or has too much of it;
+`ablation` each campaign without each of the signals that limit it.
 """
 
 import argparse
@@ -33,7 +34,7 @@ from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.policy import DEFAULT_POLICY
 from streams.scenarios import Stage, Truth, play
-from tests.evaluation import evaluation_page, robustness_page, weeks
+from tests.evaluation import ablation, evaluation_page, robustness_page, weeks
 from tests.evaluation.baselines import BASELINES
 from tests.evaluation.corpora import sources
 from tests.evaluation.evaluation_page import Compared, Found
@@ -53,6 +54,7 @@ NAMES = {
     "hydra": "evaluation-hydra",
     "weeks": "weeks",
     "robustness": "robustness",
+    "ablation": "ablation",
 }
 
 
@@ -77,6 +79,8 @@ def main() -> None:
             page = robustness_page.written(tries, ran())
         elif asked.scale == "weeks":
             page = weeks.written(weeks.lasted(pool, seeds[0]), ran())
+        elif asked.scale == "ablation":
+            page = ablation.written(ablation.ablated(pool, seeds[0]), ran())
         else:
             worlds = found(pool, asked.scale, seeds)
             page = evaluation_page.written(worlds, Bar(), ran())
