@@ -11,8 +11,8 @@ The guards, and what each is against:
 - the trees that score are frozen for an epoch: anomalies that cluster in time cannot teach them to look away;
 - a subject teaches at most once in `TEACH_EVERY_HOURS`, never while it is limited, never when it scores as
   strange: one account cannot move the reference far;
-- of accounts that share a payment instrument come at most `MOST_ALIKE` lessons of an epoch, or of a day if nobody
-  else teaches: a campaign that pays with one cannot move it far either;
+- of accounts that share a payment instrument come at most `MOST_ALIKE` lessons of an epoch: a campaign that pays with
+  one cannot move it far either (and where twenty pay for nearly everybody, hardly anything is learnt);
 - features are a fixed list, finite and in 0..1, so schema drift cannot blind or poison the trees;
 - while far more windows than 5 % score below p = .05 the world has changed, not the accounts: the model
   abstains and learns, until the next epoch is frozen;
@@ -33,8 +33,6 @@ from typing import Literal
 
 from msgspec import Struct, field
 from river.anomaly import HalfSpaceTrees
-
-from streams.windows import DAY_MS
 
 MODEL_VERSION = "hst-conformal-1"
 EPOCH = 1024
@@ -93,8 +91,7 @@ class Drift(Struct, array_like=True):
 class ModelState(Struct, array_like=True):
     """What is stored: the epoch that scores, the epoch being gathered, and as of when it learnt last (event time).
 
-    `paid` are the lessons of the epoch being gathered by payment instrument (32 bits), counted anew where nothing was
-    learnt for a day: a few instruments may pay for everybody.
+    `paid` are the lessons of the epoch being gathered by payment instrument (32 bits).
     """
 
     version: str = MODEL_VERSION
@@ -176,8 +173,6 @@ class Model:
             return p_value, "gate_limited"
         if p_value is not None and p_value < _STRANGE:
             return p_value, "gate_strange"
-        if as_of_ms - self.state.learned_ms >= DAY_MS:
-            self.state.paid = {}
         if payment is not None and self.state.paid.get(payment, 0) >= MOST_ALIKE:
             return p_value, "gate_shared"
         self._learn(Lesson(cohort, vector), payment, drift)

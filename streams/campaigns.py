@@ -27,6 +27,7 @@ from streams.evidence import (
     LinkEvidence,
     Seen,
     ShortTemplate,
+    Told,
     bit_of,
     opened,
     sharers,
@@ -56,9 +57,8 @@ class Campaign(Struct, array_like=True):
     `undecided` are the members that no decision named yet, `inherited` those that only one about a campaign taken in
     has named. `reviewed_ms` is when the verdict about it was given that counts, `decided` how it looked when it was
     decided about last (`streams.learning`), `taught_ms` and `member_taught_ms` are of the verdicts that last taught.
-    `short` are templates that its members use and that are too short to tie anybody, `told` the payments that its
-    decisions named and did not take back. `gone` counts the members that it had to forget, `organised` are the payments
-    of those of them that belong to organisations.
+    `short` are templates of its members that are too short to tie anybody, `told` the payments that its decisions named
+    and did not take back, `told_as` how. `gone` counts members that it forgot, `organised` are how organisations paid.
     """
 
     campaign_id: str = ""
@@ -84,6 +84,7 @@ class Campaign(Struct, array_like=True):
     told: set[str] = field(default_factory=set)
     gone: int = 0
     organised: set[str] = field(default_factory=set)
+    told_as: dict[str, Told] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -183,11 +184,16 @@ class Campaign(Struct, array_like=True):
     def let_go(self, names: AbstractSet[str]) -> None:
         """Take out accounts that a reviewer called innocent: to its links they are strangers from now on."""
         for name in names & self.seen.keys():
-            self.told.discard(self.seen[name].payment_hash or "")  # its release takes that back
+            self.untell({self.seen[name].payment_hash or ""})  # its release takes that back
             for link, evidence in self.links.items():
                 if self.seen[name].templates & bit_of(link):
                     evidence.strangers.add(name)
         self._take_out(names)
+
+    def untell(self, payments: AbstractSet[str]) -> None:
+        """Forget that decisions told these payments, as they were taken back."""
+        self.told -= payments
+        self.told_as = {payment: it for payment, it in self.told_as.items() if payment not in payments}
 
     def erase(self, erased: Mapping[str, int]) -> bool:
         """Forget accounts, each for what it did until a time: neither members nor strangers, as if never seen.

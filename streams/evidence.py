@@ -106,6 +106,13 @@ class ShortTemplate(Struct, array_like=True):
         return surely(self.users - self.strangers, self.users) >= NEARLY_ALL
 
 
+class Told(Struct, array_like=True, gc=False):
+    """When a decision told a payment last, and from when on accounts that pay so were opened to count as members."""
+
+    at_ms: int
+    opened_from_ms: int
+
+
 class Seen(Struct, array_like=True):
     """What links said about one account since `since_ms`.
 

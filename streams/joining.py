@@ -219,4 +219,4 @@ def take_in(older: Campaign, younger: Campaign, *, limited: bool) -> None:
     older.found_ms = min(older.found_ms, younger.found_ms)
     younger.merged_into = older.campaign_id
     younger.links, younger.members, younger.undecided, younger.inherited, younger.seen = {}, {}, [], [], {}
-    younger.short, younger.told, younger.organised, younger.gone = {}, set(), set(), 0
+    younger.short, younger.told, younger.told_as, younger.organised, younger.gone = {}, set(), {}, set(), 0

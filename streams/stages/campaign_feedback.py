@@ -23,6 +23,8 @@ from streams.stages.shape import NO_REQUEST, Output
 from streams.states import States
 from streams.windows import HOUR_MS
 
+LONGEST_EXPIRY_MS = LONGEST_EXPIRY_HOURS * HOUR_MS
+
 LEARNER = "learner"
 EXEMPT = "exempt"
 """The key of the accounts that reviewers spoke of."""
@@ -40,26 +42,29 @@ class Exempt(Struct, array_like=True):
 
     They are looked through once an hour of the verdicts' time, up to `swept_ms`, and not at each verdict. `erased` are
     those that nothing shall be known of for what they did until a time; a campaign forgets them when it is looked at
-    next, and one that is not looked at expires before they are dropped here. `payments` are how the accounts pay.
+    next, and one that is not looked at expires before they are dropped here. `payments` are how accounts pay that were
+    called innocent, each with when that was said last.
     """
 
     rulings: dict[str, Ruling] = field(default_factory=dict)
     swept_ms: int = 0
     erased: dict[str, int] = field(default_factory=dict)
-    payments: dict[str, Ruling] = field(default_factory=dict)
+    payments: dict[str, int] = field(default_factory=dict)
 
     def among(self, names: Collection[str], at_ms: int) -> frozenset[str]:
         """Those of `names` that must not be members at `at_ms`."""
         fewer, more = (names, self.rulings) if len(names) < len(self.rulings) else (self.rulings, names)
         return frozenset(name for name in fewer if name in more and at_ms < self.rulings[name].until_ms)
 
-    def paying(self, payments: Collection[str], at_ms: int) -> frozenset[str]:
-        """Those of `payments` for which nobody must be limited at `at_ms`."""
-        return frozenset(it for it in payments if it in self.payments and at_ms < self.payments[it].until_ms)
+    def spoken_ms(self, name: str, payment: str | None) -> int:
+        """When a reviewer spoke of an account last, or let one go that pays so; -1 if none did."""
+        ruling = self.rulings.get(name)
+        return max(-1 if ruling is None else ruling.decided_at_ms, self.payments.get(payment or "", -1))
 
     def erase(self, name: str, until_ms: int) -> None:
         """Forget what was said of an account, and that it shall be forgotten."""
         self.rulings.pop(name, None)
+        self._sweep(until_ms)
         kept = {it: at_ms for it, at_ms in self.erased.items() if until_ms - at_ms <= ERASED_FOR_MS}
         self.erased = {**kept, name: max(until_ms, kept.get(name, until_ms))}
 
@@ -68,15 +73,19 @@ class Exempt(Struct, array_like=True):
         before, at_ms = self.rulings.get(verdict.subject_id), verdict.decided_at_ms
         if before is not None and at_ms <= before.decided_at_ms:
             return False
-        ruling = self.rulings[verdict.subject_id] = Ruling(at_ms, exempt_until(verdict.verdict, at_ms, policy))
-        payment = verdict.payment_hash
-        if payment is not None and (payment not in self.payments or at_ms > self.payments[payment].decided_at_ms):
-            self.payments[payment] = ruling
-        if at_ms - self.swept_ms >= HOUR_MS:
-            self.swept_ms, oldest = at_ms, at_ms - LONGEST_EXPIRY_HOURS * HOUR_MS
-            self.rulings = {name: it for name, it in self.rulings.items() if it.decided_at_ms > oldest}
-            self.payments = {name: it for name, it in self.payments.items() if it.decided_at_ms > oldest}
+        self.rulings[verdict.subject_id] = Ruling(at_ms, exempt_until(verdict.verdict, at_ms, policy))
+        if verdict.payment_hash is not None and verdict.verdict == "innocent":
+            self.payments[verdict.payment_hash] = max(at_ms, self.payments.get(verdict.payment_hash, at_ms))
+        self._sweep(at_ms)
         return True
+
+    def _sweep(self, at_ms: int) -> None:
+        if at_ms - self.swept_ms >= HOUR_MS:
+            self.swept_ms, oldest = at_ms, at_ms - LONGEST_EXPIRY_MS
+            self.rulings = {name: it for name, it in self.rulings.items() if it.decided_at_ms > oldest}
+            self.payments = {
+                payment: decided_ms for payment, decided_ms in self.payments.items() if decided_ms > oldest
+            }
 
 
 def needed_for(verdict: Verdict, states: States) -> set[str]:
@@ -119,7 +128,7 @@ def _take_campaign(verdict: Verdict, cause: Cause, states: States) -> None:
     campaign.enforcement = _review(campaign, Subject("campaign", campaign.campaign_id), verdict, cause)
     if verdict.verdict == "innocent":
         campaign.found_ms = LATEST_MS
-        campaign.told = set()  # the release takes them back
+        campaign.untell(campaign.told)  # the release takes them back
     sketches, crowds = states.read(SKETCHES, Sketches), campaign.crowds
     for name, evidence in sorted(campaign.limitable.items()):
         if evidence.enforcement.sequence and _is_meant(evidence.enforcement, before, verdict):

@@ -16,7 +16,7 @@ from streams.campaigns import Campaign
 from streams.decide import Subject, Verdict, action_of, is_limited
 from streams.decisions import LIMITING, OPENED_BEFORE_DAYS, Action
 from streams.events import LATEST_MS
-from streams.evidence import MOST
+from streams.evidence import MOST, Told
 from streams.findings import LEADS, Crowd
 from streams.stages.campaign_saying import Cause, alert, say
 from streams.states import States
@@ -97,7 +97,7 @@ def take_back(campaign: Campaign, verdict: Verdict, cause: Cause, states: States
     back = tuple(sorted(_of_crowds(campaign, campaign.told, states))[:AT_ONCE]) if is_limited(current, at_ms) else ()
     if not back:
         return
-    campaign.told.difference_update(back)
+    campaign.untell({*back})
     campaign.enforcement, _ = say(
         current,
         Subject("campaign", campaign.campaign_id),
@@ -134,6 +134,7 @@ def payments_to_name(campaign: Campaign, crowded: Crowded) -> tuple[str, ...]:
     untold = paying.keys() - organised - campaign.organised - campaign.told
     fresh = sorted(it for it in untold if paying[it] >= MOST * crowded.accounts(it))[:AT_ONCE]
     campaign.told.update(fresh)
+    campaign.told_as.update(dict.fromkeys(fresh, Told(campaign.newest_ms, opened_from(campaign))))
     return tuple(fresh)
 
 

@@ -13,7 +13,7 @@ from streams.decide import Subject, is_limited
 from streams.evidence import ShortTemplate
 from streams.findings import Users
 from streams.sketches import Sketches
-from streams.stages.campaign_feedback import EXEMPT, Exempt, forget_erased
+from streams.stages.campaign_feedback import EXEMPT, LONGEST_EXPIRY_MS, Exempt, forget_erased
 from streams.stages.campaign_payments import told_of_its_own
 from streams.stages.campaign_saying import Cause, let_go
 from streams.stages.campaign_states import SKETCHES, campaign_key, final, home_of, link_key, member_key, short_key
@@ -113,17 +113,23 @@ def _strangers(campaign: Campaign, accounts: set[str], users: Users, states: Sta
 
 
 def _refused(campaign: Campaign, users: Users, states: States) -> set[str]:
-    """Who is refused for paying as the campaign does, while it is limited, and so may never do what makes a member.
+    """Whom gateways limit for paying as the campaign does, while it is limited: they may never do what makes a member.
 
-    That is whoever was opened since it was found, and no reviewer called innocent, or said so of the payment.
+    As by rule 11 of decisions; but what was told so long ago that a reviewer's word may be forgotten counts no more.
     """
     at_ms, exempt = users.as_of_ms, states.read(EXEMPT, Exempt)
     if not is_limited(campaign.enforcement, at_ms):
         return set()
-    told = told_of_its_own(campaign, {it.payment_hash for it in users.fresh if it.payment_hash is not None}, states)
-    told -= exempt.paying(told, at_ms)
-    paying = (it for it in users.fresh if it.payment_hash in told)
-    refused = {it.account_id for it in paying if it.created_at_ms is not None and it.created_at_ms >= campaign.found_ms}
+    payments = told_of_its_own(campaign, {it.payment_hash for it in users.fresh if it.payment_hash is not None}, states)
+    told = {payment: campaign.told_as[payment] for payment in payments if payment in campaign.told_as}
+    refused = {
+        it.account_id
+        for it in users.fresh
+        if it.created_at_ms is not None
+        and (as_told := told.get(it.payment_hash or "")) is not None
+        and as_told.at_ms > max(exempt.spoken_ms(it.account_id, it.payment_hash), at_ms - LONGEST_EXPIRY_MS)
+        and it.created_at_ms >= as_told.opened_from_ms
+    }
     return refused - exempt.among(refused, at_ms)
 
 

@@ -113,7 +113,7 @@ def _take(source: Source, placed: PlacedVerdict, states: States, policy: Policy,
     verdict = placed.clamped
     key = account_key(verdict.subject_id)
     stored = states.read(key, bytes)
-    payment = verdict.payment_hash or (account_of(stored).profile.payment_hash if stored else None)
+    payment = verdict.payment_hash or (account_of(stored).profile.payment_hash if stored else None) or None
     reviewed = states.change(VERDICT + verdict.subject_id, Reviewed)
     if verdict.decided_at_ms <= reviewed.decided_at_ms:
         return payment

@@ -28,7 +28,7 @@ MORE = 1.1
 
 
 class Ablated(Struct, frozen=True):
-    """One campaign: with all signals, how many limits each had a part in, and without each that had one."""
+    """One campaign: with all signals, how many limiting decisions each had a part in, and without each that had one."""
 
     whole: Evaluation
     limits: Mapping[str, int]
@@ -58,11 +58,17 @@ class Noting(StillwatchDetector):
 
 
 def strongest(decisions: Iterable[Decision]) -> Counter[str]:
-    """How many limits each signal was the strongest of its family for: the others of a family add nothing."""
+    """How many decisions that limit somebody each signal was the strongest of its family in.
+
+    Or is, for an account that does not rotate wordings, of which `rotated_wordings` does not speak.
+    """
     found = Counter[str]()
     for decision in decisions:
-        first = {it.family: it.signal for it in reversed(decision.reasons)}  # the strongest comes first
-        found.update(first.values() if decision.action in LIMITING else ())
+        if decision.action in LIMITING:
+            ordered = decision.reasons[::-1]  # the strongest comes first
+            first = {it.family: it.signal for it in ordered}
+            second = {it.family: it.signal for it in ordered if it.signal != "rotated_wordings"}
+            found.update({*first.values(), *second.values()})
     return found
 
 
@@ -112,10 +118,11 @@ INTRODUCTION = """# What each signal adds
 
 **Simulated** campaigns, small, each alone for a day with a few hundred innocents, reacting to who is limited as on the
 page of the [evaluation](evaluation.md); first with all signals, then without each that had a part in a limit: that was
-the strongest of its family in a decision that limits somebody, for the others of a family add nothing
-([decisions](decisions.md)). What ties accounts (`accounts_per_template`, `accounts_per_payment`) is switched off for
-each campaign. Whole families, and two at a time, are switched off in [robustness](robustness.md). A signal that adds
-nothing to these campaigns may still be what finds one that avoids the rest. This page is written by the command."""
+the strongest of its family in a decision that limits somebody, or that says so again, for the others of a family add
+nothing. What ties accounts (`accounts_per_template`, `accounts_per_payment`) is switched off for each campaign. Whole
+families, and two at a time, are switched off for the hydra in [robustness](robustness.md). One world each is played, so
+a tenth more or less may be chance; and a signal that adds nothing to these campaigns may still be what finds one that
+avoids the rest. This page is written by the command."""
 
 
 def _by_signal(found: Mapping[str, Ablated]) -> Iterator[str]:
@@ -149,7 +156,7 @@ def _found(world: Evaluation, name: str) -> int:
 
 
 def _by_campaign(found: Mapping[str, Ablated]) -> Iterator[str]:
-    yield "| campaign | without | limits it had a part in | leaked | of extraction | accounts found | first limit |"
+    yield "| campaign | without | decisions with it | leaked | of extraction | accounts found | first limit |"
     yield "|---|---|---|---|---|---|---|"
     for name, it in found.items():
         yield f"| {name} | nothing | | {_line(of_scenario([it.whole], name))} |"

@@ -40,6 +40,15 @@ def test_the_strongest_of_each_family_has_a_part_in_a_limit(action: Action, coun
     assert strongest([made]) == counted
 
 
+def test_of_who_does_not_rotate_wordings_another_may_be_the_strongest() -> None:
+    rotated = why("rotated_wordings", "content", 3.6)
+    assert strongest([decision("suspend", "a", MONDAY_MS, reasons=(rotated, *CONTENT, NEW))]) == {
+        "rotated_wordings": 1,
+        "rewordings": 1,
+        "no_old_accounts": 1,
+    }
+
+
 class Here(Executor):
     """Plays at once, in this process, and notes what."""
 

@@ -28,7 +28,6 @@ from streams.networks import TYPICAL as LINK
 from streams.networks import NetworkView
 from streams.policy_signals import SIGNALS, THRESHOLD_RANGES
 from streams.signals import ACCOUNT_SIGNALS, NETWORK_SIGNALS, Signal
-from streams.windows import DAY_MS
 
 FEATURES = ("volume", "hours", "share", "gaps")
 THRESHOLD = SIGNALS["anomaly"].threshold
@@ -213,26 +212,6 @@ def test_those_who_pay_with_one_instrument_are_a_twentieth_of_an_epoch_together(
             )
             taught_by[is_campaign] += gate == "learned"
         assert taught_by[True] == MOST_ALIKE <= EPOCH / 20
-
-
-def test_where_few_instruments_pay_for_everybody_an_epoch_ends_all_the_same() -> None:
-    """As many lessons a day as they may teach, and no more."""
-    random, model, drift = Random(9), Model(ModelState(), FEATURES, THRESHOLD), Drift()
-    learned = []
-    for day in range(2):
-        for number in range(2 * EPOCH):
-            _, gate = model.look(
-                "pro",
-                ordinary(random),
-                drift,
-                as_of_ms=AS_OF_MS + day * DAY_MS,
-                taught_recently=False,
-                limited=False,
-                payment=number % 4,
-            )
-            learned.append(gate == "learned")
-    assert sum(learned[: 2 * EPOCH]) == sum(learned[2 * EPOCH :]) == 4 * MOST_ALIKE
-    assert len(model.state.gathering) == 8 * MOST_ALIKE
 
 
 @pytest.mark.parametrize(("reference", "gathering"), [(512, 0), (512, 511), (0, 300)])

@@ -133,12 +133,40 @@ def test_whom_a_reviewer_called_innocent_is_a_stranger_to_it_and_who_pays_so_if_
     assert about_it(campaigns) == []
 
 
-def test_a_later_word_about_an_account_that_pays_so_counts_for_the_payment() -> None:
+def test_a_payment_that_was_let_go_stays_so_whatever_is_said_later_of_another_that_pays_so() -> None:
     campaigns = on_eights()
     said_of_it = verdict("innocent", "x", 20), verdict("confirmed", "y", 21), verdict("innocent", "z", 19)
     hear(campaigns, *(replace(it, payment_hash="card 0") for it in said_of_it))
     campaigns.take(users=[paying(REFUSED, "card 0")])
+    assert about_it(campaigns) == []
+
+
+def test_a_payment_that_is_told_again_after_it_was_let_go_counts_again() -> None:
+    campaigns = on_eights()
+    hear(campaigns, replace(verdict("innocent", "m0", 20), payment_hash="card 0"))
+    opened_ms = NOON_MS - 20 * DAY_MS
+    for number in range(3):
+        campaigns.take(said(number, ["late"], minutes=22 + number, opened_ms=opened_ms, payment="card 9"))
+    (retold,) = (it for it in of(campaigns, "campaign") if "late" in it.members)
+    assert set(retold.payments) == {"card 0", "card 9"}
+    campaigns.take(users=[paying(REFUSED, "card 0", minutes=40)])
     assert actions(campaigns) == ["suspend"]
+
+
+@pytest.mark.parametrize(("opened_day", "is_limited"), [(12, False), (14, True)])
+def test_who_was_opened_more_than_a_week_before_the_payment_was_told_is_refused_by_nobody(
+    opened_day: int, *, is_limited: bool
+) -> None:
+    campaigns, day = taken(*relay(30)), 24 * 60
+    for number in range(3):
+        sent = said(number, ["late"], minutes=20 * day + number, opened_ms=NOON_MS + 5 * DAY_MS, payment="a firm's")
+        campaigns.take(sent)
+    told = [it for it in of(campaigns, "campaign") if "a firm's" in it.payments]
+    assert [it.opened_from_ms for it in told] == [told[0].decided_at_ms - 7 * DAY_MS]
+    staff = [f"employee {number}" for number in range(22)]
+    opened_ms = NOON_MS + opened_day * DAY_MS
+    campaigns.take(users=[paying(staff, "a firm's", minutes=20 * day + 30, opened_ms=opened_ms)])
+    assert bool(about_it(campaigns)) is is_limited
 
 
 @pytest.mark.parametrize("org_id", [None, "an organisation"])

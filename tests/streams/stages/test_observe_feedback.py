@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -274,6 +275,15 @@ def test_a_release_tells_how_the_account_pays_so_that_nobody_is_limited_for_payi
     hear(observe, verdict("innocent"))
     assert [(it.action, it.payments) for it in observe.decisions()] == [("throttle", ()), ("release", ("card",))]
     assert [it.payment_hash for record in passed_on(observe) for it in record.verdicts] == ["card"]
+
+
+def test_what_is_passed_on_can_be_read_though_an_event_says_that_the_payment_is_nothing() -> None:
+    observe = bench()
+    observe.take([replace(it, payment_hash="") for it in greedy(10)])
+    hear(observe, verdict("innocent"))
+    (passed,) = passed_on(observe)
+    read = msgspec.json.decode(msgspec.json.encode(passed), type=Findings)
+    assert [it.payment_hash for it in read.verdicts] == [None]
 
 
 def test_of_an_account_that_nothing_is_known_of_a_release_tells_the_payment_that_the_reviewer_names() -> None:
