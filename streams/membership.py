@@ -14,6 +14,9 @@ from streams.evidence import HALF_YEAR_MS, CampaignView, Seen, sharers
 from streams.policy import Ladder, Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 
+COMPANY = 32
+"""Accounts from which on a group that one instrument pays for is not taken for the people of a new company."""
+
 
 class Judged(NamedTuple):
     """What speaks against a campaign: of its members, or if it `is_small`, of all who were seen with it."""
@@ -32,10 +35,16 @@ class Traits(NamedTuple):
 
 
 def judged(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) -> Judged:
-    """The campaign as the signals of the policy see it, `belonging` to which are its members."""
+    """The campaign as the signals of the policy see it, `belonging` to which are its members.
+
+    That all are new says nothing of a few that one instrument pays for, unless something is said of their wordings or
+    their hours: so are the people of a new company, who open accounts of their own in one week.
+    """
     is_small = len(belonging) < policy.campaign.minimum_accounts
     view = campaign.view(campaign.seen if is_small else belonging)
     reasons = (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, policy.signals))
+    if view.payers == 1 and view.parties < COMPANY and {"content", "rhythm"}.isdisjoint(it.family for it in reasons):
+        reasons = tuple(reason for reason in reasons if reason.family != "lifecycle")
     return Judged(view, reasons, is_small)
 
 

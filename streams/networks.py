@@ -213,8 +213,8 @@ def is_to_be_told(state: NetworkState) -> bool:
 def report_users(value: str, as_of_ms: int, state: NetworkState) -> Users:
     """All members listed, in the order they came."""
     state.told, state.told_hour = len(state.members), state.hour
-    tied = (_tied(name, member) for name, member in state.members.items())
-    return Users(value, as_of_ms, tuple(state.members), state.sketch, tuple(it for it in tied if it.is_fresh))
+    fresh = tuple(it for name, member in state.members.items() if (it := _tied(name, member)).is_fresh)
+    return Users(value, as_of_ms, tuple(state.members), state.sketch, fresh)
 
 
 def is_crowd_to_be_told(state: NetworkState, accounts: int) -> bool:
@@ -223,9 +223,8 @@ def is_crowd_to_be_told(state: NetworkState, accounts: int) -> bool:
     return accounts >= CROWD and (is_old or accounts >= GROWN * state.told)
 
 
-def _tied(name: str, member: Member) -> Tied:
-    since_ms = member.since_minute * MINUTE_MS
-    return Tied(name, member.uses, member.org_id, member.payment_hash, member.created_at_ms, since_ms)
+def _tied(name: str, it: Member) -> Tied:
+    return Tied(name, it.uses, it.org_id, it.payment_hash, it.created_at_ms, it.since_minute * MINUTE_MS)
 
 
 def _is_news(state: NetworkState, member: Member) -> bool:
@@ -256,13 +255,9 @@ def note_members(state: NetworkState, whos: Iterable[Who], minute: int) -> None:
                 del members[left]
                 touched.discard(left)
                 state.left += 1
+            paid, opened_ms = who.payment_hash, who.created_at_ms
             member = members[who.account_id] = Member(
-                last_minute=minute,
-                org_id=who.org_id,
-                hours=1,
-                payment_hash=who.payment_hash,
-                created_at_ms=who.created_at_ms,
-                since_minute=minute,
+                minute, who.org_id, hours=1, payment_hash=paid, created_at_ms=opened_ms, since_minute=minute
             )
         else:
             member.note_hour(minute // 60)

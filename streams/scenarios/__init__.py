@@ -27,6 +27,7 @@ from streams.scenarios.holiday import holiday
 from streams.scenarios.hydra import hydra
 from streams.scenarios.marketing_template import marketing_template
 from streams.scenarios.near_maximum import near_maximum
+from streams.scenarios.new_teams import new_teams
 from streams.scenarios.nightly_evaluation import nightly_evaluation
 from streams.scenarios.ordinary import ordinary
 from streams.scenarios.outage_retries import outage_retries
@@ -100,6 +101,7 @@ LOOK_ALIKES = _named(
     release_benchmark,
     outage_retries,
     holiday,
+    new_teams,
 )
 """Who looks guilty and must stay unharmed."""
 

@@ -262,7 +262,7 @@ def test_nothing_in_is_nothing_out() -> None:
     assert run([]).out == []
 
 
-def twelve_accounts_on_one_payment(hours: int = 8) -> list[RequestEvent]:
+def twelve_accounts_on_one_payment(hours: int = 20) -> list[RequestEvent]:
     """Events without any chance in them: two requests an hour of each account, for some hours, then nothing more.
 
     A third of the accounts are older than three days.

@@ -7,6 +7,7 @@ from streams.scenarios import MONDAY_MS, simulate
 from streams.scenarios.editor_commands import COMMANDS, PREAMBLE
 from streams.scenarios.prompt_plugin import PROMPTS
 from streams.scenarios.shared_framework import SYSTEM
+from streams.scenarios.stage import DAY_MS
 
 HOUR_MS = 3_600_000
 
@@ -157,3 +158,24 @@ def test_travellers_are_abroad_and_up_late() -> None:
     for record in records:
         countries[record.account_id].add(record.country or "")
     assert sum(len(seen) > 1 for seen in countries.values()) > 0.4 * len(countries)
+
+
+def test_people_of_a_new_team_open_accounts_in_one_week_pay_together_and_share_nothing_else() -> None:
+    records = day("new_teams", scale=0.2)
+    teams: defaultdict[str, set[str]] = defaultdict(set)
+    opened = {record.account_id: record.account_created_at_ms or 0 for record in records}
+    for record in records:
+        teams[record.payment_hash or ""].add(record.account_id)
+    assert [len(team) for team in teams.values()] == [12, 12]
+    assert all(0 < MONDAY_MS - at_ms <= 5 * DAY_MS for at_ms in opened.values())
+    assert {record.org_id for record in records} == {None}
+    together = []
+    for team in teams.values():
+        at: defaultdict[str, set[str]] = defaultdict(set)
+        for record in records:
+            if record.account_id in team and record.client_address and "." in record.client_address:
+                at[record.client_address.rpartition(".")[0]].add(record.account_id)
+        together.append(max(len(accounts) for accounts in at.values()))
+    home, office = sorted(together)
+    assert office >= 8
+    assert home <= 4

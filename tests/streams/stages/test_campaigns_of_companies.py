@@ -1,0 +1,41 @@
+"""campaigns: the people of a new company, who open accounts in one week and pay with the company's card."""
+
+from collections.abc import Sequence
+
+import pytest
+from msgspec.structs import replace
+
+from streams.decisions import Family
+from streams.findings import Finding
+from streams.membership import COMPANY
+from tests.streams.stages.test_campaigns_by_template import limited
+from tests.streams.stages.test_campaigns_stage import bench, finding
+
+NEW: tuple[Family, ...] = ("identity", "lifecycle")
+"""They pay together, and all are new: enough for a throttle, if it counts."""
+
+
+def people(count: int, *, cards: int = 1, families: Sequence[Family] = NEW) -> Finding:
+    """So many accounts on a link, which pay with so many instruments."""
+    told = finding([f"m{number}" for number in range(count)], families=families)
+    paid = (replace(it, payment_hash=f"card {at % cards}") for at, it in enumerate(told.members))
+    return replace(told, members=tuple(paid))
+
+
+@pytest.mark.parametrize(
+    ("told", "are_limited"),
+    [
+        (people(12), False),
+        (people(COMPANY - 1), False),
+        (people(COMPANY), True),
+        (people(12, cards=2), True),
+        (people(12, families=(*NEW, "rhythm")), True),
+    ],
+    ids=["a team", "the largest", "more than that", "on two cards", "round the clock"],
+)
+def test_that_all_are_new_says_nothing_of_a_few_that_one_instrument_pays_for(
+    told: Finding, *, are_limited: bool
+) -> None:
+    campaigns = bench()
+    campaigns.take(told)
+    assert limited(campaigns) == ({it.account_id for it in told.members} if are_limited else set())
