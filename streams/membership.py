@@ -1,5 +1,6 @@
 """Who of a campaign is limited with it: an account for which what speaks for it alone would be enough."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import product
@@ -10,12 +11,12 @@ from msgspec.structs import replace
 from streams.campaigns import Campaign
 from streams.decide import Verdict, verdict_of
 from streams.decisions import LADDER, LIMITING, Reason
-from streams.evidence import HALF_YEAR_MS, CampaignView, Seen, sharers
+from streams.evidence import HALF_YEAR_MS, NEARLY_ALL, CampaignView, Seen, sharers
 from streams.policy import Ladder, Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 
 COMPANY = 32
-"""Accounts from which on a group that one instrument pays for is not taken for the people of a new company."""
+"""Parties from which on a group that one instrument pays for is not taken for the people of a new company."""
 
 
 class Judged(NamedTuple):
@@ -41,11 +42,19 @@ def judged(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) ->
     their hours: so are the people of a new company, who open accounts of their own in one week.
     """
     is_small = len(belonging) < policy.campaign.minimum_accounts
-    view = campaign.view(campaign.seen if is_small else belonging)
+    spoken_of = campaign.seen if is_small else belonging
+    view = campaign.view(spoken_of)
     reasons = (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, policy.signals))
-    if view.payers == 1 and view.parties < COMPANY and {"content", "rhythm"}.isdisjoint(it.family for it in reasons):
+    is_company = view.parties < COMPANY and _pay_alike(spoken_of)
+    if is_company and {"content", "rhythm"}.isdisjoint(reason.family for reason in reasons):
         reasons = tuple(reason for reason in reasons if reason.family != "lifecycle")
     return Judged(view, reasons, is_small)
+
+
+def _pay_alike(accounts: Mapping[str, Seen]) -> bool:
+    """Whether one instrument pays for nearly all."""
+    paid = Counter(it.payment_hash for it in accounts.values() if it.payment_hash is not None)
+    return max(paid.values(), default=0) >= NEARLY_ALL * len(accounts)
 
 
 def limited_alone(

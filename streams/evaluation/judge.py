@@ -208,7 +208,7 @@ class Judge:
         turned_away = self._turned_away[campaign_id]
         exchanges = campaign.exchanges + round(turned_away.exchanges)
         extraction = exchanges - campaign.cover - round(turned_away.cover)
-        waits = [((it.linked_ms or 0) - (it.first_ms or 0)) / MINUTE_MS for it in relinked]
+        waits = [max(0, (it.linked_ms or 0) - (it.first_ms or 0)) / MINUTE_MS for it in relinked]
         return CampaignResult(
             campaign_id=campaign_id,
             label=campaign.label,

@@ -15,10 +15,10 @@ NEW: tuple[Family, ...] = ("identity", "lifecycle")
 """They pay together, and all are new: enough for a throttle, if it counts."""
 
 
-def people(count: int, *, cards: int = 1, families: Sequence[Family] = NEW) -> Finding:
-    """So many accounts on a link, which pay with so many instruments."""
+def people(count: int, *, others: int = 0, families: Sequence[Family] = NEW) -> Finding:
+    """So many accounts on a link, which pay with one instrument, but for `others` that pay with another now."""
     told = finding([f"m{number}" for number in range(count)], families=families)
-    paid = (replace(it, payment_hash=f"card {at % cards}") for at, it in enumerate(told.members))
+    paid = (replace(it, payment_hash=f"card {number < others}") for number, it in enumerate(told.members))
     return replace(told, members=tuple(paid))
 
 
@@ -28,10 +28,11 @@ def people(count: int, *, cards: int = 1, families: Sequence[Family] = NEW) -> F
         (people(12), False),
         (people(COMPANY - 1), False),
         (people(COMPANY), True),
-        (people(12, cards=2), True),
+        (people(12, others=2), False),
+        (people(12, others=3), True),
         (people(12, families=(*NEW, "rhythm")), True),
     ],
-    ids=["a team", "the largest", "more than that", "on two cards", "round the clock"],
+    ids=["a team", "the largest", "more than that", "two of twelve pay otherwise", "three do", "round the clock"],
 )
 def test_that_all_are_new_says_nothing_of_a_few_that_one_instrument_pays_for(
     told: Finding, *, are_limited: bool
