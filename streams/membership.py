@@ -15,16 +15,21 @@ from streams.evidence import HALF_YEAR_MS, NEARLY_ALL, CampaignView, Seen, share
 from streams.policy import Ladder, Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 
-COMPANY = 32
+COMPANY = 16
 """Parties from which on a group that one instrument pays for is not taken for the people of a new company."""
 
 
 class Judged(NamedTuple):
-    """What speaks against a campaign: of its members, or if it `is_small`, of all who were seen with it."""
+    """What speaks against a campaign: of its members, or if it `is_small`, of all who were seen with it.
+
+    `is_company`: they may be the people of a new company, who open accounts of their own in one week, pay with its card
+    and ask for alike things.
+    """
 
     view: CampaignView
     reasons: tuple[Reason, ...]
     is_small: bool
+    is_company: bool
 
 
 class Traits(NamedTuple):
@@ -36,19 +41,13 @@ class Traits(NamedTuple):
 
 
 def judged(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) -> Judged:
-    """The campaign as the signals of the policy see it, `belonging` to which are its members.
-
-    That all are new says nothing of a few that one instrument pays for, unless something is said of their wordings or
-    their hours: so are the people of a new company, who open accounts of their own in one week.
-    """
+    """The campaign as the signals of the policy see it, `belonging` to which are its members."""
     is_small = len(belonging) < policy.campaign.minimum_accounts
     spoken_of = campaign.seen if is_small else belonging
     view = campaign.view(spoken_of)
     reasons = (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, policy.signals))
     is_company = view.parties < COMPANY and _pay_alike(spoken_of)
-    if is_company and {"content", "rhythm"}.isdisjoint(reason.family for reason in reasons):
-        reasons = tuple(reason for reason in reasons if reason.family != "lifecycle")
-    return Judged(view, reasons, is_small)
+    return Judged(view, of_a_company(reasons) if is_company else reasons, is_small, is_company)
 
 
 def _pay_alike(accounts: Mapping[str, Seen]) -> bool:
@@ -67,7 +66,7 @@ def limited_alone(
     The rest is said of what all of them send.
     """
     kinds = [Traits(*it) for it in product((False, True), repeat=3)]
-    deserving = {it for it in kinds if is_enough(found.reasons, ladder, it)}
+    deserving = {it for it in kinds if is_enough(found.reasons, ladder, it, is_company=found.is_company)}
     asked = asked & members.keys()
     if not asked or Traits(shares=False, rotates=False, is_new=False) in deserving:
         return asked
@@ -77,9 +76,16 @@ def limited_alone(
     }
 
 
-def is_enough(reasons: Sequence[Reason], ladder: Ladder, account: Traits) -> bool:
+def is_enough(reasons: Sequence[Reason], ladder: Ladder, account: Traits, *, is_company: bool) -> bool:
     """Whether the ladder limits such an account for the reasons about its campaign that speak of it."""
-    return verdict_of(speaking_of(reasons, account), ladder).action in LIMITING
+    spoken = speaking_of(reasons, account)
+    return verdict_of(of_a_company(spoken) if is_company else spoken, ladder).action in LIMITING
+
+
+def of_a_company(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
+    """Those that say something of a company: how old and what for speaks beside wordings or hours, and not alone."""
+    beside = not {"content", "rhythm"}.isdisjoint(reason.family for reason in reasons)
+    return tuple(reason for reason in reasons if beside or reason.family not in {"lifecycle", "capability"})
 
 
 def speaking_of(reasons: Sequence[Reason], account: Traits) -> list[Reason]:

@@ -27,8 +27,9 @@ class Change(Struct, frozen=True):
 def changes_of(reasons: Sequence[Reason], ladder: Ladder) -> tuple[Change, ...]:
     """Of each milder action, and of none, the smallest sets of reasons whose absence leads there or further.
 
-    Exact: `verdict_of` judges what stays. An action is left out whose ways all lead further, to the next one named.
-    Whether a reason goes because its figure fell below its baseline or was never true makes no difference.
+    Exact, but for what `streams.membership` leaves out of a company: `verdict_of` judges what stays. An action is left
+    out whose ways all lead further, to the next one named. Whether a reason goes because its figure fell below its
+    baseline or was never true makes no difference.
     """
     verdict = verdict_of(reasons, ladder)
     changes: list[Change] = []

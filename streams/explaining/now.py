@@ -62,7 +62,7 @@ def account_now(stored: bytes, policy: Policy) -> Now:
 def campaign_now(campaign: Campaign, policy: Policy) -> Now:
     """Judge a campaign by what its links said last, as `CampaignsStage` does: of one that is exempt nothing follows."""
     belonging = campaign.belonging()
-    _, reasons, is_small = judged(campaign, belonging, policy)
+    _, reasons, is_small, _ = judged(campaign, belonging, policy)
     judgement = judge(reasons, policy.campaign)
     action, seen = judgement.action, None
     if is_small:

@@ -57,9 +57,10 @@ class Exempt(Struct, array_like=True):
         return frozenset(name for name in fewer if name in more and at_ms < self.rulings[name].until_ms)
 
     def spoken_ms(self, name: str, payment: str | None) -> int:
-        """When a reviewer spoke of an account last, or let one go that pays so; -1 if none did."""
+        """When a reviewer let an account go that nobody spoke of since, or one that pays so; -1 if none did."""
         ruling = self.rulings.get(name)
-        return max(-1 if ruling is None else ruling.decided_at_ms, self.payments.get(payment or "", -1))
+        is_innocent = ruling is not None and ruling.until_ms > ruling.decided_at_ms
+        return max(ruling.decided_at_ms if ruling and is_innocent else -1, self.payments.get(payment or "", -1))
 
     def erase(self, name: str, until_ms: int) -> None:
         """Forget what was said of an account, and that it shall be forgotten."""

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from streams.campaigns import Campaign
 from streams.decide import Subject, Verdict, action_of, is_due, is_exempt, is_limited, rung_of
 from streams.decisions import Action
-from streams.evidence import LinkEvidence, Rotation, ShortTemplate
-from streams.membership import Traits, is_enough
+from streams.evidence import LinkEvidence, ShortTemplate
+from streams.membership import Judged, Traits, is_enough
 from streams.sketches import Sketches, wording_of
 from streams.stages.campaign_saying import Cause, let_go, say
 from streams.windows import HOUR_MS, MINUTE_MS
@@ -22,11 +22,11 @@ def limit_templates(
     campaign: Campaign,
     action: Action,
     verdict: Verdict,
-    rotation: Rotation,
+    found: Judged,
     cause: Cause,
     sketches: Sketches,
 ) -> None:
-    """Limit the campaign's own templates at least as hard as the campaign, whoever sends them.
+    """Limit the campaign's own templates at least as hard as the campaign, that was `found`, whoever sends them.
 
     They share what a throttle leaves. What says the same in other words is limited too. If the campaign is limited only
     because it rotates wordings now, no others are limited.
@@ -34,14 +34,15 @@ def limit_templates(
     ladder, at_ms = cause.policy.campaign, campaign.newest_ms
     hours = max(rung_of(ladder, action).expires_hours, ladder.template_hours)
     templates = campaign.limitable
-    others = action != verdict.action or is_enough(verdict.reasons, ladder, Traits(rotates=False))
+    is_rotation = not is_enough(found.reasons, ladder, Traits(rotates=False), is_company=found.is_company)
+    others = action != verdict.action or not is_rotation
     _prune(campaign)
     crowds = campaign.crowds
     for name, evidence in sorted(templates.items()):
         current = evidence.enforcement
         is_news = current.sequence == 0 or at_ms - evidence.as_of_ms <= HOUR_MS
         is_live = evidence.is_theirs and is_news and not is_exempt(current, at_ms)
-        is_live = is_live and (others or name in rotation.templates)
+        is_live = is_live and (others or name in found.view.rotation.templates)
         if not is_live and not evidence.is_worded:
             continue
         wording = wording_of(name, campaign, crowds, sketches, ladder.similar)

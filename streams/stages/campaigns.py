@@ -225,7 +225,7 @@ class CampaignsStage:
             return
         let_go_of_crowds(campaign, cause)
         belonging = campaign.belonging()
-        view, reasons, is_small = evidence = judged(campaign, belonging, self._policy)
+        view, reasons, is_small, _ = evidence = judged(campaign, belonging, self._policy)
         verdict = verdict_of(reasons, ladder)
         if is_small:
             verdict = of_everybody(verdict)
@@ -257,7 +257,7 @@ class CampaignsStage:
             campaign.found_ms = min(campaign.found_ms, at_ms)
         if limits:
             sketches = states.read(SKETCHES, Sketches)
-            limit_templates(campaign, action, verdict, view.rotation, cause, sketches)
+            limit_templates(campaign, action, verdict, evidence, cause, sketches)
         else:
             let_go_with_it(campaign, cause)
 

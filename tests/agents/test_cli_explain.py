@@ -92,6 +92,9 @@ What would have had to be otherwise: any one line is enough
     (26.9%)
 
 A campaign with fewer than 5 accounts would have been throttled at most.
+Of fewer than 16 that one instrument pays for, as a company's people, how old
+they are, and what they ask for, counts only beside evidence of their wordings
+or their hours: it goes with that.
 Who pays speaks only of members that share a payment. Of one that shares none
 the other evidence speaks, and by itself means throttle.
 That accounts are new speaks only of those not half a year old. Of an older one

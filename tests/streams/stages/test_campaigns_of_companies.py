@@ -31,8 +31,17 @@ def people(count: int, *, others: int = 0, families: Sequence[Family] = NEW) -> 
         (people(12, others=2), False),
         (people(12, others=3), True),
         (people(12, families=(*NEW, "rhythm")), True),
+        (people(12, families=("identity", "capability")), False),
     ],
-    ids=["a team", "the largest", "more than that", "two of twelve pay otherwise", "three do", "round the clock"],
+    ids=[
+        "a team",
+        "the largest",
+        "more than that",
+        "two of twelve pay otherwise",
+        "three do",
+        "round the clock",
+        "they code",
+    ],
 )
 def test_that_all_are_new_says_nothing_of_a_few_that_one_instrument_pays_for(
     told: Finding, *, are_limited: bool

@@ -342,3 +342,10 @@ def test_a_campaign_that_a_worker_of_before_wrote_back_without_it_may_have_it_ag
     campaigns.campaigns()[campaign.campaign_id].short = {}
     campaigns.take(said(70, MEMBERS, minutes=80, sketch=OTHER_WORDS))
     assert "template:t70" in campaigns.campaigns()[campaign.campaign_id].links
+
+
+def test_whom_a_reviewer_confirmed_is_refused_all_the_same() -> None:
+    campaigns = on_eights()
+    hear(campaigns, *(verdict("confirmed", name, 20) for name in REFUSED))
+    campaigns.take(users=[paying(REFUSED, "card 0")])
+    assert actions(campaigns) == ["suspend"]
