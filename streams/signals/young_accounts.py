@@ -1,6 +1,7 @@
 """{observed:.0%} of its accounts are younger than seven days (suspicious from {baseline:.0%}).
 
-Known evasions: age accounts before use. Innocent: a launch, the first week of a term.
+Known evasions: age accounts before use, or pay for fifteen with each card (`streams.membership`). Innocent: a launch,
+the first week of a term, a new company.
 """
 
 from streams.decisions import Family
