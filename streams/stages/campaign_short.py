@@ -48,7 +48,7 @@ def take_users(users: Users, cause: Cause, states: States) -> Campaign | None:
 
     def seen_by(campaign: Campaign, enforcement: Enforcement) -> ShortTemplate:
         has_sibling = not siblings.isdisjoint(campaign.links)
-        strangers = len(_strangers(campaign, accounts, users, states))
+        strangers = len(_strangers(campaign, accounts - _refused(campaign, users, states), states))
         return ShortTemplate(at_ms, len(accounts), strangers, has_sibling, enforcement)
 
     enforcement = Enforcement() if before is None else before.enforcement
@@ -98,18 +98,15 @@ def _note_strangers(campaign: Campaign, users: Users, accounts: set[str], cause:
     forget_erased({campaign.campaign_id: campaign}, states)
     states.changed.add(campaign_key(campaign.campaign_id))
     campaign.newest_ms = max(campaign.newest_ms, users.as_of_ms)
-    evidence.strangers |= _strangers(campaign, accounts, users, states)
-    evidence.strangers -= _refused(campaign, users, states)
+    refused = _refused(campaign, users, states)
+    evidence.strangers -= refused
+    evidence.strangers |= _strangers(campaign, accounts - refused, states)
     let_go_of_crowds(campaign, cause)
 
 
-def _strangers(campaign: Campaign, accounts: set[str], users: Users, states: States) -> set[str]:
-    """Those of the accounts that are no members of the campaign, nor refused for how they pay.
-
-    Whom it had to forget is a member, at home there.
-    """
-    others = accounts - campaign.members.keys() - _refused(campaign, users, states)
-    return {it for it in others if home_of(it, states) is not campaign}
+def _strangers(campaign: Campaign, accounts: set[str], states: States) -> set[str]:
+    """Those of the accounts that are no members of the campaign. Whom it had to forget is one, at home there."""
+    return {it for it in accounts - campaign.members.keys() if home_of(it, states) is not campaign}
 
 
 def _refused(campaign: Campaign, users: Users, states: States) -> set[str]:

@@ -7,7 +7,7 @@ from streams.accounts import Head, account_of, head_of, with_head
 from streams.batch import account_key
 from streams.decide import Subject
 from streams.distinct import hash32
-from streams.feedback import Feedback, PlacedVerdict, Reached
+from streams.feedback import Feedback, PlacedVerdict, Reached, Verdict
 from streams.findings import Findings
 from streams.folding import unseen
 from streams.links import Links, Source
@@ -53,7 +53,8 @@ def take_feedback(
         if placed.verdict.verdict == "erased" and placed.verdict.subject_kind == "account":
             erased[placed.offset] = _erase(placed, states)
         elif placed.verdict.subject_kind == "account":
-            pays[placed.offset] = _take(source, placed, states, policy, output)
+            pays[placed.offset] = payment = _payment(placed.verdict, states)
+            _take(source, placed, payment, states, policy, output)
     shard.feedback = Reached(feedback.log, max(done, feedback.offset))
     if fresh:
         verdicts = [
@@ -108,16 +109,23 @@ def _erase(placed: PlacedVerdict, states: States) -> int:
     return account_of(stored).last_ms or placed.clamped.decided_at_ms
 
 
-def _take(source: Source, placed: PlacedVerdict, states: States, policy: Policy, output: Output) -> str | None:
-    """Decide about the account as its reviewer says, unless a later verdict was taken before; how the account pays."""
+def _payment(verdict: Verdict, states: States) -> str | None:
+    """How the account of a verdict pays, by what the reviewer names or what is known; None if that is nothing."""
+    stored = states.read(account_key(verdict.subject_id), bytes)
+    return verdict.payment_hash or (account_of(stored).profile.payment_hash if stored else None) or None
+
+
+def _take(
+    source: Source, placed: PlacedVerdict, payment: str | None, states: States, policy: Policy, output: Output
+) -> None:
+    """Decide about the account, which pays so, as its reviewer says, unless a later verdict was taken before."""
     verdict = placed.clamped
-    key = account_key(verdict.subject_id)
-    stored = states.read(key, bytes)
-    payment = verdict.payment_hash or (account_of(stored).profile.payment_hash if stored else None) or None
     reviewed = states.change(VERDICT + verdict.subject_id, Reviewed)
     if verdict.decided_at_ms <= reviewed.decided_at_ms:
-        return payment
+        return
     reviewed.decided_at_ms = verdict.decided_at_ms
+    key = account_key(verdict.subject_id)
+    stored = states.read(key, bytes)
     head = head_of(stored) if stored else Head()
     said = review(
         head.enforcement,
@@ -129,7 +137,7 @@ def _take(source: Source, placed: PlacedVerdict, states: States, policy: Policy,
         payment=payment,
     )
     if said is None:
-        return payment
+        return
     head.enforcement, decision = said
     output.records.append(Outgoing("enforcement", decision, NO_REQUEST, key=decision.subject_id))
     if not stored:
@@ -137,4 +145,3 @@ def _take(source: Source, placed: PlacedVerdict, states: States, policy: Policy,
         states.change(SHARD, ObserveShard).subjects += 1
     states.held[key] = with_head(stored, head)
     states.changed.add(key)
-    return payment

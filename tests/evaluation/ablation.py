@@ -14,15 +14,12 @@ from streams.evaluation import CampaignResult, Evaluation
 from streams.events import RequestEvent
 from streams.findings import LEADS
 from streams.fingerprint import Fingerprinter
-from streams.policy import DEFAULT_POLICY
 from streams.policy_signals import SIGNALS
-from streams.signals import ACCOUNT_SIGNALS, CAMPAIGN_SIGNALS, NETWORK_SIGNALS
 from tests.evaluation.robustness import FEW
 from tests.evaluation.tables import harm, middle, of_scenario, spread
-from tests.evaluation.worlds import KEY, SMALL
+from tests.evaluation.worlds import FAMILY, KEY, SMALL, policy_without
 
 DAY = replace(FEW, days=1)
-FAMILY = {it.name: it.family for it in (*ACCOUNT_SIGNALS, *NETWORK_SIGNALS, *CAMPAIGN_SIGNALS)}
 MORE = 1.1
 """So much as leaks with all signals, or more, leaks without one that adds something."""
 
@@ -40,8 +37,7 @@ class Noting(StillwatchDetector):
 
     def __init__(self, off: str | None) -> None:
         """`off` is a signal that is switched off."""
-        signals = {name: replace(it, enabled=it.enabled and name != off) for name, it in SIGNALS.items()}
-        super().__init__(replace(DEFAULT_POLICY, signals=signals))
+        super().__init__(policy_without([] if off is None else [off]))
         self.limits: Counter[str] = Counter()
 
     async def feed(self, event: RequestEvent) -> Sequence[Decision] | None:

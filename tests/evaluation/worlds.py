@@ -1,7 +1,7 @@
 """The worlds that `make evaluate` plays, and Stillwatch in one of them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -18,6 +18,9 @@ from streams.signals import ACCOUNT_SIGNALS, CAMPAIGN_SIGNALS, NETWORK_SIGNALS
 KEY = b"evaluation, no secret: all is simulated"
 
 SIMULATED = Sources()
+
+FAMILY: Mapping[str, Family] = {it.name: it.family for it in (*ACCOUNT_SIGNALS, *NETWORK_SIGNALS, *CAMPAIGN_SIGNALS)}
+"""Of each signal."""
 
 
 class World(Struct, frozen=True):
@@ -81,11 +84,14 @@ def reacted(world: World, seed: int, drawn_from: Sources = SIMULATED) -> Evaluat
 
 def without(world: World, seed: int, off: Sequence[Family]) -> Evaluation:
     """The same, less some families of signals."""
-    family = {it.name: it.family for it in (*ACCOUNT_SIGNALS, *NETWORK_SIGNALS, *CAMPAIGN_SIGNALS)}
-    signals = {
-        name: replace(it, enabled=it.enabled and family[name] not in off) for name, it in DEFAULT_POLICY.signals.items()
-    }
-    return stillwatch(world.stages(seed), replace(DEFAULT_POLICY, signals=signals))
+    return stillwatch(world.stages(seed), policy_without([name for name, family in FAMILY.items() if family in off]))
+
+
+def policy_without(off: Collection[str]) -> Policy:
+    """The shipped policy, with these signals switched off."""
+    shipped = DEFAULT_POLICY.signals
+    signals = {name: replace(it, enabled=it.enabled and name not in off) for name, it in shipped.items()}
+    return replace(DEFAULT_POLICY, signals=signals)
 
 
 def stillwatch(
