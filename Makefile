@@ -52,7 +52,7 @@ check: $(READY) ## look at the code without running it: style, types, arrows bet
 test: check ## check, then run every test, with the branches of streams/ counted
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder --cov -- tests/streams
 	@$(BIN)/coverage json --quiet --fail-under=0 -o - | $(BIN)/python -c '$(BRANCHES)'
-	@$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder --ignore tests/streams
+	@$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder --ignore tests/streams
 
 faults: $(READY) ## kill, freeze, fill, cut and slow down real servers, long ones too (half an hour)
 	@$(BIN)/pytest tests/faults --every-fault

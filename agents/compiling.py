@@ -6,6 +6,7 @@ from agents.replay import Replay
 from streams.events import EARLIEST_MS, RequestEvent
 from streams.networks import NetworkState
 from streams.policy import DEFAULT_POLICY
+from streams.sketches import Sketches
 
 
 def compile_all() -> None:
@@ -15,3 +16,4 @@ def compile_all() -> None:
     )
     asyncio.run(Replay(DEFAULT_POLICY, partitions=1).run([event]))
     NetworkState().counted()  # no stage asks for it before a link is looked at that no batch brings
+    Sketches().alike("")  # nor for this before there is a finding

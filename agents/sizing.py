@@ -47,6 +47,8 @@ OUTBOX_BYTES = 6 * MIB
 """What the largest batch of one partition of requests leaves to be sent."""
 COMMIT_BYTES = 40 * MIB
 """What Redis needs for the moment in which one table of holders is written anew."""
+SKETCHES_BYTES = 8 * MIB
+"""The sketches of 65,536 templates (`streams.sketches`), and as many lines behind them that count no more."""
 SERVER_BYTES = 2 * MIB
 """A Redis that holds nothing."""
 
@@ -85,7 +87,7 @@ def need(accounts: int, requests_a_day: float, partitions: int) -> Need:
         accounts=round(accounts * account_bytes(requests_a_day)),
         links=accounts * LINKS_BYTES_AN_ACCOUNT if requests_a_day > 0 else 0,
         partitions=partitions * (TABLE_BYTES + OUTBOX_BYTES),
-        passing=COMMIT_BYTES + SERVER_BYTES,
+        passing=COMMIT_BYTES + SKETCHES_BYTES + SERVER_BYTES,
     )
 
 

@@ -18,7 +18,7 @@ A state that is stored as nothing, without a byte, is no state: within a second 
 State keys: `account:<account_id>` (see `streams.accounts`), `verdict:<account_id>`, `model`, `shard` (observe);
 `link:<kind>:<value>`, `model`, `everybody`, `holders` (see `streams.holders`; what changes in it is appended), `shard`
 (networks); `campaign:<id>`, `member:<account_id>`, `link:<kind>:<value>`, `short:template:<hash>`, `exempt`, `learner`,
-`sketches`, `crowded`, `shard` (campaigns).
+`sketches` (see `streams.sketches`; lines are appended), `crowded`, `shard` (campaigns).
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ from msgspec import Struct
 NOTHING = -1
 """The offset of a place that holds nothing yet."""
 
-FORMAT = 8
+FORMAT = 9
 """The format that states are written in. It grows with every change of a stored state that a worker of before could
 misread, or could write back without something that is new: a field more is one, for who does not know it drops it."""
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from streams.campaigns import Campaign, Pointer
 from streams.findings import Finding, link_name
+from streams.sketches import Sketches
 from streams.states import States
 
 SKETCHES = "sketches"
@@ -48,6 +49,17 @@ def remember_members(campaign: Campaign, finding: Finding, states: States) -> No
             pointer = states.change(member_key(tied.account_id), Pointer)
             campaign.remember(tied, finding.as_of_ms, is_named=pointer.campaign_id == campaign.campaign_id)
             pointer.campaign_id = campaign.campaign_id
+
+
+def note_sketch(finding: Finding, states: States) -> None:
+    """Remember the sketch of a finding's template: what is stored gets a line more, until most lines count no more."""
+    sketches = states.read(SKETCHES, Sketches)
+    line = sketches.note(finding)
+    if sketches.is_due() or SKETCHES in states.changed:
+        states.changed.add(SKETCHES)
+        states.appended.pop(SKETCHES, None)
+    elif line:
+        states.appended[SKETCHES] = states.appended.get(SKETCHES, b"") + line
 
 
 def chain(campaign_id: str | None, states: States) -> set[str]:

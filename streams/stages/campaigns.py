@@ -54,6 +54,7 @@ from streams.stages.campaign_states import (
     is_known,
     link_key,
     member_key,
+    note_sketch,
     remember_members,
     short_key,
 )
@@ -97,7 +98,7 @@ class CampaignsStage:
         """Decide by `policy`."""
         self._policy = policy
         pointers = dict.fromkeys(("member", "link", "short"), Pointer)
-        kept = {**_FRESH, **pointers, LEARNER: LearnerState, SKETCHES: dict[str, str]}
+        kept = {**_FRESH, **pointers, LEARNER: LearnerState}
         self._decoders = {kind: msgspec.msgpack.Decoder[Any](it) for kind, it in kept.items()}
         self._encode = msgspec.msgpack.Encoder().encode
 
@@ -132,9 +133,8 @@ class CampaignsStage:
 
     def decode(self, key: str, stored: bytes | None) -> object:
         """What is kept under the key: a pointer, a campaign, the model made of its lessons, or one of the rest."""
-        kind = key.partition(":")[0]
-        if kind == SKETCHES:
-            return Sketches({} if stored is None else self._decoders[SKETCHES].decode(stored))
+        if (kind := key.partition(":")[0]) == SKETCHES:
+            return Sketches(stored or b"")
         if kind == LEARNER:
             return Learner(LearnerState() if stored is None else self._decoders[LEARNER].decode(stored))
         if stored:
@@ -142,12 +142,14 @@ class CampaignsStage:
         return _FRESH.get(kind, Pointer)()
 
     def encode(self, _key: str, state: object) -> bytes:
-        """MessagePack of the state, of a model the lessons it was made of."""
+        """MessagePack of the state, of a model the lessons it was made of; sketches as they store themselves."""
+        if isinstance(state, Sketches):
+            return state.stored()
         if isinstance(state, Learner):
             return self._encode(state.state)
         if isinstance(state, Pointer) and state.campaign_id is None:
             return b""
-        return self._encode(state.held if isinstance(state, Sketches) else state)
+        return self._encode(state)
 
     def fold(self, _source: Source, items: Sequence[PlacedFindings], states: States) -> Output:
         """Take what is told of crowds, verdicts, and each finding that says anything new: join or found a campaign.
@@ -212,8 +214,7 @@ class CampaignsStage:
             states.change(member_key(newcomer), Pointer).campaign_id = campaign.campaign_id
         tie_after_all(name, campaign, cause, states)
         campaign.note_siblings(name, others)
-        if sketches.note(finding):
-            states.changed.add(SKETCHES)
+        note_sketch(finding, states)
         return campaign.campaign_id
 
     def _decide(self, campaign: Campaign, cause: Cause, states: States, stood: Enforcement) -> None:

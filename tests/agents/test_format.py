@@ -19,6 +19,7 @@ SHAPES = {
     6: "eb17f3f2c5ba765c2652d97e350306ec5410a648d29382e03dcdeb8142afc016",
     7: "dd3540eae8252893c48c054a60fc629cc530e59d3517ae4a8b98e1b4ac0df308",
     8: "a6b72cb67791b71e4f6f17391d43039c558f246cb68a099d42aa311352d48548",
+    9: "1ae6b4f413430d40b1f81f5273ca8b0cca30eab97fd5f0a3cb6ace09760c7292",
 }
 """Of each format: a digest of everything that is stored. Add one for a new format, and change none."""
 

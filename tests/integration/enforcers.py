@@ -107,7 +107,8 @@ class Running:
         return self.get("/readyz")[0] == 200
 
     def becomes_ready(self) -> None:
-        assert wait_until(lambda: self.is_ready, seconds=SECONDS), "the enforcer is ready"
+        is_ready = wait_until(lambda: self.is_ready, seconds=2 * SECONDS)
+        assert is_ready, f"the enforcer is not ready:\n{self.log.read_text()[-4000:]}"
 
     @staticmethod
     def _opened(request: urllib.request.Request) -> tuple[int, dict[str, str], bytes]:

@@ -208,7 +208,6 @@ def test_users_alone_found_no_campaign_and_leave_nothing() -> None:
         "exempt",
         "learner",
         "shard",
-        "sketches",
     }
     assert campaigns.campaigns() == {}
 

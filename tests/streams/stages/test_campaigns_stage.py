@@ -17,6 +17,7 @@ from streams.joining import found
 from streams.links import LinkKind, Source
 from streams.policy import DEFAULT_POLICY, BlastRadius, Ladder, Policy, Rung
 from streams.stages import CampaignsStage, Outgoing, Output
+from streams.stages.campaign_states import SKETCHES
 from streams.stages.campaigns import CampaignsShard, PlacedFindings
 from streams.states import States
 from streams.windows import HOUR_MS, MINUTE_MS
@@ -450,6 +451,28 @@ def test_a_state_that_was_never_stored_is_a_fresh_one_of_its_kind(key: str, fres
     stage = CampaignsStage(POLICY)
     assert stage.decode(key, None) == fresh
     assert stage.decode(key, stage.encode(key, fresh)) == fresh
+
+
+def test_sketches_are_stored_line_by_line_and_anew_once_most_lines_count_no_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.sketches.KEPT", 3)
+    stage, states, stored, anew = CampaignsStage(POLICY), States(), b"", []
+    for number in range(12):
+        one = replace(finding("abc", f"{number}", kind="template", minutes=number), sketch="aabbcc")
+        states.begin_step()
+        items = [PlacedFindings(number, Findings(0, "links-1", 0, 0, NOON_MS, [one]))]
+        while missing := states.missing(sorted(stage.needs(items, states))):
+            states.held.update((key, stage.decode(key, None)) for key in missing)
+        stage.fold(Source(0, "findings-1"), items, states)
+        if SKETCHES in states.changed:
+            assert SKETCHES not in states.appended
+            anew.append(number)
+            stored = stage.encode(SKETCHES, states.held[SKETCHES])
+        stored += states.appended.get(SKETCHES, b"")
+        assert stage.decode(SKETCHES, stored) == states.held[SKETCHES]
+        states.held[SKETCHES] = stage.decode(SKETCHES, stored)
+    assert anew == [6, 10]
 
 
 def test_what_links_a_hundred_findings_is_one_campaign() -> None:
