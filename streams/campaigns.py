@@ -183,11 +183,10 @@ class Campaign(Struct, array_like=True):
 
     def let_go(self, names: AbstractSet[str]) -> None:
         """Take out accounts that a reviewer called innocent: to its links they are strangers from now on."""
-        for name in (known := names & self.seen.keys()):
+        for name in names & self.seen.keys():
             for link, evidence in self.links.items():
                 if self.seen[name].templates & bit_of(link):
                     evidence.strangers.add(name)
-        self.untell({self.seen[name].payment_hash or "" for name in known})  # their releases take these back
         self._take_out(names)
 
     def untell(self, payments: AbstractSet[str]) -> None:

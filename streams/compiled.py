@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Shorts = NDArray[np.int16]
 Bytes = NDArray[np.uint8]
 Bools = NDArray[np.bool_]
 

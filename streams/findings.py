@@ -9,7 +9,8 @@ from streams.decisions import OPENED_BEFORE_DAYS, Reason
 from streams.events import Capability, TimeMs
 from streams.feedback import Verdict
 from streams.links import LinkKind
-from streams.windows import DAY_MS
+from streams.policy import LONGEST_EXPIRY_HOURS
+from streams.windows import DAY_MS, HOUR_MS
 
 NonNegative = Annotated[int, Meta(ge=0)]
 
@@ -34,10 +35,10 @@ class Tied(Struct, frozen=True, array_like=True, gc=False):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether it pays, for itself, and was opened at most a week before those uses."""
+        """Whether it pays, for itself, and was opened so late before those uses that it may be refused for how."""
         if self.created_at_ms is None or self.payment_hash is None or self.org_id is not None:
             return False
-        return self.created_at_ms >= self.since_ms - OPENED_BEFORE_DAYS * DAY_MS
+        return self.created_at_ms >= self.since_ms - OPENED_BEFORE_DAYS * DAY_MS - LONGEST_EXPIRY_HOURS * HOUR_MS
 
 
 class Finding(Struct, frozen=True):
@@ -58,7 +59,7 @@ class Finding(Struct, frozen=True):
 class Users(Struct, frozen=True):
     """Who uses a template that is too short to tie anybody, as of one closed minute: all that are listed.
 
-    `fresh` are those of them, of no organisation, that paid and were opened at most a week before they used it first.
+    `fresh` are those of them that may be refused for how they pay (`Tied.is_fresh`).
     """
 
     value: str

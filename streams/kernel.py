@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from streams.compiled import Bytes, Floats, Ints, borrowing, compiled
+from streams.compiled import Bytes, Floats, Ints, Shorts, borrowing, compiled
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
@@ -524,6 +524,26 @@ def _common(one: Ints, other: Ints) -> int:
         else:
             place += 1
     return count
+
+
+@compiled
+def alike_to(rows: Shorts, words: Ints) -> Ints:
+    """The places of the rows that are alike to `words`: (n, 16) and (16,), each its words, in order, then `NO_WORD`."""
+    is_among = np.zeros(NO_WORD, np.bool_)
+    size = _size(words)
+    for word in words[:size]:
+        is_among[word] = True
+    places = np.empty(len(rows), np.int64)
+    found = 0
+    for place in range(len(rows)):
+        common = held = 0
+        while held < SKETCH_WORDS and rows[place, held] < NO_WORD:
+            common += is_among[rows[place, held]]
+            held += 1
+        if common > 0 and 20 * common >= ALIKE_OF_20 * (size + held - common):
+            places[found] = place
+            found += 1
+    return places[:found]
 
 
 @borrowing

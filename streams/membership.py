@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from streams.campaigns import Campaign
 from streams.decide import Verdict, verdict_of
 from streams.decisions import LADDER, LIMITING, Reason
-from streams.evidence import HALF_YEAR_MS, NEARLY_ALL, CampaignView, Seen, sharers
+from streams.evidence import HALF_YEAR_MS, MOST, NEARLY_ALL, CampaignView, Seen, sharers
 from streams.policy import Ladder, Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 
@@ -45,15 +45,18 @@ def judged(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) ->
     is_small = len(belonging) < policy.campaign.minimum_accounts
     spoken_of = campaign.seen if is_small else belonging
     view = campaign.view(spoken_of)
-    reasons = (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, policy.signals))
     is_company = view.parties < COMPANY and _pay_alike(spoken_of)
+    if is_company:
+        view = view._replace(payers=1)  # its people share their prompts, those too for whom its card does not pay
+    reasons = (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, policy.signals))
     return Judged(view, of_a_company(reasons) if is_company else reasons, is_small, is_company)
 
 
 def _pay_alike(accounts: Mapping[str, Seen]) -> bool:
-    """Whether one instrument pays for nearly all."""
+    """Whether one instrument pays for nearly all of whom it is known, and for most."""
     paid = Counter(it.payment_hash for it in accounts.values() if it.payment_hash is not None)
-    return max(paid.values(), default=0) >= NEARLY_ALL * len(accounts)
+    most = max(paid.values(), default=0)
+    return most >= NEARLY_ALL * paid.total() and most > MOST * len(accounts)
 
 
 def limited_alone(

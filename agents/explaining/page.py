@@ -243,13 +243,14 @@ def _stays(found: Explanation, case: Case) -> Iterator[str]:
         few = f"A campaign with fewer than {case.minimum_accounts} accounts would have been throttled at most."
         weak = "With evidence for less than a challenge nothing would have been decided."
         yield from wrapped(weak if case.of_everybody else few)
+        if found.subject_kind == "account":
+            yield from whom_it_speaks_of(case)
         if not case.of_everybody and {"lifecycle", "capability"} & {reason.family for reason in case.judgement.reasons}:
             yield from wrapped(
                 f"Of fewer than {COMPANY} that one instrument pays for, as a company's people, how old they are, and "
-                "what they ask for, counts only beside evidence of their wordings or their hours: it goes with that."
+                "what they ask for, counts only beside evidence of their wordings or their hours: it goes with that "
+                "above as well."
             )
-        if found.subject_kind == "account":
-            yield from whom_it_speaks_of(case)
     if not case.stands:
         return
     if case.model_version == REVIEWER:

@@ -11,7 +11,7 @@ Key layout in Redis, one hash tag a place, so that a place lives in one cluster 
     <prefix>:{<stage>:<partition>}:log           which log that offset counts in (a Kafka topic's id, see `next_log`)
     <prefix>:{<stage>:<partition>}:format        the newest format that its states may be in (see `FORMAT`)
     <prefix>:{<stage>:<partition>}:outbox        what the batch that ended there emits (MessagePack), resent at start
-    <prefix>:{<stage>:<partition>}:<state key>   one state (MessagePack), expires 29 days after its last change
+    <prefix>:{<stage>:<partition>}:<state key>   one state (most in MessagePack), expires 29 days after its last change
 
 A state that is stored as nothing, without a byte, is no state: within a second its key is gone as well.
 

@@ -16,7 +16,7 @@ from streams.learning import FEATURES, LIKELY, TEACH_EVERY_MS, Learner, Lesson, 
 from streams.links import ERASED_FOR_MS
 from streams.policy import LONGEST_EXPIRY_HOURS, Policy
 from streams.reviewing import exempt_until, review
-from streams.sketches import Sketches, wording_of
+from streams.sketches import Sketches
 from streams.stages.campaign_saying import Cause
 from streams.stages.campaign_states import SKETCHES, campaign_key, chain, home_of, link_key, member_key
 from streams.stages.shape import NO_REQUEST, Output
@@ -61,6 +61,12 @@ class Exempt(Struct, array_like=True):
         ruling = self.rulings.get(name)
         is_innocent = ruling is not None and ruling.until_ms > ruling.decided_at_ms
         return max(ruling.decided_at_ms if ruling and is_innocent else -1, self.payments.get(payment or "", -1))
+
+    def let_go(self, campaign: Campaign, at_ms: int) -> None:
+        """Take out of the campaign who must not be a member; what releases took back since it was told is untold."""
+        campaign.let_go(self.among(campaign.seen, at_ms))
+        told = campaign.told_as
+        campaign.untell({it for it in self.payments.keys() & told.keys() if told[it].at_ms <= self.payments[it]})
 
     def erase(self, name: str, until_ms: int) -> None:
         """Forget what was said of an account, and that it shall be forgotten."""
@@ -129,12 +135,13 @@ def _take_campaign(verdict: Verdict, cause: Cause, states: States) -> None:
     campaign.enforcement = _review(campaign, Subject("campaign", campaign.campaign_id), verdict, cause)
     if verdict.verdict == "innocent":
         campaign.found_ms = LATEST_MS
-        campaign.untell(campaign.told)  # the release takes them back
-    sketches, crowds = states.read(SKETCHES, Sketches), campaign.crowds
+        campaign.untell({*campaign.told})  # the release takes them back
+    sketches, similar = states.read(SKETCHES, Sketches), cause.policy.campaign.similar
+    own = sketches.among(campaign.links.keys() - campaign.crowds)
     for name, evidence in sorted(campaign.limitable.items()):
         if evidence.enforcement.sequence and _is_meant(evidence.enforcement, before, verdict):
             keeps = verdict.verdict == "confirmed" and evidence.is_worded
-            wording = wording_of(name, campaign, crowds, sketches, cause.policy.campaign.similar) if keeps else None
+            wording = sketches.wording_of(name, own, similar) if keeps else None
             evidence.is_worded = None if verdict.verdict == "innocent" else evidence.is_worded and wording is not None
             evidence.enforcement = _review(campaign, Subject("network", name), verdict, cause, wording)
 

@@ -44,7 +44,7 @@ def take_users(users: Users, cause: Cause, states: States) -> Campaign | None:
     if before is not None and (before.as_of_ms, before.users) >= (at_ms, len(accounts)):
         cause.output.tally["duplicate"] += 1
         return None
-    siblings = states.read(SKETCHES, Sketches).alike(users.sketch or "")
+    siblings = states.read(SKETCHES, Sketches).alike(users.sketch)
 
     def seen_by(campaign: Campaign, enforcement: Enforcement) -> ShortTemplate:
         has_sibling = not siblings.isdisjoint(campaign.links)

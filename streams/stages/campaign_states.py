@@ -52,13 +52,16 @@ def remember_members(campaign: Campaign, finding: Finding, states: States) -> No
 
 
 def note_sketch(finding: Finding, states: States) -> None:
-    """Remember the sketch of a finding's template: what is stored gets a line more, until most lines count no more."""
+    """Remember the sketch of a finding's template: what is stored gets a line more, until many lines count no more.
+
+    Nothing is appended where that is known, and so it does not expire while templates are found.
+    """
     sketches = states.read(SKETCHES, Sketches)
     line = sketches.note(finding)
-    if sketches.is_due() or SKETCHES in states.changed:
+    if sketches.is_long:
         states.changed.add(SKETCHES)
         states.appended.pop(SKETCHES, None)
-    elif line:
+    elif finding.sketch is not None:
         states.appended[SKETCHES] = states.appended.get(SKETCHES, b"") + line
 
 

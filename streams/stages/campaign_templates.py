@@ -13,9 +13,12 @@ from streams.decide import Subject, Verdict, action_of, is_due, is_exempt, is_li
 from streams.decisions import Action
 from streams.evidence import LinkEvidence, ShortTemplate
 from streams.membership import Judged, Traits, is_enough
-from streams.sketches import Sketches, wording_of
+from streams.sketches import Sketches
 from streams.stages.campaign_saying import Cause, let_go, say
 from streams.windows import HOUR_MS, MINUTE_MS
+
+MOST_WORDED = 1_024
+"""Templates of a campaign that are limited in other words too: each is looked at anew with each decision."""
 
 
 def limit_templates(
@@ -37,7 +40,8 @@ def limit_templates(
     is_rotation = not is_enough(found.reasons, ladder, Traits(rotates=False), is_company=found.is_company)
     others = action != verdict.action or not is_rotation
     _prune(campaign)
-    crowds = campaign.crowds
+    own = sketches.among(campaign.links.keys() - campaign.crowds)
+    worded = sum(it.is_worded is True for it in templates.values())
     for name, evidence in sorted(templates.items()):
         current = evidence.enforcement
         is_news = current.sequence == 0 or at_ms - evidence.as_of_ms <= HOUR_MS
@@ -45,7 +49,8 @@ def limit_templates(
         is_live = is_live and (others or name in found.view.rotation.templates)
         if not is_live and not evidence.is_worded:
             continue
-        wording = wording_of(name, campaign, crowds, sketches, ladder.similar)
+        may_be = evidence.is_worded or worded < MOST_WORDED
+        wording = sketches.wording_of(name, own, ladder.similar) if may_be else None
         is_first = wording is not None and evidence.is_worded is None
         if is_live and (is_first or is_due(current, action, at_ms, ladder, shadow=cause.policy.shadow, hours=hours)):
             said, until_ms = action, at_ms + hours * HOUR_MS
@@ -53,6 +58,7 @@ def limit_templates(
             said, until_ms = action_of(current), current.expires_at_ms  # the wording is taken back, and no more
         else:
             continue
+        worded += (wording is not None) - (evidence.is_worded is True)
         evidence.is_worded = wording is not None
         evidence.enforcement, _ = say(
             current,

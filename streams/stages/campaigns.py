@@ -221,7 +221,7 @@ class CampaignsStage:
         """Decide if the campaign is big enough and there is something new to say, at least as hard as what `stood`."""
         ladder, at_ms = self._policy.campaign, campaign.newest_ms
         campaign.forget()
-        campaign.let_go(states.read(EXEMPT, Exempt).among(campaign.seen, at_ms))
+        states.read(EXEMPT, Exempt).let_go(campaign, at_ms)
         if is_exempt(campaign.enforcement, at_ms):
             return
         let_go_of_crowds(campaign, cause)

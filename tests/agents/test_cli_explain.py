@@ -92,13 +92,13 @@ What would have had to be otherwise: any one line is enough
     (26.9%)
 
 A campaign with fewer than 5 accounts would have been throttled at most.
-Of fewer than 16 that one instrument pays for, as a company's people, how old
-they are, and what they ask for, counts only beside evidence of their wordings
-or their hours: it goes with that.
 Who pays speaks only of members that share a payment. Of one that shares none
 the other evidence speaks, and by itself means throttle.
 That accounts are new speaks only of those not half a year old. Of an older one
 the other evidence speaks, and by itself means throttle.
+Of fewer than 16 that one instrument pays for, as a company's people, how old
+they are, and what they ask for, counts only beside evidence of their wordings
+or their hours: it goes with that above as well.
 Even if the evidence softens, suspend stays until 2026-10-08 12:00:00 UTC. While
 the evidence means any action at all, each new member that it would limit by
 what speaks of that member alone, and after half of its time any news of the

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+import pytest
 from msgspec.structs import replace
 
 from streams.campaigns import Campaign
@@ -13,6 +14,7 @@ from streams.findings import Crowd
 from streams.policy import DEFAULT_POLICY
 from streams.stages.campaign_payments import AT_ONCE, MOST_CROWDS, Crowded, payments_to_name
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.streams.evaluation.deciding import decision
 from tests.streams.stages.test_campaigns_by_template import OLD_MS, YOUNG_MS, limited, of, relay, said, taken
 from tests.streams.stages.test_campaigns_feedback import hear, verdict
 from tests.streams.stages.test_campaigns_stage import CHALLENGE, NOON_MS, Bench, bench, finding
@@ -92,7 +94,7 @@ def test_the_heir_of_a_campaign_tells_again_how_those_pay_whom_it_takes_over() -
 def test_an_innocent_takes_its_payment_out_of_what_is_told_and_the_next_who_pays_so_brings_it_back() -> None:
     campaigns = taken(*relay())
     join(campaigns, "x", "card")
-    hear(campaigns, verdict("innocent", "x", minutes=40))
+    hear(campaigns, replace(verdict("innocent", "x", minutes=40), payment_hash="card"))
     join(campaigns, "y", "card", minutes=60)
     assert [it.payments for it in naming(campaigns) if "y" in it.members] == [("card",)]
 
@@ -181,6 +183,31 @@ def test_a_campaign_called_innocent_tells_its_payments_anew_if_it_is_limited_aga
     assert gateway.over_payment(new, again[-1].decided_at_ms) is None
 
 
+@pytest.mark.parametrize("whose", ["x", "nobody's yet"])
+def test_a_payment_that_a_release_took_back_is_told_anew_with_the_next_decision_also_if_told_as_of_before(
+    whose: str,
+) -> None:
+    campaigns = taken(*relay())
+    join(campaigns, "xy", "card")
+    hear(campaigns, replace(verdict("innocent", whose, 40), payment_hash="card"))
+    join(campaigns, "w", "third", minutes=38)  # found as of before that, and taken after it
+    join(campaigns, "v", "fourth", minutes=60)
+    gateway = InForce()
+    gateway.take(decision("release", whose, NOON_MS + 40 * MINUTE_MS, payments=("card",)))
+    for it in of(campaigns, "campaign"):
+        gateway.take(it)
+    new = Ask("new", payment_hash="card", account_created_at_ms=NOON_MS + HOUR_MS)
+    assert gateway.over_payment(new, NOON_MS + 63 * MINUTE_MS) is not None
+
+
+def test_of_a_campaign_that_is_innocent_no_payment_is_left_as_told() -> None:
+    campaigns = taken(*relay())
+    (campaign,) = campaigns.campaigns().values()
+    hear(campaigns, verdict("innocent", campaign.campaign_id, 60, "campaign"))
+    (campaign,) = campaigns.campaigns().values()
+    assert (campaign.told, campaign.told_as) == (set(), {})
+
+
 def test_where_the_signal_is_off_nothing_is_told_of_payments() -> None:
     signals = dict(DEFAULT_POLICY.signals)
     signals["accounts_per_payment"] = replace(signals["accounts_per_payment"], enabled=False)
@@ -234,7 +261,7 @@ def test_a_large_card_whose_payers_are_members_stays_named_however_long_ago_they
 def test_a_release_of_one_of_several_who_pay_so_lasts_until_the_next_decision_that_names_members() -> None:
     campaigns = taken(*relay())
     join(campaigns, "xy", "card")
-    hear(campaigns, verdict("innocent", "x", minutes=40))
+    hear(campaigns, replace(verdict("innocent", "x", minutes=40), payment_hash="card"))
     join(campaigns, "w", "other", minutes=60)
     assert [it.payments for it in naming(campaigns) if "w" in it.members] == [("card", "other")]
 
@@ -246,8 +273,8 @@ def test_a_crowds_payment_is_taken_back_with_the_decision_that_limits_the_campai
     join(campaigns, ["z"], "another", minutes=80 * 60)
     limited_again, *_ = (it for it in of(campaigns, "campaign") if it.decided_at_ms >= NOON_MS + 80 * HOUR_MS)
     gateway = InForce()
-    for decision in of(campaigns, "campaign"):
-        if decision.decided_at_ms <= limited_again.decided_at_ms:
-            gateway.take(decision)
+    for it in of(campaigns, "campaign"):
+        if it.decided_at_ms <= limited_again.decided_at_ms:
+            gateway.take(it)
     innocent = Ask("innocent", payment_hash="card", account_created_at_ms=limited_again.decided_at_ms)
     assert gateway.over_payment(innocent, limited_again.decided_at_ms) is None

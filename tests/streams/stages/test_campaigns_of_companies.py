@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from streams.decisions import Family
 from streams.findings import Finding
 from streams.membership import COMPANY
-from tests.streams.stages.test_campaigns_by_template import limited
-from tests.streams.stages.test_campaigns_stage import bench, finding
+from streams.windows import DAY_MS
+from tests.streams.stages.test_campaigns_by_template import limited, said, taken
+from tests.streams.stages.test_campaigns_stage import NOON_MS, bench, finding
 
 NEW: tuple[Family, ...] = ("identity", "lifecycle")
 """They pay together, and all are new: enough for a throttle, if it counts."""
@@ -49,3 +50,24 @@ def test_that_all_are_new_says_nothing_of_a_few_that_one_instrument_pays_for(
     campaigns = bench()
     campaigns.take(told)
     assert limited(campaigns) == ({it.account_id for it in told.members} if are_limited else set())
+
+
+@pytest.mark.parametrize(
+    ("on_the_card", "others", "are_limited"),
+    [
+        (12, (), False),
+        (10, ("another", "another"), False),
+        (10, ("one", "another"), False),
+        (9, (None,) * 3, False),  # on the free plan
+        (7, (None,) * 5, False),
+        (9, ("one", "two", "three"), True),
+    ],
+)
+def test_that_its_people_share_a_prompt_says_nothing_of_a_company_though_some_pay_otherwise(
+    on_the_card: int, others: Sequence[str | None], *, are_limited: bool
+) -> None:
+    paid = ["the company's"] * on_the_card + [*others]
+    told = said(0, [f"m{number}" for number in range(12)], uses=5, opened_ms=NOON_MS - 3 * DAY_MS)
+    members = tuple(replace(it, payment_hash=payment) for it, payment in zip(told.members, paid, strict=True))
+    campaigns = taken(replace(told, members=members))
+    assert bool(limited(campaigns)) is are_limited

@@ -453,26 +453,37 @@ def test_a_state_that_was_never_stored_is_a_fresh_one_of_its_kind(key: str, fres
     assert stage.decode(key, stage.encode(key, fresh)) == fresh
 
 
-def test_sketches_are_stored_line_by_line_and_anew_once_most_lines_count_no_more(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("before", [{}, {"template:before": "aabbcc"}], ids=["nothing", "an older version's"])
+@pytest.mark.parametrize("together", [1, 3])
+def test_sketches_are_stored_line_by_line_and_anew_once_many_lines_count_no_more(
+    together: int, before: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streams.sketches.KEPT", 3)
-    stage, states, stored, anew = CampaignsStage(POLICY), States(), b"", []
-    for number in range(12):
-        one = replace(finding("abc", f"{number}", kind="template", minutes=number), sketch="aabbcc")
+    monkeypatch.setattr("streams.sketches.KEPT", 4)
+    stage, states, anew = CampaignsStage(POLICY), States(), []
+    stored = msgspec.msgpack.encode(before) if before else b""
+    for first in range(0, 12, together):
+        told = [
+            replace(finding("abc", f"{number}", kind="template", minutes=number), sketch="aabbcc")
+            for number in range(first, first + together)
+        ]
         states.begin_step()
-        items = [PlacedFindings(number, Findings(0, "links-1", 0, 0, NOON_MS, [one]))]
+        items = [PlacedFindings(first, Findings(0, "links-1", 0, 0, NOON_MS, told))]
         while missing := states.missing(sorted(stage.needs(items, states))):
-            states.held.update((key, stage.decode(key, None)) for key in missing)
+            states.held.update((key, stage.decode(key, stored if key == SKETCHES else None)) for key in missing)
         stage.fold(Source(0, "findings-1"), items, states)
         if SKETCHES in states.changed:
             assert SKETCHES not in states.appended
-            anew.append(number)
+            anew.append(first)
             stored = stage.encode(SKETCHES, states.held[SKETCHES])
         stored += states.appended.get(SKETCHES, b"")
-        assert stage.decode(SKETCHES, stored) == states.held[SKETCHES]
-        states.held[SKETCHES] = stage.decode(SKETCHES, stored)
-    assert anew == [6, 10]
+        assert stage.decode(SKETCHES, stored) == states.held.pop(SKETCHES)
+        assert stored.count(b"\n") <= 5 + together
+    assert (
+        anew
+        == {1: {False: [5, 7, 9, 11], True: [0, 4, 6, 8, 10]}, 3: {False: [3, 6, 9], True: [0, 3, 6, 9]}}[together][
+            bool(before)
+        ]
+    )
 
 
 def test_what_links_a_hundred_findings_is_one_campaign() -> None:

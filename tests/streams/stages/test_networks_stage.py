@@ -184,10 +184,10 @@ def test_who_uses_a_template_too_short_to_tie_anybody_is_told_each_time_they_are
     assert networks.findings() == []
 
 
-def test_it_is_told_how_those_pay_for_themselves_who_were_opened_within_the_week_before() -> None:
+def test_it_is_told_how_those_pay_for_themselves_who_were_opened_within_the_five_weeks_before() -> None:
     networks = bench()
     at_ms = NOON * MINUTE_MS
-    opened_ms = {"a": at_ms - 7 * DAY_MS, "b": at_ms - 7 * DAY_MS - 1, "d": at_ms, "e": at_ms, "f": at_ms}
+    opened_ms = {"a": at_ms - 35 * DAY_MS, "b": at_ms - 35 * DAY_MS - 1, "d": at_ms, "e": at_ms, "f": at_ms}
     orgs = {"e": "an organisation"}
     acts = [
         act._replace(
