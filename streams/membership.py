@@ -12,6 +12,7 @@ from streams.campaigns import Campaign
 from streams.decide import Verdict, verdict_of
 from streams.decisions import LADDER, LIMITING, Reason
 from streams.evidence import HALF_YEAR_MS, MOST, NEARLY_ALL, CampaignView, Seen, sharers
+from streams.findings import LEADS
 from streams.policy import Ladder, Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 
@@ -45,18 +46,17 @@ def judged(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) ->
     is_small = len(belonging) < policy.campaign.minimum_accounts
     spoken_of = campaign.seen if is_small else belonging
     view = campaign.view(spoken_of)
-    is_company = view.parties < COMPANY and _pay_alike(spoken_of)
-    if is_company:
-        view = view._replace(payers=1)  # its people share their prompts, those too for whom its card does not pay
     reasons = (*campaign.reasons(view), *reasons_of(view, CAMPAIGN_SIGNALS, policy.signals))
+    is_company = view.parties < COMPANY and _pay_alike(spoken_of)
     return Judged(view, of_a_company(reasons) if is_company else reasons, is_small, is_company)
 
 
 def _pay_alike(accounts: Mapping[str, Seen]) -> bool:
-    """Whether one instrument pays for nearly all of whom it is known, and for most."""
-    paid = Counter(it.payment_hash for it in accounts.values() if it.payment_hash is not None)
+    """Whether one instrument pays for nearly all of whom it is known, and for most; an organisation counts once."""
+    parties = {(it.org_id or name, it.payment_hash) for name, it in accounts.items()}
+    paid = Counter(payment for _, payment in parties if payment is not None)
     most = max(paid.values(), default=0)
-    return most >= NEARLY_ALL * paid.total() and most > MOST * len(accounts)
+    return most >= NEARLY_ALL * paid.total() and most > MOST * len(parties)
 
 
 def limited_alone(
@@ -86,9 +86,13 @@ def is_enough(reasons: Sequence[Reason], ladder: Ladder, account: Traits, *, is_
 
 
 def of_a_company(reasons: Sequence[Reason]) -> tuple[Reason, ...]:
-    """Those that say something of a company: how old and what for speaks beside wordings or hours, and not alone."""
-    beside = not {"content", "rhythm"}.isdisjoint(reason.family for reason in reasons)
-    return tuple(reason for reason in reasons if beside or reason.family not in {"lifecycle", "capability"})
+    """Those that say something of a company: not that its people share a prompt, whoever pays for them.
+
+    How old they are, and what they ask for, speaks beside their wordings or hours, and not alone.
+    """
+    said = [reason for reason in reasons if reason.signal != LEADS["template"]]
+    beside = not {"content", "rhythm"}.isdisjoint(reason.family for reason in said)
+    return tuple(reason for reason in said if beside or reason.family not in {"lifecycle", "capability"})
 
 
 def speaking_of(reasons: Sequence[Reason], account: Traits) -> list[Reason]:

@@ -41,24 +41,25 @@ def limit_templates(
     others = action != verdict.action or not is_rotation
     _prune(campaign)
     own = sketches.among(campaign.links.keys() - campaign.crowds)
-    worded = sum(it.is_worded is True for it in templates.values())
+    worded = sum(_stands_worded(it, at_ms) for it in templates.values())
     for name, evidence in sorted(templates.items()):
         current = evidence.enforcement
         is_news = current.sequence == 0 or at_ms - evidence.as_of_ms <= HOUR_MS
         is_live = evidence.is_theirs and is_news and not is_exempt(current, at_ms)
         is_live = is_live and (others or name in found.view.rotation.templates)
-        if not is_live and not evidence.is_worded:
+        is_to_say = is_live and is_due(current, action, at_ms, ladder, shadow=cause.policy.shadow, hours=hours)
+        is_worded, never = _stands_worded(evidence, at_ms), evidence.is_worded is None
+        if not is_to_say and not is_worded and not (is_live and never):
             continue
-        may_be = evidence.is_worded or worded < MOST_WORDED
+        may_be = is_worded or worded < MOST_WORDED
         wording = sketches.wording_of(name, own, ladder.similar) if may_be else None
-        is_first = wording is not None and evidence.is_worded is None
-        if is_live and (is_first or is_due(current, action, at_ms, ladder, shadow=cause.policy.shadow, hours=hours)):
+        if is_to_say or (is_live and never and wording is not None):
             said, until_ms = action, at_ms + hours * HOUR_MS
-        elif evidence.is_worded and wording is None and is_limited(current, at_ms):
+        elif is_worded and wording is None:
             said, until_ms = action_of(current), current.expires_at_ms  # the wording is taken back, and no more
         else:
             continue
-        worded += (wording is not None) - (evidence.is_worded is True)
+        worded += (wording is not None) - is_worded
         evidence.is_worded = wording is not None
         evidence.enforcement, _ = say(
             current,
@@ -72,6 +73,11 @@ def limit_templates(
             wording=wording,
             until_ms=until_ms,
         )
+
+
+def _stands_worded(template: LinkEvidence | ShortTemplate, at_ms: int) -> bool:
+    """Whether it is limited now, and in other words too."""
+    return bool(template.is_worded) and is_limited(template.enforcement, at_ms)
 
 
 def let_go_of_crowds(campaign: Campaign, cause: Cause) -> None:

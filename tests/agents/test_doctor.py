@@ -209,7 +209,7 @@ def test_a_missing_setting_is_one_sentence_and_2(run: Callable[..., Outcome], mo
         (
             {"used": 1, "maxmemory": GIB // 4},
             (
-                "Redis has a maxmemory of 256 MiB, and 8 partition(s) need 314 MiB before the first account: "
+                "Redis has a maxmemory of 256 MiB, and 8 partition(s) need 322 MiB before the first account: "
                 "give it more (`stillwatch plan` says how much)."
             ),
         ),

@@ -137,7 +137,7 @@ def test_a_redis_that_is_set_up_wrongly_is_told_each_thing(tmp_path: Path) -> No
         assert wrong(look_at_redis(settings, 8)[0]) == [
             "Redis may drop states: its maxmemory-policy is allkeys-lru; set it to noeviction.",
             (
-                "Redis has a maxmemory of 200 MiB, and 8 partition(s) need 314 MiB before the first account: "
+                "Redis has a maxmemory of 200 MiB, and 8 partition(s) need 322 MiB before the first account: "
                 "give it more (`stillwatch plan` says how much)."
             ),
             (

@@ -266,6 +266,20 @@ def test_a_payment_instrument_is_not_limited_itself_though_all_who_pay_with_it_a
     assert all(decision.subject_id.startswith("template:") for decision in of(campaigns, "network"))
 
 
+def test_of_so_many_wordings_some_are_limited_in_other_words_and_later_ones_once_those_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.stages.campaign_templates.MOST_WORDED", 2)
+    week = 8 * 24 * 60
+    campaigns = taken(*relay(30))
+    for number in range(20, 30):
+        names = [f"m{account}" for account in range(30) if account % 2 == number % 2]
+        campaigns.take(said(number, names, minutes=week + number, opened_ms=YOUNG_MS))
+    worded = [it for it in of(campaigns, "network") if it.wording is not None]
+    first = {it.subject_id for it in worded if it.decided_at_ms < NOON_MS + DAY_MS}
+    assert (len(first), len({it.subject_id for it in worded} - first)) == (2, 2)
+
+
 def test_a_wording_that_mostly_others_use_is_not_limited() -> None:
     campaigns = taken(said(3, [f"user {number}" for number in range(80)]), *relay(60))
     campaigns.take(said(3, ["m61", "m63"], minutes=40))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
-from streams.decisions import Family
+from streams.decisions import Family, Reason
 from streams.findings import Finding
 from streams.membership import COMPANY
 from streams.windows import DAY_MS
@@ -71,3 +71,22 @@ def test_that_its_people_share_a_prompt_says_nothing_of_a_company_though_some_pa
     members = tuple(replace(it, payment_hash=payment) for it, payment in zip(told.members, paid, strict=True))
     campaigns = taken(replace(told, members=members))
     assert bool(limited(campaigns)) is are_limited
+
+
+def test_an_organisation_is_one_party_however_many_accounts_it_has() -> None:
+    """Fourteen who pay each for themselves are no company because they send what its people send."""
+    told = said(0, [f"m{number}" for number in range(34)], uses=5, opened_ms=NOON_MS - 3 * DAY_MS)
+    members = (
+        replace(it, org_id="org", payment_hash="its card") if number >= 14 else it
+        for number, it in enumerate(told.members)
+    )
+    assert len(limited(taken(replace(told, members=tuple(members))))) >= 14
+
+
+@pytest.mark.parametrize("family", ["rhythm", None])
+def test_a_few_who_pay_together_are_limited_if_they_are_active_together_round_the_clock(family: Family | None) -> None:
+    told = said(0, "abcdefghijkl", uses=5, opened_ms=NOON_MS - 3 * DAY_MS)
+    members = [replace(it, payment_hash="card" if it.account_id < "h" else None) for it in told.members]
+    reasons = told.reasons if family is None else (*told.reasons, Reason("synchrony", family, "Together.", 1, 1, 1.5))
+    campaigns = taken(replace(told, members=tuple(members), reasons=reasons))
+    assert bool(limited(campaigns)) is (family == "rhythm")
