@@ -69,6 +69,7 @@ class LogReader:
             max_partition_fetch_bytes=LARGEST_BATCH_BYTES,
         )
         await consumer.start()
+        look: asyncio.Future[LogOfDecisions] | None = None
         try:
             places = [TopicPartition(log.topic, number) for number in range(log.partitions)]
             consumer.assign(places)
@@ -76,7 +77,7 @@ class LogReader:
             begins, wanted = await consumer.beginning_offsets(places), await start(log)
             for place in places:
                 consumer.seek(place, max(begins[place], wanted.get(place.partition, 0)))
-            looked, look = time.monotonic(), None
+            looked = time.monotonic()
             while True:
                 for place, records in (await consumer.getmany(timeout_ms=POLL_MS)).items():
                     self._heard()
@@ -93,6 +94,9 @@ class LogReader:
                             return
                         self._heard()
         finally:
+            if look is not None:
+                look.cancel()
+                await asyncio.gather(look, return_exceptions=True)  # nobody asks any more what it came to
             await consumer.stop()
 
 
