@@ -48,7 +48,7 @@ OUTBOX_BYTES = 6 * MIB
 COMMIT_BYTES = 40 * MIB
 """What Redis needs for the moment in which one table of holders is written anew."""
 SKETCHES_BYTES = 8 * MIB
-"""The sketches of 65,536 templates (`streams.sketches`), and as many lines behind them that count no more."""
+"""The sketches of 65,536 templates (`streams.sketches`), and a quarter as many lines behind them that count no more."""
 SERVER_BYTES = 2 * MIB
 """A Redis that holds nothing."""
 

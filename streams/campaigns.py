@@ -102,9 +102,9 @@ class Campaign(Struct, array_like=True):
         return {**self.templates, **self.short}
 
     @property
-    def crowds(self) -> set[str]:
-        """Its links that mostly others use."""
-        return {name for name, link in self.links.items() if link.is_crowds}
+    def own(self) -> set[str]:
+        """Its links but for those that mostly others use."""
+        return {name for name, link in self.links.items() if not link.is_crowds}
 
     @property
     def is_found(self) -> bool:

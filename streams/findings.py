@@ -9,8 +9,8 @@ from streams.decisions import OPENED_BEFORE_DAYS, Reason
 from streams.events import Capability, TimeMs
 from streams.feedback import Verdict
 from streams.links import LinkKind
-from streams.policy import LONGEST_EXPIRY_HOURS
-from streams.windows import DAY_MS, HOUR_MS
+from streams.policy import LONGEST_EXPIRY_MS
+from streams.windows import DAY_MS
 
 NonNegative = Annotated[int, Meta(ge=0)]
 
@@ -38,7 +38,7 @@ class Tied(Struct, frozen=True, array_like=True, gc=False):
         """Whether it pays, for itself, and was opened so late before those uses that it may be refused for how."""
         if self.created_at_ms is None or self.payment_hash is None or self.org_id is not None:
             return False
-        return self.created_at_ms >= self.since_ms - OPENED_BEFORE_DAYS * DAY_MS - LONGEST_EXPIRY_HOURS * HOUR_MS
+        return self.created_at_ms >= self.since_ms - OPENED_BEFORE_DAYS * DAY_MS - LONGEST_EXPIRY_MS
 
 
 class Finding(Struct, frozen=True):

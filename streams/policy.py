@@ -17,13 +17,13 @@ from streams.events import Id64, Id128
 from streams.policy_lines import Path, Reading, read, written
 from streams.policy_shape import Misfit, misfits
 from streams.policy_signals import SIGNALS, THRESHOLD_RANGES, SignalPolicy
+from streams.windows import DAY_MS
 
-LONGEST_EXPIRY_HOURS = 28 * 24
+LONGEST_EXPIRY_HOURS, LONGEST_EXPIRY_MS = 28 * 24, 28 * DAY_MS
 """No decision outlives the 28 day-buckets of the windows it was made from."""
 
 FEWEST_FAMILIES_TO_SUSPEND = 2
 """One family of signals alone never suspends: each has an innocent explanation."""
-
 FEWEST_ACCOUNTS_IN_A_CAMPAIGN = 2
 
 Score = Annotated[float, Meta(gt=0, lt=1)]

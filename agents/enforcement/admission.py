@@ -9,14 +9,11 @@ from agents.signing import Headers, Refused, Verifier
 from streams.decisions import OPENED_BEFORE_DAYS, Decision, SubjectKind
 from streams.enforcement import age
 from streams.enforcement.in_force import ANEW_MS
-from streams.policy import LONGEST_EXPIRY_HOURS
-from streams.windows import DAY_MS, HOUR_MS
+from streams.policy import LONGEST_EXPIRY_MS
+from streams.windows import DAY_MS
 
 MOST_TOLD: Final = 200_000
 """Of so many subjects a repeat is known as one."""
-
-LONGEST_MS: Final = LONGEST_EXPIRY_HOURS * HOUR_MS
-"""No decision of ours is in force for longer."""
 
 
 class Admission:
@@ -45,7 +42,7 @@ class Admission:
         decision, now_ms = verified.decision, self._clock()
         opened_ms = decision.opened_from_ms if decision.payments else None
         reaches_back = opened_ms is not None and decision.decided_at_ms - opened_ms > OPENED_BEFORE_DAYS * DAY_MS
-        if reaches_back or decision.expires_at_ms - decision.decided_at_ms > LONGEST_MS:
+        if reaches_back or decision.expires_at_ms - decision.decided_at_ms > LONGEST_EXPIRY_MS:
             self._count("overlong", source)
             return None
         self._count(self._age(decision, source, now_ms), source)

@@ -14,7 +14,7 @@ from streams.feedback import Verdict
 from streams.findings import Finding, link_name
 from streams.learning import FEATURES, LIKELY, TEACH_EVERY_MS, Learner, Lesson, log_loss
 from streams.links import ERASED_FOR_MS
-from streams.policy import LONGEST_EXPIRY_HOURS, Policy
+from streams.policy import LONGEST_EXPIRY_MS, Policy
 from streams.reviewing import exempt_until, review
 from streams.sketches import Sketches
 from streams.stages.campaign_saying import Cause
@@ -22,8 +22,6 @@ from streams.stages.campaign_states import SKETCHES, campaign_key, chain, home_o
 from streams.stages.shape import NO_REQUEST, Output
 from streams.states import States
 from streams.windows import HOUR_MS
-
-LONGEST_EXPIRY_MS = LONGEST_EXPIRY_HOURS * HOUR_MS
 
 LEARNER = "learner"
 EXEMPT = "exempt"
@@ -137,7 +135,7 @@ def _take_campaign(verdict: Verdict, cause: Cause, states: States) -> None:
         campaign.found_ms = LATEST_MS
         campaign.untell({*campaign.told})  # the release takes them back
     sketches, similar = states.read(SKETCHES, Sketches), cause.policy.campaign.similar
-    own = sketches.among(campaign.links.keys() - campaign.crowds)
+    own = sketches.among(campaign.own)
     for name, evidence in sorted(campaign.limitable.items()):
         if evidence.enforcement.sequence and _is_meant(evidence.enforcement, before, verdict):
             keeps = verdict.verdict == "confirmed" and evidence.is_worded

@@ -12,8 +12,9 @@ from streams.campaigns import Campaign, Pointer
 from streams.decide import Subject, is_limited
 from streams.evidence import ShortTemplate
 from streams.findings import Users
+from streams.policy import LONGEST_EXPIRY_MS
 from streams.sketches import Sketches
-from streams.stages.campaign_feedback import EXEMPT, LONGEST_EXPIRY_MS, Exempt, forget_erased
+from streams.stages.campaign_feedback import EXEMPT, Exempt, forget_erased
 from streams.stages.campaign_payments import told_of_its_own
 from streams.stages.campaign_saying import Cause, let_go
 from streams.stages.campaign_states import SKETCHES, campaign_key, final, home_of, link_key, member_key, short_key

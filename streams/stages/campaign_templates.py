@@ -40,15 +40,16 @@ def limit_templates(
     is_rotation = not is_enough(found.reasons, ladder, Traits(rotates=False), is_company=found.is_company)
     others = action != verdict.action or not is_rotation
     _prune(campaign)
-    own = sketches.among(campaign.links.keys() - campaign.crowds)
-    worded = sum(_stands_worded(it, at_ms) for it in templates.values())
+    own = sketches.among(campaign.own)
+    standing = {name for name, it in templates.items() if it.is_worded and is_limited(it.enforcement, at_ms)}
+    worded = len(standing)
     for name, evidence in sorted(templates.items()):
         current = evidence.enforcement
         is_news = current.sequence == 0 or at_ms - evidence.as_of_ms <= HOUR_MS
         is_live = evidence.is_theirs and is_news and not is_exempt(current, at_ms)
         is_live = is_live and (others or name in found.view.rotation.templates)
         is_to_say = is_live and is_due(current, action, at_ms, ladder, shadow=cause.policy.shadow, hours=hours)
-        is_worded, never = _stands_worded(evidence, at_ms), evidence.is_worded is None
+        is_worded, never = name in standing, evidence.is_worded is None
         if not is_to_say and not is_worded and not (is_live and never):
             continue
         may_be = is_worded or worded < MOST_WORDED
@@ -73,11 +74,6 @@ def limit_templates(
             wording=wording,
             until_ms=until_ms,
         )
-
-
-def _stands_worded(template: LinkEvidence | ShortTemplate, at_ms: int) -> bool:
-    """Whether it is limited now, and in other words too."""
-    return bool(template.is_worded) and is_limited(template.enforcement, at_ms)
 
 
 def let_go_of_crowds(campaign: Campaign, cause: Cause) -> None:

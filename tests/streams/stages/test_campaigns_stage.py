@@ -453,13 +453,18 @@ def test_a_state_that_was_never_stored_is_a_fresh_one_of_its_kind(key: str, fres
     assert stage.decode(key, stage.encode(key, fresh)) == fresh
 
 
-@pytest.mark.parametrize("before", [{}, {"template:before": "aabbcc"}], ids=["nothing", "an older version's"])
-@pytest.mark.parametrize("together", [1, 3])
+OLDER = {"template:before": "aabbcc"}
+
+
+@pytest.mark.parametrize(
+    ("together", "before", "anew"),
+    [(1, {}, [5, 7, 9, 11]), (1, OLDER, [0, 4, 6, 8, 10]), (3, {}, [3, 6, 9]), (3, OLDER, [0, 3, 6, 9])],
+)
 def test_sketches_are_stored_line_by_line_and_anew_once_many_lines_count_no_more(
-    together: int, before: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    together: int, before: dict[str, str], anew: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("streams.sketches.KEPT", 4)
-    stage, states, anew = CampaignsStage(POLICY), States(), []
+    stage, states, whole = CampaignsStage(POLICY), States(), []
     stored = msgspec.msgpack.encode(before) if before else b""
     for first in range(0, 12, together):
         told = [
@@ -473,17 +478,12 @@ def test_sketches_are_stored_line_by_line_and_anew_once_many_lines_count_no_more
         stage.fold(Source(0, "findings-1"), items, states)
         if SKETCHES in states.changed:
             assert SKETCHES not in states.appended
-            anew.append(first)
+            whole.append(first)
             stored = stage.encode(SKETCHES, states.held[SKETCHES])
         stored += states.appended.get(SKETCHES, b"")
         assert stage.decode(SKETCHES, stored) == states.held.pop(SKETCHES)
         assert stored.count(b"\n") <= 5 + together
-    assert (
-        anew
-        == {1: {False: [5, 7, 9, 11], True: [0, 4, 6, 8, 10]}, 3: {False: [3, 6, 9], True: [0, 3, 6, 9]}}[together][
-            bool(before)
-        ]
-    )
+    assert whole == anew
 
 
 def test_what_links_a_hundred_findings_is_one_campaign() -> None:
