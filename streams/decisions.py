@@ -72,9 +72,9 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
        suspend, challenge, throttle.
     6. `limits` are for each account by itself, in each window of `window_ms` or filled up evenly in that time; those of
        a network for all its requests.
-    7. A release of a campaign whose `campaign_id` differs from `subject_id`: that other campaign, the heir, took it in
-       and names its limited members again. Subjects are not ordered among each other, so hold the release until a
-       decision about the heir names them, but no longer than 60 seconds.
+    7. A release of a campaign whose `campaign_id` differs from `subject_id`: that other campaign, the heir, took it in,
+       or is the largest of the campaigns that it split into. Who stays limited is named again. Subjects are not ordered
+       among each other, so hold the release until a decision about the heir names them, but no longer than 60 seconds.
     8. `subject_id` of a network is a link, `template:` and the `template_hash` of the request event: the decision is
        about every request that has it, whoever sends it. With a `wording` it is also about every request whose sketch
        is at least as similar; only the wording of the decision that counts does. A gateway that cannot tell may leave

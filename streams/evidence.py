@@ -14,6 +14,7 @@ from streams.decisions import OPENED_BEFORE_DAYS, Reason
 from streams.events import Capability
 from streams.findings import Finding, Tied, link_name
 from streams.members import REPEATS
+from streams.policy import LONGEST_EXPIRY_MS
 from streams.windows import DAY_MS
 
 Times = npt.NDArray[np.int64]
@@ -58,6 +59,11 @@ class LinkEvidence(Struct, array_like=True):
     is_worded: bool | None = None
     instruction: str = ""
     sketch: str = ""
+
+    @property
+    def ties_until_ms(self) -> int:
+        """Until when it ties what it tied, if nothing more is found of it and what was decided about it ends."""
+        return max(self.as_of_ms + LONGEST_EXPIRY_MS, self.enforcement.expires_at_ms)
 
     @property
     def is_theirs(self) -> bool:

@@ -38,10 +38,15 @@ def homes_of(
 ) -> list[str]:
     """The campaigns a finding belongs to, by its link, a sibling of it or its members: first who takes in the others.
 
-    `homes` maps account ids to campaign ids, `siblings` are the links of which it is a rewording.
+    `homes` maps account ids to campaign ids, `siblings` are the links of which it is a rewording: those count that
+    still tie.
     """
-    related = {link_name(finding), *siblings}
-    own = [campaign_id for campaign_id, campaign in campaigns.items() if not related.isdisjoint(campaign.links)]
+    name, at_ms = link_name(finding), finding.as_of_ms
+    own = [
+        campaign_id
+        for campaign_id, it in campaigns.items()
+        if name in it.links or any(at_ms <= it.links[one].ties_until_ms for one in siblings if one in it.links)
+    ]
     own = _tied_by_more_than_words(own, campaigns, finding)
     others = [campaign_id for campaign_id in dict.fromkeys(homes.values()) if campaign_id not in own]
     joined = _joined(finding, homes, [campaigns[it] for it in own], [campaigns[it] for it in others if it in campaigns])

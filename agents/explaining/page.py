@@ -110,7 +110,7 @@ def _aside(found: Explanation) -> Iterator[str]:
             yield from wrapped(_over(found, force))
     before = [it.subject_id for it in found.forces if it.state == "taken_in" and it.subject_id != found.subject_id]
     if before:
-        yield from wrapped(f"Named before by {', '.join(before)}, which others have taken in.")
+        yield from wrapped(f"Named before by {', '.join(before)}, whose place others have taken.")
     if found.sent:
         yield from wrapped(
             f"{len(found.sent)} of the templates it uses most are limited too, whoever sends them: a template is one "

@@ -8,11 +8,12 @@ from msgspec.structs import replace
 from streams.accounts import Enforcement
 from streams.campaigns import Campaign, Pointer
 from streams.decide import Subject, is_exempt, is_limited
-from streams.decisions import Wording
+from streams.decisions import Reason, Wording
 from streams.events import LATEST_MS
+from streams.evidence import CampaignView
 from streams.feedback import Verdict
 from streams.findings import Finding, link_name
-from streams.learning import FEATURES, LIKELY, TEACH_EVERY_MS, Learner, Lesson, log_loss
+from streams.learning import FEATURES, LIKELY, TEACH_EVERY_MS, Learner, Lesson, log_loss, vector_of
 from streams.links import ERASED_FOR_MS
 from streams.policy import LONGEST_EXPIRY_MS, Policy
 from streams.reviewing import exempt_until, review
@@ -91,6 +92,19 @@ class Exempt(Struct, array_like=True):
             self.payments = {
                 payment: decided_ms for payment, decided_ms in self.payments.items() if decided_ms > oldest
             }
+
+
+def ask(
+    view: CampaignView, reasons: Sequence[Reason], at_ms: int, policy: Policy, states: States
+) -> tuple[bytes, float | None]:
+    """How a campaign looks to the model that learns from reviewers, and how likely they would confirm it."""
+    if policy.feedback.model == "off":
+        return b"", None
+    learner = states.read(LEARNER, Learner)
+    if learner.is_stale(at_ms):
+        states.changed.add(LEARNER)
+    vector = vector_of(view, reasons, policy.signals)
+    return vector, learner.probability(vector)
 
 
 def needed_for(verdict: Verdict, states: States) -> set[str]:

@@ -22,12 +22,11 @@ from streams.decide import (
     is_only_shadow,
     verdict_of,
 )
-from streams.decisions import LIMITING, Action, Reason
+from streams.decisions import LIMITING, Action
 from streams.events import LATEST_MS
-from streams.evidence import CampaignView
 from streams.findings import Finding, Findings, link_name
 from streams.joining import add_finding, found, homes_of, take_in
-from streams.learning import Learner, LearnerState, softened, vector_of
+from streams.learning import Learner, LearnerState, softened
 from streams.links import Source
 from streams.membership import judged, limited_alone, of_everybody
 from streams.policy import Policy
@@ -37,6 +36,7 @@ from streams.stages.campaign_feedback import (
     LEARNER,
     Exempt,
     apart,
+    ask,
     forget_erased,
     needed_for,
     says_nothing,
@@ -46,6 +46,7 @@ from streams.stages.campaign_feedback import (
 from streams.stages.campaign_payments import CROWDED, Crowded, note_crowds, take_back, tell
 from streams.stages.campaign_saying import Cause, release
 from streams.stages.campaign_short import needed_by, take_users, tie_after_all
+from streams.stages.campaign_splits import split
 from streams.stages.campaign_states import (
     SKETCHES,
     campaign_key,
@@ -218,12 +219,23 @@ class CampaignsStage:
         return campaign.campaign_id
 
     def _decide(self, campaign: Campaign, cause: Cause, states: States, stood: Enforcement) -> None:
-        """Decide if the campaign is big enough and there is something new to say, at least as hard as what `stood`."""
-        ladder, at_ms = self._policy.campaign, campaign.newest_ms
+        """Decide at least as hard as what `stood`; of a campaign that splits about each part by itself."""
+        at_ms, swept_ms = campaign.newest_ms, campaign.swept_ms
         campaign.forget()
         states.read(EXEMPT, Exempt).let_go(campaign, at_ms)
         if is_exempt(campaign.enforcement, at_ms):
             return
+        stands = both(campaign.enforcement, stood, at_ms)
+        if not (parts := split(campaign, swept_ms, stands, self._policy, states)):
+            self._judge(campaign, cause, states, stood)
+            return
+        release(campaign, at_ms, cause)
+        for part in parts:
+            self._judge(part, cause, states, stands if part.is_found else Enforcement())
+
+    def _judge(self, campaign: Campaign, cause: Cause, states: States, stood: Enforcement) -> None:
+        """Decide if the campaign is big enough and there is something new to say, at least as hard as what `stood`."""
+        ladder, at_ms = self._policy.campaign, campaign.newest_ms
         let_go_of_crowds(campaign, cause)
         belonging = campaign.belonging()
         view, reasons, is_small, _ = evidence = judged(campaign, belonging, self._policy)
@@ -239,7 +251,7 @@ class CampaignsStage:
             if not is_limited(campaign.enforcement, at_ms):
                 let_go_with_it(campaign, cause)
             return
-        vector, probability = self._ask(view, verdict.reasons, at_ms, states)
+        vector, probability = ask(view, verdict.reasons, at_ms, self._policy, states)
         wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
         action = harder(stands, wanted, at_ms)
         limits = action in LIMITING
@@ -267,18 +279,6 @@ class CampaignsStage:
         action, until_ms = action_of(stands), stands.expires_at_ms
         inherited = self._within_budget(campaign, (), action, states, cause.output)
         tell(campaign, stands, action, verdict, cause, states, members=inherited, until_ms=until_ms)
-
-    def _ask(
-        self, view: CampaignView, reasons: Sequence[Reason], at_ms: int, states: States
-    ) -> tuple[bytes, float | None]:
-        """How a campaign looks to the model that learns from reviewers, and how likely they would confirm it."""
-        if self._policy.feedback.model == "off":
-            return b"", None
-        learner = states.read(LEARNER, Learner)
-        if learner.is_stale(at_ms):
-            states.changed.add(LEARNER)
-        vector = vector_of(view, reasons, self._policy.signals)
-        return vector, learner.probability(vector)
 
     def _within_budget(
         self, campaign: Campaign, deserving: Container[str], action: Action, states: States, output: Output

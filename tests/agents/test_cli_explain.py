@@ -337,7 +337,7 @@ def test_campaigns_that_are_over_are_one_sentence_each(explain: Callable[..., Ou
         "not count again.",
         "Campaign c-4: suspend since 2026-10-05 12:00:00 UTC expired at 2026-10-05",
         "13:00:00 UTC.",
-        "Named before by c-1, c-2, which others have taken in.",
+        "Named before by c-1, c-2, whose place others have taken.",
     ]
     _, out, _ = explain("c-2", "--decisions", file)
     assert "campaign c-3 takes it over and speaks next" in out

@@ -159,8 +159,8 @@ def test_who_was_named_by_a_campaign_that_was_taken_in_is_named_when_it_comes_ba
 
 def test_a_campaign_that_forgot_members_takes_in_an_older_one_which_did_not() -> None:
     large, small = Campaign("c-2", created_ms=2, gone=1), Campaign("c-1", created_ms=1)
-    large.links = {"template:t1": LinkEvidence(0, ())}
-    small.links = {"template:t2": LinkEvidence(0, ())}
+    large.links = {"template:t1": LinkEvidence(NOON_MS, ())}
+    small.links = {"template:t2": LinkEvidence(NOON_MS, ())}
     found = said(1, "abc")
     assert homes_of(found, {}, {"c-1": small, "c-2": large}, ["template:t2"]) == ["c-2", "c-1"]
 

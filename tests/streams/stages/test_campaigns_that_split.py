@@ -1,0 +1,166 @@
+"""campaigns: what tied two parts expires, and each goes on by itself: the guilty without a gap, the innocent free."""
+
+from collections.abc import Iterable, Iterator
+
+from streams.campaigns import Pointer
+from streams.decisions import Reason
+from streams.enforcement import InForce
+from streams.findings import Finding, Tied
+from streams.policy import LONGEST_EXPIRY_MS
+from streams.policy_signals import SIGNALS
+from streams.stages.campaign_states import final, link_key, member_key
+from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
+from tests.streams.stages.test_campaigns_by_template import SKETCHER, SPARE, WORDS, YOUNG_MS, of, said, taken
+from tests.streams.stages.test_campaigns_feedback import about, hear
+from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench
+
+OTHERS = "grade following answer against rubric award points explain deductions list missing ideas thoroughly".split()
+DAY = DAY_MS // MINUTE_MS
+EXPIRY = LONGEST_EXPIRY_MS // MINUTE_MS
+ONE, OTHER = [f"a{number}" for number in range(12)], [f"b{number}" for number in range(12)]
+
+
+def one(names: Iterable[str] = ONE, *, minutes: int = 0, wordings: int = 10) -> Iterator[Finding]:
+    """What a relay sends: wordings of one instruction, by new accounts."""
+    for number in range(wordings):
+        yield said(number, names, minutes=minutes + number, opened_ms=YOUNG_MS)
+
+
+def other(names: Iterable[str] = OTHER, *, minutes: int = 0, opened_ms: int = YOUNG_MS) -> Iterator[Finding]:
+    """The same of another instruction."""
+    for number in range(10):
+        sketch = SKETCHER.sketch([*OTHERS, SPARE[number]])
+        yield said(50 + number, names, minutes=minutes + 20 + number, opened_ms=opened_ms, sketch=sketch)
+
+
+def card(names: Iterable[str], *, minutes: int) -> Finding:
+    """A card that these accounts pay with."""
+    signal = SIGNALS["accounts_per_payment"]
+    reason = Reason("accounts_per_payment", "identity", "Accounts.", 9.0, signal.threshold, signal.weight)
+    tied = tuple(Tied(name, 3, None, "card", YOUNG_MS) for name in names)
+    return Finding("payment", "card", NOON_MS + minutes * MINUTE_MS, (reason,), tied)
+
+
+def joined(*, opened_ms: int = YOUNG_MS) -> Bench:
+    """One campaign of two: a card of accounts of both tied them."""
+    campaigns = taken(*one(), *other(opened_ms=opened_ms), card([*ONE[:4], *OTHER[:4]], minutes=40))
+    (campaign,) = campaigns.campaigns().values()
+    assert campaign.members.keys() >= {*ONE, *OTHER[:4]}
+    return campaigns
+
+
+def goes_on(campaigns: Bench, *, minutes: int, opened_ms: int = YOUNG_MS) -> None:
+    campaigns.take(*one([], minutes=minutes), *other([], minutes=minutes, opened_ms=opened_ms))
+
+
+def weeks_later(*, opened_ms: int = YOUNG_MS) -> Bench:
+    """Both went on, day by day, until nobody had paid with the card for four weeks."""
+    campaigns = joined(opened_ms=opened_ms)
+    for day in range(1, 30):
+        goes_on(campaigns, minutes=DAY * day, opened_ms=opened_ms)
+    return campaigns
+
+
+def standing(campaigns: Bench) -> InForce:
+    found = InForce()
+    for decision in campaigns.said("enforcement"):
+        found.take(decision)
+    return found
+
+
+def limited_at(campaigns: Bench, names: Iterable[str], at_ms: int) -> set[str]:
+    found = standing(campaigns)
+    return {name for name in names if found.over_account(name, at_ms) is not None}
+
+
+def test_they_are_one_while_what_tied_them_is_less_than_four_weeks_old() -> None:
+    campaigns = joined()
+    for day in range(1, 28):
+        goes_on(campaigns, minutes=DAY * day)
+    assert len(campaigns.campaigns()) == 1
+
+
+def test_what_tied_them_is_over_and_each_has_an_id_of_its_own_its_links_and_its_members() -> None:
+    campaigns = weeks_later()
+    parts = sorted(campaigns.campaigns().values(), key=lambda it: "a0" not in it.members)
+    assert [{*it.members} for it in parts] == [{*ONE}, {*OTHER}]
+    assert [{name for name in it.links if name != "payment:card"} for it in parts] == [
+        {f"template:t{number}" for number in range(10)},
+        {f"template:t{50 + number}" for number in range(10)},
+    ]
+    assert sum("payment:card" in it.links for it in parts) == 1
+    assert [it.rewordings for it in parts] == [10, 10]
+
+
+def test_both_stay_limited_without_a_gap_and_the_old_one_names_its_heir() -> None:
+    campaigns = weeks_later()
+    *_, release = [it for it in of(campaigns, "campaign") if it.action == "release"]
+    assert release.campaign_id in campaigns.campaigns()
+    assert release.subject_id not in campaigns.campaigns()
+    for after_ms in (0, MINUTE_MS, HOUR_MS):
+        assert limited_at(campaigns, [*ONE, *OTHER], release.decided_at_ms + after_ms) == {*ONE, *OTHER}
+
+
+def test_what_comes_later_finds_the_part_that_it_belongs_to() -> None:
+    campaigns = weeks_later()
+    by_member = {name: it.campaign_id for it in campaigns.campaigns().values() for name in it.members}
+    campaigns.take(*one(["new1", "a0"], minutes=30 * DAY), *other(["new2", "b11"], minutes=30 * DAY))
+    parts = campaigns.campaigns()
+    assert parts.keys() == {*by_member.values()}
+    assert "new1" in parts[by_member["a0"]].members
+    assert "new2" in parts[by_member["b11"]].members
+
+
+def test_a_tool_that_wordings_between_its_own_and_a_relays_tied_to_it_is_free_once_nobody_sends_them() -> None:
+    """Three accounts of the relay sent what was like both: its few and new users were limited with the relay."""
+    users = [f"u{number}" for number in range(8)]
+    tool, between = (SKETCHER.sketch([*OTHERS[:count], *WORDS[count:-1], SPARE[0]]) for count in (6, 3))
+
+    def sent(minutes: int, names: Iterable[str] = ()) -> Finding:
+        return said(70, names, minutes=minutes, uses=9, opened_ms=YOUNG_MS, sketch=tool, capability="other")
+
+    campaigns = taken(
+        *one(), sent(20, users), said(80, ONE[:3], minutes=30, opened_ms=YOUNG_MS, sketch=between), sent(40)
+    )
+    for day in range(1, 30):
+        campaigns.take(*one([], minutes=DAY * day), sent(DAY * day + 30))
+    release = of(campaigns, "campaign")[-2]
+    assert release.action == "release"
+    assert limited_at(campaigns, users, release.decided_at_ms - DAY_MS) == {*users}
+    assert limited_at(campaigns, [*ONE, *users], release.decided_at_ms + MINUTE_MS) == {*ONE}
+    assert not any(it.is_found for it in campaigns.campaigns().values() if "u0" in it.members)
+
+
+def test_what_tied_them_ties_them_again_when_it_is_found_again() -> None:
+    campaigns = weeks_later()
+    campaigns.take(card([*ONE[:5], *OTHER[:5]], minutes=30 * DAY))
+    assert len(campaigns.campaigns()) == 1
+    assert limited_at(campaigns, [*ONE, *OTHER], NOON_MS + 30 * DAY_MS) == {*ONE, *OTHER}
+
+
+def test_accounts_that_used_both_keep_them_together() -> None:
+    campaigns = joined()
+    campaigns.take(*one(["a0", "a1", "c0", "c1"], minutes=50), *other(["c0", "c1"], minutes=50))
+    for day in range(1, 30):
+        goes_on(campaigns, minutes=DAY * day)
+    assert len(campaigns.campaigns()) == 1
+
+
+def test_a_campaign_that_was_called_innocent_stays_as_it_is() -> None:
+    campaigns = joined()
+    for day in range(1, 28):
+        goes_on(campaigns, minutes=DAY * day)
+    (campaign_id,) = campaigns.campaigns()
+    hear(campaigns, about("innocent", campaign_id, minutes=28 * DAY - 100))
+    for day in (28, 29):
+        goes_on(campaigns, minutes=DAY * day)
+    assert {*campaigns.campaigns()} == {campaign_id}
+
+
+def test_pointers_lead_to_the_part() -> None:
+    campaigns = weeks_later()
+    for campaign_id, part in campaigns.campaigns().items():
+        for key in (*map(member_key, part.members), *map(link_key, part.links)):
+            home = final(campaigns.states.read(key, Pointer).campaign_id, campaigns.states)
+            assert home is not None
+            assert home.campaign_id == campaign_id
