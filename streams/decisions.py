@@ -74,7 +74,7 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
        a network for all its requests.
     7. A release of a campaign whose `campaign_id` differs from `subject_id`: that other campaign, the heir, took it in,
        or is the largest of the campaigns that it split into. Who stays limited is named again. Subjects are not ordered
-       among each other, so hold the release until a decision about the heir names them, but no longer than 60 seconds.
+       among each other, so hold the release until a decision names them, but no longer than 60 seconds.
     8. `subject_id` of a network is a link, `template:` and the `template_hash` of the request event: the decision is
        about every request that has it, whoever sends it. With a `wording` it is also about every request whose sketch
        is at least as similar; only the wording of the decision that counts does. A gateway that cannot tell may leave

@@ -1,157 +1,200 @@
-"""Which parts of a campaign still hang together once a link that tied them is four weeks old.
+"""Which parts of a campaign still hang together once a link that tied them is four weeks old, and what each of them is.
 
 Links hang together that share accounts (two, and a tenth of those of the smaller) or that say the same in other words,
 which is what joins campaigns (`streams.joining`): so parts are not joined again for what they were parted in spite of.
+A link that ties nobody any more goes with the part that it resembles, or of most of those who used it.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
 import numpy as np
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components
 
+from streams.batch import words_of
 from streams.campaigns import Campaign
 from streams.compiled import Ints
-from streams.evidence import Seen, bit_of
+from streams.evidence import LinkEvidence, Seen, bit_of
 from streams.joining import FEWEST_SHARED, SHARED_SHARE
-from streams.sketches import Sketches
+from streams.kernel import alike_to
+from streams.windows import DAY_MS
 
 FEWEST_PARTS = 2
 
+Mark = int | str
+"""How accounts know a link (`Seen`): a template by its bit, which others may have too, a payment by its name."""
+
 
 class Part(NamedTuple):
-    """Links of a campaign that hang together with no other one, and the accounts that used these more than others."""
+    """Links of a campaign that hang together, and the accounts that used these more than those of other parts."""
 
     links: frozenset[str]
     accounts: frozenset[str]
 
 
-def has_lost_a_tie(campaign: Campaign, since_ms: int) -> bool:
-    """Whether a link of the campaign ties nobody any more that still did at `since_ms`."""
-    return any(since_ms <= it.ties_until_ms < campaign.newest_ms for it in campaign.links.values())
+def may_split(campaign: Campaign, swept_ms: int) -> bool:
+    """Whether it is to be looked at, once a day, as it was swept last at `swept_ms`; if a link ties nobody any more.
+
+    Not if it had to forget members: nobody can say which part those belong to.
+    """
+    is_another_day = campaign.swept_ms // DAY_MS > swept_ms // DAY_MS
+    return is_another_day and not campaign.gone and any(not _ties(it, campaign) for it in campaign.links.values())
 
 
-def parts_of(campaign: Campaign, sketches: Sketches, fewest: int) -> list[Part]:
-    """The parts of at least so many accounts that hang together with nothing else, but for the largest."""
-    links = sorted(name for name, it in campaign.links.items() if it.ties_until_ms >= campaign.newest_ms)
-    accounts = sorted(campaign.seen)
-    if len(links) < FEWEST_PARTS:
+def parts_of(campaign: Campaign, fewest: int) -> list[Part]:
+    """The parts of at least so many accounts, the largest first, to which all belongs that hangs together with none.
+
+    Fewer than two: it hangs together.
+    """
+    live = sorted(name for name, it in campaign.links.items() if _ties(it, campaign))
+    lapsed = sorted(campaign.links.keys() - live)
+    if len(live) < FEWEST_PARTS:
         return []
-    group = _reworded(links, campaign, sketches)
-    used, group = _uses(links, group, campaign, accounts)
-    group = _joined(used, group)
-    users = _of_groups(used, group)
-    large = np.flatnonzero((users > 0).sum(axis=0) >= fewest)
-    if len(large) < FEWEST_PARTS:
+    alike = _alike({name: campaign.links[name] for name in (*live, *lapsed)})
+    places = {name: place for place, name in enumerate(live)}
+    pairs = [(places[name], places[other]) for name in live for other in alike[name] if other in places]
+    group = dict(zip(live, _connected(pairs, len(live)).tolist(), strict=True))
+    near = {name: {group[other] for other in alike[name] if other in group} for name in lapsed}
+    used, joined = _used(campaign, group, near)
+    part, homes = _homes(used, _joined(used, joined, _members(campaign)), fewest)
+    if part.max() + 1 < FEWEST_PARTS:
         return []
-    counts = users[:, large].toarray()
-    homes = np.where(counts.any(axis=1), counts.argmax(axis=1), -1)
-    sizes = np.bincount(homes[homes >= 0], minlength=len(large))
+    accounts = dict(zip(sorted(campaign.seen), homes.tolist(), strict=True))
+    part_of = {name: int(part[its]) for name, its in group.items()}
+    users = _users(campaign)
+    for name in lapsed:
+        resembled = {int(part[its]) for its in near[name]}
+        used_by = Counter(accounts[it] for it in users[_mark(name)] if accounts[it] >= 0)
+        if len(resembled) == 1:
+            part_of[name] = resembled.pop()
+        elif used_by:
+            part_of[name] = used_by.most_common(1)[0][0]
+    lapsed_of = {_mark(name): part_of[name] for name in lapsed if name in part_of}
+    for name in [it for it, home in accounts.items() if home < 0]:
+        used_of = Counter(lapsed_of[mark] for mark in _marks(campaign.seen[name]) if mark in lapsed_of)
+        accounts[name] = max(used_of, key=used_of.__getitem__, default=0)
     return [
         Part(
-            frozenset(name for name, its in zip(links, group.tolist(), strict=True) if its == large[number]),
-            frozenset(name for name, home in zip(accounts, homes.tolist(), strict=True) if home == number),
+            frozenset(name for name, its in part_of.items() if its == number),
+            frozenset(name for name, its in accounts.items() if its == number),
         )
-        for number in np.flatnonzero(sizes >= fewest).tolist()
-        if number != sizes.argmax()
+        for number in range(int(part.max()) + 1)
     ]
 
 
-def split_off(campaign: Campaign, part: Part, campaign_id: str, sketches: Sketches) -> Campaign:
-    """Take a part out of a campaign, as one of its own of which is known what follows from its own links.
+def split_off(campaign: Campaign, part: Part, campaign_id: str) -> Campaign:
+    """Take a part out of a campaign, as one under this id about which nothing is decided; its templates stay limited.
 
-    Its limited templates stay so; nothing else is decided about it yet.
+    Known of it is what follows from its own links: who is no member by these is none.
     """
-    links, names = {name: campaign.links.pop(name) for name in sorted(part.links)}, part.accounts
+    names = part.accounts
     new = Campaign(
         campaign_id,
         campaign.created_ms,
         campaign.newest_ms,
-        links=links,
+        links={name: it for name, it in campaign.links.items() if name in part.links},
         members={name: at_ms for name, at_ms in campaign.members.items() if name in names},
         undecided=[name for name in campaign.undecided if name in names],
         inherited=[name for name in campaign.inherited if name in names],
         seen={name: it for name, it in campaign.seen.items() if name in names},
         found_ms=campaign.found_ms,
         swept_ms=campaign.swept_ms,
+        organised={*campaign.organised},
     )
-    campaign.take_out(names)
     own = 0
-    for name, link in links.items():
+    for name, link in new.links.items():
         own |= bit_of(name)
         link.has_sibling, link.instruction = False, ""
-    for name, link in links.items():
-        new.note_siblings(name, (sketches.alike(link.sketch or None) & links.keys()) - {name})
+    for name, siblings in _alike(new.links).items():
+        new.note_siblings(name, siblings)
     for seen in new.seen.values():
         seen.templates, seen.repeated = seen.templates & own, seen.repeated & own
-        seen.paid = seen.paid and f"payment:{seen.payment_hash}" not in campaign.links
+        payment = f"payment:{seen.payment_hash}"
+        seen.paid = seen.paid and (payment in new.links or payment not in campaign.links)
     new.payments = {it.payment_hash for it in new.seen.values() if it.came_back and it.payment_hash is not None}
+    new.take_out(new.members.keys() - new.belonging().keys())
     return new
 
 
-def _reworded(links: list[str], campaign: Campaign, sketches: Sketches) -> Ints:
-    """The group of each link: those of which one rewords the other, and so on, are one."""
-    places = {name: place for place, name in enumerate(links)}
-    alike = [
-        (places[name], places[other])
-        for name in links
-        for other in sketches.alike(campaign.links[name].sketch or None) & places.keys()
-    ]
-    return _connected(*_pairs(alike), len(links))
+def _ties(link: LinkEvidence, campaign: Campaign) -> bool:
+    return link.ties_until_ms >= campaign.newest_ms
 
 
-def _uses(links: list[str], group: Ints, campaign: Campaign, accounts: list[str]) -> tuple[csr_array, Ints]:
-    """(accounts, links) which account used which link, and the `group` of each link after that.
+def _alike(links: dict[str, LinkEvidence]) -> dict[str, frozenset[str]]:
+    """Of each link those others that say the same in other words."""
+    names = [name for name, it in links.items() if it.sketch]
+    words = words_of([links[name].sketch for name in names])
+    rows = words.astype(np.int16)
+    found = dict.fromkeys(links, frozenset[str]())
+    for place, name in enumerate(names):
+        found[name] = frozenset(names[it] for it in alike_to(rows, words[place])) - {name}
+    return found
 
-    Accounts know templates by a bit (`Seen`). What several links of the campaign have says nothing of those of whose
-    group another link has one of its own, and all the others are one.
+
+def _used(campaign: Campaign, group: dict[str, int], near: dict[str, set[int]]) -> tuple[csr_array, Ints]:
+    """(accounts, groups) by how many links of each `group` an account knows it; and which groups are one after that.
+
+    A mark that links of several groups have says nothing of those of which another mark tells, and all others are one.
+    Those that tie nobody any more are of the group that they are `near` to, if it is one.
     """
-    marks, have = [_mark(name) for name in links], Counter(map(_mark, campaign.links))
-    told = {its for its, mark in zip(group.tolist(), marks, strict=True) if have[mark] == 1}
-    place_of: dict[int | str, int] = {}
-    same = [
-        (place_of.setdefault(mark, place), place)
-        for place, mark in enumerate(marks)
-        if have[mark] == 1 or group[place] not in told
-    ]
+    have: dict[Mark, set[int]] = defaultdict(set)
+    for name, its in group.items():
+        have[_mark(name)].add(its)
+    for number, (name, near_to) in enumerate(near.items()):
+        have[_mark(name)] |= near_to if len(near_to) == 1 else {-1 - number}
+    told = {it for groups in have.values() if len(groups) == 1 for it in groups}
+    means: dict[Mark, int] = {}
+    same: list[tuple[int, int]] = []
+    for mark, groups in have.items():
+        meant = sorted(it for it in (groups if len(groups) == 1 else groups - told) if it >= 0)
+        if meant:
+            means[mark] = meant[0]
+            same += [(meant[0], it) for it in meant]
+    accounts = sorted(campaign.seen)
     uses = [
-        (row, place_of[mark])
-        for row, name in enumerate(accounts)
-        for mark in _marks(campaign.seen[name])
-        if mark in place_of
+        (row, means[mark]) for row, name in enumerate(accounts) for mark in _marks(campaign.seen[name]) if mark in means
     ]
-    one, other = _pairs(same)
-    used = csr_array((np.ones(len(uses), np.int64), _pairs(uses)), shape=(len(accounts), len(links)))
-    return used, _connected(group[one], group[other], len(links))[group]
+    count = max(group.values()) + 1
+    used = csr_array((np.ones(len(uses), np.int64), _columns(uses)), shape=(len(accounts), count))
+    return used, _connected(same, count)
 
 
-def _mark(link: str) -> int | str:
-    """How accounts know a link: a template by its bit, a payment by its name."""
-    return bit_of(link) if link.startswith("template:") else link
-
-
-def _marks(seen: Seen) -> list[int | str]:
-    """The marks of the links that an account used."""
-    bits = [1 << bit for bit in range(seen.templates.bit_length()) if seen.templates >> bit & 1]
-    return [*bits, f"payment:{seen.payment_hash}"] if seen.paid else [*bits]
-
-
-def _joined(used: csr_array, group: Ints) -> Ints:
+def _joined(used: csr_array, group: Ints, is_member: Ints) -> Ints:
     """The `group` of each column of `used` (accounts, columns), after those that share enough accounts became one.
 
-    And once those are that share enough with these, until none do.
+    And once those are that share enough with these, until none do. What is enough goes by users, or members if fewer.
     """
     while True:
         of_group = _of_groups(used, group)
         of_group.data[:] = 1
-        shared, sizes = coo_array(of_group.T @ of_group), of_group.sum(axis=0)
+        shared = coo_array(of_group.T @ of_group)
+        sizes = np.minimum(of_group.sum(axis=0), of_group.T @ is_member)
         smaller = np.minimum(sizes[shared.row], sizes[shared.col])
         ties = shared.data >= np.maximum(np.minimum(smaller, FEWEST_SHARED), SHARED_SHARE * smaller)
-        joined = _connected(shared.row[ties], shared.col[ties], len(sizes))[group]
+        joined = _connected(zip(shared.row[ties], shared.col[ties], strict=True), len(sizes))[group]
         if joined.max() == group.max():
             return group
         group = joined
+
+
+def _homes(used: csr_array, group: Ints, fewest: int) -> tuple[Ints, Ints]:
+    """The part of each column, 0 for the largest and for what is none; and that of each account, -1 for none."""
+    users = _of_groups(used, group)
+    large = np.flatnonzero((users > 0).sum(axis=0) >= fewest)
+    counts = users[:, large].toarray()
+    if not counts.shape[1]:
+        return np.zeros(len(group), np.int64), np.full(len(counts), -1)
+    homes = np.where(counts.any(axis=1), counts.argmax(axis=1), -1)
+    sizes = np.bincount(homes[homes >= 0], minlength=len(large))
+    order = [it for it in np.argsort(-sizes, kind="stable").tolist() if sizes[it] >= fewest]
+    part_of = np.zeros(users.shape[1] + 1, np.int64)
+    part_of[large[order]] = np.arange(len(order))
+    place_of = np.zeros(len(large) + 1, np.int64)
+    place_of[order] = np.arange(len(order))
+    place_of[-1] = -1
+    return part_of[group], place_of[homes]
 
 
 def _of_groups(used: csr_array, group: Ints) -> csr_array:
@@ -159,13 +202,37 @@ def _of_groups(used: csr_array, group: Ints) -> csr_array:
     return csr_array(used @ csr_array((np.ones(len(group), np.int64), (np.arange(len(group)), group))))
 
 
-def _pairs(pairs: list[tuple[int, int]]) -> tuple[Ints, Ints]:
+def _members(campaign: Campaign) -> Ints:
+    return np.array([name in campaign.members for name in sorted(campaign.seen)], np.int64)
+
+
+def _users(campaign: Campaign) -> dict[Mark, list[str]]:
+    """Who was seen with each mark."""
+    users: dict[Mark, list[str]] = defaultdict(list)
+    for name, seen in campaign.seen.items():
+        for mark in _marks(seen):
+            users[mark].append(name)
+    return users
+
+
+def _mark(link: str) -> Mark:
+    return bit_of(link) if link.startswith("template:") else link
+
+
+def _marks(seen: Seen) -> Collection[Mark]:
+    """The marks of the links that an account used."""
+    bits = [1 << bit for bit in range(seen.templates.bit_length()) if seen.templates >> bit & 1]
+    return [*bits, f"payment:{seen.payment_hash}"] if seen.paid else bits
+
+
+def _columns(pairs: Iterable[tuple[int, int]]) -> tuple[Ints, Ints]:
     """The first of each pair, and the second."""
-    one, other = np.array(pairs, np.int64).reshape(-1, 2).T
+    one, other = np.array([*pairs], np.int64).reshape(-1, 2).T
     return one, other
 
 
-def _connected(one: Ints, other: Ints, count: int) -> Ints:
-    """The group of each of `count` nodes, where each of `one` belongs together with that of `other`."""
+def _connected(pairs: Iterable[tuple[int, int]], count: int) -> Ints:
+    """The group of each of `count`, where those of each pair belong together."""
+    one, other = _columns(pairs)
     edges = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(count, count))
     return np.asarray(connected_components(edges, directed=False)[1], np.int64)

@@ -15,38 +15,36 @@ from streams.events import LATEST_MS
 from streams.joining import take_in
 from streams.membership import judged, of_everybody
 from streams.policy import Policy
-from streams.sketches import Sketches
-from streams.splitting import has_lost_a_tie, parts_of, split_off
-from streams.stages.campaign_states import SKETCHES, campaign_key, link_key, member_key
+from streams.splitting import FEWEST_PARTS, may_split, parts_of, split_off
+from streams.stages.campaign_states import campaign_key, link_key, member_key, short_key
 from streams.states import States
 
 
-def split(campaign: Campaign, since_ms: int, stands: Enforcement, policy: Policy, states: States) -> list[Campaign]:
-    """The campaigns that this one splits into, which is over then: none if it was looked at since, or hangs together.
+def split(
+    campaign: Campaign, swept_ms: int, stands: Enforcement, policy: Policy, states: States
+) -> list[tuple[Campaign, Enforcement]]:
+    """The campaigns that this one splits into, which is over then, each with what stands against it; none: it does not.
 
-    `stands` is what is in force against all of it.
+    `stands` is what is in force against all of it, and `swept_ms` when it was looked at last.
     """
-    if campaign.swept_ms == since_ms or not has_lost_a_tie(campaign, since_ms):
+    parts = parts_of(campaign, policy.campaign.minimum_accounts) if may_split(campaign, swept_ms) else []
+    if len(parts) < FEWEST_PARTS:
         return []
-    sketches, at_ms = states.read(SKETCHES, Sketches), campaign.newest_ms
-    parts = parts_of(campaign, sketches, policy.campaign.minimum_accounts)
-    if not parts:
-        return []
-    rest = Campaign(_id(campaign, 0), campaign.created_ms, swept_ms=campaign.swept_ms)
-    take_in(rest, campaign, limited=is_limited(stands, at_ms))
-    split = [rest]
-    for number, part in enumerate(parts, 1):
-        new = split_off(rest, part, _id(campaign, number), sketches)
-        for key in (*map(link_key, part.links), *map(member_key, new.members)):
-            states.held[key] = Pointer(new.campaign_id)
-            states.changed.add(key)
-        split.append(new)
+    whole = Campaign(_id(campaign, -1), campaign.created_ms, swept_ms=campaign.swept_ms)
+    take_in(whole, campaign, limited=is_limited(stands, campaign.newest_ms))
+    split = [split_off(whole, part, _id(campaign, number)) for number, part in enumerate(parts)]
+    campaign.merged_into = split[0].campaign_id
+    guilty = [it for it in split if _is_guilty(it, policy)]
+    (guilty or split)[0].short = whole.short
     for it in split:
+        if it not in guilty:
+            it.found_ms, it.undecided, it.inherited = LATEST_MS, [*it.inherited, *it.undecided], []
+        for key in (*map(link_key, it.links), *map(member_key, it.members), *map(short_key, it.short)):
+            states.held[key] = Pointer(it.campaign_id)
+            states.changed.add(key)
         states.held[campaign_key(it.campaign_id)] = it
         states.changed.add(campaign_key(it.campaign_id))
-        if not _is_guilty(it, policy):
-            it.found_ms, it.undecided, it.inherited = LATEST_MS, [*it.inherited, *it.undecided], []
-    return split
+    return [(it, stands if it in guilty else Enforcement()) for it in split]
 
 
 def _is_guilty(campaign: Campaign, policy: Policy) -> bool:

@@ -230,8 +230,8 @@ class CampaignsStage:
             self._judge(campaign, cause, states, stood)
             return
         release(campaign, at_ms, cause)
-        for part in parts:
-            self._judge(part, cause, states, stands if part.is_found else Enforcement())
+        for part, stands_against_it in parts:
+            self._judge(part, cause, states, stands_against_it)
 
     def _judge(self, campaign: Campaign, cause: Cause, states: States, stood: Enforcement) -> None:
         """Decide if the campaign is big enough and there is something new to say, at least as hard as what `stood`."""

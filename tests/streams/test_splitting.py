@@ -6,14 +6,13 @@ from itertools import combinations
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from streams.accounts import Enforcement
 from streams.campaigns import Campaign
 from streams.evidence import LinkEvidence, Seen, bit_of
-from streams.findings import Finding
 from streams.policy import LONGEST_EXPIRY_MS
-from streams.sketches import Sketches
-from streams.splitting import has_lost_a_tie, parts_of, split_off
+from streams.splitting import may_split, parts_of, split_off
 from streams.windows import DAY_MS
 from tests.streams.stages.test_campaigns_by_template import SKETCHER
 
@@ -25,11 +24,11 @@ A, B = (SKETCHER.sketch(words.split()) for words in ("one two three four five", 
 assert len({bit_of(link) for link in LINKS[:4]}) == 4
 
 
-def campaign_of(users: Mapping[str, AbstractSet[int]], *, expired: AbstractSet[str] = frozenset()) -> Campaign:
-    """A campaign of these links with the accounts that used each, of which those `expired` tie nobody any more."""
+def campaign_of(users: Mapping[str, AbstractSet[int]], *, lapsed: AbstractSet[str] = frozenset()) -> Campaign:
+    """A campaign of these links with the accounts that used each, of which those `lapsed` tie nobody any more."""
     campaign = Campaign("c-1", newest_ms=NOW_MS)
     for link, accounts in users.items():
-        campaign.links[link] = LinkEvidence(LONG_AGO_MS if link in expired else NOW_MS, ())
+        campaign.links[link] = LinkEvidence(LONG_AGO_MS if link in lapsed else NOW_MS, ())
         for account in accounts:
             seen = campaign.seen.setdefault(f"u{account:02}", Seen(0))
             if link.startswith("template:"):
@@ -67,6 +66,8 @@ def test_parts_share_fewer_accounts_than_would_join_them(
     sent: dict[str, set[int]], paid: list[str | None], fewest: int
 ) -> None:
     users = {**sent, **{it: {n for n, link in enumerate(paid) if link == it} for it in LINKS[4:] if it in paid}}
+    campaign = campaign_of(users)
+    campaign.members = dict.fromkeys(campaign.seen, 1)
     groups = [frozenset(it) for it in sorted(by_hand(users), key=min)]
     groups = [it for it in groups if len(set[int]().union(*(users[link] for link in it))) >= fewest]
     homes: dict[frozenset[str], set[str]] = {it: set() for it in groups}
@@ -74,56 +75,79 @@ def test_parts_share_fewer_accounts_than_would_join_them(
         used = {it: sum(account in users[link] for link in it) for it in homes}
         if any(used.values()):
             homes[max(homes, key=used.__getitem__)].add(f"u{account:02}")
-    main = max(homes, key=lambda it: len(homes[it]), default=None)
-    expected = {(it, frozenset(has)) for it, has in homes.items() if it != main and len(has) >= fewest}
-    assert {*parts_of(campaign_of(users), Sketches(), fewest)} == expected
+    others = sorted((it for it in homes if len(homes[it]) >= fewest), key=lambda it: -len(homes[it]))[1:]
+    parts = parts_of(campaign, fewest)
+    assert [(it.links, {*it.accounts}) for it in parts[1:]] == [(it, homes[it]) for it in others]
+    if parts:
+        assert frozenset[str]().union(*(it.links for it in parts)) == campaign.links.keys()
+        assert sorted(name for it in parts for name in it.accounts) == sorted(campaign.seen)
 
 
-def test_a_link_that_expired_holds_nothing_together_and_is_no_part() -> None:
-    users = {"template:a": {*range(8)}, "template:b": {*range(10, 18)}, "payment:p": {0, 1, 2, 10, 11, 12}}
-    assert parts_of(campaign_of(users), Sketches(), 5) == []
-    (part,) = parts_of(campaign_of(users, expired={"payment:p"}), Sketches(), 5)
-    assert part.links == {"template:b"}
-    assert part.accounts == {f"u{number}" for number in range(10, 18)}
+def test_a_link_that_lapsed_holds_nothing_together() -> None:
+    users = {"template:a": {*range(8)}, "template:b": {*range(10, 19)}, "payment:p": {0, 1, 2, 10, 11}}
+    assert parts_of(campaign_of(users), 5) == []
+    parts = parts_of(campaign_of(users, lapsed={"payment:p"}), 5)
+    assert [{*it.links} for it in parts] == [{"template:b"}, {"template:a", "payment:p"}]
+    assert parts[1].accounts == {f"u{number:02}" for number in range(8)}
 
 
 def test_a_link_ties_as_long_as_what_was_decided_about_it_stands() -> None:
     users = {"template:a": {*range(8)}, "template:b": {*range(10, 18)}, "template:c": {0, 1, 2, 10, 11, 12}}
-    campaign = campaign_of(users, expired={"template:c"})
+    campaign = campaign_of(users, lapsed={"template:c"})
     campaign.links["template:c"].enforcement = Enforcement("challenge", NOW_MS + 1, 1)
-    assert parts_of(campaign, Sketches(), 5) == []
+    assert parts_of(campaign, 5) == []
 
 
-def test_it_is_looked_at_when_a_link_expires_and_not_again() -> None:
-    campaign = campaign_of({"template:a": {1}, "template:b": {2}}, expired={"template:b"})
-    assert has_lost_a_tie(campaign, NOW_MS - DAY_MS)
-    assert not has_lost_a_tie(campaign, NOW_MS)
+def test_who_used_what_is_no_members_counts_as_little_as_when_campaigns_are_joined() -> None:
+    users = {"template:a": {*range(100)}, "template:b": {*range(95, 190)}}
+    campaign = campaign_of(users)
+    campaign.members = {f"u{number:02}": 1 for number in (*range(90, 102),)}
+    assert parts_of(campaign, 5) == []
+    campaign.members = dict.fromkeys(campaign.seen, 1)
+    assert len(parts_of(campaign, 5)) == 2
+
+
+def test_it_is_looked_at_once_a_day_and_only_if_a_link_lapsed_and_no_member_was_forgotten() -> None:
+    campaign = campaign_of({"template:a": {1}, "template:b": {2}}, lapsed={"template:b"})
+    campaign.swept_ms = NOW_MS
+    assert may_split(campaign, NOW_MS - 1)
+    assert not may_split(campaign, NOW_MS)
+    campaign.gone = 1
+    assert not may_split(campaign, NOW_MS - 1)
+    assert not may_split(replace(campaign_of({"template:a": {1}}), swept_ms=NOW_MS), NOW_MS - 1)
 
 
 def test_of_a_part_is_known_what_follows_from_its_own_links() -> None:
     users = {"template:a": {*range(8)}, "template:b": {*range(7, 17)}, "template:c": {14, 15}, "payment:p": {13, 14}}
-    campaign = campaign_of(users, expired={"template:c", "payment:p"})
+    campaign = campaign_of(users, lapsed={"template:c", "payment:p"})
+    for seen in campaign.seen.values():
+        seen.repeated = seen.templates
     campaign.members = dict.fromkeys(campaign.seen, 1)
-    campaign.undecided, campaign.inherited, campaign.payments = ["u00", "u08"], ["u01", "u09"], {"p"}
-    (part,) = parts_of(campaign, Sketches(), 5)
-    assert ({*part.links}, len(part.accounts)) == ({"template:a"}, 8)
-    new = split_off(campaign, part, "c-2", Sketches())
-    assert (new.campaign_id, {*new.links}, {*new.seen}) == ("c-2", {"template:a"}, {*part.accounts})
-    assert {*new.members} == {*part.accounts}
-    assert (new.undecided, new.inherited, new.payments) == (["u00"], ["u01"], set())
-    assert {it.templates for it in new.seen.values()} == {bit_of("template:a")}
-    assert {*campaign.links} == {"template:b", "template:c", "payment:p"}
-    assert campaign.members.keys() == campaign.seen.keys() == {f"u{number:02}" for number in range(8, 17)}
-    assert (campaign.undecided, campaign.inherited, campaign.payments) == (["u08"], ["u09"], {"p"})
+    campaign.undecided, campaign.inherited = ["u00", "u08"], ["u01", "u09"]
+    parts = parts_of(campaign, 5)
+    assert [({*part.links}, len(part.accounts)) for part in parts] == [
+        ({"template:b", "template:c", "payment:p"}, 9),
+        ({"template:a"}, 8),
+    ]
+    one, other = (split_off(campaign, part, part_id) for part, part_id in zip(parts, ("c-2", "c-3"), strict=True))
+    assert (other.campaign_id, {*other.links}, {*other.members}) == ("c-3", {"template:a"}, {*parts[1].accounts})
+    assert (other.undecided, other.inherited, other.payments) == (["u00"], ["u01"], set())
+    assert {it.templates for it in other.seen.values()} == {bit_of("template:a")}
+    assert (one.undecided, one.inherited, one.payments) == (["u08"], ["u09"], {"p"})
+    assert {name for name, it in one.seen.items() if it.paid} == {"u13", "u14"}
+    assert not any(it.templates & bit_of("template:a") for it in one.seen.values())
 
 
-def test_what_an_expired_payment_said_of_an_account_goes_with_nobody() -> None:
-    users = {"template:a": {*range(8)}, "template:b": {*range(8, 18)}, "payment:p": {0, 1, 8, 9}}
-    campaign = campaign_of(users, expired={"payment:p"})
-    (part,) = parts_of(campaign, Sketches(), 5)
-    new = split_off(campaign, part, "c-2", Sketches())
-    assert not any(it.paid for it in new.seen.values())
-    assert new.payments == set()
+def test_who_is_no_member_by_what_is_left_is_none() -> None:
+    """Only a card of others and a template of this part once: that the card tied them has lapsed."""
+    users = {"template:a": {*range(8)}, "template:b": {*range(8, 18)}, "payment:p": {7, 8, 9}}
+    campaign = campaign_of(users, lapsed={"payment:p"})
+    for name, seen in campaign.seen.items():
+        seen.repeated = 0 if name == "u07" else seen.templates
+    campaign.members = dict.fromkeys(campaign.seen, 1)
+    _, part = parts_of(campaign, 5)
+    new = split_off(campaign, part, "c-2")
+    assert {*new.members} == {f"u{number:02}" for number in range(7)}
 
 
 def two_with_the_same_bit() -> tuple[str, str]:
@@ -139,10 +163,31 @@ def two_with_the_same_bit() -> tuple[str, str]:
 def test_templates_that_accounts_cannot_tell_apart_hold_nothing_together_that_other_wordings_tell_apart() -> None:
     one, other = two_with_the_same_bit()
     users = {"template:a": {*range(8)}, one: {*range(8)}, "template:b": {*range(10, 19)}, other: {*range(10, 19)}}
-    campaign, sketches = campaign_of(users), Sketches()
-    assert parts_of(campaign, sketches, 5) == []
+    campaign = campaign_of(users)
+    assert parts_of(campaign, 5) == []
     for link, sketch in {"template:a": A, one: A, "template:b": B, other: B}.items():
         campaign.links[link].sketch = sketch or ""
-        sketches.note(Finding("template", link.partition(":")[2], NOW_MS, (), (), sketch, "other"))
-    (part,) = parts_of(campaign, sketches, 5)
-    assert part.links == {"template:a", one}
+    assert [{*it.links} for it in parts_of(campaign, 5)] == [{"template:b", other}, {"template:a", one}]
+
+
+def test_of_many_wordings_of_two_instructions_the_smaller_part_gets_none_of_the_others_accounts() -> None:
+    """Of 64 bits forty wordings of one and twenty of the other have many in common: who has only such stays."""
+    names = [f"template:{number}" for number in range(60)]
+    users = {name: {*range(2 * place, 2 * place + 6)} for place, name in enumerate(names[:40])}
+    users |= {name: {*range(100 + 2 * place, 106 + 2 * place)} for place, name in enumerate(names[40:])}
+    campaign = campaign_of(users)
+    for name, link in campaign.links.items():
+        link.sketch = (A if name in names[:40] else B) or ""
+    large, small = parts_of(campaign, 5)
+    assert ({*large.links}, {*small.links}) == ({*names[:40]}, {*names[40:]})
+    theirs = {f"u{number}" for number in range(100, 144)}
+    assert small.accounts < theirs
+    assert len(small.accounts) > 0.8 * len(theirs)
+
+
+def test_a_wording_that_lapsed_goes_with_those_that_it_resembles() -> None:
+    users = {"template:a": {*range(8)}, "template:b": {*range(10, 19)}, "template:c": set[int](), "template:d": {10}}
+    campaign = campaign_of(users, lapsed={"template:c", "template:d"})
+    for link, sketch in {"template:a": A, "template:b": B, "template:c": A, "template:d": None}.items():
+        campaign.links[link].sketch = sketch or ""
+    assert [{*it.links} for it in parts_of(campaign, 5)] == [{"template:b", "template:d"}, {"template:a", "template:c"}]

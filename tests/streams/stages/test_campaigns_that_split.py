@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 
+import pytest
+
 from streams.campaigns import Pointer
 from streams.decisions import Reason
 from streams.enforcement import InForce
@@ -111,24 +113,47 @@ def test_what_comes_later_finds_the_part_that_it_belongs_to() -> None:
     assert "new2" in parts[by_member["b11"]].members
 
 
-def test_a_tool_that_wordings_between_its_own_and_a_relays_tied_to_it_is_free_once_nobody_sends_them() -> None:
-    """Three accounts of the relay sent what was like both: its few and new users were limited with the relay."""
-    users = [f"u{number}" for number in range(8)]
-    tool, between = (SKETCHER.sketch([*OTHERS[:count], *WORDS[count:-1], SPARE[0]]) for count in (6, 3))
+USERS = [f"u{number}" for number in range(16)]
+TOOL, BETWEEN = (SKETCHER.sketch([*OTHERS[:count], *WORDS[count:-1], SPARE[0]]) for count in (6, 3))
 
-    def sent(minutes: int, names: Iterable[str] = ()) -> Finding:
-        return said(70, names, minutes=minutes, uses=9, opened_ms=YOUNG_MS, sketch=tool, capability="other")
 
-    campaigns = taken(
-        *one(), sent(20, users), said(80, ONE[:3], minutes=30, opened_ms=YOUNG_MS, sketch=between), sent(40)
-    )
+def sent(minutes: int, names: Iterable[str] = ()) -> Finding:
+    """What users of a tool send: few and new."""
+    return said(70, names, minutes=minutes, uses=9, opened_ms=YOUNG_MS, sketch=TOOL, capability="other")
+
+
+def fused() -> Bench:
+    """Three accounts of a relay sent what was like its wordings and like a tool's."""
+    between = said(80, ONE[:3], minutes=30, opened_ms=YOUNG_MS, sketch=BETWEEN)
+    campaigns = taken(*one(), sent(20, USERS[:8]), between, sent(40), sent(50, USERS[8:]))
+    (campaign,) = campaigns.campaigns().values()
+    assert limited_at(campaigns, USERS, campaign.newest_ms) == {*USERS}
+    return campaigns
+
+
+@pytest.mark.parametrize("goes_on_with", [10, 4])
+def test_a_tool_that_wordings_between_its_own_and_a_relays_tied_to_it_is_free_once_nobody_sends_them(
+    goes_on_with: int,
+) -> None:
+    """Its users were limited with the relay; of the relay some wordings may be sent no more either."""
+    campaigns = fused()
     for day in range(1, 30):
-        campaigns.take(*one([], minutes=DAY * day), sent(DAY * day + 30))
-    release = of(campaigns, "campaign")[-2]
-    assert release.action == "release"
-    assert limited_at(campaigns, users, release.decided_at_ms - DAY_MS) == {*users}
-    assert limited_at(campaigns, [*ONE, *users], release.decided_at_ms + MINUTE_MS) == {*ONE}
-    assert not any(it.is_found for it in campaigns.campaigns().values() if "u0" in it.members)
+        campaigns.take(*one([], minutes=DAY * day, wordings=goes_on_with), sent(DAY * day + 30))
+    *_, release = [it for it in of(campaigns, "campaign") if it.action == "release"]
+    assert limited_at(campaigns, USERS, release.decided_at_ms - DAY_MS) == {*USERS}
+    assert limited_at(campaigns, [*ONE, *USERS], release.decided_at_ms + MINUTE_MS) == {*ONE}
+    relay, tool = sorted(campaigns.campaigns().values(), key=lambda it: "u0" in it.members)
+    assert {*tool.links} == {"template:t70"}
+    assert not tool.is_found
+    assert relay.rewordings == 11
+
+
+def test_what_a_relay_says_in_other_words_stays_limited_with_it() -> None:
+    campaigns = fused()
+    for day in range(1, 30):
+        campaigns.take(*one([], minutes=DAY * day, wordings=4), sent(DAY * day + 30))
+    newest = {it.subject_id: it for it in of(campaigns, "network")}
+    assert {number for number in range(4) if newest[f"template:t{number}"].wording is not None} == {0, 1, 2, 3}
 
 
 def test_what_tied_them_ties_them_again_when_it_is_found_again() -> None:
@@ -155,6 +180,25 @@ def test_a_campaign_that_was_called_innocent_stays_as_it_is() -> None:
     for day in (28, 29):
         goes_on(campaigns, minutes=DAY * day)
     assert {*campaigns.campaigns()} == {campaign_id}
+
+
+def test_what_one_said_long_ago_ties_it_to_nobody_when_it_is_said_again() -> None:
+    campaigns = joined()
+    for day in range(1, 30):
+        campaigns.take(*one([], minutes=DAY * day), *[*other([], minutes=DAY * day)][:6])
+    parts = {*campaigns.campaigns()}
+    assert len(parts) == 2
+    campaigns.take([*other(OTHER[:3], minutes=30 * DAY)][9])
+    assert {*campaigns.campaigns()} == parts
+
+
+def test_one_that_was_called_innocent_splits_once_that_is_over() -> None:
+    campaigns = joined()
+    (campaign_id,) = campaigns.campaigns()
+    hear(campaigns, about("innocent", campaign_id, minutes=20 * DAY))
+    for day in range(21, 60):
+        goes_on(campaigns, minutes=DAY * day)
+    assert [{*it.seen} for it in campaigns.campaigns().values()] == [{*ONE}, {*OTHER}]
 
 
 def test_pointers_lead_to_the_part() -> None:
