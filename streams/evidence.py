@@ -126,7 +126,7 @@ class Seen(Struct, array_like=True):
     number of bits, however often it is said. `repeated` is the same of those it used at least `REPEATS` times; `paid`:
     a payment link named it; `was_member`: it was found again after the campaign had to forget it. `used_ms` is when it
     began to do what is known of it here: an erasure until then or later takes all of it. The rest is what is known of
-    the account.
+    the account, `paid_before` how it paid before it paid as it does.
     """
 
     since_ms: int
@@ -138,6 +138,7 @@ class Seen(Struct, array_like=True):
     created_at_ms: int | None = None
     used_ms: int = 0
     was_member: bool = False
+    paid_before: str | None = None
 
     @property
     def came_back(self) -> bool:
@@ -164,8 +165,12 @@ class Seen(Struct, array_like=True):
             self.templates |= bit
             self.repeated |= bit if tied.uses >= REPEATS else 0
         self.org_id = tied.org_id or self.org_id
-        self.payment_hash = tied.payment_hash or self.payment_hash
+        self._pay(tied.payment_hash)
         self.created_at_ms = self.created_at_ms if tied.created_at_ms is None else tied.created_at_ms
+
+    def _pay(self, payment: str | None) -> None:
+        if payment is not None and payment != self.payment_hash:
+            self.payment_hash, self.paid_before = payment, self.payment_hash or self.paid_before
 
     def knows(self, finding: Finding, tied: Tied) -> bool:
         """Whether the finding says nothing new about the account."""
@@ -182,7 +187,9 @@ class Seen(Struct, array_like=True):
         self.paid = self.paid or other.paid
         self.was_member = self.was_member or other.was_member
         self.org_id = other.org_id if self.org_id is None else self.org_id
-        self.payment_hash = other.payment_hash if self.payment_hash is None else self.payment_hash
+        paid = self.payment_hash, self.paid_before
+        for payment in (other.paid_before, other.payment_hash, *reversed(paid)):
+            self._pay(payment)
         self.created_at_ms = other.created_at_ms if self.created_at_ms is None else self.created_at_ms
 
 

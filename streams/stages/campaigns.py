@@ -22,7 +22,7 @@ from streams.decide import (
     is_only_shadow,
     verdict_of,
 )
-from streams.decisions import LIMITING, Action
+from streams.decisions import LADDER, LIMITING, Action
 from streams.events import LATEST_MS
 from streams.findings import Finding, Findings, link_name
 from streams.joining import add_finding, found, homes_of, take_in
@@ -239,9 +239,7 @@ class CampaignsStage:
         let_go_of_crowds(campaign, cause)
         belonging = campaign.belonging()
         view, reasons, is_small, _ = evidence = judged(campaign, belonging, self._policy)
-        verdict = verdict_of(reasons, ladder)
-        if is_small:
-            verdict = of_everybody(verdict)
+        verdict = of_everybody(verdict_of(reasons, ladder)) if is_small else verdict_of(reasons, ladder)
         stands = both(campaign.enforcement, stood, at_ms)
         if verdict.action is None:
             if is_limited(stood, at_ms) and not is_only_shadow(stood, shadow=self._policy.shadow):
@@ -260,8 +258,10 @@ class CampaignsStage:
         deserving = limited_alone(unnamed, belonging, evidence, ladder, at_ms)
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
         members = self._within_budget(campaign, deserving, action, states, cause.output) if limits else ()
-        if members or is_due(campaign.enforcement, action, at_ms, ladder, shadow=self._policy.shadow):
-            tell(campaign, stands, action, verdict, cause, states, members=members)
+        is_harder = LADDER.index(action) > LADDER.index(action_of(campaign.enforcement))
+        if members or is_harder or is_due(campaign.enforcement, wanted, at_ms, ladder, shadow=self._policy.shadow):
+            until = None if wanted == action else stands.expires_at_ms
+            tell(campaign, stands, action, verdict, cause, states, members=members, until_ms=until)
             campaign.decided = vector
             if probability is not None:
                 cause.output.measured.append(("campaign_probability", probability))
@@ -269,16 +269,15 @@ class CampaignsStage:
         if names:
             campaign.found_ms = min(campaign.found_ms, at_ms)
         if limits:
-            sketches = states.read(SKETCHES, Sketches)
-            limit_templates(campaign, action, verdict, evidence, cause, sketches)
+            limit_templates(campaign, action, verdict, evidence, cause, states.read(SKETCHES, Sketches))
         else:
             let_go_with_it(campaign, cause)
 
     def _keep(self, campaign: Campaign, stands: Enforcement, verdict: Verdict, cause: Cause, states: States) -> None:
         """Nothing is found of it now: say what stood against those that it took in, until that ends."""
-        action, until_ms = action_of(stands), stands.expires_at_ms
-        inherited = self._within_budget(campaign, (), action, states, cause.output)
-        tell(campaign, stands, action, verdict, cause, states, members=inherited, until_ms=until_ms)
+        action = action_of(stands)
+        members = self._within_budget(campaign, (), action, states, cause.output)
+        tell(campaign, stands, action, verdict, cause, states, members=members, until_ms=stands.expires_at_ms)
 
     def _within_budget(
         self, campaign: Campaign, deserving: Container[str], action: Action, states: States, output: Output

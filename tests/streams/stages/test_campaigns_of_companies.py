@@ -90,3 +90,19 @@ def test_a_few_who_pay_together_are_limited_if_they_are_active_together_round_th
     reasons = told.reasons if family is None else (*told.reasons, Reason("synchrony", family, "Together.", 1, 1, 1.5))
     campaigns = taken(replace(told, members=tuple(members), reasons=reasons))
     assert bool(limited(campaigns)) is (family == "rhythm")
+
+
+@pytest.mark.parametrize("have_the_new_one", [1, 4, 6, 11, 12])
+def test_they_stay_a_company_while_its_card_is_exchanged(have_the_new_one: int) -> None:
+    campaigns = bench()
+    before, after = people(12), people(12, others=have_the_new_one)
+    campaigns.take(before)
+    campaigns.take(replace(after, value="q", as_of_ms=NOON_MS + DAY_MS, members=after.members[:have_the_new_one]))
+    campaigns.take(replace(before, as_of_ms=NOON_MS + 2 * DAY_MS))
+    assert limited(campaigns) == set()
+
+
+def test_two_cards_are_one_instrument_only_if_somebody_paid_with_both() -> None:
+    campaigns = bench()
+    campaigns.take(people(12, others=6))
+    assert len(limited(campaigns)) == 12

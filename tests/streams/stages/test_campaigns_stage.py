@@ -132,6 +132,30 @@ def test_what_was_found_as_of_one_minute_is_decided_about_at_once() -> None:
     assert [decision.members for decision in campaigns.said("enforcement")] == [tuple("abcdefg")]
 
 
+def test_what_stands_is_extended_while_the_evidence_deserves_as_much() -> None:
+    campaigns = bench()
+    campaigns.take(finding("abc"))
+    campaigns.take(finding("d", minutes=4 * 60))
+    campaigns.take(finding("", minutes=8 * 60))
+    assert [(it.action, it.expires_at_ms) for it in campaigns.said("enforcement")] == [
+        ("throttle", NOON_MS + hours * HOUR_MS) for hours in (6, 10, 14)
+    ]
+
+
+@pytest.mark.parametrize(("milder", "then"), [(OBSERVE, "observe"), (THROTTLE, "throttle")])
+def test_what_it_deserves_no_more_ends_when_it_would_have_and_then_it_is_milder(
+    milder: Sequence[Family], then: Action
+) -> None:
+    campaigns = bench()
+    campaigns.take(finding("abc", families=CHALLENGE))
+    for hours in (4, 8, 11):
+        campaigns.take(finding("", families=milder, minutes=hours * 60))
+    (decision,) = campaigns.said("enforcement")
+    assert (decision.action, decision.expires_at_ms) == ("challenge", NOON_MS + 12 * HOUR_MS)
+    campaigns.take(finding("", families=milder, minutes=12 * 60))
+    assert campaigns.said("enforcement")[-1].action == then
+
+
 def test_fewer_accounts_than_the_policy_asks_for_are_no_campaign_yet() -> None:
     campaigns = bench()
     campaigns.take(finding("ab"))
