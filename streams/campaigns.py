@@ -187,7 +187,7 @@ class Campaign(Struct, array_like=True):
             for link, evidence in self.links.items():
                 if self.seen[name].templates & bit_of(link):
                     evidence.strangers.add(name)
-        self.take_out(names)
+        self._take_out(names)
 
     def untell(self, payments: AbstractSet[str]) -> None:
         """Forget that decisions told these payments, as they were taken back."""
@@ -203,7 +203,7 @@ class Campaign(Struct, array_like=True):
         known = (seen.keys() & names) | (self.members.keys() & names)
         gone = {name for name in known if name not in seen or seen[name].used_ms <= erased[name]}
         if gone:
-            self.take_out(gone)
+            self._take_out(gone)
         has_strangers = False
         for evidence in self.links.values():
             strangers = (evidence.strangers & names) - seen.keys()
@@ -211,8 +211,7 @@ class Campaign(Struct, array_like=True):
             has_strangers |= bool(strangers)
         return bool(gone) or has_strangers
 
-    def take_out(self, names: AbstractSet[str]) -> None:
-        """Take out accounts, as if they had never been seen; that some of them are members is not counted."""
+    def _take_out(self, names: AbstractSet[str]) -> None:
         if not names:
             return
         paid = {self.seen.pop(name).payment_hash for name in sorted(names & self.seen.keys())}
@@ -292,7 +291,7 @@ class Campaign(Struct, array_like=True):
         first = set(sorted(named, key=self.members.__getitem__)[:above])
         gone = [self.seen[name] for name in first & self.seen.keys()]
         self.organised |= {it.payment_hash for it in gone if it.org_id is not None and it.payment_hash is not None}
-        self.take_out(first)
+        self._take_out(first)
         self.gone += len(first)
 
     def _is_long_ago(self, seen: Seen) -> bool:

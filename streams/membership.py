@@ -16,6 +16,7 @@ from streams.findings import LEADS
 from streams.policy import Ladder, Policy
 from streams.signals import CAMPAIGN_SIGNALS, reasons_of
 
+FEWEST_EXCHANGED = 2
 COMPANY = 16
 """Parties from which on a group that one instrument pays for is not taken for the people of a new company."""
 
@@ -54,22 +55,13 @@ def judged(campaign: Campaign, belonging: Mapping[str, Seen], policy: Policy) ->
 def _pay_alike(accounts: Mapping[str, Seen]) -> bool:
     """Whether one instrument pays for nearly all of whom it is known, and for most; an organisation counts once.
 
-    Or one and the one before it, of which an account has paid with both: a card is exchanged, or all are hashed anew.
+    Or one and the one before it, of which two accounts have paid with both: a card is exchanged, all are hashed anew.
     """
-    came_from: dict[str, str] = {}
-
-    def first(payment: str | None) -> str | None:
-        while payment in came_from:
-            payment = came_from[payment]
-        return payment
-
-    for it in accounts.values():
-        one, other = first(it.paid_before), first(it.payment_hash)
-        if one is not None and other is not None and one != other:
-            came_from[other] = one
-    parties = {(it.org_id or name, first(it.payment_hash)) for name, it in accounts.items()}
+    parties = {(it.org_id or name, it.payment_hash) for name, it in accounts.items()}
     paid = Counter(payment for _, payment in parties if payment is not None)
-    most = max(paid.values(), default=0)
+    exchanged = Counter(frozenset((it.paid_before, it.payment_hash)) for it in accounts.values())
+    pairs = [sum(paid[it] for it in pair if it) for pair, both in exchanged.items() if both >= FEWEST_EXCHANGED]
+    most = max(*paid.values(), *pairs, 0, 0)
     return most >= NEARLY_ALL * paid.total() and most > MOST * len(parties)
 
 

@@ -7,6 +7,8 @@ A link that ties nobody any more goes with the part that it resembles, or of mos
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
 import numpy as np
@@ -52,11 +54,9 @@ def parts_of(campaign: Campaign, fewest: int) -> list[Part]:
     lapsed = sorted(campaign.links.keys() - live)
     if len(live) < FEWEST_PARTS:
         return []
-    alike = _alike({name: campaign.links[name] for name in (*live, *lapsed)})
-    places = {name: place for place, name in enumerate(live)}
-    pairs = [(places[name], places[other]) for name in live for other in alike[name] if other in places]
-    group = dict(zip(live, _connected(pairs, len(live)).tolist(), strict=True))
-    near = {name: {group[other] for other in alike[name] if other in group} for name in lapsed}
+    groups = _reworded(live, campaign)
+    group = {name: its for its, names in enumerate(groups) for name in names}
+    near = _near(lapsed, groups, campaign)
     used, joined = _used(campaign, group, near)
     part, homes = _homes(used, _joined(used, joined, _members(campaign)), fewest)
     if part.max() + 1 < FEWEST_PARTS:
@@ -69,8 +69,8 @@ def parts_of(campaign: Campaign, fewest: int) -> list[Part]:
         used_by = Counter(accounts[it] for it in users[_mark(name)] if accounts[it] >= 0)
         if len(resembled) == 1:
             part_of[name] = resembled.pop()
-        elif used_by:
-            part_of[name] = used_by.most_common(1)[0][0]
+        elif users[_mark(name)]:
+            part_of[name] = max(used_by, key=used_by.__getitem__, default=0)
     lapsed_of = {_mark(name): part_of[name] for name in lapsed if name in part_of}
     for name in [it for it, home in accounts.items() if home < 0]:
         used_of = Counter(lapsed_of[mark] for mark in _marks(campaign.seen[name]) if mark in lapsed_of)
@@ -89,32 +89,34 @@ def split_off(campaign: Campaign, part: Part, campaign_id: str) -> Campaign:
 
     Known of it is what follows from its own links: who is no member by these is none.
     """
-    names = part.accounts
     new = Campaign(
         campaign_id,
         campaign.created_ms,
         campaign.newest_ms,
         links={name: it for name, it in campaign.links.items() if name in part.links},
-        members={name: at_ms for name, at_ms in campaign.members.items() if name in names},
-        undecided=[name for name in campaign.undecided if name in names],
-        inherited=[name for name in campaign.inherited if name in names],
-        seen={name: it for name, it in campaign.seen.items() if name in names},
+        seen={name: it for name, it in campaign.seen.items() if name in part.accounts},
         found_ms=campaign.found_ms,
         swept_ms=campaign.swept_ms,
         organised={*campaign.organised},
     )
-    own = 0
-    for name, link in new.links.items():
-        own |= bit_of(name)
-        link.has_sibling, link.instruction = False, ""
-    for name, siblings in _alike(new.links).items():
-        new.note_siblings(name, siblings)
+    for group in _reworded(new.links.keys(), new):
+        for name in group:
+            link = new.links[name]
+            link.has_sibling, link.instruction = len(group) > 1, min(group) if len(group) > 1 else ""
+    own = reduce(or_, map(bit_of, new.links), 0)
     for seen in new.seen.values():
         seen.templates, seen.repeated = seen.templates & own, seen.repeated & own
-        payment = f"payment:{seen.payment_hash}"
-        seen.paid = seen.paid and (payment in new.links or payment not in campaign.links)
+        cards = {*_cards(seen)}
+        seen.paid = not cards.isdisjoint(new.links) or (seen.paid and cards.isdisjoint(campaign.links))
     new.payments = {it.payment_hash for it in new.seen.values() if it.came_back and it.payment_hash is not None}
-    new.take_out(new.members.keys() - new.belonging().keys())
+    belonging = new.belonging()
+    new.members = {name: at_ms for name, at_ms in campaign.members.items() if name in belonging}
+    new.undecided = [name for name in campaign.undecided if name in belonging]
+    new.inherited = [name for name in campaign.inherited if name in belonging]
+    for name in campaign.members.keys() & new.seen.keys() - belonging.keys():
+        for it, evidence in new.links.items():
+            if new.seen[name].templates & bit_of(it):
+                evidence.strangers.add(name)
     return new
 
 
@@ -122,15 +124,32 @@ def _ties(link: LinkEvidence, campaign: Campaign) -> bool:
     return link.ties_until_ms >= campaign.newest_ms
 
 
-def _alike(links: dict[str, LinkEvidence]) -> dict[str, frozenset[str]]:
-    """Of each link those others that say the same in other words."""
-    names = [name for name, it in links.items() if it.sketch]
-    words = words_of([links[name].sketch for name in names])
-    rows = words.astype(np.int16)
-    found = dict.fromkeys(links, frozenset[str]())
-    for place, name in enumerate(names):
-        found[name] = frozenset(names[it] for it in alike_to(rows, words[place])) - {name}
-    return found
+def _words(links: list[str], campaign: Campaign) -> Ints:
+    """(links, words) the words of each link's sketch: none for a payment, which is like nothing."""
+    return words_of([campaign.links[name].sketch for name in links])
+
+
+def _near(links: list[str], groups: list[list[str]], campaign: Campaign) -> dict[str, set[int]]:
+    """Of each link the groups with another that says the same in other words."""
+    group_of = [its for its, names in enumerate(groups) for _ in names]
+    rows = _words([name for names in groups for name in names], campaign).astype(np.int16)
+    words = zip(links, _words(links, campaign), strict=True)
+    return {name: {group_of[it] for it in alike_to(rows, its)} for name, its in words}
+
+
+def _reworded(links: Collection[str], campaign: Campaign) -> list[list[str]]:
+    """The links in groups: those of which one says in other words what the other says, and so on."""
+    names, groups = sorted(links), []
+    words = _words(names, campaign)
+    rows, left = words.astype(np.int16), np.arange(len(names))
+    while len(left):
+        group, left = [int(left[0])], left[1:]
+        for it in group:
+            alike = alike_to(rows[left], words[it])
+            group += left[alike].tolist()
+            left = np.delete(left, alike)
+        groups.append([names[it] for it in group])
+    return groups
 
 
 def _used(campaign: Campaign, group: dict[str, int], near: dict[str, set[int]]) -> tuple[csr_array, Ints]:
@@ -170,10 +189,11 @@ def _joined(used: csr_array, group: Ints, is_member: Ints) -> Ints:
         of_group = _of_groups(used, group)
         of_group.data[:] = 1
         shared = coo_array(of_group.T @ of_group)
-        sizes = np.minimum(of_group.sum(axis=0), of_group.T @ is_member)
-        smaller = np.minimum(sizes[shared.row], sizes[shared.col])
-        ties = shared.data >= np.maximum(np.minimum(smaller, FEWEST_SHARED), SHARED_SHARE * smaller)
-        joined = _connected(zip(shared.row[ties], shared.col[ties], strict=True), len(sizes))[group]
+        users, members = of_group.sum(axis=0), of_group.T @ is_member
+        fewest = np.minimum(np.minimum(users[shared.row], users[shared.col]), FEWEST_SHARED)
+        share = SHARED_SHARE * np.minimum(members[shared.row], members[shared.col])
+        ties = shared.data >= np.maximum(fewest, share)
+        joined = _connected(zip(shared.row[ties], shared.col[ties], strict=True), len(users))[group]
         if joined.max() == group.max():
             return group
         group = joined
@@ -222,7 +242,12 @@ def _mark(link: str) -> Mark:
 def _marks(seen: Seen) -> Collection[Mark]:
     """The marks of the links that an account used."""
     bits = [1 << bit for bit in range(seen.templates.bit_length()) if seen.templates >> bit & 1]
-    return [*bits, f"payment:{seen.payment_hash}"] if seen.paid else bits
+    return [*bits, *_cards(seen)]
+
+
+def _cards(seen: Seen) -> list[str]:
+    """The payments that an account came back to, as far as is known, as links."""
+    return [f"payment:{it}" for it in (seen.payment_hash, seen.paid_before) if it is not None] if seen.paid else []
 
 
 def _columns(pairs: Iterable[tuple[int, int]]) -> tuple[Ints, Ints]:

@@ -7,6 +7,8 @@ a limit is found to rest; another is free, as if it had never been limited.
 
 import hashlib
 
+from msgspec.structs import replace
+
 from streams.accounts import Enforcement
 from streams.campaigns import Campaign, Pointer
 from streams.decide import is_limited, verdict_of
@@ -33,6 +35,9 @@ def split(
     whole = Campaign(_id(campaign, -1), campaign.created_ms, swept_ms=campaign.swept_ms)
     take_in(whole, campaign, limited=is_limited(stands, campaign.newest_ms))
     split = [split_off(whole, part, _id(campaign, number)) for number, part in enumerate(parts)]
+    gone = whole.members.keys() - set[str]().union(*(it.members for it in split))
+    states.held.update((member_key(name), Pointer()) for name in gone)
+    states.changed.update(map(member_key, gone))
     campaign.merged_into = split[0].campaign_id
     guilty = [it for it in split if _is_guilty(it, policy)]
     (guilty or split)[0].short = whole.short
@@ -48,8 +53,8 @@ def split(
 
 
 def _is_guilty(campaign: Campaign, policy: Policy) -> bool:
-    """Whether it deserves to be limited by its own evidence."""
-    found = judged(campaign, campaign.belonging(), policy)
+    """Whether it deserves to be limited by its own evidence, and not for what was opened since another was found."""
+    found = judged(campaign, replace(campaign, found_ms=LATEST_MS).belonging(), policy)
     verdict = verdict_of(found.reasons, policy.campaign)
     return (of_everybody(verdict) if found.is_small else verdict).action in LIMITING
 

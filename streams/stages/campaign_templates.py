@@ -24,6 +24,7 @@ MOST_WORDED = 1_024
 def limit_templates(
     campaign: Campaign,
     action: Action,
+    wanted: Action,
     verdict: Verdict,
     found: Judged,
     cause: Cause,
@@ -32,10 +33,12 @@ def limit_templates(
     """Limit the campaign's own templates at least as hard as the campaign, that was `found`, whoever sends them.
 
     They share what a throttle leaves. What says the same in other words is limited too. If the campaign is limited only
-    because it rotates wordings now, no others are limited.
+    because it rotates wordings now, no others are limited. What is in force against it and not `wanted` any more is
+    not extended, and new ones are limited until it ends.
     """
     ladder, at_ms = cause.policy.campaign, campaign.newest_ms
     hours = max(rung_of(ladder, action).expires_hours, ladder.template_hours)
+    end_ms = at_ms + hours * HOUR_MS if wanted == action else campaign.enforcement.expires_at_ms
     templates = campaign.limitable
     is_rotation = not is_enough(found.reasons, ladder, Traits(rotates=False), is_company=found.is_company)
     others = action != verdict.action or not is_rotation
@@ -48,14 +51,16 @@ def limit_templates(
         is_news = current.sequence == 0 or at_ms - evidence.as_of_ms <= HOUR_MS
         is_live = evidence.is_theirs and is_news and not is_exempt(current, at_ms)
         is_live = is_live and (others or name in found.view.rotation.templates)
-        is_to_say = is_live and is_due(current, action, at_ms, ladder, shadow=cause.policy.shadow, hours=hours)
+        is_asked = wanted == action or not is_limited(current, at_ms)
+        is_to_say = is_live and is_asked
+        is_to_say = is_to_say and is_due(current, action, at_ms, ladder, shadow=cause.policy.shadow, hours=hours)
         is_worded, never = name in standing, evidence.is_worded is None
         if not is_to_say and not is_worded and not (is_live and never):
             continue
         may_be = is_worded or worded < MOST_WORDED
         wording = sketches.wording_of(name, own, ladder.similar) if may_be else None
         if is_to_say or (is_live and never and wording is not None):
-            said, until_ms = action, at_ms + hours * HOUR_MS
+            said, until_ms = action, end_ms
         elif is_worded and wording is None:
             said, until_ms = action_of(current), current.expires_at_ms  # the wording is taken back, and no more
         else:

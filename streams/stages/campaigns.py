@@ -269,7 +269,7 @@ class CampaignsStage:
         if names:
             campaign.found_ms = min(campaign.found_ms, at_ms)
         if limits:
-            limit_templates(campaign, action, verdict, evidence, cause, states.read(SKETCHES, Sketches))
+            limit_templates(campaign, action, wanted, verdict, evidence, cause, states.read(SKETCHES, Sketches))
         else:
             let_go_with_it(campaign, cause)
 

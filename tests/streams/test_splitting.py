@@ -191,3 +191,22 @@ def test_a_wording_that_lapsed_goes_with_those_that_it_resembles() -> None:
     for link, sketch in {"template:a": A, "template:b": B, "template:c": A, "template:d": None}.items():
         campaign.links[link].sketch = sketch or ""
     assert [{*it.links} for it in parts_of(campaign, 5)] == [{"template:b", "template:d"}, {"template:a", "template:c"}]
+
+
+def test_who_used_only_what_lapsed_stays_with_it_in_the_largest() -> None:
+    users = {"template:a": {*range(8)}, "template:b": {*range(10, 19)}, "template:c": {*range(20, 26)}}
+    campaign = campaign_of(users, lapsed={"template:c"})
+    large, small = parts_of(campaign, 5)
+    assert ({*large.links}, len(large.accounts)) == ({"template:b", "template:c"}, 15)
+    assert ({*small.links}, len(small.accounts)) == ({"template:a"}, 8)
+
+
+def test_who_leaves_was_seen_with_the_part_and_is_a_stranger_to_it() -> None:
+    users = {"template:a": {*range(8)}, "template:b": {*range(8, 18)}, "payment:p": {7, 8, 9}}
+    campaign = campaign_of(users, lapsed={"payment:p"})
+    for name, seen in campaign.seen.items():
+        seen.repeated = 0 if name == "u07" else seen.templates
+    campaign.members = dict.fromkeys(campaign.seen, 1)
+    new = split_off(campaign, parts_of(campaign, 5)[1], "c-2")
+    assert "u07" in new.seen
+    assert new.links["template:a"].strangers == {"u07"}

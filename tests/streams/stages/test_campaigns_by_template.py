@@ -464,3 +464,14 @@ def test_what_was_decided_in_shadow_is_said_again_once_it_counts() -> None:
     live.take(said(9, ["late"], minutes=20, opened_ms=NOON_MS + DAY_MS))
     assert {(it.subject_id, it.shadow) for it in of(live, "network")} >= {("template:t9", False)}
     assert [(it.action, it.shadow) for it in of(live, "campaign")] == [(of(shadow, "campaign")[-1].action, False)]
+
+
+def test_templates_are_limited_no_longer_than_the_evidence_deserves() -> None:
+    """Its accounts grow older than new ones are, and then there is too little: what stands ends, with its templates."""
+    campaigns = taken(*relay(opened_ms=NOON_MS - 60 * DAY_MS + 80 * HOUR_MS))
+    for hours in range(3, 99, 3):
+        for wording_number in range(10):
+            campaigns.take(said(wording_number, [], minutes=60 * hours + wording_number))
+    later = [it for it in of(campaigns, "network") if it.decided_at_ms > NOON_MS + 81 * HOUR_MS]
+    assert {it.action for it in later} == {"release"}
+    assert {it.subject_id for it in later} == {f"template:t{number}" for number in range(10)}

@@ -106,3 +106,18 @@ def test_two_cards_are_one_instrument_only_if_somebody_paid_with_both() -> None:
     campaigns = bench()
     campaigns.take(people(12, others=6))
     assert len(limited(campaigns)) == 12
+
+
+def test_a_chain_of_cards_is_no_company() -> None:
+    """Five cards of three accounts each, and of each card one account pays with the next one later."""
+    campaigns = bench()
+    named = [f"m{number}" for number in range(15)]
+    told = finding(named, families=["identity"])
+    paid = [replace(it, payment_hash=f"card {number // 3}") for number, it in enumerate(told.members)]
+    campaigns.take(replace(told, members=tuple(paid)))
+    for card in range(1, 5):
+        moved = replace(paid[3 * card - 1], payment_hash=f"card {card}")
+        campaigns.take(replace(told, as_of_ms=NOON_MS + card * DAY_MS, members=(replace(moved, uses=9),)))
+    assert limited(campaigns) == set()
+    campaigns.take(finding([], families=NEW, minutes=6 * 24 * 60))
+    assert limited(campaigns) == {*named}

@@ -148,6 +148,19 @@ def test_a_tool_that_wordings_between_its_own_and_a_relays_tied_to_it_is_free_on
     assert relay.rewordings == 11
 
 
+def test_nor_are_its_new_users_members_because_they_came_after_the_relay_was_found() -> None:
+    campaigns = fused()
+    for day in range(1, 30):
+        new = [f"new{day}"] if day < 20 else []
+        opened_ms = NOON_MS + day * DAY_MS - HOUR_MS
+        tool = said(70, new, minutes=DAY * day + 30, opened_ms=opened_ms, sketch=TOOL, capability="other")
+        campaigns.take(*one([], minutes=DAY * day), tool)
+    came = [f"new{day}" for day in range(1, 20)]
+    *_, release = [it for it in of(campaigns, "campaign") if it.action == "release"]
+    assert limited_at(campaigns, came, release.decided_at_ms - DAY_MS) == {*came}
+    assert limited_at(campaigns, [*came, *USERS], release.decided_at_ms + MINUTE_MS) == set()
+
+
 def test_what_a_relay_says_in_other_words_stays_limited_with_it() -> None:
     campaigns = fused()
     for day in range(1, 30):
