@@ -28,9 +28,13 @@ HELD_SHARE = 0.9
 
 def found(finding: Finding) -> Campaign:
     """A campaign founded on one finding; its id follows from the link and the minute."""
-    text = f"{link_name(finding)}\x1f{finding.as_of_ms}"
-    digest = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8, person=b"sw-campaign").hexdigest()
-    return Campaign(campaign_id=f"c-{digest}", created_ms=finding.as_of_ms)
+    return Campaign(campaign_id=id_of(link_name(finding), finding.as_of_ms), created_ms=finding.as_of_ms)
+
+
+def id_of(*parts: str | int) -> str:
+    """The id of a campaign: it follows from what makes it one."""
+    text = "\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")
+    return "c-" + hashlib.blake2b(text, digest_size=8, person=b"sw-campaign").hexdigest()
 
 
 def homes_of(

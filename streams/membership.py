@@ -116,6 +116,12 @@ def _is_new(seen: Seen, at_ms: int) -> bool:
     return seen.created_at_ms is None or at_ms - seen.created_at_ms < HALF_YEAR_MS
 
 
+def verdict_on(found: Judged, ladder: Ladder) -> Verdict:
+    """What follows from what was judged."""
+    verdict = verdict_of(found.reasons, ladder)
+    return of_everybody(verdict) if found.is_small else verdict
+
+
 def of_everybody(verdict: Verdict) -> Verdict:
     """What follows while hardly anybody is a member, from what is to be said of all who were seen.
 

@@ -57,11 +57,13 @@ def parts_of(campaign: Campaign, fewest: int) -> list[Part]:
     groups = _reworded(live, campaign)
     group = {name: its for its, names in enumerate(groups) for name in names}
     near = _near(lapsed, groups, campaign)
-    used, joined = _used(campaign, group, near)
-    part, homes = _homes(used, _joined(used, joined, _members(campaign)), fewest)
+    names = sorted(campaign.seen)
+    is_member = np.array([name in campaign.members for name in names], np.int64)
+    used, joined = _used([campaign.seen[name] for name in names], group, near)
+    part, homes = _homes(used, _joined(used, joined, is_member), fewest)
     if part.max() + 1 < FEWEST_PARTS:
         return []
-    accounts = dict(zip(sorted(campaign.seen), homes.tolist(), strict=True))
+    accounts = dict(zip(names, homes.tolist(), strict=True))
     part_of = {name: int(part[its]) for name, its in group.items()}
     users = _users(campaign)
     for name in lapsed:
@@ -152,7 +154,7 @@ def _reworded(links: Collection[str], campaign: Campaign) -> list[list[str]]:
     return groups
 
 
-def _used(campaign: Campaign, group: dict[str, int], near: dict[str, set[int]]) -> tuple[csr_array, Ints]:
+def _used(accounts: list[Seen], group: dict[str, int], near: dict[str, set[int]]) -> tuple[csr_array, Ints]:
     """(accounts, groups) by how many links of each `group` an account knows it; and which groups are one after that.
 
     A mark that links of several groups have says nothing of those of which another mark tells, and all others are one.
@@ -171,10 +173,7 @@ def _used(campaign: Campaign, group: dict[str, int], near: dict[str, set[int]]) 
         if meant:
             means[mark] = meant[0]
             same += [(meant[0], it) for it in meant]
-    accounts = sorted(campaign.seen)
-    uses = [
-        (row, means[mark]) for row, name in enumerate(accounts) for mark in _marks(campaign.seen[name]) if mark in means
-    ]
+    uses = [(row, means[mark]) for row, seen in enumerate(accounts) for mark in _marks(seen) if mark in means]
     count = max(group.values()) + 1
     used = csr_array((np.ones(len(uses), np.int64), _columns(uses)), shape=(len(accounts), count))
     return used, _connected(same, count)
@@ -220,10 +219,6 @@ def _homes(used: csr_array, group: Ints, fewest: int) -> tuple[Ints, Ints]:
 def _of_groups(used: csr_array, group: Ints) -> csr_array:
     """(accounts, groups) how many columns of each group an account used."""
     return csr_array(used @ csr_array((np.ones(len(group), np.int64), (np.arange(len(group)), group))))
-
-
-def _members(campaign: Campaign) -> Ints:
-    return np.array([name in campaign.members for name in sorted(campaign.seen)], np.int64)
 
 
 def _users(campaign: Campaign) -> dict[Mark, list[str]]:

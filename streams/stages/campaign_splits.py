@@ -5,17 +5,15 @@ decision named, every later one of that campaign is about. What stands against t
 a limit is found to rest; another is free, as if it had never been limited.
 """
 
-import hashlib
-
 from msgspec.structs import replace
 
 from streams.accounts import Enforcement
 from streams.campaigns import Campaign, Pointer
-from streams.decide import is_limited, verdict_of
+from streams.decide import is_limited
 from streams.decisions import LIMITING
 from streams.events import LATEST_MS
-from streams.joining import take_in
-from streams.membership import judged, of_everybody
+from streams.joining import id_of, take_in
+from streams.membership import judged, verdict_on
 from streams.policy import Policy
 from streams.splitting import FEWEST_PARTS, may_split, parts_of, split_off
 from streams.stages.campaign_states import campaign_key, link_key, member_key, short_key
@@ -55,10 +53,8 @@ def split(
 def _is_guilty(campaign: Campaign, policy: Policy) -> bool:
     """Whether it deserves to be limited by its own evidence, and not for what was opened since another was found."""
     found = judged(campaign, replace(campaign, found_ms=LATEST_MS).belonging(), policy)
-    verdict = verdict_of(found.reasons, policy.campaign)
-    return (of_everybody(verdict) if found.is_small else verdict).action in LIMITING
+    return verdict_on(found, policy.campaign).action in LIMITING
 
 
 def _id(campaign: Campaign, number: int) -> str:
-    text = f"{campaign.campaign_id}\x1f{campaign.newest_ms}\x1f{number}"
-    return "c-" + hashlib.blake2b(text.encode(), digest_size=8, person=b"sw-campaign").hexdigest()
+    return id_of(campaign.campaign_id, campaign.newest_ms, number)

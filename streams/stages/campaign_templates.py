@@ -52,8 +52,9 @@ def limit_templates(
         is_live = evidence.is_theirs and is_news and not is_exempt(current, at_ms)
         is_live = is_live and (others or name in found.view.rotation.templates)
         is_asked = wanted == action or not is_limited(current, at_ms)
-        is_to_say = is_live and is_asked
-        is_to_say = is_to_say and is_due(current, action, at_ms, ladder, shadow=cause.policy.shadow, hours=hours)
+        is_to_say = (
+            is_live and is_asked and is_due(current, action, at_ms, ladder, shadow=cause.policy.shadow, hours=hours)
+        )
         is_worded, never = name in standing, evidence.is_worded is None
         if not is_to_say and not is_worded and not (is_live and never):
             continue

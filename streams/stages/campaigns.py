@@ -20,15 +20,14 @@ from streams.decide import (
     is_exempt,
     is_limited,
     is_only_shadow,
-    verdict_of,
 )
-from streams.decisions import LADDER, LIMITING, Action
+from streams.decisions import LIMITING, Action
 from streams.events import LATEST_MS
 from streams.findings import Finding, Findings, link_name
 from streams.joining import add_finding, found, homes_of, take_in
 from streams.learning import Learner, LearnerState, softened
 from streams.links import Source
-from streams.membership import judged, limited_alone, of_everybody
+from streams.membership import judged, limited_alone, verdict_on
 from streams.policy import Policy
 from streams.sketches import Sketches
 from streams.stages.campaign_feedback import (
@@ -238,8 +237,8 @@ class CampaignsStage:
         ladder, at_ms = self._policy.campaign, campaign.newest_ms
         let_go_of_crowds(campaign, cause)
         belonging = campaign.belonging()
-        view, reasons, is_small, _ = evidence = judged(campaign, belonging, self._policy)
-        verdict = of_everybody(verdict_of(reasons, ladder)) if is_small else verdict_of(reasons, ladder)
+        evidence = judged(campaign, belonging, self._policy)
+        verdict = verdict_on(evidence, ladder)
         stands = both(campaign.enforcement, stood, at_ms)
         if verdict.action is None:
             if is_limited(stood, at_ms) and not is_only_shadow(stood, shadow=self._policy.shadow):
@@ -249,17 +248,17 @@ class CampaignsStage:
             if not is_limited(campaign.enforcement, at_ms):
                 let_go_with_it(campaign, cause)
             return
-        vector, probability = ask(view, verdict.reasons, at_ms, self._policy, states)
+        vector, probability = ask(evidence.view, verdict.reasons, at_ms, self._policy, states)
         wanted = softened(verdict.action, probability) if self._policy.feedback.model == "on" else verdict.action
         action = harder(stands, wanted, at_ms)
         limits = action in LIMITING
-        names = limits and not is_small
+        names = limits and not evidence.is_small
         unnamed = (belonging.keys() - campaign.members.keys()) | {*campaign.undecided} if names else set[str]()
         deserving = limited_alone(unnamed, belonging, evidence, ladder, at_ms)
         campaign.add_members(sorted(deserving - campaign.members.keys()), at_ms)
         members = self._within_budget(campaign, deserving, action, states, cause.output) if limits else ()
-        is_harder = LADDER.index(action) > LADDER.index(action_of(campaign.enforcement))
-        if members or is_harder or is_due(campaign.enforcement, wanted, at_ms, ladder, shadow=self._policy.shadow):
+        asked = wanted if action == action_of(campaign.enforcement) else action
+        if members or is_due(campaign.enforcement, asked, at_ms, ladder, shadow=self._policy.shadow):
             until = None if wanted == action else stands.expires_at_ms
             tell(campaign, stands, action, verdict, cause, states, members=members, until_ms=until)
             campaign.decided = vector

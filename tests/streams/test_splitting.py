@@ -138,7 +138,7 @@ def test_of_a_part_is_known_what_follows_from_its_own_links() -> None:
     assert not any(it.templates & bit_of("template:a") for it in one.seen.values())
 
 
-def test_who_is_no_member_by_what_is_left_is_none() -> None:
+def test_who_is_no_member_by_what_is_left_is_none_but_was_seen_and_is_a_stranger() -> None:
     """Only a card of others and a template of this part once: that the card tied them has lapsed."""
     users = {"template:a": {*range(8)}, "template:b": {*range(8, 18)}, "payment:p": {7, 8, 9}}
     campaign = campaign_of(users, lapsed={"payment:p"})
@@ -148,6 +148,8 @@ def test_who_is_no_member_by_what_is_left_is_none() -> None:
     _, part = parts_of(campaign, 5)
     new = split_off(campaign, part, "c-2")
     assert {*new.members} == {f"u{number:02}" for number in range(7)}
+    assert "u07" in new.seen
+    assert new.links["template:a"].strangers == {"u07"}
 
 
 def two_with_the_same_bit() -> tuple[str, str]:
@@ -199,14 +201,3 @@ def test_who_used_only_what_lapsed_stays_with_it_in_the_largest() -> None:
     large, small = parts_of(campaign, 5)
     assert ({*large.links}, len(large.accounts)) == ({"template:b", "template:c"}, 15)
     assert ({*small.links}, len(small.accounts)) == ({"template:a"}, 8)
-
-
-def test_who_leaves_was_seen_with_the_part_and_is_a_stranger_to_it() -> None:
-    users = {"template:a": {*range(8)}, "template:b": {*range(8, 18)}, "payment:p": {7, 8, 9}}
-    campaign = campaign_of(users, lapsed={"payment:p"})
-    for name, seen in campaign.seen.items():
-        seen.repeated = 0 if name == "u07" else seen.templates
-    campaign.members = dict.fromkeys(campaign.seen, 1)
-    new = split_off(campaign, parts_of(campaign, 5)[1], "c-2")
-    assert "u07" in new.seen
-    assert new.links["template:a"].strangers == {"u07"}

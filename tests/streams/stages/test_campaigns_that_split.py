@@ -6,19 +6,17 @@ import pytest
 
 from streams.campaigns import Pointer
 from streams.decisions import Reason
-from streams.enforcement import InForce
 from streams.findings import Finding, Tied
-from streams.policy import LONGEST_EXPIRY_MS
 from streams.policy_signals import SIGNALS
 from streams.stages.campaign_states import final, link_key, member_key
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.streams.stages.test_campaigns_by_template import SKETCHER, SPARE, WORDS, YOUNG_MS, of, said, taken
 from tests.streams.stages.test_campaigns_feedback import about, hear
 from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench
+from tests.streams.stages.test_campaigns_that_replace import in_force
 
 OTHERS = "grade following answer against rubric award points explain deductions list missing ideas thoroughly".split()
 DAY = DAY_MS // MINUTE_MS
-EXPIRY = LONGEST_EXPIRY_MS // MINUTE_MS
 ONE, OTHER = [f"a{number}" for number in range(12)], [f"b{number}" for number in range(12)]
 
 
@@ -28,11 +26,11 @@ def one(names: Iterable[str] = ONE, *, minutes: int = 0, wordings: int = 10) -> 
         yield said(number, names, minutes=minutes + number, opened_ms=YOUNG_MS)
 
 
-def other(names: Iterable[str] = OTHER, *, minutes: int = 0, opened_ms: int = YOUNG_MS) -> Iterator[Finding]:
+def other(names: Iterable[str] = OTHER, *, minutes: int = 0) -> Iterator[Finding]:
     """The same of another instruction."""
     for number in range(10):
         sketch = SKETCHER.sketch([*OTHERS, SPARE[number]])
-        yield said(50 + number, names, minutes=minutes + 20 + number, opened_ms=opened_ms, sketch=sketch)
+        yield said(50 + number, names, minutes=minutes + 20 + number, opened_ms=YOUNG_MS, sketch=sketch)
 
 
 def card(names: Iterable[str], *, minutes: int) -> Finding:
@@ -43,42 +41,34 @@ def card(names: Iterable[str], *, minutes: int) -> Finding:
     return Finding("payment", "card", NOON_MS + minutes * MINUTE_MS, (reason,), tied)
 
 
-def joined(*, opened_ms: int = YOUNG_MS) -> Bench:
+def joined() -> Bench:
     """One campaign of two: a card of accounts of both tied them."""
-    campaigns = taken(*one(), *other(opened_ms=opened_ms), card([*ONE[:4], *OTHER[:4]], minutes=40))
+    campaigns = taken(*one(), *other(), card([*ONE[:4], *OTHER[:4]], minutes=40))
     (campaign,) = campaigns.campaigns().values()
     assert campaign.members.keys() >= {*ONE, *OTHER[:4]}
     return campaigns
 
 
-def goes_on(campaigns: Bench, *, minutes: int, opened_ms: int = YOUNG_MS) -> None:
-    campaigns.take(*one([], minutes=minutes), *other([], minutes=minutes, opened_ms=opened_ms))
+def goes_on(campaigns: Bench, days: Iterable[int]) -> None:
+    for day in days:
+        campaigns.take(*one([], minutes=DAY * day), *other([], minutes=DAY * day))
 
 
-def weeks_later(*, opened_ms: int = YOUNG_MS) -> Bench:
+def weeks_later() -> Bench:
     """Both went on, day by day, until nobody had paid with the card for four weeks."""
-    campaigns = joined(opened_ms=opened_ms)
-    for day in range(1, 30):
-        goes_on(campaigns, minutes=DAY * day, opened_ms=opened_ms)
+    campaigns = joined()
+    goes_on(campaigns, range(1, 30))
     return campaigns
 
 
-def standing(campaigns: Bench) -> InForce:
-    found = InForce()
-    for decision in campaigns.said("enforcement"):
-        found.take(decision)
-    return found
-
-
 def limited_at(campaigns: Bench, names: Iterable[str], at_ms: int) -> set[str]:
-    found = standing(campaigns)
+    found = in_force(campaigns)
     return {name for name in names if found.over_account(name, at_ms) is not None}
 
 
 def test_they_are_one_while_what_tied_them_is_less_than_four_weeks_old() -> None:
     campaigns = joined()
-    for day in range(1, 28):
-        goes_on(campaigns, minutes=DAY * day)
+    goes_on(campaigns, range(1, 28))
     assert len(campaigns.campaigns()) == 1
 
 
@@ -179,19 +169,16 @@ def test_what_tied_them_ties_them_again_when_it_is_found_again() -> None:
 def test_accounts_that_used_both_keep_them_together() -> None:
     campaigns = joined()
     campaigns.take(*one(["a0", "a1", "c0", "c1"], minutes=50), *other(["c0", "c1"], minutes=50))
-    for day in range(1, 30):
-        goes_on(campaigns, minutes=DAY * day)
+    goes_on(campaigns, range(1, 30))
     assert len(campaigns.campaigns()) == 1
 
 
 def test_a_campaign_that_was_called_innocent_stays_as_it_is() -> None:
     campaigns = joined()
-    for day in range(1, 28):
-        goes_on(campaigns, minutes=DAY * day)
+    goes_on(campaigns, range(1, 28))
     (campaign_id,) = campaigns.campaigns()
     hear(campaigns, about("innocent", campaign_id, minutes=28 * DAY - 100))
-    for day in (28, 29):
-        goes_on(campaigns, minutes=DAY * day)
+    goes_on(campaigns, (28, 29))
     assert {*campaigns.campaigns()} == {campaign_id}
 
 
@@ -209,8 +196,7 @@ def test_one_that_was_called_innocent_splits_once_that_is_over() -> None:
     campaigns = joined()
     (campaign_id,) = campaigns.campaigns()
     hear(campaigns, about("innocent", campaign_id, minutes=20 * DAY))
-    for day in range(21, 60):
-        goes_on(campaigns, minutes=DAY * day)
+    goes_on(campaigns, range(21, 60))
     assert [{*it.seen} for it in campaigns.campaigns().values()] == [{*ONE}, {*OTHER}]
 
 
