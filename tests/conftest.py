@@ -21,6 +21,7 @@ settings.register_profile("nightly", settings.get_profile("default"), derandomiz
 settings.load_profile("default")
 
 
+SERVER_PORTS = range(12_000, processes.SERVER_PORTS.start)
 WAITING = {"integration", "faults"}
 
 
@@ -29,10 +30,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Of the ports for servers, each process of pytest-xdist has its own."""
+    """Each process of pytest-xdist has ports of its own, and none of those that commands under test choose from."""
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    size = len(processes.SERVER_PORTS) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    processes.SERVER_PORTS = processes.SERVER_PORTS[number * size : (number + 1) * size]
+    size = len(SERVER_PORTS) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    processes.SERVER_PORTS = SERVER_PORTS[number * size : (number + 1) * size]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

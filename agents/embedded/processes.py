@@ -23,6 +23,8 @@ LOOPBACK = "127.0.0.1"
 POLL_SECONDS = 0.05
 SERVER_PORTS = range(20_000, 32_768)
 """Below those that a system gives to clients, each of which may be another's a moment later, or rest for a minute."""
+_drawn: dict[int, None] = {}
+"""Ports that this process chose, the latest last: a server may not listen on it yet."""
 
 
 class ServerProcess(Struct, frozen=True):
@@ -131,15 +133,19 @@ def wait_until(condition: Callable[[], bool], *, seconds: float) -> bool:
 def choose_ports(preferred: Sequence[int], count: int) -> tuple[int, ...]:
     """Return `count` loopback ports that are free now: `preferred` if all of them are, else any of `SERVER_PORTS`.
 
-    Another process may take one before the server does; who starts the server has to look for that and ask again.
-    Raises `ServerError` if there are no so many.
+    None that was drawn before, while others are left. Another process may take one before the server does; who starts
+    the server has to look for that and ask again. Raises `ServerError` if there are no so many.
     """
     if len(preferred) == count and all(map(is_free, preferred)):
         return tuple(preferred)
     shuffled = random.SystemRandom().sample(SERVER_PORTS, len(SERVER_PORTS))  # of two processes each its own
-    free = tuple(itertools.islice(filter(is_free, shuffled), count))
+    untried = [port for port in shuffled if port not in _drawn]
+    free = tuple(itertools.islice(filter(is_free, (*untried, *_drawn)), count))
     if len(free) < count:
         raise ServerError(f"Of the ports {SERVER_PORTS[0]} to {SERVER_PORTS[-1]} fewer than {count} are free.")
+    for port in free:
+        _drawn.pop(port, None)
+        _drawn[port] = None
     return free
 
 

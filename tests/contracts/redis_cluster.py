@@ -92,7 +92,7 @@ def redis_cluster(program: str, folder: Path) -> Iterator[RedisCluster]:
 
 def _ports() -> list[int]:
     """Ports that are free, and so is the one of the bus above each."""
-    drawn = random.Random(os.getpid()).sample(range(11_000, 22_000), 200)
+    drawn = random.Random(os.getpid()).sample(range(10_000, 12_000), 200)
     free = (port for port in drawn if is_free(port) and is_free(port + BUS))
     return [next(free) for _ in range(NODES)]
 

@@ -107,3 +107,11 @@ def test_other_ports_are_chosen_when_a_preferred_one_is_taken() -> None:
 
 def test_chosen_ports_differ_from_one_another() -> None:
     assert len(set(processes.choose_ports((), 20))) == 20
+
+
+def test_a_chosen_port_is_not_chosen_again_while_others_are_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "SERVER_PORTS", processes.SERVER_PORTS[:12])
+    monkeypatch.setattr(processes, "_drawn", {})
+    first, second = processes.choose_ports((), 4), processes.choose_ports((), 4)
+    assert not {*first} & {*second}
+    assert {*processes.choose_ports((), 8)} >= {*first}, "the oldest first once none is left"
