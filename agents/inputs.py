@@ -26,6 +26,12 @@ many small things: this is half a second of work at the most, so that the loop g
 Item = TypeVar("Item")
 Items = TypeVar("Items")
 
+
+class _Moment(Struct):
+    occurred_at_ms: int
+
+
+_moments = msgspec.json.Decoder(_Moment)
 _links = msgspec.json.Decoder(Links)
 _findings = msgspec.json.Decoder(Findings)
 _verdicts = msgspec.json.Decoder(Verdict)
@@ -52,6 +58,14 @@ Reader = Callable[[Record], Item | Refusal]
 
 BatchReader = Callable[[Sequence[Record], Origin], Inputs[Items]]
 """Reads a batch."""
+
+
+def occurred_at(record: Record) -> int:
+    """When the request of a record was made, and at the latest when it was appended: so too for what is no event."""
+    try:
+        return min(_moments.decode(record.value or b"").occurred_at_ms, record.timestamp)
+    except (ValueError, RecursionError):
+        return record.timestamp
 
 
 def parts_of(records: Sequence[Record]) -> Iterator[Sequence[Record]]:

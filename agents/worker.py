@@ -17,7 +17,7 @@ from agents.ending import end_anyway, fail, must_not_end, told_to_stop
 from agents.faust_app import declare, faust_app
 from agents.feedback import FeedbackReader
 from agents.health import HealthServer
-from agents.inputs import one_by_one, read_events, read_findings, read_links
+from agents.inputs import occurred_at, one_by_one, read_events, read_findings, read_links
 from agents.kafka_access import client_arguments
 from agents.lane import Lane
 from agents.metrics import Metrics
@@ -29,7 +29,7 @@ from agents.signing import Signer
 from agents.store import NOTHING, OtherFormatError, Place
 from agents.store.redis import RedisStore
 from agents.topics import TopicError, TopicNames, feedback_log, log_ids
-from agents.transport import OutsideLog, read_again, resume_with
+from agents.transport import OutsideLog, keep_together, read_again, resume_with
 from agents.vitals import Vitals
 from streams.policy import Policy
 from streams.stages import CampaignsStage, NetworksStage, ObserveStage
@@ -92,6 +92,7 @@ class Worker:
         self.registry.register(Vitals(self.progress, self._lanes.values()))
         ProcessCollector(registry=self.registry)
         resume_with(self._app, offsets=self._resume, outside_log=self._outside)
+        keep_together(self._app, self._names.requests, occurred_at)
         self._app.on_partitions_assigned.connect(self._assigned)  # type: ignore[arg-type]  # mode's types
         self._app.on_partitions_revoked.connect(self._revoked)  # type: ignore[arg-type]
 

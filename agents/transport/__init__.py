@@ -22,7 +22,7 @@ Faust acknowledges an event whose handling raised: an agent that meets a bug end
 """
 
 from agents.transport.batches import Batch, BatchSchema, Record, batches
-from agents.transport.consumer import BatchConsumer, Transport, read_again, resume_with
+from agents.transport.consumer import BatchConsumer, Transport, keep_together, read_again, resume_with
 from agents.transport.offsets import OutsideLog, ReportOutsideLog, ResumeOffsets
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "ResumeOffsets",
     "Transport",
     "batches",
+    "keep_together",
     "read_again",
     "resume_with",
 ]

@@ -12,8 +12,12 @@ from faust.types import TP, AppT, ConsumerMessage
 from faust.types.transports import ConsumerT, ProducerT, TPorTopicSet
 from faust.types.tuples import ack_lock
 
-from agents.transport.batches import BatchSchema, message_of
+from agents.transport.batches import Batch, BatchSchema, message_of
 from agents.transport.offsets import Delivered, OutsideLog, ReportOutsideLog, ResumeOffsets, as_committed
+from agents.transport.pace import Pace, TimeOf
+
+HELD_FETCH_S = 0.01
+"""How long a fetch waits while records are here already that wait for the records of others."""
 
 LONGEST_FETCH_MS = 200
 """How long a broker may hold a fetch that finds nothing.
@@ -90,16 +94,16 @@ class BatchConsumer(driver.Consumer):
         await super().subscribe(topics)
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109 - Faust's
-        """Fetch once, for at most `timeout` seconds, and yield one message per partition that brought records."""
+        """Fetch once, for at most `timeout` seconds, and yield one message per partition that has records due."""
         if self._position_lost:
             await self._find_position()
         if self._position_lost:
             return
         records, active = await self._wait_next_records(timeout)
-        if not records or self.should_stop:
+        if self.should_stop:
             return
         generation = self.app.consumer_generation_id
-        for tp, batch in records.items():
+        for tp, batch in self._due(records or {}):
             moved_on = not self.flow_active or self.app.consumer_generation_id != generation
             if moved_on or (active is not None and tp not in active):
                 # aiokafka has moved past these records and nobody will see them: ask again where to read.
@@ -108,6 +112,29 @@ class BatchConsumer(driver.Consumer):
             self.app.monitor.track_tp_end_offset(tp, self.highwater(tp))
             self._delivered[tp].add(batch[-1].offset)
             yield tp, message_of(ensure_TP(tp), batch, generation)
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ANN401, ASYNC109 - Faust's
+        """Fetch as Faust does, but nothing of a partition that has records here, and then hardly for any time."""
+        pace = self.transport.pace
+        if pace is None or not pace.held:
+            return await super()._getmany(active_partitions, timeout)
+        wanted = active_partitions.difference(pace.held)
+        return await super()._getmany(wanted, min(timeout, HELD_FETCH_S)) if wanted else {}
+
+    def _due(self, records: Mapping[TP, Batch]) -> Iterator[tuple[TP, Batch]]:
+        """What was fetched, of the topic that is kept together what is due of all that was."""
+        pace = self.transport.pace
+        for tp, batch in records.items():
+            if pace is None or tp.topic != pace.topic:
+                yield tp, batch
+            else:
+                pace.add(tp, batch)
+        if pace is not None:
+            yield from pace.take(self._end_of)
+
+    def _end_of(self, tp: TP) -> int | None:
+        """Where the log of a partition ends, as far as a fetch has told."""
+        return self.highwater(tp) if tp in self.assignment() else None
 
     async def _find_position(self) -> None:
         """Seek again, once the flow is back: records were dropped when it stopped, or `read_again` was called."""
@@ -150,6 +177,8 @@ class BatchConsumer(driver.Consumer):
                 outside = OutsideLog(tp, at, beginnings[tp], ends[tp])
                 await self._report(outside)
                 starts[tp] = outside.resumed
+        if self.transport.pace is not None:
+            self.transport.pace.begin(starts, ends)
         await self.seek_wait(starts)
         return starts
 
@@ -166,6 +195,8 @@ class BatchConsumer(driver.Consumer):
         await super().on_partitions_revoked(revoked)
         for tp in revoked:
             self._delivered.pop(tp, None)
+        if self.transport.pace is not None:
+            self.transport.pace.forget(revoked)
 
     def read_again(self) -> None:
         """Ask `ResumeOffsets` anew, before the next fetch, where to read each partition.
@@ -209,6 +240,7 @@ class Transport(driver.Transport):
     Producer: ClassVar[type[ProducerT]] = IdempotentProducer
     resume_offsets: ResumeOffsets = staticmethod(as_committed)
     report_outside_log: ReportOutsideLog | None = None
+    pace: Pace | None = None
 
 
 def resume_with(app: AppT, *, offsets: ResumeOffsets, outside_log: ReportOutsideLog | None = None) -> None:
@@ -216,11 +248,17 @@ def resume_with(app: AppT, *, offsets: ResumeOffsets, outside_log: ReportOutside
 
     Raises `ImproperlyConfigured` when the app's broker URL is not a stillwatch:// one.
     """
-    transport = app.transport
-    if not isinstance(transport, Transport):
-        raise ImproperlyConfigured(f"The broker URL of the app {app.conf.id} must be stillwatch://.")
+    transport = _transport_of(app)
     transport.resume_offsets = offsets
     transport.report_outside_log = outside_log
+
+
+def keep_together(app: AppT, topic: str, time_of: TimeOf) -> None:
+    """Have the partitions of one topic keep pace with each other, by what `time_of` says of a record.
+
+    Before the app starts. Raises `ImproperlyConfigured` when the app's broker URL is not a stillwatch:// one.
+    """
+    _transport_of(app).pace = Pace(topic, time_of)
 
 
 def read_again(app: AppT) -> None:
@@ -234,3 +272,10 @@ def read_again(app: AppT) -> None:
     if not isinstance(consumer, BatchConsumer):
         raise ImproperlyConfigured(f"The broker URL of the app {app.conf.id} must be stillwatch://.")
     consumer.read_again()
+
+
+def _transport_of(app: AppT) -> Transport:
+    transport = app.transport
+    if not isinstance(transport, Transport):
+        raise ImproperlyConfigured(f"The broker URL of the app {app.conf.id} must be stillwatch://.")
+    return transport

@@ -8,7 +8,7 @@ import pytest
 from msgspec import Struct
 
 from agents.deadletters import original_headers
-from agents.inputs import Origin, Reader, read_batch, read_event, read_events, read_findings, read_links
+from agents.inputs import Origin, Reader, occurred_at, read_batch, read_event, read_events, read_findings, read_links
 from streams.batch import EventBatch, Incoming
 from streams.columns import block_of
 from streams.events import RequestEvent
@@ -51,6 +51,24 @@ class Row(Struct):
     timestamp_type: int = 1
     key: bytes | None = b"alice"
     headers: Sequence[tuple[str, bytes | None]] = ()
+
+
+@pytest.mark.parametrize(
+    ("value", "at_ms"),
+    [
+        (msgspec.json.encode(EVENT), AT_MS),
+        (msgspec.json.encode(msgspec.structs.replace(EVENT, occurred_at_ms=AT_MS + 31)), AT_MS + 30),
+        (b'{"occurred_at_ms":"noon"}', AT_MS + 30),
+        (b"{}", AT_MS + 30),
+        (b"[" * 100_000, AT_MS + 30),
+        (b"\xff", AT_MS + 30),
+        (None, AT_MS + 30),
+    ],
+)
+def test_a_record_is_of_when_its_request_was_made_or_else_of_when_it_was_appended(
+    value: bytes | None, at_ms: int
+) -> None:
+    assert occurred_at(Row(value)) == at_ms
 
 
 def test_an_event_keeps_its_offset_and_the_time_the_log_took_it() -> None:

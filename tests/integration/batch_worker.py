@@ -16,7 +16,10 @@ from typing import Any
 import faust
 from faust.types import StreamT
 
-from agents.transport import batches
+from agents.transport import batches, keep_together
+
+MS_A_RECORD = 6_000
+"""What a record's number says of its time: a hundred of a partition are ten minutes."""
 
 
 async def work(servers: str, group: str, topic: str) -> None:
@@ -33,6 +36,8 @@ async def work(servers: str, group: str, topic: str) -> None:
         web_enabled=False,
         broker_max_poll_records=500,
     )
+
+    keep_together(app, topic, lambda record: int(record.value or b"") * MS_A_RECORD)
 
     @app.agent(batches(app, topic))
     async def observe(stream: StreamT[Any]) -> None:

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +23,14 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from faust.types import TP, StreamT
 
 from agents.embedded.processes import wait_until
-from agents.transport import OutsideLog, Record, batches, resume_with
+from agents.transport import OutsideLog, Record, batches, keep_together, resume_with
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
 WORKER = Path(__file__).with_name("batch_worker.py")
 PATIENCE_SECONDS = 90
 SHUTDOWN_SECONDS = 60
+MINUTE_MS = 60_000
 
 
 def application(servers: str, group: str | None = None, **settings: Any) -> faust.App:  # noqa: ANN401 - Faust's own
@@ -140,6 +142,22 @@ async def test_every_event_of_eight_partitions_arrives_once_and_in_order(kafka_b
     assert all(int(record.value or b"") == record.offset for record in reader.records)
     assert len(reader.batches) < 1_000
     assert await committed(kafka_bootstrap, app.conf.id, topic, 8) == [12_500] * 8
+
+
+async def test_partitions_that_are_kept_together_are_read_in_the_order_of_what_they_tell(kafka_bootstrap: str) -> None:
+    topic = await new_topic(kafka_bootstrap, partitions=4)
+    app = application(kafka_bootstrap, broker_max_poll_records=700)
+    keep_together(app, topic, lambda record: int(record.value or b"") * MINUTE_MS)
+    reader = Reader(app, topic)
+    await asyncio.gather(*(produce(kafka_bootstrap, topic, each, numbers(1_000, 500 * each)) for each in range(4)))
+    async with running(app):
+        await reader.until(lambda it: len(it.records) >= 4_000)
+    assert reader.offsets() == {partition: list(range(1_000)) for partition in range(4)}
+    minutes = [[int(record.value or b"") for record in batch] for _, batch in reader.batches]
+    assert all(batch[-1] - batch[0] <= 10 for batch in minutes)
+    latest = list(accumulate((batch[-1] for batch in minutes), max))
+    assert all(batch[0] >= came_to - 2 * 10 for batch, came_to in zip(minutes, latest, strict=True))
+    assert await committed(kafka_bootstrap, app.conf.id, topic, 4) == [1_000] * 4
 
 
 async def test_a_message_carries_one_partition_and_the_offset_of_its_last_record(kafka_bootstrap: str) -> None:

@@ -17,7 +17,7 @@ from agents.explaining.page import Report
 from agents.routing import key_partition
 from streams.accounts import AccountState
 from streams.campaigns import Campaign
-from streams.decisions import Decision
+from streams.decisions import LIMITING, Decision
 from streams.events import MAX_EVENT_BYTES, RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.scenarios import simulate
@@ -37,6 +37,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.redis, pytest.mark.slow, pytest.mar
 
 PARTITIONS = 4
 FAULTY_WORKER = (sys.executable, str(Path(__file__).with_name("faulty_worker.py")))
+HOUR_MS = 3_600_000
 NEXT_YEAR_MS = 4_000_000_000_000
 GOOD = {
     "event_id": "good",
@@ -225,6 +226,20 @@ def test_state_of_what_nobody_saw_is_one_sentence_and_exit_code_1(
             main(["state", subject])
         assert ended.value.code == 1
         assert capfd.readouterr() == ("", f"Nothing is known of {subject}.\n")
+
+
+def test_a_day_that_waited_is_read_in_its_order_and_the_relay_limited_in_its_first_hours(
+    deployment: Deployment, relay_world: list[RequestEvent], tmp_path: Path
+) -> None:
+    ingest(deployment, relay_world)
+    with worker(deployment, tmp_path) as running:
+        running.until_settled(deployment)
+        assert running.drain() == 0
+    assert_all_counted(deployment, relay_world)
+    decisions = [msgspec.json.decode(it.value, type=Decision) for it in deployment.read(deployment.topics.enforcement)]
+    limits = [it for it in decisions if it.subject_kind == "campaign" and it.action in LIMITING]
+    assert {name for it in limits for name in it.members} == {event.account_id for event in relay_world}
+    assert min(it.decided_at_ms for it in limits) < relay_world[0].occurred_at_ms + 6 * HOUR_MS
 
 
 def test_sigterm_in_the_middle_drains_and_the_next_worker_goes_on(
