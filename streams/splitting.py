@@ -2,7 +2,9 @@
 
 Links hang together that share accounts (two, and a tenth of those of the smaller) or that say the same in other words,
 which is what joins campaigns (`streams.joining`): so parts are not joined again for what they were parted in spite of.
-A link that ties nobody any more goes with the part that it resembles, or of most of those who used it.
+A link that ties nobody any more goes with the part that it resembles, or of most of those who used it. An account that
+used no link of which it could be told goes with the part that it is likeliest of: of more accounts, and of fewer
+templates, for a part of many has most of the 64 bits that accounts know templates by.
 """
 
 from collections import Counter, defaultdict
@@ -74,9 +76,18 @@ def parts_of(campaign: Campaign, fewest: int) -> list[Part]:
         elif users[_mark(name)]:
             part_of[name] = max(used_by, key=used_by.__getitem__, default=0)
     lapsed_of = {_mark(name): part_of[name] for name in lapsed if name in part_of}
+    bits = [_bits(name for name, its in part_of.items() if its == number) for number in range(int(part.max()) + 1)]
+    sizes = Counter(accounts.values())
     for name in [it for it, home in accounts.items() if home < 0]:
-        used_of = Counter(lapsed_of[mark] for mark in _marks(campaign.seen[name]) if mark in lapsed_of)
-        accounts[name] = max(used_of, key=used_of.__getitem__, default=0)
+        seen = campaign.seen[name]
+        used_of = Counter(lapsed_of[mark] for mark in _marks(seen) if mark in lapsed_of)
+        home = max(used_of, key=used_of.__getitem__, default=0)
+        odds = {
+            its: sizes[its] / known.bit_count() ** seen.templates.bit_count()
+            for its, known in enumerate(bits)
+            if seen.templates and not seen.templates & ~known
+        }
+        accounts[name] = max(odds, key=odds.__getitem__, default=home)
     return [
         Part(
             frozenset(name for name, its in part_of.items() if its == number),
@@ -105,7 +116,7 @@ def split_off(campaign: Campaign, part: Part, campaign_id: str) -> Campaign:
         for name in group:
             link = new.links[name]
             link.has_sibling, link.instruction = len(group) > 1, min(group) if len(group) > 1 else ""
-    own = reduce(or_, map(bit_of, new.links), 0)
+    own = _bits(new.links)
     for seen in new.seen.values():
         seen.templates, seen.repeated = seen.templates & own, seen.repeated & own
         cards = {*_cards(seen)}
@@ -228,6 +239,11 @@ def _users(campaign: Campaign) -> dict[Mark, list[str]]:
         for mark in _marks(seen):
             users[mark].append(name)
     return users
+
+
+def _bits(links: Iterable[str]) -> int:
+    """The bitmap of those that are templates."""
+    return reduce(or_, (bit_of(it) for it in links if it.startswith("template:")), 0)
 
 
 def _mark(link: str) -> Mark:

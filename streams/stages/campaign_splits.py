@@ -31,7 +31,7 @@ def split(
     if len(parts) < FEWEST_PARTS:
         return []
     whole = Campaign(_id(campaign, -1), campaign.created_ms, swept_ms=campaign.swept_ms)
-    take_in(whole, campaign, limited=is_limited(stands, campaign.newest_ms))
+    take_in(whole, campaign, limited=campaign.is_found or is_limited(stands, campaign.newest_ms))
     split = [split_off(whole, part, _id(campaign, number)) for number, part in enumerate(parts)]
     gone = whole.members.keys() - set[str]().union(*(it.members for it in split))
     states.held.update((member_key(name), Pointer()) for name in gone)
@@ -51,9 +51,14 @@ def split(
 
 
 def _is_guilty(campaign: Campaign, policy: Policy) -> bool:
-    """Whether it deserves to be limited by its own evidence, and not for what was opened since another was found."""
-    found = judged(campaign, replace(campaign, found_ms=LATEST_MS).belonging(), policy)
-    return verdict_on(found, policy.campaign).action in LIMITING
+    """Whether it deserves to be limited by its own evidence, and not for what was opened since another was found.
+
+    Nor is it free for that: who belongs to it for that alone counts neither as a member nor as somebody who is none.
+    """
+    theirs = replace(campaign, found_ms=LATEST_MS).belonging()
+    came = campaign.belonging().keys() - theirs.keys()
+    seen = {name: it for name, it in campaign.seen.items() if name not in came}
+    return verdict_on(judged(replace(campaign, seen=seen), theirs, policy), policy.campaign).action in LIMITING
 
 
 def _id(campaign: Campaign, number: int) -> str:
