@@ -137,8 +137,7 @@ class Lane(Generic[Items]):
 
     def offset(self, number: int) -> int:
         """The last offset that the states of a partition reflect; NOTHING if it is not open."""
-        partition = self._partitions.get(number)
-        return NOTHING if partition is None else partition.offset
+        return self._partitions[number].offset if number in self._partitions else NOTHING
 
     @property
     def subjects_held(self) -> int:
@@ -271,13 +270,14 @@ class Lane(Generic[Items]):
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Repeat `work` until Redis and Kafka let it through."""
-        wait = FIRST_WAIT_S
-        stood_still = False
+        wait, stood_still = FIRST_WAIT_S, False
         while True:
+            refused_s, begun = 0.0, time.monotonic()
             try:
                 done = await work()
             except _StaleError as stale:
                 logger.warning("%s", stale)
+                refused_s = time.monotonic() - begun  # else two take it from each other for ever
             except (StoreError, KafkaError) as trouble:
                 sentence = str(trouble) or type(trouble).__name__
                 logger.warning("%s stands still: %s", self.stage.name, sentence)
@@ -288,7 +288,7 @@ class Lane(Generic[Items]):
                 if stood_still:
                     logger.info("%s goes on.", self.stage.name)
                 return done
-            await asyncio.sleep(wait)
+            await asyncio.sleep(max(wait, 2 * refused_s))
             wait = min(2 * wait, LONGEST_WAIT_S)
 
     def _forget(self, number: int) -> None:

@@ -19,7 +19,7 @@ from faust.types import TP
 
 from agents.transport.batches import Batch, Record
 
-WITHIN_MS: Final = 10 * 60_000
+WITHIN_MS: Final = 30 * 60_000
 PATIENCE_S: Final = 2.0
 
 TimeOf = Callable[[Record], int]

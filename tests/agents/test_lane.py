@@ -100,13 +100,18 @@ def read(row: object) -> Item | Refusal:
 
 
 class FaultyStore(MemoryStore):
-    """Fails as it is told to: `before` commits are refused, `after` ones are applied and then not answered."""
+    """Fails as it is told to: `before` commits are refused, `after` ones are applied and then not answered.
+
+    Each takes `commit_s` seconds.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.faults: list[str] = []
+        self.commit_s = 0.0
 
     async def commit(self, place: Place, **step: Any) -> Answer:  # noqa: ANN401  handed on as it is
+        await asyncio.sleep(self.commit_s)
         fault = self.faults.pop(0) if self.faults else ""
         if fault == "before":
             raise StoreError("Redis cannot be reached.")
@@ -344,6 +349,15 @@ async def test_another_worker_that_moved_the_partition_on_wins(bench: Bench, cap
     assert caplog.messages == ["networks/0 stands at offset 3: another worker opened it, or Redis lost it."]
     assert await bench.stored() == (4, 15)
     assert bench.metric("stillwatch_redis_fence_answers_total", answer="refused") == 1
+
+
+async def test_two_workers_whose_steps_take_long_do_not_take_the_place_from_each_other_for_ever(bench: Bench) -> None:
+    bench.store.commit_s = 0.2
+    taking = asyncio.create_task(bench.take([1, 2, 3]))
+    await asyncio.sleep(0.1)  # each opens the place in the middle of the other's step, if it tries again at once
+    await Bench(bench.store).take([1, 2, 3])
+    await taking
+    assert await bench.stored() == (2, 6)
 
 
 @pytest.mark.parametrize("revoked", [False, True])
