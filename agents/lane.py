@@ -33,7 +33,7 @@ T = TypeVar("T")
 ReadAgain = Callable[[], None]
 """Have every partition of this worker resume anew, each where the store stands by then."""
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 0.1, 2.0
+FIRST_WAIT_S, LONGEST_WAIT_S, LONGEST_REFUSED_S = 0.1, 2.0, 10.0
 
 _BECAUSE = {
     "duplicate": "the step was taken before.",
@@ -288,7 +288,7 @@ class Lane(Generic[Items]):
                 if stood_still:
                     logger.info("%s goes on.", self.stage.name)
                 return done
-            await asyncio.sleep(max(wait, 2 * refused_s))
+            await asyncio.sleep(max(wait, min(2 * refused_s, LONGEST_REFUSED_S)))
             wait = min(2 * wait, LONGEST_WAIT_S)
 
     def _forget(self, number: int) -> None:

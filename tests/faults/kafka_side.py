@@ -2,12 +2,12 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient, MemberToRemove
-from kafka.errors import KafkaError
+from kafka.errors import CoordinatorNotAvailableError, KafkaError
 
 from agents.topics import specs
 from tests.integration.worker_harness import Deployment
@@ -104,7 +104,7 @@ class KafkaSide:
 
     def evict(self) -> None:
         """Remove every member of the consumer group: the dead would hold their partitions for a session's time."""
-        with self._admin() as admin:
+        with self._admin() as admin, suppress(CoordinatorNotAvailableError):  # then nobody has joined a group yet
             members = admin.describe_groups([self._deployment.prefix])[self._deployment.prefix]["members"]
             if members:
                 admin.remove_group_members(

@@ -19,7 +19,7 @@ from faust.types import StreamT
 from agents.transport import batches, keep_together
 
 MS_A_RECORD = 6_000
-"""What a record's number says of its time: a hundred of a partition are ten minutes."""
+"""What a record's number says of its time: three hundred of a partition are half an hour."""
 
 
 async def work(servers: str, group: str, topic: str) -> None:

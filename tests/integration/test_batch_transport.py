@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import signal
 import sys
 import tempfile
@@ -23,14 +24,14 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from faust.types import TP, StreamT
 
 from agents.embedded.processes import wait_until
-from agents.transport import OutsideLog, Record, batches, keep_together, resume_with
+from agents.transport import OutsideLog, Record, batches, resume_with
+from agents.transport.pace import Pace
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
 
 WORKER = Path(__file__).with_name("batch_worker.py")
 PATIENCE_SECONDS = 90
 SHUTDOWN_SECONDS = 60
-MINUTE_MS = 60_000
 
 
 def application(servers: str, group: str | None = None, **settings: Any) -> faust.App:  # noqa: ANN401 - Faust's own
@@ -147,16 +148,17 @@ async def test_every_event_of_eight_partitions_arrives_once_and_in_order(kafka_b
 async def test_partitions_that_are_kept_together_are_read_in_the_order_of_what_they_tell(kafka_bootstrap: str) -> None:
     topic = await new_topic(kafka_bootstrap, partitions=4)
     app = application(kafka_bootstrap, broker_max_poll_records=700)
-    keep_together(app, topic, lambda record: int(record.value or b"") * MINUTE_MS)
+    transport: Any = app.transport
+    transport.pace = Pace(topic, lambda record: int(record.value or b""), within_ms=10, patience_s=math.inf)
     reader = Reader(app, topic)
     await asyncio.gather(*(produce(kafka_bootstrap, topic, each, numbers(1_000, 500 * each)) for each in range(4)))
     async with running(app):
         await reader.until(lambda it: len(it.records) >= 4_000)
     assert reader.offsets() == {partition: list(range(1_000)) for partition in range(4)}
-    minutes = [[int(record.value or b"") for record in batch] for _, batch in reader.batches]
-    assert all(batch[-1] - batch[0] <= 10 for batch in minutes)
-    latest = list(accumulate((batch[-1] for batch in minutes), max))
-    assert all(batch[0] >= came_to - 2 * 10 for batch, came_to in zip(minutes, latest, strict=True))
+    times = [[int(record.value or b"") for record in batch] for _, batch in reader.batches]
+    assert all(batch[-1] - batch[0] <= 10 for batch in times)
+    latest = list(accumulate((batch[-1] for batch in times), max))
+    assert all(batch[0] >= came_to - 2 * 10 for batch, came_to in zip(times, latest, strict=True))
     assert await committed(kafka_bootstrap, app.conf.id, topic, 4) == [1_000] * 4
 
 
