@@ -5,8 +5,8 @@ it is hours of one partition and nothing of the others, and whoever counts who d
 nobody. So a partition whose next record is later than the earliest of the others' by more than `within_ms` waits for
 them, as in Kafka Streams (KIP-353, KIP-695): those that were fetched, and those that are known to have more.
 
-It waits for `patience_s` each time at the most, and goes on for `within_ms` then: one partition that cannot be read,
-or that one account has filled, delays the others by no more than that.
+It waits for `patience_s` each time at the most, and goes on for `within_ms` then: a partition that one account has
+filled delays the others by no more than that. One that brought nothing meanwhile is waited for no more until it grows.
 """
 
 import math
@@ -83,19 +83,18 @@ class Pace:
         if not self._held:
             return []
         heads = {tp: self._time_of(batch[0]) for tp, batch in self._held.items()}
-        come_to = [self._come_to.get(tp, -math.inf) for tp in self._next if self._is_awaited(tp, end_of)]
+        ends = {tp: end_of(tp) or self._ends[tp] for tp in self._next.keys() - self._held.keys()}
+        awaited = [tp for tp, end in ends.items() if self._next[tp] < end]
+        come_to = [self._come_to.get(tp, -math.inf) for tp in awaited]
         until, now = min([*heads.values(), *come_to]) + self._within_ms, self._clock()
         due = []
         for tp, head in heads.items():
             has_waited = now - self._held_since.setdefault(tp, now) >= self._patience_s
+            if has_waited:
+                self._next.update((it, ends[it]) for it in awaited)
             if (batch := self._cut(tp, head + self._within_ms if has_waited else until)) is not None:
                 due.append((tp, batch))
         return due
-
-    def _is_awaited(self, tp: TP, end_of: EndOf) -> bool:
-        """Whether there is more of a partition than was fetched, and nothing of it is here."""
-        end = end_of(tp)
-        return tp not in self._held and self._next[tp] < (self._ends[tp] if end is None else end)
 
     def _cut(self, tp: TP, until: float) -> Batch | None:
         """The records up to the first that is later than `until`, None if that is the very next."""

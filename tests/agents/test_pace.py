@@ -97,19 +97,31 @@ def test_a_partition_that_has_come_far_and_has_more_is_waited_for_only_by_what_i
     assert topic.take() == {A: [560], B: [520]}
 
 
-def test_a_partition_that_brings_nothing_is_waited_for_no_longer_than_patience_lasts() -> None:
+def test_a_partition_that_brings_nothing_is_waited_for_no_longer_than_patience_lasts_until_it_grows() -> None:
     clock = Clock()
-    topic = Topic({A: [0, 50, 900, 1_000, 1_001], B: [10]}, clock, patience_s=2)
-    topic.fetch(A)
+    topic = Topic({A: [0, 50, 900, 2_000], B: [10]}, clock, patience_s=2)
+    topic.fetch(A, 3)
     assert topic.take() == {}
     clock.now = 1.9
     assert topic.take() == {}
     clock.now = 2.0
-    assert (topic.take(), topic.take()) == ({A: [0, 50]}, {})
-    clock.now = 4.0
-    assert topic.take() == {A: [900, 1_000]}, "as far again, and no further"
+    assert [topic.take() for _ in range(3)] == [{A: [0, 50]}, {A: [900]}, {}]
+    topic.times = {**topic.times, B: [10, 20]}
+    topic.fetch(A)
+    assert topic.take() == {}
     topic.fetch(B)
-    assert (topic.take(), topic.take()) == ({B: [10]}, {A: [1_001]})
+    assert [topic.take() for _ in range(3)] == [{B: [10, 20]}, {A: [2_000]}, {}]
+
+
+def test_a_partition_that_is_slow_delays_another_no_longer_than_patience_lasts_each_time() -> None:
+    clock = Clock()
+    topic = Topic({A: [1_000, 1_050, 2_000], B: [0, 200, 400, 600]}, clock, patience_s=2)
+    topic.fetch(A)
+    topic.fetch(B)
+    assert topic.take() == {B: [0]}
+    clock.now = 2.0
+    assert topic.take() == {A: [1_000, 1_050], B: [200]}
+    assert topic.take() == {B: [400]}
 
 
 def test_what_is_dated_long_ago_holds_nothing_up_but_until_it_is_taken() -> None:
