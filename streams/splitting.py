@@ -8,7 +8,7 @@ templates, for a part of many has most of the 64 bits that accounts know templat
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from functools import reduce
 from operator import or_
 from typing import NamedTuple
@@ -80,14 +80,14 @@ def parts_of(campaign: Campaign, fewest: int) -> list[Part]:
     sizes = Counter(accounts.values())
     for name in [it for it, home in accounts.items() if home < 0]:
         seen = campaign.seen[name]
-        used_of = Counter(lapsed_of[mark] for mark in _marks(seen) if mark in lapsed_of)
-        home = max(used_of, key=used_of.__getitem__, default=0)
         odds = {
             its: sizes[its] / known.bit_count() ** seen.templates.bit_count()
             for its, known in enumerate(bits)
             if seen.templates and not seen.templates & ~known
         }
-        accounts[name] = max(odds, key=odds.__getitem__, default=home)
+        paid, used = (Counter(lapsed_of[it] for it in of if it in lapsed_of) for of in (_cards(seen), _marks(seen)))
+        likely: Mapping[int, float] = paid or odds or used
+        accounts[name] = max(likely, key=likely.__getitem__, default=0)
     return [
         Part(
             frozenset(name for name, its in part_of.items() if its == number),

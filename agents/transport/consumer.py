@@ -100,7 +100,10 @@ class BatchConsumer(driver.Consumer):
         if self._position_lost:
             return
         records, active = await self._wait_next_records(timeout)
-        if self.should_stop:
+        was_stopped = not self.flow_active
+        if self.should_stop or was_stopped:
+            if records:
+                self._position_lost = True
             return
         generation = self.app.consumer_generation_id
         for tp, batch in self._due(records or {}):
@@ -130,11 +133,8 @@ class BatchConsumer(driver.Consumer):
             else:
                 pace.add(tp, batch)
         if pace is not None:
-            yield from pace.take(self._end_of)
-
-    def _end_of(self, tp: TP) -> int | None:
-        """Where the log of a partition ends, as far as a fetch has told."""
-        return self.highwater(tp) if tp in self.assignment() else None
+            assigned = self.assignment()
+            yield from pace.take(lambda tp: self.highwater(tp) if tp in assigned else None)
 
     async def _find_position(self) -> None:
         """Seek again, once the flow is back: records were dropped when it stopped, or `read_again` was called."""

@@ -51,8 +51,9 @@ class Pace:
         self._next: dict[TP, int] = {}
         self._ends: dict[TP, int] = {}
         self._come_to: dict[TP, float] = {}
+        self._granted: dict[TP, int] = {}
         self._of_each: tuple[dict[TP, Any], ...] = (
-            *(self._held, self._held_since),
+            *(self._held, self._held_since, self._granted),
             *(self._next, self._ends, self._come_to),
         )
 
@@ -89,10 +90,10 @@ class Pace:
         until, now = min([*heads.values(), *come_to]) + self._within_ms, self._clock()
         due = []
         for tp, head in heads.items():
-            has_waited = now - self._held_since.setdefault(tp, now) >= self._patience_s
-            if has_waited:
+            if now - self._held_since.setdefault(tp, now) >= self._patience_s:
                 self._next.update((it, ends[it]) for it in awaited)
-            if (batch := self._cut(tp, head + self._within_ms if has_waited else until)) is not None:
+                self._granted[tp] = head + self._within_ms
+            if (batch := self._cut(tp, max(until, self._granted.get(tp, -math.inf)))) is not None:
                 due.append((tp, batch))
         return due
 

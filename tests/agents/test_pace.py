@@ -124,6 +124,26 @@ def test_a_partition_that_is_slow_delays_another_no_longer_than_patience_lasts_e
     assert topic.take() == {B: [400]}
 
 
+def test_who_has_waited_does_so_again_only_once_it_has_come_further_by_as_much_as_it_may_be_ahead() -> None:
+    clock = Clock()
+    topic = Topic({A: [1_000, 1_050, 1_100, 1_101], B: [0, 500, 600]}, clock, patience_s=2)
+    topic.fetch(A, 1)
+    topic.fetch(B)
+    assert topic.take() == {B: [0]}
+    clock.now = 2.0
+    assert topic.take() == {A: [1_000], B: [500, 600]}
+    topic.times = {**topic.times, B: [*topic.times[B], 700, 800]}
+    topic.fetch(A, 1)
+    topic.fetch(B)
+    assert topic.take() == {A: [1_050], B: [700, 800]}
+    topic.times = {**topic.times, B: [*topic.times[B], 801, 950]}
+    topic.fetch(A)
+    topic.fetch(B)
+    assert topic.take() == {A: [1_100], B: [801]}
+    assert topic.take() == {B: [950]}
+    assert topic.take() == {A: [1_101]}
+
+
 def test_what_is_dated_long_ago_holds_nothing_up_but_until_it_is_taken() -> None:
     topic = Topic({A: [5_000, 1, 5_010], B: [5_005, 5_006]}, Clock())
     topic.fetch(A)

@@ -187,6 +187,19 @@ def test_of_whom_nothing_is_told_for_sure_nearly_all_go_with_the_part_that_they_
     assert len((one.accounts & theirs) | (other.accounts - theirs)) <= len(campaign.seen) / 20
 
 
+def test_a_card_that_lapsed_tells_of_who_paid_with_it_though_its_templates_may_be_anothers() -> None:
+    same, as_same = two_with_the_same_bit()
+    mine, theirs = [name for name in LINKS[:4] if bit_of(name) != bit_of(same)][:2]
+    paid = {*range(29, 34)}
+    users = {same: {*range(12)}, mine: {*range(12)}, as_same: {*range(20, 29)} | paid, theirs: {*range(20, 29)}}
+    campaign = campaign_of({**users, "payment:p": {*range(20, 29)} | paid}, lapsed={"payment:p"})
+    for name, sketch in ((same, A), (mine, A), (as_same, B), (theirs, B)):
+        campaign.links[name].sketch = sketch or ""
+    campaign.members = dict.fromkeys(campaign.seen, 1)
+    with_card = next(it for it in parts_of(campaign, 5) if theirs in it.links)
+    assert with_card.accounts == {f"u{number}" for number in range(20, 34)}
+
+
 def test_a_wording_that_lapsed_goes_with_those_that_it_resembles() -> None:
     users = {"template:a": {*range(8)}, "template:b": {*range(10, 19)}, "template:c": set[int](), "template:d": {10}}
     campaign = campaign_of(users, lapsed={"template:c", "template:d"})
