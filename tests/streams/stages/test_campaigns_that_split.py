@@ -10,13 +10,11 @@ from streams.decisions import Reason
 from streams.findings import Finding, Tied
 from streams.policy import DEFAULT_POLICY, BlastRadius
 from streams.policy_signals import SIGNALS
-from streams.stages import CampaignsStage
 from streams.stages.campaign_states import final, link_key, member_key
-from streams.states import States
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.streams.stages.test_campaigns_by_template import SKETCHER, SPARE, WORDS, YOUNG_MS, of, said, taken
 from tests.streams.stages.test_campaigns_feedback import about, hear
-from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench
+from tests.streams.stages.test_campaigns_stage import NOON_MS, Bench, bench
 from tests.streams.stages.test_campaigns_that_replace import in_force
 from tests.streams.stages.test_campaigns_that_rotate import WORDINGS, drawn
 from tests.streams.stages.test_campaigns_that_rotate import sent as rotated
@@ -158,30 +156,21 @@ def test_nor_are_its_new_users_members_because_they_came_after_the_relay_was_fou
 
 
 def test_a_relay_is_not_free_because_many_that_were_opened_since_were_stopped_at_their_first_request() -> None:
-    apart = [f"b{number}" for number in range(12)]
-    card_of_both = card(["m0", "m1", "m2", "m3", *apart[:4]], minutes=60)
     new = [f"new{number}" for number in range(3 * WORDINGS)]
-
-    def another(names: Iterable[str], minutes: int) -> Iterator[Finding]:
-        for number in range(10):
-            sketch = SKETCHER.sketch([*OTHERS, SPARE[number]])
-            yield said(150 + number, names, minutes=minutes + number, opened_ms=YOUNG_MS, sketch=sketch)
-
-    campaigns = taken(*rotated(drawn(6)), *another(apart, 30), card_of_both)
+    campaigns = taken(*rotated(drawn(6)), *other(), card(["m0", "m1", "m2", "m3", *OTHER[:4]], minutes=60))
     opened_ms = NOON_MS + 14 * DAY_MS
     for number, name in enumerate(new):
         campaigns.take(said(number % WORDINGS, [name], minutes=15 * DAY + number, opened_ms=opened_ms))
-    campaigns.take(*another([], 15 * DAY + 100))
+    campaigns.take(*other([], minutes=15 * DAY + 100))
     goes_on_with = [said(number, [], minutes=29 * DAY + number) for number in range(WORDINGS)]
-    campaigns.take(*goes_on_with, *another([], 29 * DAY))
+    campaigns.take(*goes_on_with, *other([], minutes=29 * DAY))
     assert len(campaigns.campaigns()) == 2
     members = [f"m{number}" for number in range(30)]
     assert limited_at(campaigns, [*members, *new], NOON_MS + 29 * DAY_MS + HOUR_MS) == {*members, *new}
 
 
 def test_who_was_limited_with_the_whole_is_limited_with_a_part_however_many_may_be_limited_in_an_hour() -> None:
-    policy = replace(DEFAULT_POLICY, blast_radius=BlastRadius(10, 10))
-    campaigns = Bench(CampaignsStage(policy), States(), [])
+    campaigns = bench(replace(DEFAULT_POLICY, blast_radius=BlastRadius(10, 10)))
     campaigns.take(*one(), *other(), card([*ONE[:4], *OTHER[:4]], minutes=40))
     for hours in (2, 4, 6):
         campaigns.take(*one([], minutes=60 * hours))
