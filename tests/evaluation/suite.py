@@ -1,13 +1,14 @@
 """`make evaluate`: the detector in worlds whose seeds no tuning has seen, beside what others would do.
 
-    python -m tests.evaluation.suite [--scale small|medium|full|hydra|weeks|robustness|ablation]
+    python -m tests.evaluation.suite [--scale small|medium|full|hydra|weeks|robustness|ablation|candidates]
                                      [--out FILE] [--processes 2] [--seeds FILE]
 
 Each world holds ordinary customers, every look-alike and every campaign. In the first table campaigns see who is
 limited and react; in the comparison with baselines nobody reacts, so that all detectors are given the same events.
 `hydra` is one world of that campaign at the size of its disclosure. `weeks` plays each campaign alone for a week
 or longer; `robustness` other worlds, of one campaign or of none, each of which lacks something or has too much of it;
-`ablation` each campaign without each of the signals that limit it.
+`ablation` each campaign without each of the signals that limit it; `candidates` looks at figures that are no signals,
+in worlds nobody watches.
 """
 
 import argparse
@@ -34,7 +35,7 @@ from streams.events import RequestEvent
 from streams.fingerprint import Fingerprinter
 from streams.policy import DEFAULT_POLICY
 from streams.scenarios import Stage, Truth, play
-from tests.evaluation import ablation, evaluation_page, robustness_page, weeks
+from tests.evaluation import ablation, candidates, evaluation_page, robustness_page, weeks
 from tests.evaluation.baselines import BASELINES
 from tests.evaluation.corpora import sources
 from tests.evaluation.evaluation_page import Compared, Found
@@ -55,6 +56,7 @@ NAMES = {
     "weeks": "weeks",
     "robustness": "robustness",
     "ablation": "ablation",
+    "candidates": "candidates",
 }
 
 
@@ -67,7 +69,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=Path, default=SEEDS, help="other seeds, one a line, to try something out")
     asked = parser.parse_args()
     seeds, begun, commit = [int(line) for line in asked.seeds.read_text().split()], time.monotonic(), built.commit()
-    if asked.scale != "small":
+    if asked.scale not in {"small", "candidates"}:
         seeds = seeds[:1]
 
     def ran() -> str:
@@ -81,6 +83,8 @@ def main() -> None:
             page = weeks.written(weeks.lasted(pool, seeds[0]), ran())
         elif asked.scale == "ablation":
             page = ablation.written(ablation.ablated(pool, seeds[0]), ran())
+        elif asked.scale == "candidates":
+            page = candidates.written(candidates.tried(pool, seeds), ran())
         else:
             worlds = found(pool, asked.scale, seeds)
             page = evaluation_page.written(worlds, Bar(), ran())
