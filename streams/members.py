@@ -3,20 +3,15 @@
 from collections.abc import Sequence
 from functools import reduce
 from operator import or_
-from typing import Self
 
 from msgspec import Struct
 
-from streams.links import Who
 from streams.windows import DAY_MS, MINUTE_MS
 
 RECENT_MS = 60 * DAY_MS
 RIPE_HOURS = 2
 REPEATS = 4
 """Uses of one template from which on an account has not just come upon it; it is named again then."""
-
-IDLE_MINUTES = 4 * 60
-"""So long after its last use an account is taken to have left."""
 
 ROUND_THE_CLOCK_HOURS = 18
 LOOK_BACK_HOURS = 6
@@ -42,11 +37,6 @@ class Member(Struct, array_like=True, gc=False):
     created_at_ms: int | None = None
     since_minute: int = 0
 
-    @classmethod
-    def of(cls, who: Who, minute: int) -> Self:
-        """An account that uses the link for the first time."""
-        return cls(minute, who.org_id, 1, 1, 0, who.payment_hash, who.created_at_ms, minute)
-
     @property
     def is_new(self) -> bool:
         """Whether it was opened lately, as of its newest use."""
@@ -56,10 +46,6 @@ class Member(Struct, array_like=True, gc=False):
     def is_ripe(self, hour: int, hours: int = RIPE_HOURS) -> bool:
         """Requests over this link in at least so many different hours of the 24 up to `hour`."""
         return self.hours_at(hour).bit_count() >= hours
-
-    def is_idle(self, minute: int) -> bool:
-        """Whether it has not used the link for hours."""
-        return minute - self.last_minute >= IDLE_MINUTES
 
     def hours_at(self, hour: int) -> int:
         """The 24 hours up to `hour`, that one in bit 0; exact for as much as a day before the member's newest."""

@@ -70,9 +70,9 @@ def limited_alone(
 ) -> AbstractSet[str]:
     """Those of the members `asked` about that the ladder limits for what of the reasons `found` speaks of them too.
 
-    What is said of payments, and of who takes turns on one, speaks of the members that share one, what is said of
-    wordings that are rotated of those that rotate them, and that its accounts are new of those opened within half a
-    year of `at_ms`, as far as is known. The rest is said of what all of them send.
+    What is said of payments speaks of the members that share one, what is said of wordings that are rotated of those
+    that rotate them, and that its accounts are new of those opened within half a year of `at_ms`, as far as is known.
+    The rest is said of what all of them send.
     """
     kinds = [Traits(*it) for it in product((False, True), repeat=3)]
     deserving = {it for it in kinds if is_enough(found.reasons, ladder, it, is_company=found.is_company)}
@@ -106,7 +106,7 @@ def speaking_of(reasons: Sequence[Reason], account: Traits) -> list[Reason]:
     return [
         it
         for it in reasons
-        if (account.shares or (it.family != "identity" and it.signal != "used_in_turn"))
+        if (account.shares or it.family != "identity")
         and (account.rotates or it.signal != "rotated_wordings")
         and (account.is_new or it.family != "lifecycle")
     ]

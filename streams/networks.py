@@ -21,15 +21,14 @@ from streams.findings import Tied, Users
 from streams.links import LinkKind, Who
 from streams.members import REPEATS, RIPE_HOURS, Member, round_the_clock_synchrony
 from streams.room import buckets_of, days_of, sketch_of
-from streams.turns import turns_after
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS, Windows
 
 MEMBERS = 1024
 """Members listed for one link at a time."""
 
-MOST_LEFT = 8 * MEMBERS
-"""Idle new accounts that a finding named make room in a full list, so that accounts that are replaced are named on and
-on; and so many do in all, for a campaign holds whom links name, a new tool's users too."""
+IDLE_MINUTES, MOST_LEFT = 4 * 60, 8 * MEMBERS
+"""So long after its last use a new account that a finding named makes room in a full list, so that accounts that are
+replaced are named on and on; and so many do in all, for a campaign holds whom links name, a new tool's users too."""
 
 FEWEST_MEMBERS = 3
 GROWN, TOLD_HOURS = 1.5, 6
@@ -73,8 +72,7 @@ class NetworkState(Struct, array_like=True):
     `judge_at` is the count of requests at which it is looked at whatever its members did, `found_hour` the hour of the
     newest finding, `p_value` what the anomaly model said last, `sketch` that of a template. `told` is how many members
     a template too short to tie anybody had when they were told of last, or how many accounts paid with a payment when
-    that was told last; `told_hour` is the hour of that. `left` is how many members made room for others, `turns` the
-    evidence that those of a payment take turns (`streams.turns`).
+    that was told last; `told_hour` is the hour of that. `left` is how many members made room for others.
     """
 
     numbers: bytes = b""
@@ -91,7 +89,6 @@ class NetworkState(Struct, array_like=True):
     told: int = 0
     told_hour: int = 0
     left: int = 0
-    turns: float = 0.0
 
     @property
     def ripe_hours(self) -> int:
@@ -123,11 +120,7 @@ class NetworkState(Struct, array_like=True):
 
 
 class NetworkView(NamedTuple):
-    """What signals judge: one link as of its newest use. Volume is of 24 hours, distinct counts of 7 days.
-
-    `words` are a template's different words with a subject, as far as its sketch tells them apart, `turns` the evidence
-    that the accounts of a payment take turns, in powers of ten.
-    """
+    """What signals judge: one link as of its newest use. Volume is of 24 hours, distinct counts of 7 days."""
 
     kind: LinkKind
     as_of_ms: int
@@ -146,7 +139,7 @@ class NetworkView(NamedTuple):
     everybody: int
     p_value: float | None = None
     words: int = 0
-    turns: float = 0.0
+    """Of a template: its different words with a subject, as far as its sketch tells them apart."""
 
 
 def view_of(
@@ -176,7 +169,6 @@ def view_of(
         synchrony=round_the_clock_synchrony(tuple(ripe.values()), hour if settled_hour is None else settled_hour),
         everybody=everybody,
         words=0 if state.sketch is None else len(state.sketch) // SKETCH_HASH_CHARACTERS,
-        turns=state.turns,
     )
 
 
@@ -258,15 +250,16 @@ def note_members(state: NetworkState, whos: Iterable[Who], minute: int) -> None:
                 if state.left >= MOST_LEFT:
                     continue
                 leaving = leaving or _leaving(members, minute)
-                if (left := next((it for it in leaving if members[it].is_idle(minute)), None)) is None:
+                if (left := next((it for it in leaving if _is_idle(members[it], minute)), None)) is None:
                     continue
                 del members[left]
                 touched.discard(left)
                 state.left += 1
-            member = members[who.account_id] = Member.of(who, minute)
+            paid, opened_ms = who.payment_hash, who.created_at_ms
+            member = members[who.account_id] = Member(
+                minute, who.org_id, hours=1, payment_hash=paid, created_at_ms=opened_ms, since_minute=minute
+            )
         else:
-            if state.sketch is None:
-                state.turns = turns_after(state.turns, who.account_id, members, minute)
             member.note_hour(minute // 60)
             member.last_minute = max(member.last_minute, minute)
             member.uses += 1
@@ -276,7 +269,11 @@ def note_members(state: NetworkState, whos: Iterable[Who], minute: int) -> None:
 
 def _leaving(members: Mapping[str, Member], minute: int) -> Iterator[str]:
     """The new accounts that were named and are idle, those first that came first."""
-    return iter([name for name, it in members.items() if it.reported and it.is_new and it.is_idle(minute)])
+    return iter([name for name, it in members.items() if it.reported and it.is_new and _is_idle(it, minute)])
+
+
+def _is_idle(member: Member, minute: int) -> bool:
+    return minute - member.last_minute >= IDLE_MINUTES
 
 
 TYPICAL = NetworkView(

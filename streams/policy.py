@@ -158,7 +158,7 @@ CAMPAIGN_LADDER = Ladder(
 class Policy(Struct, frozen=True):
     """The whole policy; `signals` has every known name. With `shadow` decisions are marked and nobody enforces them."""
 
-    version: Id64 = "2026-12-01.1"
+    version: Id64 = "2026-11-30.1"
     shadow: bool = False
     allowlist: Allowlist = Allowlist()
     blast_radius: BlastRadius = BlastRadius()

@@ -145,7 +145,6 @@ async def _link(store: Store, kind: LinkKind, value: str, partitions: int, polic
         ("", f"{view.networks} networks"),
         ("members", f"{len(link.members)} listed, {view.ripe_accounts} came back, {reported} named in findings"),
         ("synchrony", f"{view.synchrony:.0%}"),
-        *([("turns", f"once in 10^{view.turns:.1f} by chance")] if kind == "payment" else []),
         ("anomaly", _strangeness(link.p_value)),
         ("capabilities", _capabilities(numbers.capability_days.values())),
     ]

@@ -30,7 +30,7 @@ from msgspec import Struct
 NOTHING = -1
 """The offset of a place that holds nothing yet."""
 
-FORMAT = 11
+FORMAT = 10
 """The format that states are written in. It grows with every change of a stored state that a worker of before could
 misread, or could write back without something that is new: a field more is one, for who does not know it drops it."""
 

@@ -39,7 +39,6 @@ from streams.signals import (
     template_concentration,
     unfollowed_extraction,
     unfollowed_rewordings,
-    used_in_turn,
     volume_against_plan,
     young_accounts,
 )
@@ -90,14 +89,7 @@ ACCOUNT_SIGNALS: tuple[Signal, ...] = tuple(
 
 NETWORK_SIGNALS: tuple[Signal, ...] = tuple(
     _signal(module)
-    for module in (
-        accounts_per_payment,
-        accounts_per_template,
-        synchrony,
-        used_in_turn,
-        young_accounts,
-        network_anomaly,
-    )
+    for module in (accounts_per_payment, accounts_per_template, synchrony, young_accounts, network_anomaly)
 )
 """The signals that judge a `NetworkView`."""
 

@@ -44,15 +44,12 @@ class NetworksShard(Struct, array_like=True):
     def forget_erased(self, state: NetworkState, minute: int) -> None:
         """Drop the members that are erased and did nothing since, once the link has come to a later minute than that.
 
-        What turns they took is forgotten with them: the evidence of all begins anew.
-
         By event time, so that it comes to the same however the log was cut into batches.
         """
         for name in state.members.keys() & self.erased.keys():
             if state.members[name].last_minute <= self.erased[name] // MINUTE_MS < minute:
                 del state.members[name]
                 state.touched.discard(name)
-                state.turns = 0.0
 
     def note(self, links: Links) -> bool:
         """Note how far the source of a record has been taken, and which hour it has come to; False if it was before."""

@@ -19,14 +19,14 @@ def test_a_usable_policy_is_ok_in_one_line_on_stdout(tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text('version = "autumn"\n[signals.anomaly]\nenabled = false\n')
     result = check("--policy", str(policy))
-    assert result.stdout == f"{policy}: ok, version autumn, 20 signals on\n"
+    assert result.stdout == f"{policy}: ok, version autumn, 19 signals on\n"
     assert (result.exit_code, result.stderr) == (0, "")
 
 
 def test_a_policy_in_shadow_says_so(tmp_path: Path) -> None:
     policy = tmp_path / "policy.toml"
     policy.write_text("shadow = true\n")
-    assert check("--policy", str(policy)).stdout.endswith(", 21 signals on, shadow (nothing is enforced)\n")
+    assert check("--policy", str(policy)).stdout.endswith(", 20 signals on, shadow (nothing is enforced)\n")
 
 
 def test_the_shipped_policy_is_ok() -> None:
@@ -37,7 +37,7 @@ def test_without_an_option_the_file_in_deploy_is_checked(tmp_path: Path, monkeyp
     monkeypatch.chdir(tmp_path)
     (tmp_path / "deploy").mkdir()
     (tmp_path / "deploy" / "policy.toml").write_text('version = "mine"\n')
-    assert check().stdout == "deploy/policy.toml: ok, version mine, 21 signals on\n"
+    assert check().stdout == "deploy/policy.toml: ok, version mine, 20 signals on\n"
 
 
 def test_without_any_file_the_shipped_policy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

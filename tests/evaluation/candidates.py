@@ -3,16 +3,15 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from math import log10
 from typing import NamedTuple
 
 import numpy as np
 from msgspec.structs import replace
 
 from streams.fingerprint import Fingerprinter
-from streams.members import Member
 from streams.scenarios import play
 from streams.scenarios.people import NEW_MODEL
-from streams.turns import turns_after
 from streams.windows import DAY_MS, HOUR_MS, MINUTE_MS
 from tests.evaluation.worlds import KEY, SMALL
 
@@ -22,6 +21,7 @@ WATCHED_MS = DAY_MS
 
 FEWEST_GAPS, FEWEST_REQUESTS, FEWEST_OLD, FEWEST_TURNS = 30, 20, 4, 20
 OLD_MS = 60 * DAY_MS
+PAUSE_MS, LONGEST_PAUSE_MS, FEWEST_PAUSED = 20 * MINUTE_MS, 12 * HOUR_MS, 3
 NEARLY_ALL = 0.99
 OF_ONE_KIND = 0.8
 
@@ -82,15 +82,21 @@ def in_turn(requests: Sequence[Request], _around: Around) -> float | None:
 
 
 def turns(requests: Sequence[Request], _around: Around) -> float:
-    """What `used_in_turn` says at most."""
-    members: dict[str, Member] = {}
+    """The most evidence, in powers of ten, that whoever comes back after a pause is the one that waited longest.
+
+    Against chance, by which it is any of the n that paused: log10(.9 n) if it is, log10(.1 n / (n - 1)) if not, added
+    up and never below 0 (the CUSUM test of Page, "Continuous Inspection Schemes", 1954).
+    """
+    last: dict[str, int] = {}
     evidence, most = 0.0, 0.0
     for it in requests:
-        minute = it.at_ms // MINUTE_MS
-        if it.account in members:
-            evidence = turns_after(evidence, it.account, members, minute)
-        members[it.account] = Member(minute, None, hours=1)
-        most = max(most, evidence)
+        paused = [since for since in last.values() if PAUSE_MS <= it.at_ms - since <= LONGEST_PAUSE_MS]
+        since, n = last.get(it.account), len(paused)
+        if since in paused and n >= FEWEST_PAUSED:
+            evidence += log10(0.9 * n) if since == min(paused) else log10(0.1 * n / (n - 1))
+            evidence = max(0.0, evidence)
+            most = max(most, evidence)
+        last[it.account] = it.at_ms
     return most
 
 
@@ -241,9 +247,11 @@ where nobody is limited. "Told apart" is how likely one of a campaign is above o
 is the share of the campaigns' that is above 99 % of the innocents'. Templates and payments that campaigns share with
 innocents are left out. This page is written by the command."""
 
-READING = """`turns` is the signal `used_in_turn`; the others are none. How campaigns behave here in these respects is
-our own guess, made before any of this was measured, and so is how innocents do: what tells them apart here need not do
-so in the world, and what does not was not shown to add anything."""
+READING = """None of them is a signal. How campaigns behave here in these respects is our own guess, made before any of
+this was measured, and so is how innocents do: what tells them apart here need not do so in the world, and what does not
+was not shown to add anything. `turns` is the test that a scheduler which sends one request at a time fails (`thin`);
+it needs several rounds through all accounts on a card for that, by when `thin` is found otherwise, and where several
+requests go at once, as the hydra sends them, hardly any order is left."""
 
 
 def _rows(found: Sequence[Seen]) -> Iterator[str]:

@@ -33,8 +33,17 @@ def test_who_takes_turns_is_in_turn_and_even() -> None:
     assert candidates.in_turn(fixed, AROUND) == 1
     assert (candidates.in_turn(mixed, AROUND) or 1) < 1
     assert (candidates.evenness(fixed, AROUND) or 0) > (candidates.evenness(mixed, AROUND) or 9)
-    assert candidates.turns(fixed, AROUND) == 6
-    assert candidates.turns(mixed, AROUND) < 2.5
+
+
+def test_only_who_paused_takes_turns() -> None:
+    assert candidates.turns(sent("abcde" * 12), AROUND) > 10
+    assert candidates.turns(sent("aabacadaeabbacdaabeacadb" * 3), AROUND) < 2
+    assert candidates.turns(sent("abcde" * 12, every=3), AROUND) == 0
+    assert candidates.turns(sent("ab" * 30, every=30), AROUND) == 0, "two of a household"
+    busy = [it for it in sent("abcd" * 300, every=1) if it.at_ms // MINUTE_MS % 30]
+    colleague = sent("e" * 40, every=30)
+    both = sorted([*busy, *colleague], key=lambda it: it.at_ms)
+    assert candidates.turns(both, AROUND) == 0, "who comes back among those that never pause"
 
 
 def test_a_rare_client_is_farther_from_all_than_a_common_one() -> None:

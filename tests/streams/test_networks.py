@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from streams.holders import KNOWN_SHARED, Noted
 from streams.links import LinkKind
-from streams.members import IDLE_MINUTES, round_the_clock_synchrony, synchrony
+from streams.members import round_the_clock_synchrony, synchrony
 from streams.networks import (
+    IDLE_MINUTES,
     MEMBERS,
     NetworkState,
     NetworkView,

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from itertools import pairwise
-from math import log10
 from random import Random
 from typing import Any
 
@@ -58,15 +57,6 @@ def test_a_payment_behind_several_accounts_that_came_back_is_found_once_the_minu
     assert (found.kind, found.value, names(found)) == ("payment", "v", "abc")
     assert found.as_of_ms == (NOON + HOUR + 2) * MINUTE_MS
     assert "accounts_per_payment" in [reason.signal for reason in found.reasons]
-
-
-@pytest.mark.parametrize(("comes_back", "evidence"), [("abcdef", [pytest.approx(6 * log10(0.9 * 6))]), ("fcaebd", [])])
-def test_it_is_said_of_a_payment_if_its_accounts_take_turns(comes_back: str, evidence: list[float]) -> None:
-    networks = bench()
-    networks.take(links([*crowd("abcdef", [0]), *crowd(comes_back, [1])[1:], act("g", NOON + HOUR + 10)]))
-    found = networks.findings()[-1]
-    assert [it.observed for it in found.reasons if it.signal == "used_in_turn"] == evidence
-    assert "accounts_per_payment" in [it.signal for it in found.reasons]
 
 
 def test_whoever_replaces_accounts_is_named_however_many_there_were_before(monkeypatch: pytest.MonkeyPatch) -> None:
