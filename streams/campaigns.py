@@ -20,6 +20,7 @@ from streams.events import LATEST_MS
 from streams.evidence import (
     ALL_LINKS,
     HALF_YEAR_MS,
+    NEARLY_ALL,
     QUARTER,
     REWORDED,
     SEEN_FOR_MS,
@@ -243,26 +244,26 @@ class Campaign(Struct, array_like=True):
         )
 
     def reasons(self, view: CampaignView) -> tuple[Reason, ...]:
-        """Of each signal the strongest reason of any link, the greatest observed figure, if it speaks of the whole.
+        """Of each signal the strongest reason, the greatest observed figure, if a quarter of a kind of link has it.
 
-        What is said of templates counts if it is said of a quarter of them, and if most did not come upon them by
-        chance, nor work together: a team that one or two instruments pay for shares its prompts. What is said of
-        payments counts if enough members pay so: one office in a crowd does not make it a campaign.
+        What is said of templates counts if most did not come upon them by chance, nor work together: a team that one or
+        two instruments pay for shares its prompts. That members pay together counts if enough do: one office in a crowd
+        does not make it a campaign. What else is said of those who do, as of their hours, counts if nearly all do.
         """
         best: dict[str, Reason] = {}
-        times: Counter[str] = Counter()
-        templates = self.templates
-        for name, evidence in sorted(self.links.items()):
-            is_template = name in templates
-            says_nothing = view.came_by_chance or view.payers < FEWEST_PAYERS
-            if says_nothing if is_template else view.sharing < SHARING_SHARE:
-                continue
-            for reason in evidence.reasons:
-                times[reason.signal] += is_template
-                if reason.signal not in best or best[reason.signal].observed < reason.observed:
-                    best[reason.signal] = reason
-        fewest = QUARTER * view.templates
-        return tuple(reason for reason in best.values() if times[reason.signal] >= fewest or not times[reason.signal])
+        times = Counter[tuple[str, str]]()
+        kinds = Counter(name.partition(":")[0] for name in self.links)
+        is_by_chance = view.came_by_chance or view.payers < FEWEST_PAYERS
+        nearly_all = surely(round(NEARLY_ALL * view.accounts), view.accounts)
+        for kind, reasons in ((name.partition(":")[0], it.reasons) for name, it in sorted(self.links.items())):
+            for reason in reasons:
+                share = SHARING_SHARE if reason.family == "identity" else nearly_all
+                if is_by_chance if kind == "template" else view.sharing < share:
+                    continue
+                times[reason.signal, kind] += 1
+                best[reason.signal] = max(best.get(reason.signal, reason), reason, key=lambda it: it.observed)
+        said = {signal for (signal, kind), count in times.items() if count >= QUARTER * kinds[kind]}
+        return tuple(reason for name, reason in best.items() if name in said)
 
     def knows(self, finding: Finding) -> bool:
         """Whether the finding says nothing new."""

@@ -240,18 +240,18 @@ INTRODUCTION = f"""# What was tried as a signal
 
     make evaluate SCALE=candidates
 
-Figures that one could judge by, each of **simulated** accounts with at least {FEWEST_GAPS} gaps, templates of at least
-{FEWEST_ACCOUNTS["template"]} accounts and payment instruments of at least {FEWEST_ACCOUNTS["payment"]} outside
-organisations, over the day from then on, in the worlds of the [evaluation](evaluation.md) with 5,000 ordinary accounts,
-where nobody is limited. "Told apart" is how likely one of a campaign is above one of innocents (.5 is chance), "above"
-is the share of the campaigns' that is above 99 % of the innocents'. Templates and payments that campaigns share with
-innocents are left out. This page is written by the command."""
+Figures that one could judge by, in the **simulated** worlds of the [evaluation](evaluation.md) with 5,000 ordinary
+accounts, where nobody is limited: of accounts with at least {FEWEST_GAPS} gaps, templates of at least
+{FEWEST_ACCOUNTS["template"]} accounts, and payment instruments of at least {FEWEST_ACCOUNTS["payment"]} outside
+organisations, over the day from then on. "Told apart" is how likely one of a campaign is above one of innocents (.5 is
+chance), "above" is the share of the campaigns' that is above 99 % of the innocents'. Templates and payments that
+campaigns share with innocents are left out. This page is written by the command."""
 
 READING = """None of them is a signal. How campaigns behave here in these respects is our own guess, made before any of
 this was measured, and so is how innocents do: what tells them apart here need not do so in the world, and what does not
-was not shown to add anything. `turns` is the test that a scheduler which sends one request at a time fails (`thin`);
-it needs several rounds through all accounts on a card for that, by when `thin` is found otherwise, and where several
-requests go at once, as the hydra sends them, hardly any order is left."""
+was not shown to add anything. `turns` is the test that a scheduler fails which takes the account that waited longest.
+Within a day it tells the cards of `thin` and most of the hydra's apart, but for that it needs some rounds through all
+accounts on a card, by when these are found otherwise; and one card of innocents in a hundred is more than is allowed."""
 
 
 def _rows(found: Sequence[Seen]) -> Iterator[str]:

@@ -72,6 +72,17 @@ def test_that_its_accounts_are_new_does_not_speak_of_an_old_one(opened_ms: int, 
     assert ("customer" in limited(campaigns)) is is_limited
 
 
+def test_when_those_on_one_card_are_active_does_not_speak_of_who_pays_otherwise() -> None:
+    together = Reason("synchrony", "rhythm", "Together.", 0.9, 0.8, 1.5)
+    of_a_card = paid(LENT[:30], 15)
+    campaigns = taken(*relay(60), replace(of_a_card, reasons=(*of_a_card.reasons, together)))
+    for number, sketch in ((100, LASAGNE), (101, LETTER)):
+        campaigns.take(sent(number, LENT, 20 + number, sketch))
+        campaigns.take(sent(number, ["customer"], 30 + number, sketch))
+    assert {*LENT} <= limited(campaigns)
+    assert "customer" not in limited(campaigns)
+
+
 def test_one_customer_who_says_it_again_and_again_does_not_have_a_template_limited_for_everybody() -> None:
     campaigns = taken(*relay(60), sent(100, LENT, 20, LASAGNE), sent(100, ["customer"], 30, LASAGNE))
     again = sent(100, ["customer"], 70, LASAGNE)
