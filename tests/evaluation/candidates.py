@@ -247,11 +247,12 @@ organisations, over the day from then on. "Told apart" is how likely one of a ca
 chance), "above" is the share of the campaigns' that is above 99 % of the innocents'. Templates and payments that
 campaigns share with innocents are left out. This page is written by the command."""
 
-READING = """None of them is a signal. How campaigns behave here in these respects is our own guess, made before any of
-this was measured, and so is how innocents do: what tells them apart here need not do so in the world, and what does not
-was not shown to add anything. `turns` is the test that a scheduler fails which takes the account that waited longest.
-Within a day it tells the cards of `thin` and most of the hydra's apart, but for that it needs some rounds through all
-accounts on a card, by when these are found otherwise; and one card of innocents in a hundred is more than is allowed."""
+READING = """None of them is a signal. How campaigns behave here in these respects is our own guess, made before any
+of this was measured, and so is how innocents do: what tells them apart here need not do so in the world, and what does
+not was not shown to add anything. `turns` is the test that a scheduler fails which takes the account that waited
+longest. Within a day it tells the cards of `thin` and most of the hydra's apart, but for that it needs some rounds
+through all accounts on a card, by when these are found otherwise; and one card of innocents in a hundred is more than
+is allowed."""
 
 
 def _rows(found: Sequence[Seen]) -> Iterator[str]:
