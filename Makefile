@@ -57,7 +57,7 @@ test: check ## check, then run every test, with the branches of streams/ counted
 faults: $(READY) ## kill, freeze, fill, cut and slow down real servers, long ones too (half an hour)
 	@$(BIN)/pytest tests/faults --every-fault
 
-evaluate: $(READY) ## judge the detector in simulated worlds, beside baselines (half an hour; SCALE=medium, hydra, robustness, ablation, weeks, full: up to two hours)
+evaluate: $(READY) ## judge the detector in simulated worlds, beside baselines (half an hour; SCALE=medium, hydra, robustness, ablation, candidates, weeks, full: up to two hours)
 	@$(BIN)/python -m tests.evaluation.suite --scale "$(or $(SCALE),small)"
 
 bench: $(READY) ## measure the speeds that the README names, and the plain job beside its peers

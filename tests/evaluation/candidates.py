@@ -220,8 +220,8 @@ def _whose(labels: Counter[str]) -> str | None:
     of_campaigns = sum(count for label, count in labels.items() if label.startswith("campaign:"))
     if not labels or 0 < of_campaigns < OF_ONE_KIND * labels.total():
         return None
-    label, count = labels.most_common(1)[0]
-    return label if of_campaigns or count >= OF_ONE_KIND * labels.total() else "several"
+    label = min(labels, key=lambda it: (-labels[it], it))
+    return label if of_campaigns or labels[label] >= OF_ONE_KIND * labels.total() else "several"
 
 
 def told_apart(guilty: Sequence[float], innocent: Sequence[float]) -> float:

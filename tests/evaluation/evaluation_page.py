@@ -68,6 +68,7 @@ INTRODUCTION = """# Evaluation
     make evaluate SCALE=weeks      # each campaign alone for a week or longer, in an hour: weeks.md
     make evaluate SCALE=robustness # what is harder than that, in an hour: robustness.md
     make evaluate SCALE=ablation   # each campaign without each signal that limits it, in half an hour: ablation.md
+    make evaluate SCALE=candidates # figures that are no signals, in five minutes: candidates.md
 
 Everything here is **simulated** (`stillwatch simulate --list` describes each scenario, its file which figures are a
 disclosure's and which our own). The seeds stood in `tests/evaluation/unseen_seeds.txt` when it ran; nothing else read
