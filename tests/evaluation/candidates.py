@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from itertools import chain
 from math import log10
 from typing import NamedTuple
 
@@ -19,11 +20,13 @@ WORLD = replace(SMALL, ordinary=1.0)
 WATCHED_MS = DAY_MS
 """So long an account is watched from its first request on, and a group from when it is one."""
 
-FEWEST_GAPS, FEWEST_REQUESTS, FEWEST_OLD, FEWEST_TURNS = 30, 20, 4, 20
+FEWEST_GAPS, FEWEST_REQUESTS, FEWEST_REQUESTS_EACH, FEWEST_RANKED, FEWEST_OLD = 30, 20, 2, 4, 4
 OLD_MS = 60 * DAY_MS
 PAUSE_MS, LONGEST_PAUSE_MS, FEWEST_PAUSED = 20 * MINUTE_MS, 12 * HOUR_MS, 3
 NEARLY_ALL = 0.99
 OF_ONE_KIND = 0.8
+CAMPAIGN = "campaign:"
+"""How the labels of campaigns begin (`streams.scenarios.stage.Truth`)."""
 
 
 class Request(NamedTuple):
@@ -63,7 +66,7 @@ def regular_gaps(requests: Sequence[Request]) -> float | None:
 def evenness(requests: Sequence[Request], _around: Around) -> float | None:
     """How evenly a group's requests are spread over its accounts: less the log of their variance over their mean."""
     counts = np.array([*Counter(it.account for it in requests).values()])
-    if len(requests) < FEWEST_REQUESTS or counts.mean() < 2:
+    if len(requests) < FEWEST_REQUESTS or counts.mean() < FEWEST_REQUESTS_EACH:
         return None
     return -float(np.log((counts.var() + 0.01) / counts.mean()))
 
@@ -74,11 +77,11 @@ def in_turn(requests: Sequence[Request], _around: Around) -> float | None:
     ranks = []
     before = ""
     for number, it in enumerate(requests):
-        if it.account in last and it.account != before and len(last) >= FEWEST_OLD:
+        if it.account in last and it.account != before and len(last) >= FEWEST_RANKED:
             since = last[it.account]
             ranks.append(sum(other > since for other in last.values()) / (len(last) - 1))
         last[it.account], before = number, it.account
-    return float(np.mean(ranks)) if len(ranks) >= FEWEST_TURNS else None
+    return float(np.mean(ranks)) if len(ranks) >= FEWEST_REQUESTS else None
 
 
 def turns(requests: Sequence[Request], _around: Around) -> float:
@@ -110,8 +113,13 @@ def one_client(requests: Sequence[Request], around: Around) -> float | None:
 
 def moves_to_new_model(requests: Sequence[Request], around: Around) -> float | None:
     """How much more of its requests than of all go to the new model in the half day after that is there."""
-    after = [it.model == NEW_MODEL for it in requests if 0 <= it.at_ms - around.release_ms < DAY_MS // 2]
+    after = _moved(requests, around.release_ms)
     return float(np.mean(after)) - around.moved if len(after) >= FEWEST_REQUESTS else None
+
+
+def _moved(requests: Iterable[Request], release_ms: int) -> list[bool]:
+    """Of each request in the half day after the release whether it goes to the new model."""
+    return [it.model == NEW_MODEL for it in requests if 0 <= it.at_ms - release_ms < DAY_MS // 2]
 
 
 def born_together(requests: Sequence[Request], _around: Around) -> float | None:
@@ -173,9 +181,7 @@ def seen(seed: int) -> list[Seen]:
 
 def _around(accounts: Mapping[str, Sequence[Request]], release_ms: int) -> Around:
     clients = Counter(its[0].tls for its in accounts.values())
-    after = [
-        it.model == NEW_MODEL for its in accounts.values() for it in its if 0 <= it.at_ms - release_ms < DAY_MS // 2
-    ]
+    after = _moved(chain.from_iterable(accounts.values()), release_ms)
     return Around({it: count / len(accounts) for it, count in clients.items()}, release_ms, float(np.mean(after)))
 
 
@@ -217,7 +223,7 @@ def _whose(labels: Counter[str]) -> str | None:
 
     None if there are none, or if a campaign's are mixed with innocents.
     """
-    of_campaigns = sum(count for label, count in labels.items() if label.startswith("campaign:"))
+    of_campaigns = sum(count for label, count in labels.items() if label.startswith(CAMPAIGN))
     if not labels or 0 < of_campaigns < OF_ONE_KIND * labels.total():
         return None
     label = min(labels, key=lambda it: (-labels[it], it))
@@ -263,10 +269,9 @@ def _rows(found: Sequence[Seen]) -> Iterator[str]:
         by_candidate[one.candidate].append(one)
     for name, seen_so in by_candidate.items():
         guilty: dict[str, list[float]] = defaultdict(list)
-        innocent = [it.value for it in seen_so if not it.label.startswith("campaign:")]
+        innocent: list[float] = []
         for it in seen_so:
-            if it.label.startswith("campaign:"):
-                guilty[it.label.removeprefix("campaign:")].append(it.value)
+            (guilty[it.label.removeprefix(CAMPAIGN)] if it.label.startswith(CAMPAIGN) else innocent).append(it.value)
         values = [value for its in guilty.values() for value in its]
         if not values or not innocent:
             yield f"| {name} | {len(values):,} | {len(innocent):,} | | | |"

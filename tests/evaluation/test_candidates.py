@@ -24,7 +24,8 @@ def sent(
 
 def test_a_timer_is_more_regular_than_a_person() -> None:
     person = [it for number, it in enumerate(sent("a" * 200)) if number % 5 not in {2, 3} and number % 11]
-    assert (candidates.regular_gaps(sent("a" * 40)) or -1) > (candidates.regular_gaps(person) or 0)
+    assert candidates.regular_gaps(sent("a" * 40)) == pytest.approx(0)
+    assert candidates.regular_gaps(person) == pytest.approx(-0.556, abs=0.001)
     assert candidates.regular_gaps(sent("a" * 30)) is None
 
 
@@ -72,9 +73,10 @@ def test_a_filling_that_comes_again_is_not_new() -> None:
 
 
 def test_groups_that_campaigns_share_with_innocents_are_left_out() -> None:
-    labels = {"a": "campaign:relay", "b": "benign"}
-    shared = {"template": {"t": sent("ab" * 20)}, "payment": {}}
-    assert list(candidates.of_groups(shared, labels, AROUND)) == []
+    shared = {"template": {"t": sent("abcdefgh" * 5)}, "payment": {}}
+    for innocents, label in (("", "campaign:relay"), ("g", "campaign:relay"), ("gh", None), ("abcdefgh", "benign")):
+        labels = {name: "benign" if name in innocents else "campaign:relay" for name in "abcdefgh"}
+        assert {it.label for it in candidates.of_groups(shared, labels, AROUND)} == ({label} - {None})
 
 
 @pytest.mark.parametrize(
